@@ -1,0 +1,1 @@
+"""The operations behind the scripts: set up, package, start, stop, ask."""

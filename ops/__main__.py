@@ -1,0 +1,89 @@
+"""The command line behind the scripts: `python -m ops COMMAND --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ops.console import say
+from ops.errors import OpsError, from_os_error
+from ops.paths import STORE, WEIGHTS
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    root = argparse.ArgumentParser(prog="ops", description="Operate the YOLO service.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    packaging = commands.add_parser("package", help="make yolo.mar from weights, as a new version")
+    packaging.add_argument(
+        "--weights", type=Path, default=WEIGHTS, help="the .pt to package (default: models/weights/best.pt)"
+    )
+    packaging.add_argument("--version", help="the version to give it (default: the next one)")
+    packaging.add_argument("--note", default="", help="a line kept in the archive's metadata")
+    packaging.add_argument(
+        "--if-needed", action="store_true", help="obtain what is missing; do nothing when nothing is"
+    )
+    packaging.add_argument("--store", type=Path, default=STORE, help="the model store")
+
+    commands.add_parser("up", help="set up and start the service natively")
+    commands.add_parser("down", help="stop the native service")
+    commands.add_parser("status", help="what runs natively, and is it ready")
+
+    asking = commands.add_parser("predict", help="send pictures to the gateway")
+    asking.add_argument("pictures", type=Path, nargs="+")
+    asking.add_argument("--url", help="the gateway (default: this machine's)")
+    return root
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the command line says; return the exit code. Raises OpsError."""
+    # Each command imports what it needs: the packaging image has no supervisor, native mode starts without ultralytics.
+    match arguments.command:
+        case "package":
+            from ops import package, prepare
+
+            if arguments.if_needed:
+                prepare.prepare(arguments.store, arguments.weights)
+            else:
+                package.report(package.package(arguments.weights, arguments.version, arguments.note, arguments.store))
+        case "up":
+            from ops import native
+
+            native.up()
+        case "down":
+            from ops import native
+
+            native.down()
+        case "status":
+            from ops import native
+
+            return 0 if native.status() else 1
+        case "predict":
+            from ops import predict, settings
+
+            gateway = arguments.url or settings.load().gateway
+            for picture in arguments.pictures:
+                predict.show(gateway.rstrip("/"), picture)
+    return 0
+
+
+def main() -> int:
+    """Run; every failure is one message and exit code 1."""
+    os.umask(0o022)  # what is made here is read by a server that runs as another user
+    try:
+        return run(parser().parse_args())
+    except OpsError as error:
+        say(f"error: {error}")
+        return 1
+    except OSError as error:
+        say(f"error: {from_os_error(error, 'working')}")
+        return 1
+    except KeyboardInterrupt:
+        say("\ninterrupted")
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,176 @@
+"""The model archive `yolo.mar`: read what it says of itself, build it, verify it, put it into the store.
+
+An archive is a zip: the handler and its modules, the weights, the exported engine, the requirements,
+`yolo.json` (what the archive is) and TorchServe's own `MAR-INF/MANIFEST.json`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.errors import OpsError, from_os_error
+from ops.paths import MODEL, SERVING, STORE, current_archive, kept_archive
+
+HANDLER = "yolo_handler.py"
+WEIGHTS = "best.pt"
+METADATA = "yolo.json"
+REQUIREMENTS = "requirements.txt"
+MANIFEST = "MAR-INF/MANIFEST.json"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive on disk, as it describes itself. Sizes in bytes."""
+
+    path: Path
+    version: str
+    task: str
+    source_sha256: str
+    size: int
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def describe(path: Path) -> Archive:
+    """Read what an archive says of itself. Raises OpsError when it is none of ours."""
+    try:
+        with zipfile.ZipFile(path) as mar:
+            metadata: dict[str, Any] = json.loads(mar.read(METADATA))
+        return Archive(
+            path,
+            str(metadata["version"]),
+            str(metadata["task"]),
+            str(metadata["source"]["sha256"]),
+            path.stat().st_size,
+        )
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise OpsError(
+            f"{path.name} is no readable archive of this project ({type(error).__name__}: {error}). "
+            "Package again: bash scripts/package_mar.sh"
+        ) from error
+
+
+def kept(store: Path = STORE) -> list[Archive]:
+    """Return the kept versions, oldest first. An unreadable file is passed over: it can serve nobody."""
+    archives = []
+    for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
+        try:
+            archives.append(describe(path))
+        except OpsError:
+            continue
+    return archives
+
+
+def build(staging: Path, weights: Path, version: str) -> Path:
+    """Run torch-model-archiver on what lies in `staging/extra` and return the archive. Raises OpsError.
+
+    `staging` must be private: the archiver copies everything to `$TMPDIR/<model name>` and deletes what it finds there.
+    """
+    extra = staging / "extra"
+    shutil.copytree(SERVING / "yolo", extra / "yolo", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(weights, staging / WEIGHTS)
+    scratch = staging / "tmp"
+    scratch.mkdir()
+    argv = [
+        *(sys.executable, "-m", "model_archiver.model_packaging"),
+        *("--model-name", MODEL, "--version", version),
+        *("--handler", str(SERVING / HANDLER), "--serialized-file", str(staging / WEIGHTS)),
+        *("--extra-files", str(extra), "--requirements-file", str(SERVING / REQUIREMENTS)),
+        # Weights do not compress, and what is stored is unpacked faster when a version goes live.
+        *("--archive-format", "zip-store", "--export-path", str(staging)),
+    ]
+    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(scratch)}, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")
+    return staging / f"{MODEL}.mar"
+
+
+def verify(path: Path, version: str, source_sha256: str) -> Archive:
+    """Check everything that serving relies on inside the archive. Raises OpsError naming what is wrong."""
+
+    def wrong(what: str) -> OpsError:
+        return OpsError(f"the archive did not pass its check: {what}. The archive being served was not touched")
+
+    try:
+        with zipfile.ZipFile(path) as mar:
+            damaged = mar.testzip()
+            if damaged:
+                raise wrong(f"{damaged} is damaged")
+            names = set(mar.namelist())
+            metadata = json.loads(mar.read(METADATA))
+            wanted = {
+                HANDLER,
+                "yolo/__init__.py",
+                WEIGHTS,
+                REQUIREMENTS,
+                METADATA,
+                MANIFEST,
+                *metadata["engines"].values(),
+            }
+            missing = sorted(wanted - names)
+            if missing:
+                raise wrong(f"{', '.join(missing)} is missing")
+            manifest = json.loads(mar.read(MANIFEST))["model"]
+            expected = {"modelName": MODEL, "modelVersion": version, "handler": HANDLER, "serializedFile": WEIGHTS}
+            for key, value in expected.items():
+                if manifest.get(key) != value:
+                    raise wrong(f"the manifest's {key} is {manifest.get(key)!r}, not {value!r}")
+            classes = [node for node in ast.parse(mar.read(HANDLER)).body if isinstance(node, ast.ClassDef)]
+            if len(classes) != 1:
+                raise wrong(f"{HANDLER} defines {len(classes)} classes; TorchServe wants exactly one")
+            if hashlib.sha256(mar.read(WEIGHTS)).hexdigest() != source_sha256:
+                raise wrong("the weights inside are not the ones given")
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, SyntaxError) as error:
+        raise wrong(f"{type(error).__name__}: {error}") from error
+    archive = describe(path)
+    if archive.version != version or archive.source_sha256 != source_sha256:
+        raise wrong(f"{METADATA} names other weights or another version")
+    return archive
+
+
+def keep(built: Path, version: str, store: Path) -> Path:
+    """Put a verified archive beside the others, in one step. Raises FileExistsError when the version is taken."""
+    built.chmod(0o644)  # the server reads it as another user
+    target = kept_archive(version, store)
+    try:
+        os.link(built, target)  # unlike a rename, fails when somebody took the name meanwhile
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        built.rename(target)
+    return target
+
+
+def make_current(archive: Path, store: Path) -> Path:
+    """Make a kept archive the one that TorchServe loads, in one step: whoever looks sees the old one or the new one.
+
+    A copy, not a link: the plain way `cp yolo-1.0.mar yolo.mar` writes *into* yolo.mar and would change a linked twin.
+    """
+    target = current_archive(store)
+    partial = store / f".{target.name}.{os.getpid()}.part"
+    try:
+        shutil.copyfile(archive, partial)
+        partial.chmod(0o644)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise from_os_error(error, f"writing {target.name}") from error
+    return target

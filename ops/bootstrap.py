@@ -1,0 +1,207 @@
+"""Make or mend `.venv`: what runs before anything is installed, so standard library only.
+
+    python3 -m ops.bootstrap [--test]
+
+A stamp in the environment remembers what it was made from: a second run compares and returns at once; an interrupted
+run leaves no stamp and is repeated by the next one, which pip makes cheap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ops import java
+from ops.console import say, size, step
+from ops.errors import OpsError, from_os_error
+from ops.paths import ROOT, RUN, VENV
+
+PYTHON = VENV / "bin" / "python"
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+ROOM = 4_000_000_000  # the environment takes 1.7 GB, pip's downloads as much again while it installs
+CONSTRAINTS = ROOT / "constraints.txt"
+RUNTIME = [ROOT / name / "requirements.txt" for name in ("serving/torchserve", "api-gateway", "ops")]
+NO_DEPS = ROOT / "ops" / "requirements-no-deps.txt"
+JAVA = ROOT / "ops" / "requirements-java.txt"
+TEST = ROOT / "tests" / "requirements.txt"
+
+
+def fingerprint(files: list[Path]) -> str:
+    """Return a digest of what an environment is made from: the requirements and the Python."""
+    digest = hashlib.sha256(f"{platform.python_version()} {sys.executable}".encode())
+    for path in [CONSTRAINTS, *files]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def pinned(name: str, path: Path) -> str:
+    """Return the line `name==version` of a requirements file."""
+    match = re.search(rf"^{re.escape(name)}==\S+", path.read_text(), re.MULTILINE)
+    if match is None:
+        raise OpsError(f"{path.relative_to(ROOT)} does not pin {name}")
+    return match[0]
+
+
+def pip(*arguments: str, title: str) -> None:
+    """Run pip in the environment, its output in `.run/setup.log`. Raises OpsError with the lines that matter."""
+    RUN.mkdir(exist_ok=True)
+    log = RUN / "setup.log"
+    argv = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    now = ""
+    lines: list[str] = []
+    with log.open("a") as stream, step(title, lambda: now):
+        stream.write(f"$ {' '.join(argv)}\n")
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        for line in process.stdout:
+            stream.write(line)
+            lines.append(line.rstrip())
+            if line.lstrip().startswith(("Collecting", "Downloading", "Installing", "Building")):
+                now = line.strip()
+        code = process.wait()
+        if code != 0:
+            raise OpsError(explain([line for line in lines if not line.startswith("WARNING")], log))
+
+
+def explain(lines: list[str], log: Path) -> str:
+    """Turn the end of a failed pip run into a message with its mend."""
+    text = "\n".join(lines)
+    tail = "\n".join(f"    {line}" for line in lines[-4:])
+    if re.search(r"No space left|Errno 28", text):
+        mend = f"the disk is full. Free about {size(ROOM)} and run the same command again"
+    elif re.search(
+        r"NewConnectionError|Name or service|Temporary failure|ConnectTimeout|Could not find a version", text
+    ):
+        mend = "the Python package index cannot be reached, or lacks a package. Check network, proxy, PIP_INDEX_URL"
+    else:
+        mend = "pip failed"
+    return f"{mend}\n{tail}\n  (whole log: {log})"
+
+
+def reachable(url: str) -> bool:
+    """Tell quickly whether an index answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=4):  # noqa: S310 - a constant of ours, or the operator's TORCH_INDEX
+            return True
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def install_torch() -> None:
+    """Install the CPU build of torch. Raises OpsError rather than download gigabytes of CUDA for a CPU service."""
+    requirement = pinned("torch", RUNTIME[0])
+    if sys.platform != "linux":
+        pip("install", requirement, "-c", str(CONSTRAINTS), title=f"installing {requirement}")
+        return
+    index = os.environ.get("TORCH_INDEX") or TORCH_INDEX
+    if reachable(index + "/"):
+        pip("install", requirement, "--index-url", index, title=f"installing {requirement} (CPU build)")
+        return
+    argv = [
+        *(str(PYTHON), "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"),
+        *("--disable-pip-version-check", "--no-input", requirement, "-c", str(CONSTRAINTS)),
+    ]
+    with step("looking for a CPU build of torch"):
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    try:
+        names = {item["metadata"]["name"] for item in json.loads(done.stdout)["install"]}
+    except (ValueError, KeyError):
+        raise OpsError(explain(done.stderr.splitlines(), RUN / "setup.log")) from None
+    if any(name.startswith(("nvidia", "cuda")) for name in names) and os.environ.get("ALLOW_CUDA") != "1":
+        raise OpsError(
+            f"{index} cannot be reached, and the package index in use offers only torch's CUDA build, gigabytes that a "
+            "CPU service does not need. Let the machine reach that index, set TORCH_INDEX to a mirror of it, or accept "
+            "the CUDA build: ALLOW_CUDA=1"
+        )
+    pip("install", requirement, "-c", str(CONSTRAINTS), title=f"installing {requirement}")
+
+
+def create() -> None:
+    """Create the virtual environment when there is none that runs. Raises OpsError."""
+    try:
+        if subprocess.run([str(PYTHON), "-c", "import pip"], capture_output=True, check=False).returncode == 0:
+            return
+    except OSError:
+        pass  # none, or one whose Python is gone
+    if importlib.util.find_spec("ensurepip") is None:
+        raise OpsError("this Python has no venv module. Debian and Ubuntu: apt-get install python3-venv")
+    free = shutil.disk_usage(ROOT).free
+    if free < ROOM:
+        raise OpsError(
+            f"{size(free)} free on the disk of {ROOT}, the installation needs about {size(ROOM)}. Free some space"
+        )
+    with step(f"creating {VENV.name}"):
+        shutil.rmtree(VENV, ignore_errors=True)
+        done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OpsError(f"cannot create {VENV}: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def install(files: list[Path], name: str) -> bool:
+    """Install a group of requirements unless its stamp says that it is there. Returns whether anything was done."""
+    needs_java = name == "runtime" and java.on_machine() is None
+    files = [*files, *([JAVA] if needs_java else [])]
+    stamp = VENV / f"{name}.stamp"
+    wanted = fingerprint([*files, NO_DEPS])
+    if stamp.is_file() and stamp.read_text() == wanted and PYTHON.exists():
+        return False
+    create()
+    stamp.unlink(missing_ok=True)
+    if name == "runtime":
+        install_torch()
+    arguments = [argument for path in files for argument in ("-r", str(path))]
+    title = {"runtime": "installing the pinned requirements", "test": "installing what the tests need"}[name]
+    pip("install", "--no-warn-conflicts", *arguments, "-c", str(CONSTRAINTS), title=title)
+    if name == "runtime":
+        pip(
+            "install",
+            "--no-deps",
+            "-r",
+            str(NO_DEPS),
+            title="installing ultralytics, without what serving does not need",
+        )
+    stamp.write_text(wanted)
+    return True
+
+
+def main() -> int:
+    """Make the environment; every failure is one message and exit code 1."""
+    parser = argparse.ArgumentParser(prog="ops.bootstrap", description="Make or mend .venv")
+    parser.add_argument("--test", action="store_true", help="also what the test suite needs")
+    arguments = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 - a Python that is too old runs this, to be told
+        say(
+            f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another one"
+        )
+        return 1
+    try:
+        done = [install(RUNTIME, "runtime")]
+        if arguments.test:
+            done.append(install([TEST], "test"))
+        if not any(done):
+            say("  Python environment: already there")
+    except OpsError as error:
+        say(f"error: {error}")
+        return 1
+    except OSError as error:
+        say(f"error: {from_os_error(error, 'setting up')}")
+        return 1
+    except KeyboardInterrupt:
+        say("\ninterrupted; run the same command again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,221 @@
+"""From weights to what an archive needs: their description, and the model as OpenVINO IR.
+
+Loading a checkpoint runs code in it: only package weights whose origin you trust. Nothing is written beside the
+weights; ultralytics works on a copy in a temporary folder, offline, with its settings there too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import io
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+IR = "openvino/model.xml"
+WEIGHTS = "best.pt"
+LIBRARIES = {
+    "ultralytics": "ultralytics-opencv-headless",
+    "torch": "torch",
+    "openvino": "openvino",
+}
+# What weights are mistaken for most often: an error page saved by a downloader, a Git LFS pointer, another export.
+_MISTAKEN = (
+    (b"<", "an HTML or XML page, not weights: the download went wrong, fetch the file again"),
+    (b"version https://git-lfs", "a Git LFS pointer, not weights: run `git lfs pull` in the repository it came from"),
+    (b"\x08", "an ONNX model: package the .pt it was exported from"),
+)
+
+
+class ExportError(Exception):
+    """The weights cannot be served or exported; the message says why and what to do."""
+
+
+def inspect(weights: Path) -> dict[str, Any]:
+    """Load the weights and describe the model: task, names, imgsz, stride, channels, end2end, head, kpt_shape, source.
+
+    `imgsz` is [height, width] in pixels. Raises ExportError when the file is no YOLO checkpoint that can be served.
+    """
+    with _ultralytics(weights) as copy:
+        return {**_describe(_load(copy, weights)), "source": _source(weights)}
+
+
+def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str, Any]:
+    """Write the model as `directory`/openvino/model.{xml,bin}, with free batch, height and width, and try it once.
+
+    Returns the content of `yolo.json` but for `version` and `created`. `end2end` exports the head that needs no NMS,
+    of models that have one (v10, 26); Ultralytics' own predict uses the other, and so does this by default. Raises
+    ExportError when the weights are no YOLO checkpoint that can be served, or the exported model does not work.
+    """
+    with _ultralytics(weights) as copy:
+        model = _load(copy, weights)
+        description = _describe(model, end2end)
+        try:
+            produced = Path(
+                model.export(
+                    format="openvino",
+                    dynamic=True,
+                    imgsz=description["imgsz"],
+                    device="cpu",
+                    verbose=False,
+                    nms=False if description["end2end"] else None,
+                )
+            )
+        except Exception as error:  # ultralytics lets through whatever the converters raise
+            raise ExportError(f"{weights.name} cannot be exported to OpenVINO: {error}") from error
+        target = directory / Path(IR).parent
+        target.mkdir(parents=True, exist_ok=True)
+        for suffix in (".xml", ".bin"):
+            shutil.move(next(produced.glob(f"*{suffix}")), target / f"model{suffix}")
+    _try(target / "model.xml", description)
+    return {
+        "format": 1,
+        **description,
+        "thresholds": {"conf": 0.25, "iou": 0.7, "max_det": 300},
+        "engines": {"openvino": IR, "torch": WEIGHTS},
+        "source": _source(weights),
+        "libraries": {name: importlib.metadata.version(package) for name, package in LIBRARIES.items()},
+    }
+
+
+@contextlib.contextmanager
+def _ultralytics(weights: Path) -> Iterator[Path]:
+    """Yield a copy of the weights in a temporary folder, with ultralytics imported quietly and its threads undone."""
+    if not weights.is_file():
+        raise ExportError(f"{weights} is no file: put your weights there, or name them with --weights")
+    _refuse_mistaken(weights)
+    with tempfile.TemporaryDirectory(prefix="yolo-export-") as folder:
+        os.environ["YOLO_AUTOINSTALL"] = "false"
+        os.environ["YOLO_OFFLINE"] = "true"
+        os.environ.setdefault("YOLO_CONFIG_DIR", folder)
+        copy = Path(folder) / WEIGHTS
+        shutil.copyfile(weights, copy)
+        try:
+            with _quiet():
+                yield copy
+        finally:
+            if os.environ.get("YOLO_CONFIG_DIR") == folder:
+                del os.environ["YOLO_CONFIG_DIR"]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence ultralytics and restore the numbers of threads that importing and using it changes."""
+    import cv2
+    import torch
+
+    threads, opencv_threads = torch.get_num_threads(), cv2.getNumThreads()
+    omp = os.environ.get("OMP_NUM_THREADS")
+    logger = logging.getLogger("ultralytics")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing warns of every shape that becomes part of the graph
+            import ultralytics  # noqa: F401
+
+            logger.setLevel(logging.ERROR)
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(opencv_threads)
+        if omp is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+
+
+def _refuse_mistaken(weights: Path) -> None:
+    with weights.open("rb") as file:
+        start = file.read(256).lstrip()
+    if not start:
+        raise ExportError(f"{weights.name} is empty: copy or download the weights again")
+    for magic, what in _MISTAKEN:
+        if start.startswith(magic):
+            raise ExportError(f"{weights.name} is {what}")
+
+
+def _load(copy: Path, weights: Path) -> Any:
+    """Return the ultralytics model of the copied weights. Raises ExportError in the user's words for the file."""
+    from ultralytics import RTDETR, YOLO
+    from ultralytics.nn.tasks import BaseModel, load_checkpoint
+
+    try:
+        network = load_checkpoint(copy)[0]
+    except Exception as error:  # unpickling raises whatever the file leads it to
+        raise ExportError(
+            f"{weights.name} cannot be loaded as a YOLO checkpoint; is it the best.pt of an Ultralytics training, "
+            f"whole and undamaged? ({_first_line(error, copy)})"
+        ) from error
+    if not isinstance(network, BaseModel):
+        raise ExportError(f"{weights.name} holds a {type(network).__name__}, not a YOLO model trained by Ultralytics")
+    head = type(network.model[-1]).__name__
+    model = RTDETR(copy) if head == "RTDETRDecoder" else YOLO(copy)
+    if model.task not in TASKS:
+        raise ExportError(f"{weights.name} is a {model.task} model; served here: {', '.join(TASKS)}")
+    return model
+
+
+def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
+    network = model.model
+    head = network.model[-1]
+    channels = int(network.yaml.get("channels", 3))
+    if channels not in (1, 3):
+        raise ExportError(f"The model reads {channels} channels; pictures here have 1 or 3")
+    stride = max(int(network.stride.max()), 32)
+    keypoints = getattr(head, "kpt_shape", None) if model.task == "pose" else None
+    if end2end and hasattr(network, "end2end"):
+        network.end2end = True
+    elif hasattr(network, "end2end"):
+        network.end2end = False
+    return {
+        "task": model.task,
+        "names": {str(index): str(name) for index, name in model.names.items()},
+        "imgsz": _imgsz(network, model.task, stride),
+        "stride": stride,
+        "channels": channels,
+        "end2end": bool(getattr(network, "end2end", False)),
+        "head": type(head).__name__,
+        "kpt_shape": [int(number) for number in keypoints] if keypoints else None,
+    }
+
+
+def _imgsz(network: Any, task: str, stride: int) -> list[int]:
+    """Return the (height, width) it was trained at, as predict would use it: rounded up to the stride."""
+    trained = dict(getattr(network, "args", None) or {}).get("imgsz") or (224 if task == "classify" else 640)
+    sides = [trained] if isinstance(trained, int) else list(trained)
+    rounded = [max(-(-int(side) // stride) * stride, stride) for side in sides]
+    return rounded * 2 if len(rounded) == 1 else rounded[:2]
+
+
+def _try(model: Path, description: dict[str, Any]) -> None:
+    """Infer a grey picture that is not square; the exported model must take it and answer finite numbers."""
+    import numpy as np
+    import openvino as ov
+
+    height, width = description["imgsz"]
+    if description["task"] != "classify" and description["head"] != "RTDETRDecoder":
+        width = max(width - description["stride"], description["stride"])
+    grey = np.full((1, description["channels"], height, width), 114 / 255, dtype=np.float32)
+    try:
+        compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        outputs = [np.asarray(output) for output in compiled([grey]).values()]
+    except RuntimeError as error:
+        raise ExportError(f"The exported model does not run: {error}") from error
+    if not outputs or not all(output.size and bool(np.isfinite(output).all()) for output in outputs):
+        raise ExportError("The exported model answers no finite numbers: are the weights of a finished training?")
+
+
+def _source(weights: Path) -> dict[str, Any]:
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": weights.name, "sha256": digest, "bytes": weights.stat().st_size}
+
+
+def _first_line(error: Exception, copy: Path) -> str:
+    text = str(error).replace(str(copy), copy.name).splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -1,0 +1,160 @@
+"""Native mode: the whole service without Docker, up, down and status."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from ops import archive, java, ports, predict, readiness, supervision
+from ops.console import say, step
+from ops.errors import OpsError
+from ops.paths import GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
+from ops.prepare import prepare
+from ops.settings import Settings, load
+
+STATE = RUN / "state.json"
+# The JVM, a worker importing torch, the engine compiling: seconds here, more on a small machine under load.
+READY_S = 180.0
+# So often in a row a program may be seen waiting for its next try before it counts as unable to start.
+FAILING_AT_MOST = 5
+
+
+def services_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment that TorchServe and the gateway are started with. Raises OpsError without Java."""
+    home = java.home()
+    if home is None:
+        raise OpsError("no Java 17 or newer is there; run bash scripts/up.sh, which installs one for this project only")
+    port = settings.ports
+    return {
+        **settings.environment,
+        **{name: str(number) for name, number in port.items()},
+        "JAVA_HOME": str(home),
+        # TorchServe stays on loopback whatever BIND says: the gateway is what others may reach.
+        "TORCHSERVE_HOST": "127.0.0.1",
+        "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
+        "MODEL_STORE": str(STORE),
+        "GATEWAY_HOST": settings.bind,
+        "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
+        "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def fingerprint(environment: dict[str, str]) -> str:
+    """Return a digest of what running services were started from: settings and code. Another one means: restart."""
+    names = set(dotenv_values(ROOT / ".env.example")) | {"JAVA_HOME"}
+    digest = hashlib.sha256(json.dumps({name: environment.get(name) for name in sorted(names)}).encode())
+    for path in sorted([*SERVING.glob("*.*"), *GATEWAY.glob("gateway/**/*.py"), ROOT / "constraints.txt"]):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def recorded() -> dict[str, str]:
+    """Return what the last start recorded; empty when there is nothing readable."""
+    try:
+        state: dict[str, str] = json.loads(STATE.read_text())
+    except (OSError, ValueError):
+        return {}
+    return state
+
+
+def record(state: dict[str, str]) -> None:
+    """Remember what the services run on."""
+    partial = STATE.with_suffix(".part")
+    partial.write_text(json.dumps(state))
+    partial.replace(STATE)
+
+
+def start(settings: Settings) -> None:
+    """Bring the services to the present settings and archive: start, restart what changed, or leave them alone."""
+    environment = services_environment(settings)
+    wanted = {"settings": fingerprint(environment), "archive": archive.sha256(current_archive())}
+    present = recorded() if supervision.states() else {}
+    if present == wanted:
+        say("  services: already running")
+        return
+    if present.get("settings") == wanted["settings"]:
+        with step("restarting TorchServe on the new archive"):
+            supervision.restart("torchserve")
+    else:
+        if supervision.processes():
+            with step("stopping what runs with other settings"):
+                supervision.stop()
+        gateway = {"GATEWAY_PORT": settings.ports["GATEWAY_PORT"]}
+        ports.require_free(settings.bind, gateway)
+        ports.require_free("127.0.0.1", {name: port for name, port in settings.ports.items() if name not in gateway})
+        with step("starting TorchServe and the gateway"):
+            supervision.start(environment)
+    record(wanted)
+
+
+def await_ready(settings: Settings) -> None:
+    """Wait for a READY worker. Raises OpsError with the log lines that matter."""
+    seen = "starting"
+    failures = 0
+
+    def hopeful() -> bool:
+        nonlocal failures
+        failures = failures + 1 if supervision.failing() else 0
+        return failures <= FAILING_AT_MOST and bool(supervision.states())
+
+    def ask() -> tuple[bool, str]:
+        nonlocal seen
+        ready, seen = readiness.readiness(settings.gateway)
+        return ready, seen
+
+    with step("waiting until a worker is READY", lambda: seen):
+        ready, _ = readiness.wait(ask, READY_S, alive=hopeful)
+        if not ready:
+            raise OpsError(
+                f"the service did not become ready: {seen}\n"
+                f"  last lines of {LOGS / 'torchserve.log'}:\n{supervision.tail('torchserve')}\n"
+                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 4)}"
+            )
+
+
+def up(picture: Path = STREET) -> None:
+    """Set up what is missing, start, wait, show a first detection. A failed start leaves nothing running."""
+    settings = load()
+    say("Weights, samples, archive")
+    prepare()
+    say("Services")
+    was_running = bool(supervision.states())
+    try:
+        start(settings)
+        await_ready(settings)
+        say()
+        predict.show(settings.gateway, picture)
+    except (OpsError, KeyboardInterrupt):
+        if not was_running and supervision.stop():
+            say("  stopped again")
+        raise
+    say(f"""
+Up. Try next:
+  curl -F file=@{STREET.relative_to(ROOT)} {settings.gateway}/predict
+  {settings.gateway}/docs          every route, in the browser
+  bash scripts/package_mar.sh      after replacing models/weights/best.pt
+  bash scripts/down.sh             stop everything (logs: {LOGS.relative_to(ROOT)}/)""")
+
+
+def down() -> None:
+    """Stop everything that up started."""
+    with step("stopping"):
+        running = supervision.stop()
+    STATE.unlink(missing_ok=True)
+    say("stopped" if running else "nothing was running")
+
+
+def status() -> bool:
+    """Print what runs and whether it is ready; return readiness."""
+    settings = load()
+    for name, state in supervision.states().items() or {"services": "not running"}.items():
+        say(f"  {name:<12} {state}")
+    ready, seen = readiness.readiness(settings.gateway)
+    say(f"  {'ready' if ready else 'not ready':<12} {seen}")
+    return ready

@@ -1,0 +1,41 @@
+"""Where things lie. The tree is the diagram: every path that more than one module needs is named here once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = "yolo"
+
+VENV = ROOT / ".venv"
+RUN = ROOT / ".run"
+LOGS = RUN / "logs"
+
+SERVING = ROOT / "serving" / "torchserve"
+GATEWAY = ROOT / "api-gateway"
+STORE = Path(os.environ.get("MODEL_STORE") or SERVING / "model-store")
+WEIGHTS = ROOT / "models" / "weights" / "best.pt"
+SAMPLES = ROOT / "samples"
+STREET = SAMPLES / "street.jpg"
+
+
+def current_archive(store: Path = STORE) -> Path:
+    """Return the archive that TorchServe loads."""
+    return store / f"{MODEL}.mar"
+
+
+def kept_archive(version: str, store: Path = STORE) -> Path:
+    """Return the archive kept for one version."""
+    return store / f"{MODEL}-{version}.mar"
+
+
+def socket_dir() -> Path:
+    """Return the private directory for sockets and TorchServe's unpacked archives.
+
+    Not under the checkout: the path of a Unix socket has at most 107 bytes, and a checkout may lie deep.
+    """
+    digest = hashlib.sha256(str(ROOT).encode()).hexdigest()[:10]
+    return Path(tempfile.gettempdir()) / f"yolo-serving-{os.getuid()}-{digest}"

@@ -1,0 +1,35 @@
+"""Everything a first start needs: weights, sample pictures, an archive made from those weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ops import archive, samples, weights
+from ops.console import say
+from ops.package import Package, package, report
+from ops.paths import STORE, WEIGHTS, current_archive
+
+
+def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
+    """Obtain what is missing. Returns the package made, or None when an archive of these weights was there already.
+
+    Any kept version made from the present best.pt counts, not only the current one: after a rollback the operator's
+    choice stands. Raises OpsError.
+    """
+    current = current_archive(store)
+    if not source.is_file() and current.is_file():
+        samples.lay_down()
+        say(f"  archive: version {archive.describe(current).version} (already there)")
+        return None
+    weights.obtain(source)
+    samples.lay_down()
+    digest = archive.sha256(source)
+    if current.is_file():
+        present = archive.describe(current)
+        if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.kept(store))}:
+            say(f"  archive: version {present.version} (already there)")
+            return None
+        say(f"  {source.name} is new: packaging it")
+    made = package(source, store=store)
+    report(made)
+    return made

@@ -1,0 +1,58 @@
+"""The deployment's settings as native operation reads them: the environment first, then `.env`, then the defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from ops.errors import OpsError
+from ops.paths import ROOT
+
+PORTS = {
+    "GATEWAY_PORT": 8001,
+    "INFERENCE_PORT": 8085,
+    "MANAGEMENT_PORT": 8086,
+    "METRICS_PORT": 8087,
+    "GRPC_INFERENCE_PORT": 7070,
+    "GRPC_MANAGEMENT_PORT": 7071,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`environment` is what the services are started with; `ports` by variable name; `bind` the gateway's address."""
+
+    environment: dict[str, str]
+    ports: dict[str, int]
+    bind: str
+
+    @property
+    def gateway(self) -> str:
+        """Base URL of the gateway, from this machine."""
+        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
+
+    @property
+    def management(self) -> str:
+        """Base URL of TorchServe's management API, from this machine."""
+        return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
+
+
+def load(path: Path = ROOT / ".env") -> Settings:
+    """Read the settings. Raises OpsError when a port is none, or is named twice."""
+    # An empty value in .env means "the default", as Compose passes it.
+    file = {key: value for key, value in dotenv_values(path).items() if value} if path.is_file() else {}
+    environment = {**file, **os.environ}
+    ports = {}
+    for name, default in PORTS.items():
+        text = environment.get(name, "").strip() or str(default)
+        if not text.isdigit() or not 1 <= int(text) <= 65535:
+            raise OpsError(f"{name}={text} is no port; use a number from 1 to 65535")
+        ports[name] = int(text)
+    twice = {port for port in ports.values() if list(ports.values()).count(port) > 1}
+    if twice:
+        names = ", ".join(name for name, port in ports.items() if port in twice)
+        raise OpsError(f"{names} name the same port {min(twice)}; give each its own")
+    return Settings(environment, ports, environment.get("BIND", "").strip() or "127.0.0.1")

