@@ -1,0 +1,69 @@
+"""PyTorch on a GPU, or on the CPU when asked: the archive's own weights through ultralytics' loader."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from yolo.errors import ArchiveError
+from yolo.letterbox import Floats, Pixels
+
+
+class TorchEngine:
+    """The fused model, channels last, in half precision on CUDA. One inference at a time."""
+
+    name = "torch"
+
+    def __init__(self, weights: Path, end2end: bool, threads: int, device: str = "cpu") -> None:
+        """Load `weights` onto `device` ("cpu" or "cuda:N"). Raises ArchiveError when they cannot be loaded."""
+        self.device, self.threads = device, threads
+        self.grouped = device != "cpu"
+        self.precision = "f16" if self.grouped else "f32"
+        self._lock = threading.Lock()
+        self._type = torch.half if self.grouped else torch.float
+        try:
+            model = _load(weights)
+        except Exception as error:  # unpickling raises whatever the file leads it to
+            raise ArchiveError(f"{weights.name} cannot be loaded: package the weights again ({error})") from error
+        head = model.model[-1]
+        head.export = True  # the outputs an export has, without the training branches
+        if getattr(head, "one2one_cv2", None) is not None:
+            model.end2end = end2end  # before fusing, which drops the other head
+        if end2end:
+            head.postprocess = _unranked  # as in the exported graph: the ranking is ours
+        model = model.fuse(verbose=False).eval().requires_grad_(False)
+        # Placed once: moving a model per request has leaked memory in ultralytics.
+        self._model = model.to(device=device, dtype=self._type, memory_format=torch.channels_last)
+        torch.set_num_threads(threads)  # last: ultralytics changes it while loading
+
+    def infer(self, batch: Pixels) -> list[Floats]:
+        """Run the batch; see `Engine.infer`."""
+        with self._lock, torch.inference_mode():
+            # NHWC seen as NCHW is channels-last already, so nothing is copied but the conversion itself.
+            pixels = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
+            if pixels.shape[1] == 3:
+                pixels = pixels.flip(1)
+            outputs = self._model(pixels.to(self._type, memory_format=torch.channels_last) / 255)
+            tensors = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+            return [tensor.float().cpu().numpy() for tensor in tensors if isinstance(tensor, torch.Tensor)]
+
+
+def _unranked(predictions: torch.Tensor) -> torch.Tensor:
+    """Stand in for an end-to-end head's top-k: every anchor's row."""
+    return predictions
+
+
+def _load(weights: Path) -> Any:
+    """Import ultralytics so that it neither installs, nor calls home, nor writes to the home folder, and load."""
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="yolo-config-"))
+    from ultralytics.nn.tasks import load_checkpoint
+
+    return load_checkpoint(weights)[0]

@@ -1,0 +1,93 @@
+"""Picture bytes to an upright BGR array: the pixels Ultralytics would see.
+
+OpenCV decodes, as Ultralytics' loader does. What it makes of a file, by trial with 4.13: EXIF orientation is applied
+(JPEG, PNG, WebP, TIFF); CMYK and grey become BGR; palettes are expanded; alpha is dropped, not blended; of 16 bits the
+high byte is kept; of several pages or frames the first is read. It ignores the rotation of an AVIF, so AVIF and GIF go
+through Pillow, and so does what only Pillow can read.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from yolo import header, jpeg
+from yolo.errors import InvalidImage, UnsupportedImage
+from yolo.header import Header
+from yolo.letterbox import Pixels
+
+_BY_PILLOW = ("GIF", "AVIF")
+_EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_FILLER = bytes(range(1, 65))
+
+# OpenCV writes a page to stderr for each damaged file; the request's own error says it in a line.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3) -> Pixels:
+    """Return the upright picture as (H, W, channels) uint8, BGR when `channels` is 3 and grey when it is 1.
+
+    `max_pixels` bounds width × height by the header, before a pixel is decoded. Raises InvalidImage (empty, damaged or
+    cut off), UnsupportedImage (a known format or sample type that is not read) or ImageTooLarge.
+    """
+    head = header.read(data, max_pixels)
+    stop = jpeg.end(data, head.scan) if head.format == "JPEG" else 0
+    if stop < 0:
+        raise InvalidImage("The JPEG is truncated, its end is missing: send the whole file")
+    if head.format in _BY_PILLOW:
+        return _pillow(data, head, channels)
+    pixels = _opencv(data, channels)
+    if pixels is None:
+        return _pillow(data, head, channels)
+    if head.format == "JPEG" and _grey_corner(pixels) and _ran_dry(data, stop, pixels):
+        raise InvalidImage("The JPEG is truncated, part of its picture is missing: send the whole file")
+    return pixels
+
+
+def _opencv(data: bytes | bytearray, channels: int) -> Pixels | None:
+    flag = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE
+    try:
+        pixels: Any = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flag)
+    except cv2.error:
+        return None
+    if pixels is None or pixels.dtype != np.uint8:
+        return None
+    return np.asarray(pixels, dtype=np.uint8).reshape(*pixels.shape[:2], channels)
+
+
+def _pillow(data: bytes | bytearray, head: Header, channels: int) -> Pixels:
+    """Decode what OpenCV cannot, first frame, upright. Damage raises InvalidImage, deep samples UnsupportedImage."""
+    try:
+        with Image.open(io.BytesIO(data), formats=(head.format,)) as picture:
+            mode = picture.mode
+            if mode in _EIGHT_BIT:
+                upright = ImageOps.exif_transpose(picture)
+                pixels = np.asarray(upright.convert("RGB" if channels == 3 else "L"), dtype=np.uint8)
+    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+        raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file") from error
+    if mode not in _EIGHT_BIT:
+        raise UnsupportedImage(f"{head.format} files with {mode} samples are not read here: send 8 bits per sample")
+    if channels == 1:
+        return pixels[..., None]
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _grey_corner(pixels: Pixels) -> bool:
+    """Say whether a corner is exactly mid-grey, as libjpeg leaves what it had no data for (any corner: EXIF turns)."""
+    corners = (pixels[:4, :4], pixels[:4, -4:], pixels[-4:, :4], pixels[-4:, -4:])
+    return any(bool((corner == 128).all()) for corner in corners)
+
+
+def _ran_dry(data: bytes | bytearray, stop: int, pixels: Pixels) -> bool:
+    """Say whether the decoder wanted more scan data than there is before the end marker.
+
+    Bytes put before the marker change the picture only when the decoder was still waiting for some; a complete one
+    ignores them. This costs a second decode, and only where a corner is mid-grey.
+    """
+    longer = b"".join((data[:stop], _FILLER, data[stop:]))
+    again = _opencv(longer, pixels.shape[2])
+    return again is None or not np.array_equal(again, pixels)

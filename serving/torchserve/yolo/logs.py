@@ -1,0 +1,55 @@
+"""The worker's log: one JSON line per picture, on the stream that TorchServe collects."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from yolo.errors import RequestError
+from yolo.pipeline import Outcome
+
+NAME = "yolo"
+# TorchServe's worker says this once per request, on the root logger, at INFO.
+CHATTER = "Backend received inference at"
+
+
+def configure(level: str) -> logging.Logger:
+    """Return the worker's logger at `level`, and silence TorchServe's line per request.
+
+    Only the records with that text are dropped: TorchServe's metrics travel over the root logger too.
+    """
+    root = logging.getLogger()
+    if quiet not in root.filters:
+        root.addFilter(quiet)
+    logger = logging.getLogger(NAME)
+    logger.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)
+    return logger
+
+
+def quiet(record: logging.LogRecord) -> bool:
+    """Say whether a record is to be kept."""
+    return not str(record.msg).startswith(CHATTER)
+
+
+def outcome(logger: logging.Logger, request_id: str, status: int, batch: int, done: Outcome) -> None:
+    """Log one picture: status, boxes and times, or what was wrong. What nobody expected comes with its traceback."""
+    line: dict[str, Any] = {"event": "predict", "request_id": request_id, "status": status, "batch": batch}
+    if done.error is None:
+        width, height = done.size or (0, 0)
+        boxes = len((done.answer or {}).get("boxes", ()))
+        write(logger, {**line, "boxes": boxes, "width": width, "height": height, "timings_ms": done.timings})
+    elif isinstance(done.error, RequestError):
+        write(logger, {**line, "type": done.error.type, "message": str(done.error)})
+    else:
+        logger.error(_line({**line, "type": type(done.error).__name__}), exc_info=done.error)
+
+
+def write(logger: logging.Logger, fields: dict[str, Any]) -> None:
+    """Log one line at INFO."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(_line(fields))
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, separators=(",", ":"), default=str)

@@ -1,0 +1,123 @@
+"""From raw head output to the detections that stay: Ultralytics' `non_max_suppression`, in numpy.
+
+Boxes are in the input's pixels. Everything stays float32, class offsets included: at class 79 the offset leaves a
+coordinate 1/16 pixel of resolution, and the reference decides on those numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from yolo.letterbox import Floats
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+MAX_CANDIDATES = 30_000
+CLASS_OFFSET = 7680.0
+
+
+def candidates(prediction: Floats, classes: int, conf: float, wanted: Sequence[int] | None = None) -> Floats:
+    """Return the anchors worth keeping as rows [box 4, score, class, extras], highest score first.
+
+    `prediction` is one image's (4 + classes + extras, anchors); the box columns are copied as they are. An anchor
+    counts by its best class alone, its score strictly above `conf`, its class among `wanted` when that is given. At
+    most 30 000 rows. Equal scores keep the anchors' order.
+    """
+    scores = prediction[4 : 4 + classes]
+    chosen = np.flatnonzero(scores.max(axis=0) > conf)
+    columns = prediction[:, chosen].T
+    best = columns[:, 4 : 4 + classes].argmax(axis=1)
+    rows = np.empty((len(chosen), columns.shape[1] - classes + 2), dtype=np.float32)
+    rows[:, :4] = columns[:, :4]
+    rows[:, 4] = np.take_along_axis(columns[:, 4 : 4 + classes], best[:, None], axis=1)[:, 0]
+    rows[:, 5] = best
+    rows[:, 6:] = columns[:, 4 + classes :]
+    if wanted is not None:
+        rows = rows[np.isin(best, wanted)]
+    return rows[np.argsort(-rows[:, 4], kind="stable")[:MAX_CANDIDATES]]
+
+
+def corners(xywh: Floats) -> Floats:
+    """Turn (N, 4) boxes [centre x, centre y, width, height] into [x1, y1, x2, y2]."""
+    half = xywh[:, 2:] / 2
+    return np.concatenate((xywh[:, :2] - half, xywh[:, :2] + half), axis=1)
+
+
+def offsets(rows: Floats, agnostic: bool) -> Floats:
+    """Return (N, 1) shifts that move every class to a place of its own, all 0 when `agnostic`."""
+    return rows[:, 5:6] * np.float32(0.0 if agnostic else CLASS_OFFSET)
+
+
+def suppress(boxes: Floats, iou: float, limit: int) -> Indices:
+    """Greedy NMS over (N, 4) corner boxes sorted by score: indices of at most `limit` boxes that stay, in order.
+
+    A box goes when its IoU with one that stays is strictly above `iou`, as in torchvision; the undefined IoU of two
+    boxes without area removes neither.
+    """
+    x1, y1, x2, y2 = boxes.T
+    areas = (x2 - x1) * (y2 - y1)
+    order = np.arange(len(boxes))
+    kept: list[int] = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        while order.size and len(kept) < limit:
+            first, order = int(order[0]), order[1:]
+            kept.append(first)
+            width = np.minimum(x2[first], x2[order]) - np.maximum(x1[first], x1[order])
+            height = np.minimum(y2[first], y2[order]) - np.maximum(y1[first], y1[order])
+            shared = width.clip(min=0) * height.clip(min=0)
+            overlap = shared / (areas[first] + areas[order] - shared)
+            order = order[~(overlap > np.float32(iou))]
+    return np.array(kept, dtype=np.intp)
+
+
+def suppress_all(boxes: Floats, iou: float, limit: int, overlap: Callable[[Floats, Floats], Floats]) -> Indices:
+    """Fast-NMS over boxes sorted by score: a box goes when *any* higher one overlaps it, kept or not.
+
+    This is what Ultralytics does for rotated boxes. `overlap` gives the (n, m) similarity of two sets of boxes; it is
+    asked in blocks so that thousands of candidates do not need their whole square in memory.
+    """
+    block = 512
+    kept: list[int] = []
+    for start in range(0, len(boxes), block):
+        rows = boxes[start : start + block]
+        above = overlap(boxes[: start + len(rows)], rows) > np.float32(iou)
+        higher = np.arange(start + len(rows))[:, None] < np.arange(start, start + len(rows))[None, :]
+        kept.extend((start + np.flatnonzero(~(above & higher).any(axis=0))).tolist())
+        if len(kept) >= limit:
+            break
+    return np.array(kept[:limit], dtype=np.intp)
+
+
+def ranked(prediction: Floats, classes: int, limit: int, agnostic: bool) -> Floats:
+    """Return the `limit` best rows [box 4, score, class, extras] of an end-to-end head, highest score first.
+
+    `prediction` is one image's (anchors, 4 + classes + extras). As in the head's own postprocess: of the `limit` anchors
+    with the best class scores, the `limit` best scores of any class, so that one anchor may appear under several classes;
+    when `agnostic`, each anchor once, under its best class.
+    """
+    scores = prediction[:, 4 : 4 + classes]
+    anchors = _top(scores.max(axis=1), limit)
+    scores = scores[anchors]
+    if agnostic:
+        places, labels = np.arange(len(anchors)), scores.argmax(axis=1)
+    else:
+        places, labels = np.divmod(_top(scores.ravel(), limit), classes)
+    chosen = prediction[anchors[places]]
+    best = scores[places, labels][:, None]
+    return np.concatenate((chosen[:, :4], best, labels[:, None].astype(np.float32), chosen[:, 4 + classes :]), axis=1)
+
+
+def _top(values: Floats, limit: int) -> Indices:
+    return np.argsort(-values, kind="stable")[:limit]
+
+
+def final(rows: Floats, conf: float, limit: int, wanted: Sequence[int] | None = None) -> Floats:
+    """Filter an end-to-end head's (N, 6 + extras) rows [box 4, score, class, extras], which need no suppression."""
+    keep = rows[:, 4] > conf
+    if wanted is not None:
+        keep &= np.isin(rows[:, 5], wanted)
+    return rows[keep][:limit]

@@ -1,0 +1,164 @@
+"""One batch through decode, letterbox, inference and results; every picture on its own.
+
+A picture is inferred as it would be alone, whatever it is batched with, and what is wrong with it stays its own. While
+one is inferred the next is decoded: the decoder and the network both work outside the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from yolo import classify, image, letterbox, results
+from yolo.engines.base import Engine
+from yolo.letterbox import Floats, Geometry, Pixels
+from yolo.metadata import Metadata
+from yolo.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One picture's bytes and what is asked of it."""
+
+    data: bytes | bytearray
+    parameters: Parameters
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one request: `answer` with its size and times, or `error`.
+
+    `size` is (width, height) of the upright picture; `timings` are milliseconds per stage.
+    """
+
+    answer: dict[str, Any] | None = None
+    error: Exception | None = None
+    size: tuple[int, int] | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    geometry: Geometry
+    pixels: Pixels
+    timings: dict[str, float]
+
+
+class Pipeline:
+    """The path of a picture. Used by one thread at a time; it keeps one more for reading ahead."""
+
+    def __init__(self, engine: Engine, model: Metadata, max_pixels: int) -> None:
+        self.engine = engine
+        self.model = model
+        self.max_pixels = max_pixels
+        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
+
+    def run(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Return one outcome per request, in order. Nothing raised for one of them reaches another, or the caller."""
+        if self.engine.grouped:
+            return self._together(requests)
+        return [
+            self._finish(request, prepared)
+            for request, prepared in zip(requests, self._prepared(requests), strict=True)
+        ]
+
+    def warm_up(self, wanted: Parameters) -> None:
+        """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded."""
+        height, width = self.model.imgsz
+        for shape in ((height, width), (height, width * 3 // 4), (height * 3 // 4, width)):
+            geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), wanted)
+            outputs = self.engine.infer(pixels[None])
+            results.answer([output[0] for output in outputs], geometry, wanted, self.model)
+
+    def close(self) -> None:
+        """Stop the reading-ahead thread."""
+        self._ahead.shutdown(wait=True)
+
+    def _prepared(self, requests: Sequence[Request]) -> Iterator[_Prepared | Exception]:
+        """Yield every request's letterboxed picture, the next one being made while the last is used."""
+        if len(requests) == 1:  # nothing to read ahead: spare the hop to the other thread
+            yield self._prepare(requests[0])
+            return
+        coming = self._ahead.submit(self._prepare, requests[0]) if requests else None
+        for following in [*requests[1:], None]:
+            if coming is None:
+                return
+            prepared = coming.result()
+            coming = None if following is None else self._ahead.submit(self._prepare, following)
+            yield prepared
+
+    def _prepare(self, request: Request) -> _Prepared | Exception:
+        try:
+            started = perf_counter()
+            picture = image.decode(request.data, self.max_pixels, self.model.channels)
+            decoded = perf_counter()
+            geometry, pixels = self._fit(picture, request.parameters)
+            timings = {"decode": _ms(started, decoded), "letterbox": _ms(decoded, perf_counter())}
+        except Exception as error:  # kept with its request; the caller decides what it means
+            return error
+        return _Prepared(geometry, pixels, timings)
+
+    def _fit(self, picture: Pixels, wanted: Parameters) -> tuple[Geometry, Pixels]:
+        source = (picture.shape[0], picture.shape[1])
+        if self.model.task == "classify":
+            return letterbox.stretch(source, wanted.imgsz), classify.crop(picture, wanted.imgsz)
+        if self.model.head == results.RTDETR:
+            geometry = letterbox.stretch(source, wanted.imgsz)
+        else:
+            geometry = letterbox.fit(source, wanted.imgsz, self.model.stride)
+        return geometry, letterbox.apply(picture, geometry)
+
+    def _finish(self, request: Request, prepared: _Prepared | Exception) -> Outcome:
+        if isinstance(prepared, Exception):
+            return Outcome(error=prepared)
+        try:
+            started = perf_counter()
+            outputs = self.engine.infer(prepared.pixels[None])
+            prepared.timings["infer"] = _ms(started, perf_counter())
+            return self._answer(request, prepared, [output[0] for output in outputs])
+        except Exception as error:  # as above
+            return Outcome(error=error)
+
+    def _answer(self, request: Request, prepared: _Prepared, outputs: list[Floats]) -> Outcome:
+        started = perf_counter()
+        found = results.answer(outputs, prepared.geometry, request.parameters, self.model)
+        timings = {**prepared.timings, "nms": _ms(started, perf_counter())}
+        timings["total"] = sum(timings.values())
+        height, width = prepared.geometry.source
+        return Outcome(found, size=(width, height), timings={stage: round(ms, 2) for stage, ms in timings.items()})
+
+    def _together(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Infer pictures of one shape as one batch, as a GPU wants them; a group that fails is tried one by one."""
+        prepared = list(self._prepared(requests))
+        outcomes: list[Outcome | None] = [None] * len(requests)
+        groups: dict[tuple[int, ...], list[tuple[int, _Prepared]]] = {}
+        for index, item in enumerate(prepared):
+            if isinstance(item, Exception):
+                outcomes[index] = Outcome(error=item)
+            else:
+                groups.setdefault(item.pixels.shape, []).append((index, item))
+        for members in groups.values():
+            try:
+                started = perf_counter()
+                outputs = self.engine.infer(np.stack([item.pixels for _, item in members]))
+                took = _ms(started, perf_counter())
+            except Exception:  # out of memory, say: each alone may still go through, or gets its own error
+                for index, item in members:
+                    outcomes[index] = self._finish(requests[index], item)
+                continue
+            for place, (index, item) in enumerate(members):
+                item.timings["infer"] = took
+                try:
+                    outcomes[index] = self._answer(requests[index], item, [output[place] for output in outputs])
+                except Exception as error:  # as above
+                    outcomes[index] = Outcome(error=error)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _ms(started: float, ended: float) -> float:
+    return (ended - started) * 1000

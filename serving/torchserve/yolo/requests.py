@@ -1,0 +1,51 @@
+"""TorchServe's request items and headers, and the answer's body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from yolo.errors import InvalidImage, MissingImage
+from yolo.metadata import Metadata
+from yolo.pipeline import Outcome
+
+# A raw body, then the names under which clients of TorchServe and of the gateway send a file.
+FIELDS = ("body", "data", "file", "image")
+
+
+def image(item: Mapping[str, Any]) -> bytes | bytearray:
+    """Return the picture's bytes of one request item.
+
+    Raises MissingImage when no field holds one, InvalidImage when TorchServe has already read it as JSON.
+    """
+    for name in FIELDS:
+        value = item.get(name)
+        if value is None:
+            continue
+        if isinstance(value, (bytes, bytearray)):
+            return value
+        if isinstance(value, str):  # a content type of text/*: the bytes were valid UTF-8, so no picture we read
+            return value.encode()
+        raise InvalidImage("The body is JSON: send the bytes of the picture themselves")
+    raise MissingImage("No picture came: send it as the raw body, or as a multipart file named data or file")
+
+
+def identifier(context: Any, index: int) -> str:
+    """Return the caller's X-Request-ID, whatever its case, else TorchServe's own id of the request."""
+    headers = context.get_all_request_header(index) or {}
+    given = next((value for name, value in headers.items() if str(name).lower() == "x-request-id"), None)
+    return str(given or context.get_request_id(index) or "")[:128]
+
+
+def answer(outcome: Outcome, model: Metadata, name: str) -> list[dict[str, Any]]:
+    """Return the body of a success: a list with one entry, the picture's."""
+    width, height = outcome.size or (0, 0)
+    return [
+        {
+            **(outcome.answer or {}),
+            "task": model.task,
+            "image": {"width": width, "height": height},
+            "model": {"name": name, "version": model.version},
+            "timings_ms": outcome.timings,
+        }
+    ]

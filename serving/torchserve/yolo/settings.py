@@ -1,0 +1,67 @@
+"""The worker's settings, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolo import cpus
+from yolo.errors import ArchiveError
+
+ENGINES = ("auto", "openvino", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Typed settings of one worker. `cache` is where compiled models are kept, None when nowhere is writable."""
+
+    max_image_pixels: int
+    engine: str
+    plan: cpus.Plan
+    log_level: str
+    cache: Path | None
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read MAX_IMAGE_PIXELS, ENGINE, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR; empty means the default.
+
+    Raises ArchiveError naming the variable that cannot be used.
+    """
+    engine = environ.get("ENGINE") or "auto"
+    if engine not in ENGINES:
+        raise ArchiveError(f"ENGINE={engine!r} is not one of {', '.join(ENGINES)}")
+    return Settings(
+        max_image_pixels=_positive(environ, "MAX_IMAGE_PIXELS") or 64_000_000,
+        engine=engine,
+        plan=cpus.plan(_positive(environ, "WORKERS"), _positive(environ, "THREADS")),
+        log_level=(environ.get("LOG_LEVEL") or "INFO").upper(),
+        cache=_cache(environ.get("MODEL_CACHE_DIR") or ""),
+    )
+
+
+def _positive(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArchiveError(f"{name}={text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _cache(chosen: str) -> Path | None:
+    """Return a folder for compiled models that only this user can write, or None.
+
+    The engine trusts what it finds there, so a folder in the shared temporary directory that belongs to somebody else
+    is not used.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"yolo-model-cache-{user}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trusted = bool(chosen) or folder.lstat().st_uid == user
+    except OSError:
+        return None
+    return folder if trusted and os.access(folder, os.W_OK | os.X_OK) else None

@@ -1,0 +1,87 @@
+"""TorchServe's world in, TorchServe's world out; the work is done by the package `yolo` beside this file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from yolo import engines, logs, metadata, parameters, requests, settings
+from yolo.errors import RequestError
+from yolo.pipeline import Outcome, Pipeline, Request
+
+
+class YoloHandler:
+    """The archive's handler: `initialize` once per worker, `handle` once per batch."""
+
+    def initialize(self, context: Any) -> None:
+        """Load the model of the archive and infer once, so that READY means it. Raises ArchiveError otherwise."""
+        properties = context.system_properties
+        folder = Path(properties["model_dir"])
+        configured = settings.read(os.environ)
+        self.log = logs.configure(configured.log_level)
+        self.model = metadata.read(folder)
+        engine = engines.load(folder, self.model, configured, properties.get("gpu_id"))
+        self.pipeline = Pipeline(engine, self.model, configured.max_image_pixels)
+        self.plan = configured.plan
+        self.name = getattr(context, "model_name", None) or "yolo"
+        engines.use_threads(configured.plan.threads)
+        self.pipeline.warm_up(parameters.parse({}, self.model))
+        described = {key: value for key, value in self.describe().items() if key != "names"}
+        logs.write(self.log, {"event": "ready", "model": self.name, **described})
+
+    def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[Any]:
+        """Answer a batch: one JSON body per item, each with its own status."""
+        if context.get_request_header(0, "describe") == "True":
+            return [self.describe() for _ in data]
+        read = [self._read(item) for item in data]
+        answered = iter(self.pipeline.run([item for item in read if isinstance(item, Request)]))
+        outcomes = [next(answered) if isinstance(item, Request) else Outcome(error=item) for item in read]
+        return [self._respond(index, outcome, len(data), context) for index, outcome in enumerate(outcomes)]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what TorchServe's model description shows with `?customized=true`."""
+        engine, model = self.pipeline.engine, self.model
+        return {
+            "version": model.version,
+            "task": model.task,
+            "names": {str(index): name for index, name in model.names.items()},
+            "imgsz": list(model.imgsz),
+            "end2end": model.end2end,
+            "engine": engine.name,
+            "device": engine.device,
+            "precision": engine.precision,
+            "cpus": self.plan.cpus,
+            "workers": self.plan.workers,
+            "threads": engine.threads,
+        }
+
+    def _read(self, item: Mapping[str, Any]) -> Request | Exception:
+        try:
+            return Request(requests.image(item), parameters.parse(item, self.model))
+        except Exception as error:  # its own item's, never the batch's
+            return error
+
+    def _respond(self, index: int, outcome: Outcome, batch: int, context: Any) -> bytes:
+        status, body = self._body(outcome)
+        context.set_response_content_type(index, "application/json")
+        context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=index)
+        logs.outcome(self.log, requests.identifier(context, index), status, batch, outcome)
+        return body
+
+    def _body(self, outcome: Outcome) -> tuple[int, bytes]:
+        try:
+            if outcome.error is None:
+                return 200, _json(requests.answer(outcome, self.model, self.name))
+            if isinstance(outcome.error, RequestError):
+                return outcome.error.status, _json(outcome.error.body())
+        except ValueError as error:  # a head that answers NaN is the model's fault, and no JSON
+            outcome.error = error
+        return 500, _json({"code": 500, "type": "InternalError", "message": "The image could not be processed"})
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
