@@ -1,0 +1,87 @@
+"""Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port."""
+
+import logging
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import uvicorn
+from pydantic import ValidationError
+
+from gateway.backends import UnknownBackendError
+from gateway.logs import configure_logging
+from gateway.main import create_app
+from gateway.settings import Settings, describe_invalid
+
+BAD_SETTING, CANNOT_LISTEN = 2, 3
+#: Longer than clients keep an idle connection themselves, so that we are not the side that closes it under a request.
+KEEP_ALIVE_S = 75
+BACKLOG = 2048
+
+logger = logging.getLogger("gateway")
+
+
+def main() -> None:
+    """Read the settings, listen, serve until told to stop, finish what is in flight."""
+    # Uvicorn stops gracefully on these and then raises them again for whoever was there before: the end we want is 0.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _exit_cleanly)
+    try:
+        settings = Settings()
+        app = create_app(settings)
+    except ValidationError as error:
+        _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
+    except UnknownBackendError as error:
+        _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
+    configure_logging(settings.log_level)
+    with listen(settings.gateway_host, settings.gateway_port) as listener:
+        host, port = listener.getsockname()[:2]
+        logger.info("listening", extra={"host": host, "port": port, "backend": settings.backend})
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Named, so that a uvloop or httptools that happens to be installed changes nothing. Measured here, the two
+            # together take 0.2 of 1.7 ms off the gateway's own time: not worth two compiled dependencies.
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=settings.shutdown_grace_s,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket ourselves, so that a taken port ends in a message that helps; exits if it cannot."""
+    try:
+        (family, kind, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # The protocol is named because asyncio turns Nagle's algorithm off only where it is: with it on, every answer
+        # waits 40 ms for the client's delayed acknowledgement of its headers.
+        listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        _refuse(
+            CANNOT_LISTEN,
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Stop what uses it, or set GATEWAY_HOST or GATEWAY_PORT.",
+        )
+    return listener
+
+
+def _exit_cleanly(_: int, __: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _refuse(code: int, message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The model servers that the gateway can stand in front of, by the name that the variable BACKEND gives."""
+
+from collections.abc import Callable, Mapping
+
+from gateway.backends.base import InferenceBackend
+from gateway.backends.torchserve import TorchServeBackend
+from gateway.settings import Settings
+
+#: To add a server: write a class with InferenceBackend's methods and name it here. No route changes.
+BACKENDS: Mapping[str, Callable[[Settings], InferenceBackend]] = {"torchserve": TorchServeBackend}
+
+
+class UnknownBackendError(ValueError):
+    """BACKEND names no known model server."""
+
+
+def create_backend(settings: Settings) -> InferenceBackend:
+    """Make the backend that ``settings.backend`` names; nothing is connected yet.
+
+    Raises :class:`UnknownBackendError`, whose message lists the names that exist.
+    """
+    try:
+        make = BACKENDS[settings.backend]
+    except KeyError:
+        raise UnknownBackendError(f"BACKEND={settings.backend!r}: known are {', '.join(BACKENDS)}") from None
+    return make(settings)

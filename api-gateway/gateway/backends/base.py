@@ -1,0 +1,107 @@
+"""What the gateway asks of any model server: the seam behind which TorchServe stands today."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One object found. ``bbox`` is x1, y1, x2, y2 in pixels of the upright original; ``confidence`` is in [0, 1]."""
+
+    confidence: float
+    class_name: str
+    class_id: int
+    bbox: Sequence[float]
+    #: What a task adds to a box (``mask``, ``keypoints``…): passed on as it is.
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one picture; ``detections`` are sorted by confidence, highest first, and may be empty."""
+
+    detections: Sequence[Detection]
+    #: Width and height of the upright picture in pixels, or None if the model server does not say.
+    image_size: tuple[int, int] | None
+    model_name: str
+    model_version: str | None
+    task: str | None
+    #: Milliseconds by stage as the model server measured them; ``total`` is its own whole.
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    #: What a task adds to the whole answer (``probs`` of a classifier…): passed on as it is.
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a prediction can be made now. ``reason`` is set when it cannot, and fit to be shown to a client."""
+
+    ready: bool
+    reason: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One process that runs the model; ``state`` is READY when it can take a picture."""
+
+    id: str
+    state: str
+    started: str | None = None
+    memory_bytes: int | None = None
+    gpu: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One loaded version of a model with all that the server tells about it."""
+
+    version: str
+    default: bool
+    workers: Sequence[Worker]
+    batch_size: int | None = None
+    max_batch_delay_ms: int | None = None
+    queue_free: int | None = None
+    queue_waiting: int | None = None
+    #: What the model says of itself (engine, threads, task…); empty if it says nothing.
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model by name and its loaded versions."""
+
+    name: str
+    versions: Sequence[ModelVersion]
+
+
+class InferenceBackend(Protocol):
+    """A model server, as the routes see it. Every method raises only :class:`~gateway.backends.errors.BackendFault`.
+
+    One instance lives as long as the application and is used by many requests at once. A method that is cancelled
+    gives its connection up; whether the server stops working then is the server's affair.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registry's name of this kind of server, for people: ``torchserve``."""
+        ...
+
+    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
+        """Find what is in ``image`` (an encoded picture); ``request_id`` goes into the server's own log."""
+        ...
+
+    async def ready(self) -> Readiness:
+        """Ask whether a worker can run the model; answers within about a second and never raises for 'no'."""
+        ...
+
+    async def models(self) -> Sequence[Model]:
+        """Describe what is loaded."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections. The instance cannot be used afterwards."""
+        ...

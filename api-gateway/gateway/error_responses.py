@@ -1,0 +1,119 @@
+"""From an exception to an answer: one JSON body for every error, whoever raised it."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway import errors
+from gateway.backends import errors as backend
+from gateway.request_id import current_request_id
+
+logger = logging.getLogger("gateway.errors")
+
+#: What a client is told of each fault behind the gateway; a class stands before its base.
+FAULTS: Mapping[type[backend.BackendFault], type[errors.ApiError]] = {
+    backend.BackendOverloaded: errors.Overloaded,
+    backend.BackendUnavailable: errors.UpstreamUnavailable,
+    backend.BackendTimeout: errors.UpstreamTimeout,
+    backend.BackendFault: errors.UpstreamError,
+}
+REJECTIONS: Mapping[backend.Rejection, type[errors.ApiError]] = {
+    "invalid_image": errors.InvalidImage,
+    "unsupported_image": errors.UnsupportedImage,
+    "image_too_large": errors.ImageTooLarge,
+    "body_too_large": errors.BodyTooLarge,
+    "invalid_parameter": errors.InvalidParameter,
+}
+#: What the framework itself raises.
+HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
+    400: errors.InvalidForm,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.BodyTooLarge,
+}
+
+
+def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
+    """Render ``{"status": "error", "error": {"code", "message"}, "request_id"}`` and note the code for the log."""
+    scope["gateway.error"] = error.code
+    body = {
+        "status": "error",
+        "error": {"code": error.code, "message": error.message},
+        "request_id": current_request_id(),
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        error.status,
+        headers={**error.headers, **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def as_api_error(error: Exception) -> errors.ApiError:
+    """Turn whatever was raised into what the client may know of it."""
+    match error:
+        case errors.ApiError():
+            return error
+        case backend.BackendRejected():
+            return REJECTIONS[error.kind](error.message)
+        case backend.BackendNotReady():
+            return errors.ModelNotReady(f"The model is not ready: {error.reason}. Try again in a moment.")
+        case backend.BackendFault():
+            return next(answer for fault, answer in FAULTS.items() if isinstance(error, fault))()
+        case HTTPException():
+            return HTTP_ERRORS.get(error.status_code, errors.InternalError)()
+        case RequestValidationError():
+            problems = (f"{'.'.join(str(part) for part in p['loc'][1:])}: {p['msg']}" for p in error.errors())
+            return errors.InvalidParameter("; ".join(problems))
+        case ClientDisconnect():
+            return errors.ClientClosed()
+        case _:
+            return errors.InternalError()
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give every kind of exception its answer; what is left over is caught by :class:`UnhandledErrorMiddleware`."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        api_error = as_api_error(error)
+        if isinstance(error, backend.BackendFault) and api_error.status >= 500:
+            detail = {"fault": type(error).__name__, "detail": str(error)}
+            logger.warning("the model server did not answer as it should", extra=detail)
+        return error_response(request.scope, api_error, getattr(error, "headers", None))
+
+    for kind in (errors.ApiError, backend.BackendFault, HTTPException, RequestValidationError, ClientDisconnect):
+        app.add_exception_handler(kind, answer)
+
+
+class UnhandledErrorMiddleware:
+    """Pure ASGI layer: a bug becomes a logged traceback and a plain 500, inside the request id and the access log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on; answer 500 if it raises."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting_send)
+        except Exception:
+            logger.exception("unhandled error")
+            if started:
+                raise  # half an answer is out: the server must break the connection, not append to it
+            await error_response(scope, errors.InternalError())(scope, receive, send)

@@ -1,0 +1,179 @@
+"""Every error a client can get from the gateway, as one tree.
+
+::
+
+    ApiError
+    ├── InvalidImage          400 invalid_image           empty, cut short, undecodable
+    ├── InvalidForm           400 invalid_form            broken multipart
+    ├── NotFound              404 not_found
+    ├── MethodNotAllowed      405 method_not_allowed
+    ├── BodyTooLarge          413 body_too_large          bytes
+    ├── ImageTooLarge         413 image_too_large         pixels
+    ├── UnsupportedImage      415 unsupported_image       not a picture, or in a format that is not read
+    ├── UnsupportedMediaType  415 unsupported_media_type  neither a form nor raw bytes
+    ├── InvalidParameter      422 invalid_parameter
+    ├── MissingFile           422 missing_file
+    ├── TooManyFiles          422 too_many_files
+    ├── ClientClosed          499 client_closed           for our log: nobody is there to read it
+    ├── InternalError         500 internal_error          our fault
+    ├── UpstreamError         502 backend_error           the model server failed
+    ├── UpstreamUnavailable   503 backend_unavailable     the model server cannot be reached
+    ├── ModelNotReady         503 model_not_ready         no worker has the model loaded
+    ├── Overloaded            503 overloaded              the model server takes no more work for now
+    └── UpstreamTimeout       504 backend_timeout
+
+``message`` goes to the client: what is wrong and how to mend it, never a path, a traceback or upstream text.
+"""
+
+# ruff: noqa: N818  (the name says what happened; that all of these are errors, the module says)
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+#: Whoever is told to come back is told when: restarts of a worker take seconds.
+_SOON: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class ApiError(Exception):
+    """An error with a status, a code for programs and a message for people."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    default: ClassVar[str] = "Something went wrong in the gateway; its log has the details under this request_id."
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default
+        super().__init__(self.message)
+
+
+class InvalidImage(ApiError):
+    """The bytes claim to be a picture and are not a whole one."""
+
+    status, code = 400, "invalid_image"
+    default = "The picture cannot be decoded: it is empty, cut short or damaged."
+
+
+class InvalidForm(ApiError):
+    """The multipart body cannot be parsed."""
+
+    status, code = 400, "invalid_form"
+    default = "The multipart form cannot be read: its boundary is missing or its parts are malformed."
+
+
+class NotFound(ApiError):
+    """No such route."""
+
+    status, code = 404, "not_found"
+    default = "There is nothing at this address; GET /docs lists every route."
+
+
+class MethodNotAllowed(ApiError):
+    """The route exists for other methods."""
+
+    status, code = 405, "method_not_allowed"
+    default = "This address does not take this method; the Allow header says which it takes."
+
+
+class BodyTooLarge(ApiError):
+    """More bytes than ``MAX_BODY_BYTES``."""
+
+    status, code = 413, "body_too_large"
+    default = "The body is larger than the model server takes."
+
+
+class ImageTooLarge(ApiError):
+    """More pixels than ``MAX_IMAGE_PIXELS``."""
+
+    status, code = 413, "image_too_large"
+    default = "The picture has more pixels than are allowed; scale it down."
+
+
+class UnsupportedImage(ApiError):
+    """Not a picture, or one in a format that is not read."""
+
+    status, code = 415, "unsupported_image"
+    default = "This is no picture in a format that is read here."
+
+
+class UnsupportedMediaType(ApiError):
+    """The Content-Type is neither a multipart form nor raw picture bytes."""
+
+    status, code = 415, "unsupported_media_type"
+    default = "Send a multipart form with the picture in the field 'file', or the picture itself as image/*."
+
+
+class InvalidParameter(ApiError):
+    """A parameter is out of bounds, unknown or contradictory."""
+
+    status, code = 422, "invalid_parameter"
+    default = "A parameter is not valid."
+
+
+class MissingFile(ApiError):
+    """The form has no file in the expected field."""
+
+    status, code = 422, "missing_file"
+    default = "The form has no file in the field 'file'."
+
+
+class TooManyFiles(ApiError):
+    """The form has several files where one is expected."""
+
+    status, code = 422, "too_many_files"
+    default = "The form has more than one file; send one picture per request."
+
+
+class ClientClosed(ApiError):
+    """The client went away. 499 is nginx's status for it; it only ever shows in our log and metrics."""
+
+    status, code = 499, "client_closed"
+    default = "The client closed the connection."
+
+
+class InternalError(ApiError):
+    """A fault of the gateway itself."""
+
+
+class UpstreamError(ApiError):
+    """The model server failed, or answered nonsense."""
+
+    status, code = 502, "backend_error"
+    default = "The model server failed on this request; its log has the details under this request_id."
+
+
+class UpstreamUnavailable(ApiError):
+    """The model server cannot be reached."""
+
+    status, code = 503, "backend_unavailable"
+    default = "The model server cannot be reached; try again in a moment."
+    headers = _SOON
+
+
+class ModelNotReady(ApiError):
+    """The model server is there, and no worker has the model loaded."""
+
+    status, code = 503, "model_not_ready"
+    default = "The model is not ready; try again in a moment."
+    headers = _SOON
+
+
+class Overloaded(ApiError):
+    """The model server takes no more work for now."""
+
+    status, code = 503, "overloaded"
+    default = "The model server has as many requests as it can hold; try again in a moment."
+    headers = _SOON
+
+
+class UpstreamTimeout(ApiError):
+    """The model server took too long."""
+
+    status, code = 504, "backend_timeout"
+    default = "The model server did not answer in time."
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """Quote what a client sent so that it can stand in a message: one line, nothing invisible, cut at ``limit``."""
+    clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: limit + 1])
+    return f"'{clean[:limit]}…'" if len(clean) > limit else f"'{clean}'"

@@ -1,0 +1,113 @@
+"""The parameters of one prediction: read from query and form, validated once, sent on only where given."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.errors import InvalidParameter, printable
+
+#: Query or form pairs as they came, in order, a name possibly several times.
+Pairs = Iterable[tuple[str, str]]
+
+
+def _classes(value: str) -> str:
+    wanted = [part.strip() for part in value.split(",")]
+    if not all(wanted):
+        raise ValueError("an empty entry; write class ids or names with commas between, as in 0,5 or person,bus")
+    if not value.isprintable():
+        raise ValueError("control characters")
+    return ",".join(wanted)
+
+
+class Parameters(BaseModel):
+    """How to run one prediction. What is None is left to the model's own default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    conf: float | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="Least confidence of a detection", examples=[0.25]
+    )
+    iou: float | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="Overlap above which NMS drops a box", examples=[0.7]
+    )
+    max_det: int | None = Field(default=None, ge=1, le=3000, description="Most detections to return", examples=[300])
+    classes: Annotated[str, AfterValidator(_classes)] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description="Only these: ids or names, with commas",
+        examples=["person,bus"],
+    )
+    agnostic_nms: bool | None = Field(default=None, description="Let boxes of different classes suppress each other")
+    imgsz: int | None = Field(
+        default=None,
+        ge=32,
+        le=2048,
+        description="Longest side the model sees, in pixels; rounded up to its stride",
+        examples=[640],
+    )
+
+    def as_query(self) -> dict[str, str]:
+        """Return what was given as strings for a URL: ``{"conf": "0.5", "agnostic_nms": "true"}``."""
+        given = self.model_dump(exclude_none=True)
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+
+
+def read_parameters(query: Pairs, form: Pairs = ()) -> Parameters:
+    """Merge and validate what came in the query and in the form.
+
+    Raises :class:`~gateway.errors.InvalidParameter` for a value out of bounds, an unknown name (a misspelt one would
+    otherwise silently mean the default), and a parameter given twice with different values.
+    """
+    given: dict[str, str] = {}
+    for name, value in (*query, *form):
+        if name == "classes" and name in given and value not in given[name].split(","):
+            given[name] += f",{value}"  # classes=0&classes=5 is how many clients write a list
+        elif given.setdefault(name, value) != value and name != "classes":
+            raise InvalidParameter(
+                f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. "
+                "Send it once, in the query or in the form."
+            )
+    if not given:
+        return NO_PARAMETERS
+    try:
+        return Parameters.model_validate(given)
+    except ValidationError as error:
+        raise InvalidParameter("; ".join(map(_explain, error.errors()))) from error
+
+
+def openapi_parameters() -> list[dict[str, Any]]:
+    """Describe every parameter as an OpenAPI query parameter (the route reads them itself, form fields included)."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema.get("description", ""),
+            "schema": _plain_schema(schema),
+        }
+        for name, schema in Parameters.model_json_schema()["properties"].items()
+    ]
+
+
+def openapi_form_fields() -> dict[str, Any]:
+    """Describe every parameter as a form field, by name."""
+    return {name: _plain_schema(schema) for name, schema in Parameters.model_json_schema()["properties"].items()}
+
+
+def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Drop the null alternative: absent is how 'none' is said in a query or a form."""
+    typed = next(option for option in schema["anyOf"] if option.get("type") != "null")
+    return {**typed, **{key: value for key, value in schema.items() if key in ("description", "examples")}}
+
+
+def _explain(problem: Any) -> str:
+    name = printable(str(problem["loc"][0])) if problem["loc"] else "parameters"
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: not a parameter; known are {', '.join(Parameters.model_fields)}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message[0].lower()}{message[1:]} (given: {printable(str(problem['input']))})"
+
+
+NO_PARAMETERS = Parameters()

@@ -1,0 +1,36 @@
+"""GET /health/live, /health/ready and /health: does the process answer, can a prediction be made."""
+
+from fastapi import APIRouter
+
+from gateway import __version__, errors
+from gateway.backends.errors import BackendNotReady
+from gateway.openapi import error_answers
+from gateway.request_id import current_request_id
+from gateway.schemas import LiveResponse, ModelRef, ReadyResponse
+from gateway.services import ServicesOf
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health/live", response_model=LiveResponse, responses=error_answers(errors.InternalError))
+async def live() -> LiveResponse:
+    """Say that the gateway's process answers, whatever the model server does."""
+    return LiveResponse(version=__version__, request_id=current_request_id())
+
+
+@router.get(
+    "/health", response_model=ReadyResponse, responses=error_answers(errors.InternalError, errors.ModelNotReady)
+)
+@router.get(
+    "/health/ready", response_model=ReadyResponse, responses=error_answers(errors.InternalError, errors.ModelNotReady)
+)
+async def ready(services: ServicesOf) -> ReadyResponse:
+    """Ask the model server now whether a worker has the model loaded; 503 with the reason otherwise."""
+    state = await services.readiness.ask()
+    if not state.ready:
+        raise BackendNotReady(state.reason or "no reason was given")
+    return ReadyResponse(
+        backend=services.backend.name,
+        model=ModelRef(name=services.settings.model_name, version=state.version),
+        request_id=current_request_id(),
+    )

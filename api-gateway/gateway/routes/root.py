@@ -1,0 +1,40 @@
+"""GET / and GET /metrics: where to go from here, and what Prometheus scrapes."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from gateway import __version__, errors
+from gateway.metrics import CONTENT_TYPE
+from gateway.openapi import error_answers
+from gateway.request_id import current_request_id
+from gateway.schemas import RootResponse
+from gateway.services import ServicesOf
+
+router = APIRouter(responses=error_answers(errors.InternalError))
+
+
+@router.get("/", response_model=RootResponse, tags=["about"])
+async def root() -> RootResponse:
+    """Name the addresses worth knowing."""
+    return RootResponse(
+        name="yolo-serving gateway",
+        version=__version__,
+        docs="/docs",
+        predict="/predict",
+        health="/health",
+        models="/models",
+        request_id=current_request_id(),
+    )
+
+
+@router.get(
+    "/metrics",
+    tags=["about"],
+    response_class=Response,
+    responses={
+        200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    },
+)
+async def metrics(services: ServicesOf) -> Response:
+    """Report requests, latency, what is in flight, and whether the model is ready."""
+    return Response(services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})

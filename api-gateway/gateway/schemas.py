@@ -1,0 +1,141 @@
+"""The gateway's answers as typed models: what OpenAPI shows. The hot path writes the same JSON without them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
+
+
+class DetectionOut(BaseModel):
+    """One object. Later tasks add keys of their own (mask, keypoints…)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    confidence: float = Field(ge=0, le=1, examples=[0.89])
+    class_: str = Field(alias="class", description="Name of the class", examples=["person"])
+    bbox: tuple[float, float, float, float] = Field(
+        description="x1, y1, x2, y2 in pixels of the upright picture, clipped to it",
+        examples=[[245.3, 184.2, 456.8, 298.1]],
+    )
+    class_id: int = Field(examples=[0])
+
+
+class ImageOut(BaseModel):
+    """Size in pixels after the picture was turned upright by its Exif orientation."""
+
+    width: int = Field(examples=[810])
+    height: int = Field(examples=[1080])
+
+
+class ModelRef(BaseModel):
+    """Which model answered."""
+
+    name: str = Field(examples=["yolo"])
+    version: str | None = Field(examples=["1.0"])
+
+
+class PredictResponse(BaseModel):
+    """Detections, highest confidence first; none is an empty list. Tasks add keys (masks, keypoints, obb, probs)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: Literal["success"]
+    detections: list[DetectionOut]
+    image: ImageOut
+    model: ModelRef
+    task: str | None = Field(examples=["detect"])
+    timings_ms: dict[str, float] = Field(
+        description="The model server's stages, its whole as `model_server`, and the gateway's whole as `total`",
+        examples=[{"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}],
+    )
+    request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
+class ErrorOut(BaseModel):
+    """A code for programs and a message for people."""
+
+    code: str
+    message: str
+
+
+class ErrorResponse(BaseModel):
+    """The one body of every error."""
+
+    status: Literal["error"]
+    error: ErrorOut
+    request_id: str | None
+
+
+class LiveResponse(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
+class ReadyResponse(BaseModel):
+    """A worker has the model loaded."""
+
+    status: Literal["ready"] = "ready"
+    backend: str = Field(examples=["torchserve"])
+    model: ModelRef
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
+class WorkerOut(BaseModel):
+    """One process that runs the model."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(examples=["9000"])
+    state: str = Field(examples=["READY"])
+    started: str | None = None
+    memory_bytes: int | None = None
+    gpu: bool | None = None
+
+
+class ModelVersionOut(BaseModel):
+    """One loaded version."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    version: str = Field(examples=["1.0"])
+    default: bool = Field(description="Whether /predict uses it")
+    workers: list[WorkerOut]
+    batch_size: int | None = None
+    max_batch_delay_ms: int | None = None
+    queue_free: int | None = Field(None, description="Requests that still fit in the queue")
+    queue_waiting: int | None = Field(None, description="Requests that wait in the queue")
+    details: dict[str, Any] = Field(description="What the model tells of itself: engine, threads, task, names…")
+
+
+class ModelOut(BaseModel):
+    """A model and its loaded versions."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["yolo"])
+    versions: list[ModelVersionOut]
+
+
+class ModelsResponse(BaseModel):
+    """Everything that is loaded."""
+
+    status: Literal["success"] = "success"
+    backend: str = Field(examples=["torchserve"])
+    models: list[ModelOut]
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
+class RootResponse(BaseModel):
+    """Where to go from here."""
+
+    name: str
+    version: str
+    docs: str
+    predict: str
+    health: str
+    models: str
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])

@@ -1,0 +1,82 @@
+"""The gateway's settings: environment variables, typed and bounded, read once."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
+PILLOW_PIXEL_CEILING = 178_956_970
+
+
+_url: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
+
+
+def _base_url(text: str) -> str:
+    return str(_url.validate_python(text)).rstrip("/")
+
+
+#: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
+
+    An empty variable counts as unset, because Compose passes optional ones on as empty strings.
+    Raises ``pydantic.ValidationError`` for a value out of its bounds: see :func:`describe_invalid`.
+    """
+
+    # Defaults go through the validators too, so that URLs have one form wherever they come from.
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True)
+
+    gateway_host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    gateway_port: int = Field(default=8001, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+
+    backend: str = Field(
+        default="torchserve", description="which model server is behind: a name known to gateway.backends"
+    )
+    torchserve_inference_url: BaseUrl = Field(default="http://127.0.0.1:8085", description="TorchServe's inference API")
+    torchserve_management_url: BaseUrl = Field(
+        default="http://127.0.0.1:8086", description="TorchServe's management API"
+    )
+    model_name: str = Field(
+        default="yolo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the served model"
+    )
+
+    connect_timeout_s: Seconds = Field(default=0.5, description="to open a connection to the model server")
+    read_timeout_s: Seconds = Field(default=60, description="to wait for the model server's answer")
+    write_timeout_s: Seconds = Field(default=30, description="to hand a picture over to the model server")
+    pool_timeout_s: Seconds = Field(
+        default=5, description="to wait for a free connection before answering 'overloaded'"
+    )
+    max_connections: int = Field(
+        default=64, ge=1, le=4096, description="connections to the model server, so requests in it"
+    )
+
+    max_body_bytes: int = Field(default=20_971_520, ge=1024, le=2**30, description="largest request body")
+    max_image_pixels: int = Field(
+        default=64_000_000, ge=1, le=PILLOW_PIXEL_CEILING, description="largest picture, width times height"
+    )
+    ready_grace_s: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="not ready for longer than this: predictions are refused",
+    )
+    shutdown_grace_s: int = Field(
+        default=30, ge=0, le=3600, description="to finish requests in flight when told to stop"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="lowest level that is logged"
+    )
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """Say which variables are wrong and how, one line each, for the person who set them."""
+    return "\n".join(
+        f"{'.'.join(str(part) for part in problem['loc']).upper()}={problem['input']!r}: {problem['msg']}"
+        for problem in error.errors()
+    )
