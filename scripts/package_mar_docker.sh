@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Package weights into yolo.mar in a container, as a new version; nothing is installed on this machine.
+set -Eeuo pipefail
+caller=$PWD
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/engine.sh
+source scripts/engine.sh
+# shellcheck source=scripts/lib.sh
+source scripts/lib.sh
+
+usage() {
+  cat <<'EOT'
+Usage: bash scripts/package_mar_docker.sh [--weights FILE] [--version V] [--note TEXT]
+
+Loads the weights, exports the OpenVINO model, writes and verifies the archive, keeps it as
+serving/torchserve/model-store/yolo-V.mar and makes it the current yolo.mar. Then: docker compose restart torchserve
+
+  --weights FILE   the .pt to package (default: models/weights/best.pt)
+  --version V      the version to give it (default: the next one)
+  --note TEXT      a line kept in the archive's metadata
+
+The same without Docker: bash scripts/package_mar.sh
+EOT
+}
+
+fail() {
+  printf 'error: %s\nNothing was changed.\n' "$1" >&2
+  exit 1
+}
+
+root=$PWD
+weights=$root/models/weights/best.pt
+arguments=()
+while (($#)); do
+  case "$1" in
+    -h | --help) usage; exit 0 ;;
+    --weights | --version | --note)
+      if (($# < 2)); then echo "error: $1 needs a value" >&2; exit 2; fi
+      if [[ $1 == --weights ]]; then
+        # The caller's directory is not the root: a relative file is meant from there.
+        if [[ $2 == /* ]]; then weights=$2; else weights=$caller/$2; fi
+      else
+        arguments+=("$1" "$2")
+      fi
+      shift ;;
+    *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
+  esac
+  shift
+done
+
+if reason=$(engine_missing); then
+  fail "Docker: $reason. Start or install it, or package without it: bash scripts/package_mar.sh"
+fi
+if [[ ! -f $weights ]]; then
+  fail "there are no weights at $weights. Copy your best.pt there, or name it: --weights FILE"
+fi
+if [[ ! -r $weights ]]; then
+  fail "$weights cannot be read by $(id -un). Look who may: ls -l"
+fi
+store=$root/serving/torchserve/model-store
+mkdir -p -- "$store"
+if [[ ! -w $store ]]; then
+  fail "$store cannot be written by $(id -un). Run this as the owner of the checkout, or: sudo chown -R $(id -un) '$store'"
+fi
+
+build=(docker compose --progress plain build model-archiver)
+echo "+ ${build[*]}"
+quietly "building the packager's image" "${build[@]}" || fail "the packager's image could not be built (above)"
+
+# mount TARGET SOURCE [OPTION]: one --mount value. Docker reads it as CSV, and a file name may hold a comma or a quote.
+mount() {
+  local source=\"source=${2//\"/\"\"}\" target=\"target=${1//\"/\"\"}\"
+  printf 'type=bind,%s,%s%s' "$source" "$target" "${3:+,$3}"
+}
+
+image=$(docker compose config --images model-archiver) # its tag may be set in .env
+inside=/weights/$(basename -- "$weights")
+run=(
+  docker run --rm
+  --user "$(id -u):$(id -g)" # the files belong to whoever calls
+  --network none --read-only --tmpfs "/tmp:mode=1777,size=1g"
+  --cap-drop ALL --security-opt no-new-privileges
+  --mount "$(mount "$inside" "$weights" readonly)"
+  --mount "$(mount /app/serving/torchserve/model-store "$store")"
+  "$image"
+  --weights "$inside"
+  ${arguments[@]+"${arguments[@]}"}
+)
+printf '+'
+printf ' %q' "${run[@]}"
+echo
+"${run[@]}"
+echo "Serve it: docker compose restart torchserve"
