@@ -1,0 +1,96 @@
+"""The gateway in process, in front of a fake TorchServe that listens on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from gateway.backends.base import InferenceBackend
+from gateway.main import create_app
+from gateway.settings import Settings
+from tests.gateway.fake_torchserve import FakeTorchServe, serving
+
+SettingsMaker = Callable[..., Settings]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[tuple[FakeTorchServe, str]]:
+    fake = FakeTorchServe()
+    with serving(fake) as url:
+        yield fake, url
+
+
+@pytest.fixture
+def fake(_running: tuple[FakeTorchServe, str]) -> FakeTorchServe:
+    fake, _ = _running
+    fake.reset()
+    return fake
+
+
+@pytest.fixture
+def settings(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> SettingsMaker:
+    """Make settings that point at the fake; arguments override."""
+    _, url = _running
+    defaults: dict[str, Any] = {"torchserve_inference_url": url, "torchserve_management_url": url}
+    return lambda **changed: Settings(**{**defaults, **changed})
+
+
+@contextlib.asynccontextmanager
+async def running_app(
+    settings: Settings, backend: InferenceBackend | None = None
+) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    """Run the application's lifespan and give a client that calls it in process."""
+    app = create_app(settings, backend)
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+    ):
+        yield app, client
+
+
+@pytest.fixture
+async def client(settings: SettingsMaker) -> AsyncIterator[httpx.AsyncClient]:
+    async with running_app(settings()) as (_, client):
+        yield client
+
+
+@pytest.fixture
+def unused_url() -> str:
+    """An address where nothing listens: a connection to it is refused."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds; it is another thread's or task's doing, and there is no event for it."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def assert_error(response: httpx.Response, status: int, code: str, *says: str) -> str:
+    """Check the one body of every error and return its message."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert set(body) == {"status", "error", "request_id"}
+    assert body["status"] == "error"
+    assert body["error"]["code"] == code
+    assert body["request_id"] == response.headers["x-request-id"]
+    message: str = body["error"]["message"]
+    for part in says:
+        assert part in message
+    return message

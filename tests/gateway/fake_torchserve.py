@@ -1,0 +1,181 @@
+"""A small ASGI application that answers as TorchServe 0.12 does; its statuses and bodies were copied from the real one.
+
+A test changes what it answers by replacing ``fake.predict`` (a function from request to answer) or by setting
+``fake.workers``; what was asked is in ``fake.predictions``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+import uvicorn
+
+STREET: dict[str, Any] = {
+    "boxes": [
+        {"xyxy": [245.31, 184.2, 456.8, 298.1], "conf": 0.8912, "cls": 0, "name": "person"},
+        {"xyxy": [10.0, 20.5, 700.25, 760.0], "conf": 0.7404, "cls": 5, "name": "bus"},
+    ],
+    "task": "detect",
+    "image": {"width": 810, "height": 1080},
+    "model": {"name": "yolo", "version": "1.0"},
+    "timings_ms": {"decode": 5.31, "letterbox": 0.3, "infer": 59.02, "nms": 0.5, "total": 65.2},
+}
+
+
+@dataclass
+class Asked:
+    """A request as the fake got it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Answer:
+    """What to answer: ``body`` is sent as JSON unless it is bytes. ``delay_s`` is how long the worker is busy."""
+
+    body: Any
+    status: int = 200
+    delay_s: float = 0.0
+
+
+def torchserve_error(status: int, kind: str, message: str, delay_s: float = 0.0) -> Answer:
+    return Answer({"code": status, "type": kind, "message": message}, status, delay_s)
+
+
+@dataclass
+class FakeTorchServe:
+    """One model, ``yolo``; versions and workers as set."""
+
+    predict: Callable[[Asked], Answer] = lambda asked: Answer([STREET])
+    #: State of each worker by version; the first version is the default.
+    workers: dict[str, list[str]] = field(default_factory=lambda: {"1.0": ["READY"]})
+    #: What the handler tells of itself; None is a worker too busy to say, and an Answer is one that cannot.
+    details: dict[str, Any] | Answer | None = field(default_factory=lambda: {"engine": "openvino", "threads": 2})
+    #: Replaces the description altogether.
+    describe: Answer | None = None
+    predictions: list[Asked] = field(default_factory=list)
+    details_asked: int = 0
+    #: Predictions whose client went away before the answer.
+    abandoned: int = 0
+
+    def reset(self) -> None:
+        self.__dict__.update(FakeTorchServe().__dict__)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        asked = Asked(
+            scope["method"],
+            scope["path"],
+            dict(parse_qsl(scope["query_string"].decode())),
+            {name.decode(): value.decode() for name, value in scope["headers"]},
+            body,
+        )
+        answer = self._answer(asked)
+        if answer.delay_s and await self._client_left_within(answer.delay_s, receive):
+            self.abandoned += 1
+            return
+        content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        headers = [(b"content-type", b"application/json"), (b"x-request-id", b"torchserves-own-id")]
+        if answer.status >= 400:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def _answer(self, asked: Asked) -> Answer:
+        match asked.path.strip("/").split("/"):
+            case ["models", "yolo", "invoke"]:
+                self.predictions.append(asked)
+                return self.predict(asked)
+            case ["predictions", "yolo", *_]:
+                # The real one answers here too, but loses the query string on the way to the handler.
+                self.predictions.append(asked)
+                asked.query = {}
+                return self.predict(asked)
+            case ["models", "yolo"]:
+                return self.describe or self._description(next(iter(self.workers)), asked)
+            case ["models", "yolo", "all"]:
+                versions = [self._description(version, asked).body[0] for version in self.workers]
+                return self.describe or Answer(versions)
+            case ["models", "yolo", version]:
+                return self._description(version, asked)
+            case ["models" | "predictions", name, *_]:
+                return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
+        return torchserve_error(404, "ResourceNotFoundException", "Requested resource is not found")
+
+    def _description(self, version: str, asked: Asked) -> Answer:
+        entry: dict[str, Any] = {
+            "modelName": "yolo",
+            "modelVersion": version,
+            "modelUrl": "yolo.mar",
+            "batchSize": 4,
+            "maxBatchDelay": 5,
+            "workers": [
+                {
+                    "id": str(9000 + number),
+                    "startTime": "2026-11-23T11:40:39.223Z",
+                    "status": state,
+                    "memoryUsage": 231186432,
+                    "pid": 15544,
+                    "gpu": False,
+                    "gpuUsage": "N/A",
+                }
+                for number, state in enumerate(self.workers[version])
+            ],
+            "jobQueueStatus": {"remainingCapacity": 100, "pendingRequests": 0},
+        }
+        delay_s = 0.0
+        if asked.query.get("customized") == "true":
+            self.details_asked += 1
+            if isinstance(self.details, Answer):
+                return self.details
+            delay_s = 5.0 if self.details is None else 0.0
+            entry["customizedMetadata"] = self.details
+        return Answer([entry], delay_s=delay_s)
+
+    async def _client_left_within(self, seconds: float, receive: Any) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await receive()  # after the body only a disconnect can come
+                return True
+        return False
+
+
+@contextlib.contextmanager
+def serving(app: Any, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
+    """Run an ASGI application on a free loopback port in a thread; yields its URL."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see gateway.__main__.listen
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    config = uvicorn.Config(app, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=0)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()

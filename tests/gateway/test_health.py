@@ -1,0 +1,188 @@
+"""Liveness, readiness, and when predictions are refused at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from gateway.backends.base import Model, Prediction, Readiness
+from gateway.backends.errors import BackendNotReady, BackendUnavailable
+from gateway.parameters import Parameters
+from gateway.readiness import ReadinessWatch
+from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
+from tests.gateway.fake_torchserve import Answer, FakeTorchServe, torchserve_error
+from tests.gateway.pictures import picture
+
+pytestmark = pytest.mark.anyio
+
+JPEG = picture("JPEG")
+
+
+class FakeBackend:
+    """Says of its readiness what the test says."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.answer: Readiness | Exception = Readiness(True, None, "1.0")
+        self.asked = 0
+
+    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
+        return Prediction([], None, "fake", None, None)
+
+    async def ready(self) -> Readiness:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def models(self) -> list[Model]:
+        return []
+
+    async def aclose(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("workers", "ready", "reason"),
+    [
+        ({"1.0": ["READY"]}, True, None),
+        ({"1.0": ["UNLOADING", "READY"]}, True, None),
+        ({"1.0": ["READY"], "2.0": []}, True, None),
+        ({"1.0": []}, False, "none of its 0 workers"),
+        ({"1.0": ["UNLOADING"]}, False, "none of its 1 workers"),
+        ({"1.0": ["UNLOADING", "LOADING"]}, False, "none of its 2 workers"),
+        ({"1.0": [], "2.0": ["READY"]}, False, "none of its 0 workers"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/health", "/health/ready"])
+async def test_ready_means_a_worker_of_the_default_version_is_ready(
+    client: httpx.AsyncClient,
+    fake: FakeTorchServe,
+    path: str,
+    workers: dict[str, list[str]],
+    ready: bool,
+    reason: str | None,
+) -> None:
+    fake.workers = workers
+    response = await client.get(path)
+    if ready:
+        assert response.status_code == 200
+        assert response.json() == {
+            "status": "ready",
+            "backend": "torchserve",
+            "model": {"name": "yolo", "version": "1.0"},
+            "request_id": response.headers["x-request-id"],
+        }
+    else:
+        assert_error(response, 503, "model_not_ready", reason or "")
+        assert response.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (torchserve_error(404, "ModelNotFoundException", "Model not found: yolo"), "no model 'yolo' is loaded"),
+        (torchserve_error(500, "InternalServerException", "x"), "cannot be reached"),
+        (Answer([]), "cannot be reached"),
+        (Answer(b"Healthy"), "cannot be reached"),
+        (Answer([{"status": "Healthy"}]), "cannot be reached"),
+        (Answer([], delay_s=5), "does not answer in time"),
+    ],
+    ids=["not registered", "500", "no versions", "no JSON", "no description", "hangs"],
+)
+async def test_a_model_server_that_is_up_without_the_model_is_not_ready(
+    client: httpx.AsyncClient, fake: FakeTorchServe, answer: Answer, reason: str
+) -> None:
+    fake.describe = answer
+    assert_error(await client.get("/health/ready"), 503, "model_not_ready", reason)
+
+
+async def test_a_model_server_that_is_down_is_not_ready(settings: SettingsMaker, unused_url: str) -> None:
+    async with running_app(settings(torchserve_management_url=unused_url)) as (_, client):
+        assert_error(await client.get("/health/ready"), 503, "model_not_ready", "cannot be reached")
+
+
+async def test_live_is_200_whatever_the_model_server_does(settings: SettingsMaker, unused_url: str) -> None:
+    async with running_app(settings(torchserve_management_url=unused_url)) as (_, client):
+        response = await client.get("/health/live")
+    assert response.status_code == 200
+    assert response.json()["status"] == "ok"
+
+
+async def test_readiness_is_asked_while_every_prediction_connection_is_taken(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.predict = lambda asked: Answer([{"boxes": []}], delay_s=1)
+    # Another name of the same machine: management is an origin of its own, as it is with TorchServe's two ports.
+    management = settings().torchserve_management_url.replace("127.0.0.1", "localhost")
+    async with running_app(settings(max_connections=1, torchserve_management_url=management)) as (_, client):
+        predicting = asyncio.create_task(client.post("/predict", content=JPEG))
+        await until(lambda: fake.predictions)
+        assert (await client.get("/health/ready")).status_code == 200
+        assert not predicting.done()
+        assert (await predicting).status_code == 200
+
+
+async def test_predictions_are_refused_only_after_the_grace_period() -> None:
+    now = 100.0
+    backend = FakeBackend()
+    watch = ReadinessWatch(backend, grace_s=5, clock=lambda: now)
+
+    watch.require()  # not asked yet: within grace
+    await watch.ask()
+    now = 1000.0
+    watch.require()  # ready for long
+
+    backend.answer = Readiness(False, "none of its 1 workers is ready")
+    await watch.ask()
+    now += 5
+    watch.require()  # exactly the grace period
+    now += 0.1
+    with pytest.raises(BackendNotReady, match="none of its 1 workers"):
+        watch.require()
+
+    backend.answer = Readiness(False, "the model server cannot be reached")
+    await watch.ask()
+    with pytest.raises(BackendNotReady, match="cannot be reached"):
+        watch.require()  # another reason does not start the clock anew
+
+    backend.answer = Readiness(True)
+    await watch.ask()
+    watch.require()
+
+
+async def test_a_backend_that_raises_is_not_ready() -> None:
+    backend = FakeBackend()
+    watch = ReadinessWatch(backend, grace_s=0)
+    for error in (BackendUnavailable("x"), RuntimeError("a bug")):
+        backend.answer = error
+        assert (await watch.ask()).ready is False
+
+
+async def test_the_watch_goes_on_asking_by_itself(settings: SettingsMaker) -> None:
+    backend = FakeBackend()
+    watch = ReadinessWatch(backend, grace_s=5, interval_s=0)
+    task = asyncio.create_task(watch.run())
+    await until(lambda: backend.asked >= 3)
+    task.cancel()
+    assert watch.state.ready
+
+
+async def test_predict_is_refused_without_asking_a_model_server_known_to_hang(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.workers = {"1.0": ["UNLOADING"]}
+    fake.predict = lambda asked: Answer([], delay_s=5)
+    async with running_app(settings(ready_grace_s=0)) as (app, client):
+        await app.state.services.readiness.ask()
+        response = await client.post("/predict", content=JPEG)
+        assert_error(response, 503, "model_not_ready", "none of its 1 workers is ready")
+        assert fake.predictions == []
+        fake.workers = {"1.0": ["READY"]}
+        fake.predict = FakeTorchServe().predict
+        await client.get("/health/ready")
+        assert (await client.post("/predict", content=JPEG)).status_code == 200

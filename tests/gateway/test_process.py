@@ -1,0 +1,181 @@
+"""``python -m gateway`` as a process: how it starts, refuses to start, and stops."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.__main__ import listen
+from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
+from tests.gateway.pictures import picture
+
+ROOT = Path(__file__).resolve().parents[2]
+JPEG = picture("JPEG")
+Start = Callable[..., "Gateway"]
+
+
+class Gateway:
+    """A running gateway process; ``url`` is known once it has said where it listens."""
+
+    def __init__(self, **variables: str) -> None:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "api-gateway"),
+            "GATEWAY_PORT": "0",
+            **variables,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "gateway"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        parsed: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return parsed
+
+    def wait_until(self, message: str) -> dict[str, Any]:
+        while (line := self.line())["message"] != message:
+            pass
+        return line
+
+    def url(self) -> str:
+        line = self.wait_until("listening")
+        self.wait_until("Application startup complete.")
+        return f"http://{line['host']}:{line['port']}"
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def start(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[Start]:
+    _, url = _running
+    started: list[Gateway] = []
+
+    def make(**variables: str) -> Gateway:
+        urls = {"TORCHSERVE_INFERENCE_URL": url, "TORCHSERVE_MANAGEMENT_URL": url}
+        started.append(Gateway(**{**urls, **variables}))
+        return started[-1]
+
+    yield make
+    for gateway in started:
+        if gateway.process.poll() is None:
+            gateway.process.kill()
+        gateway.process.communicate()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_the_request_in_flight_and_exits_with_0(
+    start: Start, fake: FakeTorchServe, stop: signal.Signals
+) -> None:
+    asked = threading.Event()
+
+    def slowly(_: object) -> Answer:
+        asked.set()
+        return Answer([STREET], delay_s=1.5)
+
+    fake.predict = slowly
+    gateway = start()
+    url = gateway.url()
+    answers: list[httpx.Response] = []
+    request = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{url}/predict", content=JPEG, timeout=20, trust_env=False))
+    )
+    request.start()
+    assert asked.wait(10)
+    gateway.process.send_signal(stop)
+    gateway.wait_until("Shutting down")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url}/health/live", trust_env=False)  # nothing new is taken
+    request.join(20)
+    code, out, err = gateway.end()
+    assert [response.status_code for response in answers] == [200]
+    assert (code, err) == (0, "")
+    assert "Traceback" not in out
+
+
+def test_past_the_grace_period_it_stops_all_the_same(start: Start, fake: FakeTorchServe) -> None:
+    asked = threading.Event()
+
+    def never(_: object) -> Answer:
+        asked.set()
+        return Answer([STREET], delay_s=25)
+
+    fake.predict = never
+    gateway = start(SHUTDOWN_GRACE_S="1")
+    url = gateway.url()
+
+    def post() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(f"{url}/predict", content=JPEG, timeout=20, trust_env=False)
+
+    request = threading.Thread(target=post)
+    request.start()
+    assert asked.wait(10)
+    gateway.process.terminate()
+    code, _, _ = gateway.end()
+    request.join(20)
+    assert code == 0
+
+
+def test_every_line_is_json_and_a_request_is_on_one_with_its_id(start: Start) -> None:
+    gateway = start()
+    url = gateway.url()
+    response = httpx.post(
+        f"{url}/predict", files={"file": JPEG}, headers={"X-Request-ID": "my-id"}, trust_env=False, timeout=20
+    )
+    assert response.status_code == 200
+    assert "server" not in response.headers
+    gateway.process.terminate()
+    code, out, err = gateway.end()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    (access,) = [line for line in lines if line["logger"] == "gateway.access"]
+    assert (access["request_id"], access["path"], access["status"]) == ("my-id", "/predict", 200)
+
+
+def test_a_bad_setting_is_exit_2_and_names_the_variable(start: Start) -> None:
+    code, out, err = start(READ_TIMEOUT_S="soon", LOG_LEVEL="LOUD").end()
+    assert (code, out) == (2, "")
+    assert "READ_TIMEOUT_S='soon': " in err
+    assert "LOG_LEVEL='LOUD': " in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_backend_is_exit_2_and_names_the_known_ones(start: Start) -> None:
+    code, _, err = start(BACKEND="triton").end()
+    assert code == 2
+    assert "BACKEND='triton': known are torchserve" in err
+
+
+def test_a_taken_port_is_exit_3_and_says_what_to_do(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = start(GATEWAY_PORT=str(port)).end()
+    assert code == 3
+    assert f"127.0.0.1:{port}" in err
+    assert "GATEWAY_PORT" in err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
+def test_answers_are_not_held_back_by_nagles_algorithm(host: str) -> None:
+    with listen(host, 0) as listener:
+        # asyncio sets TCP_NODELAY only on sockets that name their protocol.
+        assert listener.proto == socket.IPPROTO_TCP
