@@ -1,0 +1,40 @@
+"""How much is measured, and how a rival shares the CPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What starting a server, comparing its boxes and stopping it takes; and the same for the ceiling. For the progress bar.
+START_S, CEILING_START_S = 8.0, 3.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Workers (processes, each with a copy of the model) and threads of each."""
+
+    workers: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.workers}×{self.threads}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured. `loads` are percent of a contestant's own capacity."""
+
+    rounds: int
+    seconds: float
+    warm_s: float
+    clients: tuple[int, ...]
+    loads: tuple[int, ...]
+
+    def duration(self, contestants: int, servers: int) -> float:
+        """Return about how many seconds the race takes."""
+        phases = len(self.clients) * (self.warm_s + self.seconds) + len(self.loads) * self.seconds
+        ceiling = 2 * (CEILING_START_S + self.warm_s + self.seconds)
+        return self.rounds * (contestants * phases + servers * START_S + ceiling)
+
+
+FULL = Plan(rounds=3, seconds=8.0, warm_s=1.0, clients=(1, 4, 16), loads=(50, 80))
+QUICK = Plan(rounds=1, seconds=4.0, warm_s=0.5, clients=(1, 4), loads=(80,))

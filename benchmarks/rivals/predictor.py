@@ -1,0 +1,64 @@
+"""What a tutorial does with ultralytics, once for all rivals: load, predict with the defaults, boxes as lists.
+
+Kept as quick as the public interface allows: no logging per picture, one conversion to Python for all boxes.
+"""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+import torch
+from ultralytics import YOLO
+
+CONF = 0.25
+IOU = 0.7
+MAX_DET = 300
+
+
+def load() -> YOLO:
+    """Load the model that MODEL names (a .pt, or an export's folder) and predict once, so that nothing is left to do.
+
+    Ultralytics chooses torch's number of threads when it predicts for the first time (all CPUs but one, at most eight);
+    THREADS, set afterwards, is what this worker is to have; 0 leaves ultralytics' choice.
+    """
+    if os.environ.get("PRECISION") == "f32":
+        ask_for_f32()
+    model = YOLO(os.environ["MODEL"], task="detect")
+    for shape in ((640, 640, 3), (480, 640, 3), (640, 480, 3)):
+        model.predict(np.full(shape, 114, dtype=np.uint8), verbose=False)
+    threads = int(os.environ["THREADS"])
+    if threads:
+        torch.set_num_threads(threads)
+    return model
+
+
+def ask_for_f32() -> None:
+    """Make OpenVINO compute in f32 where its default for the processor is another, which ultralytics has no option for.
+
+    For the one contestant that shows what the precision makes of the difference.
+    """
+    import openvino
+
+    compile_model = openvino.Core.compile_model
+
+    def in_f32(self, model, device_name=None, config=None):
+        return compile_model(self, model, device_name, {**(config or {}), "INFERENCE_PRECISION_HINT": "f32"})
+
+    openvino.Core.compile_model = in_f32
+
+
+def decode(data: bytes) -> np.ndarray:
+    """Return a picture's bytes as (H, W, 3) BGR, which is what `predict` takes without another conversion."""
+    return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+
+
+def detect(model: YOLO, picture: np.ndarray | str) -> list[dict]:
+    """Return the boxes found, highest confidence first, corners in the picture's pixels."""
+    result = model.predict(picture, conf=CONF, iou=IOU, max_det=MAX_DET, verbose=False)[0]
+    names = result.names
+    return [
+        {"xyxy": [x1, y1, x2, y2], "conf": conf, "cls": int(cls), "name": names[int(cls)]}
+        for x1, y1, x2, y2, conf, cls in result.boxes.data.tolist()
+    ]

@@ -1,0 +1,64 @@
+import json
+
+from benchmarks import contestants, environments, overhead, tune
+from benchmarks.plan import Shape
+
+BOXES = [{"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "cls": 5, "name": "bus"}]
+
+
+def named(name):
+    return next(one for one in contestants.ALL if one.name == name)
+
+
+def test_every_answer_is_read_into_the_same_boxes():
+    direct = json.dumps([{"boxes": BOXES, "timings_ms": {"total": 1.0}}])
+    found = {"confidence": 0.9, "class": "bus", "bbox": [1.0, 2.0, 3.0, 4.0], "class_id": 5}
+    gateway = json.dumps({"status": "success", "detections": [found]})
+    assert named("fastapi_yolo").read(json.dumps(BOXES)) == BOXES
+    assert named("stack_direct").read(direct) == BOXES
+    assert named("stack_gateway").read(gateway) == BOXES
+
+
+def test_names_are_unique_and_servers_are_started_once():
+    names = [one.name for one in contestants.ALL]
+    assert len(set(names)) == len(names)
+    both = [named("stack_direct"), named("stack_gateway")]
+    assert contestants.servers(both) == ["stack"]
+
+
+def test_only_the_gateway_counts_both_of_its_processes():
+    assert named("stack_direct").parts == ("torchserve",)
+    assert named("stack_gateway").parts == ("torchserve", "gateway")
+
+
+def test_every_rival_pins_everything_it_installs():
+    for name in environments.NAMES:
+        folder = environments.folder_of(name)
+        constraints = (folder / "constraints.txt").read_text().splitlines()
+        assert all("==" in line for line in constraints if line and not line.startswith("#"))
+        for line in (folder / "requirements.txt").read_text().splitlines():
+            assert "==" in line or not line.strip() or line.startswith("#")
+
+
+def test_rivals_get_one_worker_per_cpu_or_all_cpus_in_one():
+    assert tune.shapes(2) == [Shape(2, 1), Shape(1, 2)]
+    assert tune.shapes(16) == [Shape(16, 1), Shape(1, 16), Shape(4, 4)]
+    assert tune.shapes(1) == [Shape(1, 1)]
+
+
+def test_the_quicker_shape_races_unless_one_is_forced_or_the_point():
+    racing = [named("litserve_yolo"), named("fastapi_yolo"), named("litserve_default")]
+    measured = {"litserve_yolo": {"2×1": 14.0, "1×2": 15.0}}
+    chosen = tune.chosen(racing, measured, 2, None)
+    assert chosen == {"litserve_yolo": Shape(1, 2), "fastapi_yolo": Shape(2, 1), "litserve_default": Shape(1, 0)}
+    assert tune.chosen(racing, measured, 2, Shape(2, 2))["litserve_yolo"] == Shape(2, 2)
+
+
+def test_what_the_layers_add_is_the_difference_of_medians_and_of_pairs():
+    body = json.dumps([{"boxes": [], "timings_ms": {"total": 50.0}}])
+    direct = {"latencies_ms": [53.0, 54.0, 60.0], "bodies": [body] * 3}
+    form = {"latencies_ms": [55.0, 56.0, 61.0], "bodies": []}
+    found = overhead.differences([direct, form, {"latencies_ms": [54.0, 55.0, 60.5], "bodies": []}])
+    assert found["gateway_form_ms"] == {"of_p50": 2.0, "paired_p50": 2.0}
+    assert found["torchserve_ms"] == {"of_p50": 4.0, "paired_p50": 4.0}
+    assert [row[-1] for row in overhead.rows(found)] == ["kept", "yes", "yes", "yes"]

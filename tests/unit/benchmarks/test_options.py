@@ -1,0 +1,72 @@
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import contestants, options
+from benchmarks.plan import FULL, QUICK, Shape
+from tests.support import ROOT
+
+
+def test_a_race_of_everyone_at_full_length_is_the_latest():
+    chosen = options.parse([])
+    assert options.plan_of(chosen) == FULL
+    assert options.name_of(chosen) == "latest"
+    assert len(chosen.contestants) == len(contestants.ALL) - 2  # int8 only when asked for
+
+
+@pytest.mark.parametrize("argument", [["--quick"], ["--seconds", "2"], ["--clients", "4"], ["--only", "stack_gateway"]])
+def test_a_shortened_race_leaves_the_latest_results_alone(argument):
+    assert options.name_of(options.parse(argument)) == "quick"
+
+
+def test_quick_has_fewer_contestants_and_takes_about_two_minutes():
+    chosen = options.parse(["--quick"])
+    servers = contestants.servers(chosen.contestants)
+    assert {one.name for one in chosen.contestants} == {
+        "fastapi_yolo", "litserve_yolo", "litserve_openvino", "stack_gateway",
+    }  # fmt: skip
+    assert QUICK.duration(len(chosen.contestants), len(servers)) < 130
+
+
+def test_numbers_and_shapes_are_read():
+    chosen = options.parse(["--clients", "16,1,4,4", "--cpus", "0,2-4", "--shape", "2x1", "--own-shape", "1×2"])
+    assert chosen.clients == (1, 4, 16)
+    assert chosen.cpus == [0, 2, 3, 4]
+    assert (chosen.shape, chosen.own_shape) == (Shape(2, 1), Shape(1, 2))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["--only", "nobody"],
+        ["--only", "stack_int8_gateway"],
+        ["--clients", "0"],
+        ["--clients", "four"],
+        ["--seconds", "0"],
+        ["--shape", "2"],
+        ["--what"],
+    ],
+)
+def test_what_cannot_be_used_ends_with_code_2(bad, capsys):
+    with pytest.raises(SystemExit) as ended:
+        options.parse(bad)
+    assert ended.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_int8_takes_a_file_or_none_and_brings_its_contestants():
+    assert options.parse(["--int8"]).int8 == "auto"
+    chosen = options.parse(["--int8", "a.mar", "--only", "stack_int8_direct"])
+    assert (chosen.int8, [one.name for one in chosen.contestants]) == ("a.mar", ["stack_int8_direct"])
+
+
+def test_the_command_line_is_checked_by_a_bare_python():
+    # -S: no site-packages. The check runs before anything is installed.
+    done = subprocess.run([sys.executable, "-S", "-m", "benchmarks.options", "--quick"], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_environments_are_made_by_a_bare_python():
+    done = subprocess.run([sys.executable, "-S", "-c", "import benchmarks.environments"], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
