@@ -39,4 +39,4 @@ done
 
 python=$(find_python)
 "$python" -m ops.bootstrap
-exec .venv/bin/python -m ops package "${arguments[@]}"
+exec .venv/bin/python -m ops package ${arguments[@]+"${arguments[@]}"}

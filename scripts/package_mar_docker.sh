@@ -67,21 +67,29 @@ build=(docker compose --progress plain build model-archiver)
 echo "+ ${build[*]}"
 quietly "building the packager's image" "${build[@]}" || fail "the packager's image could not be built (above)"
 
-# mount TARGET SOURCE [OPTION]: one --mount value. Docker reads it as CSV, and a file name may hold a comma or a quote.
-mount() {
+# bind_mount TARGET SOURCE [OPTION]: one --mount value. Docker reads it as CSV, and a file name may hold a comma or a quote.
+bind_mount() {
   local source=\"source=${2//\"/\"\"}\" target=\"target=${1//\"/\"\"}\"
   printf 'type=bind,%s,%s%s' "$source" "$target" "${3:+,$3}"
 }
 
+# Whose the files will be: the caller's; under sudo, the owner's of the checkout. In a rootless engine the caller is
+# called root inside.
+user=$(id -u):$(id -g)
+if ((EUID == 0)); then
+  user=$(stat -c '%u:%g' -- "$store")
+elif [[ $(docker info --format '{{.SecurityOptions}}') == *name=rootless* ]]; then
+  user=0:0
+fi
 image=$(docker compose config --images model-archiver) # its tag may be set in .env
 inside=/weights/$(basename -- "$weights")
 run=(
   docker run --rm
-  --user "$(id -u):$(id -g)" # the files belong to whoever calls
+  --user "$user"
   --network none --read-only --tmpfs "/tmp:mode=1777,size=1g"
   --cap-drop ALL --security-opt no-new-privileges
-  --mount "$(mount "$inside" "$weights" readonly)"
-  --mount "$(mount /app/serving/torchserve/model-store "$store")"
+  --mount "$(bind_mount "$inside" "$weights" readonly)"
+  --mount "$(bind_mount /app/serving/torchserve/model-store "$store")"
   "$image"
   --weights "$inside"
   ${arguments[@]+"${arguments[@]}"}

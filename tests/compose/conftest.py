@@ -1,0 +1,83 @@
+"""The compose ring: the real images in a real Docker engine."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.compose import engine as docker_engine
+from tests.compose import stack as compose_stack
+from tests.compose.engine import Engine, EngineUnavailableError
+from tests.compose.stack import Stack
+from tests.support import cannot_run
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """An engine that answers: the one there is, or one of ours for the time of the tests."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def progress(message: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\ncompose ring: {message}", flush=True)
+
+    try:
+        with docker_engine.running(progress) as found:
+            yield found
+    except EngineUnavailableError as reason:
+        cannot_run(f"compose ring: {reason}")
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder for checkouts. Not pytest's tmp_path, which only its own user may enter."""
+    base = Path(tempfile.mkdtemp(prefix="yolo-compose-"))
+    base.chmod(0o755)
+    yield base
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def stack(engine: Engine, folder: Path) -> Iterator[Stack]:
+    """A fresh checkout with neither weights nor archive. Nothing is built or started yet."""
+    made = compose_stack.make(engine, folder / "first", "yolo-serving-test")
+    yield from _taken_down(made, engine)
+
+
+@pytest.fixture
+def empty_stack(engine: Engine, folder: Path, running: Stack) -> Iterator[Stack]:
+    """A second checkout, beside the first, on the images that the first has built."""
+    made = compose_stack.make(engine, folder / "second", "yolo-serving-test-empty")
+    yield from _taken_down(made, engine)
+    shutil.rmtree(folder / "second")
+
+
+def _taken_down(stack: Stack, engine: Engine) -> Iterator[Stack]:
+    down = ("docker", "compose", "down", "--volumes", "--remove-orphans", "--timeout", "1")
+    stack.run(*down)  # what a run that was killed may have left
+    try:
+        yield stack
+    finally:
+        # In an engine of ours the images stay, for the next run's cache.
+        stack.run(*down, *(() if engine.ours else ("--rmi", "all")))
+
+
+@pytest.fixture(scope="session")
+def running(stack: Stack) -> Stack:
+    """The stack after the one command of the README, on a fresh clone."""
+    started = stack.run("docker", "compose", "up", "-d", "--build", "--wait")
+    if started.returncode:
+        logs = stack.run("docker", "compose", "logs", "--no-color", "--tail", "40").stdout
+        pytest.fail(f"up failed:\n{started.stdout[-3000:]}\n{logs[-4000:]}", pytrace=False)
+    return stack
+
+
+@pytest.fixture
+def service(running: Stack) -> Stack:
+    """The running, ready stack, whatever the test before did to it."""
+    running.wait_ready()
+    return running

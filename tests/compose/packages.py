@@ -1,0 +1,106 @@
+"""Debian packages for an engine of our own: docker.io and friends by apt, the two CLI plugins unpacked beside it.
+
+Nothing installed here starts a service, and the plugins never touch the package database: Debian's stable release
+after bookworm has them, and its packages are only unpacked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.compose import host
+
+PLUGINS = ("docker-compose", "docker-buildx")  # packages of the same names as the plugins they hold
+# The first Debian release that carries both plugins. A newer machine takes them from its own release.
+_PLUGIN_RELEASE = "trixie"
+_BEFORE_PLUGINS = {"buster", "bullseye", "bookworm"}
+
+Progress = Callable[[str], None]
+
+
+def missing(tools: dict[str, str]) -> list[str]:
+    """The packages, of a mapping tool -> package, whose tool is not on this machine."""
+    return sorted({package for tool, package in tools.items() if not shutil.which(tool, path=search_path())})
+
+
+def search_path() -> str:
+    """PATH with the administrator's directories, which an ordinary shell may leave out."""
+    return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def install(packages: list[str], progress: Progress) -> None:
+    """Install Debian packages without their recommendations and without starting any service."""
+    progress(f"installing {', '.join(packages)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_service_starts():
+        for command in (
+            ["apt-get", "-qq", "update"],
+            ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages],
+        ):
+            run(command, environment)
+
+
+@contextlib.contextmanager
+def _no_service_starts() -> Iterator[None]:
+    """Debian asks policy-rc.d before it starts a service; 101 is "no". An administrator's own policy stays."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            policy.unlink(missing_ok=True)
+
+
+def unpack_plugins(target: Path, scratch: Path, progress: Progress) -> None:
+    """Put the Compose and buildx plugins into `target`; a plugin already there stays as it is."""
+    wanted = [plugin for plugin in PLUGINS if not (target / plugin).exists()]
+    if not wanted:
+        return
+    release = host.codename()
+    source = host.main_source(release) if release else None
+    if not release or source is None:
+        raise LookupError("the Compose and buildx plugins are missing, and no Debian source here could provide them")
+    progress(f"unpacking {', '.join(wanted)}")
+    suite = _PLUGIN_RELEASE if release in _BEFORE_PLUGINS else release
+
+    # An apt of its own for this one look-up: the machine's lists and pins know nothing of the other release.
+    lists, cache, parts = scratch / "lists", scratch / "cache", scratch / "sources"
+    for folder in (lists / "partial", cache / "archives" / "partial", parts):
+        folder.mkdir(parents=True, exist_ok=True)
+    (scratch / "sources.list").write_text(source.line(suite) + "\n")
+    options = [
+        f"Dir::Etc::sourcelist={scratch / 'sources.list'}",
+        f"Dir::Etc::sourceparts={parts}",
+        f"Dir::State::lists={lists}",
+        f"Dir::Cache={cache}",
+        "APT::Sandbox::User=root",  # the sandbox user could not write to a folder of root's
+    ]
+    apt = ["apt-get", "-qq", *(word for option in options for word in ("-o", option))]
+    run([*apt, "update"])
+    run([*apt, "download", *wanted], cwd=scratch)
+
+    target.mkdir(parents=True, exist_ok=True)
+    for plugin in wanted:
+        tree = scratch / f"{plugin}.tree"
+        (archive,) = scratch.glob(f"{plugin}_*.deb")
+        run(["dpkg-deb", "--extract", str(archive), str(tree)])
+        (binary,) = tree.glob(f"usr/*/docker/cli-plugins/{plugin}")
+        shutil.copy2(binary, target / plugin)
+    shutil.rmtree(scratch)
+
+
+def run(command: list[str], environment: dict[str, str] | None = None, **options: Any) -> None:
+    """Run a command quietly. Raises RuntimeError with the end of what it said when it fails."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-800:]}")

@@ -1,0 +1,157 @@
+"""The Compose project as the tests see it: a copy of the tree, ports of its own, and docker commands in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.compose.engine import Engine
+from tests.support import copy_tree, free_ports, wait_until
+
+# Whoever owns the checkout on a machine of ours: neither root nor the uid of the images, so that a file which
+# belongs to the wrong user shows.
+OWNER = 12345
+
+_PORTS = ("GATEWAY_PORT", "INFERENCE_PORT", "MANAGEMENT_PORT")
+_FOREIGN = ("WEIGHTS", "BIND", "MODEL_STORE", "COMPOSE_FILE", "COMPOSE_PROFILES", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A checkout and its project. Commands run in `root`, as `user` where that can be chosen."""
+
+    project: str
+    root: Path
+    environment: dict[str, str]
+    ports: dict[str, int]
+    user: int | None
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
+
+    @property
+    def inference(self) -> str:
+        return f"http://127.0.0.1:{self.ports['INFERENCE_PORT']}"
+
+    @property
+    def management(self) -> str:
+        return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "serving/torchserve/model-store"
+
+    @property
+    def street(self) -> Path:
+        return self.root / "samples/street.jpg"
+
+    def run(self, *argv: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a person with this checkout would; output of both streams in `stdout`."""
+        identity: dict[str, Any] = {}
+        if self.user is not None:
+            identity = {"user": self.user, "group": self.user, "extra_groups": [_socket_group(self.environment)]}
+        return subprocess.run(
+            argv,
+            cwd=cwd or self.root,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1500,
+            check=False,
+            **identity,
+        )
+
+    def compose(self, *argv: str) -> str:
+        """Run `docker compose` and return what it printed. Fails the test when it fails."""
+        done = self.run("docker", "compose", *argv)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def docker(self, *argv: str) -> str:
+        """Run `docker` and return what it printed. Fails the test when it fails."""
+        done = self.run("docker", *argv)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """The engine's own description of a service's container."""
+        (container,) = self.compose("ps", "--all", "--quiet", service).split()
+        found: list[dict[str, Any]] = json.loads(self.docker("inspect", container))
+        return found[0]
+
+    def services(self) -> list[str]:
+        return self.compose("config", "--services").split()
+
+    def kill(self, service: str) -> None:
+        """Kill the main process of a service from outside its container, as the kernel would.
+
+        `docker kill` would not do: the engine counts that as a wish and does not restart what was killed.
+        """
+        code = "import os, sys; os.kill(int(sys.argv[1]), 9)"
+        description = self.inspect(service)
+        self.docker(
+            *("run", "--rm", "--pid", "host", "--user", "0", "--network", "none", "--entrypoint", "python"),
+            *(self.inspect("torchserve")["Config"]["Image"], "-c", code, str(description["State"]["Pid"])),
+        )
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.gateway}/health/ready", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def wait_ready(self) -> None:
+        wait_until(self.ready, f"the gateway of {self.project} is ready")
+
+    def predict(self, *, timeout: float = 60, **request: Any) -> httpx.Response:
+        """Ask the gateway; without arguments, about the sample picture."""
+        if not request:
+            request = {"files": {"file": ("street.jpg", self.street.read_bytes(), "image/jpeg")}}
+        return httpx.post(f"{self.gateway}/predict", timeout=timeout, **request)
+
+    def left_overs(self) -> dict[str, list[str]]:
+        """What the engine still holds of this project."""
+        of_project = ("--quiet", "--filter", f"label=com.docker.compose.project={self.project}")
+        return {
+            "containers": self.docker("ps", "--all", *of_project).split(),
+            "networks": self.docker("network", "ls", *of_project).split(),
+            "volumes": self.docker("volume", "ls", *of_project).split(),
+        }
+
+
+def make(engine: Engine, folder: Path, project: str) -> Stack:
+    """A fresh copy of the tree in `folder`, as a clone would be, with a project name and ports of its own."""
+    root = copy_tree(folder / "yolo serving")  # the space is meant: paths with one must work
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    user = OWNER if engine.ours else None
+    environment = {
+        **{key: value for key, value in engine.environment.items() if key not in _FOREIGN},
+        **{name: str(port) for name, port in ports.items()},
+        "COMPOSE_PROJECT_NAME": project,
+        "IMAGE_TAG": "test",  # the images of whoever works on this machine stay theirs
+        "BUILDX_CONFIG": str(folder / "buildx"),
+        "HOME": str(folder),
+    }
+    if user is not None:
+        folder.chmod(0o755)
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, user, user)
+    return Stack(project, root, environment, ports, user)
+
+
+def _socket_group(environment: dict[str, str]) -> int:
+    """The group that may use the engine's socket."""
+    socket = Path(environment["DOCKER_HOST"].removeprefix("unix://"))
+    found = socket.stat()
+    assert stat.S_ISSOCK(found.st_mode)
+    return found.st_gid

@@ -1,0 +1,261 @@
+"""One after the other on one running stack: what a newcomer does, then what goes wrong. Order matters."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import httpx
+import pytest
+
+from tests.compose.stack import OWNER
+from tests.support import BAD_INPUTS, assert_street_coco, wait_until
+
+SERVERS = ("torchserve", "api-gateway")
+
+
+def normals(names: list[str]) -> int:
+    return names.count("Normal")
+
+
+def test_one_command_on_a_fresh_clone_ends_with_both_services_healthy(running):
+    assert set(running.services()) == {"model-archiver", *SERVERS}
+    for name in SERVERS:
+        assert running.inspect(name)["State"]["Health"]["Status"] == "healthy"
+    archiver = running.inspect("model-archiver")["State"]
+    assert (archiver["Status"], archiver["ExitCode"]) == ("exited", 0)
+
+
+def test_what_the_first_start_laid_down_belongs_to_the_owner_of_the_checkout(service):
+    owner = service.root.stat().st_uid
+    laid_down = [*service.store.iterdir(), service.root / "models/weights/best.pt", *service.street.parent.iterdir()]
+    assert {path.name for path in laid_down} >= {"yolo.mar", "yolo-1.0.mar", "best.pt", "street.jpg"}
+    assert {path.stat().st_uid for path in laid_down} == {owner}
+    assert owner == (OWNER if service.user else os.getuid())
+
+
+def test_the_gateways_command_of_the_readme_finds_the_four_people(service):
+    answer = service.run("curl", "-sS", "-F", "file=@samples/street.jpg", f"{service.gateway}/predict")
+    body = json.loads(answer.stdout)
+    assert body["status"] == "success"
+    assert normals([found["class"] for found in body["detections"]]) >= 4
+    assert body["model"] == {"name": "yolo", "version": "1.0"}
+
+
+def test_torchserves_command_of_the_readme_finds_the_four_people(service):
+    url = f"{service.inference}/predictions/yolo"
+    (entry,) = json.loads(service.run("curl", "-sS", "-X", "POST", url, "-T", "samples/street.jpg").stdout)
+    assert normals([box["name"] for box in entry["boxes"]]) >= 4
+
+
+def test_a_request_id_stands_in_both_logs(service):
+    request = {"files": {"file": service.street.read_bytes()}, "headers": {"X-Request-ID": "look-for-me-1"}}
+    assert service.predict(**request).json()["request_id"] == "look-for-me-1"
+    for name in SERVERS:
+        wait_until(lambda name=name: "look-for-me-1" in service.compose("logs", name), f"{name} logs the id", 10)
+
+
+@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)
+def test_bad_input_gets_its_own_error_and_the_next_picture_is_answered(service, bad):
+    answer = service.predict(**bad.request())
+    body = answer.json()
+    assert (answer.status_code, body["error"]["code"]) == (bad.status, bad.code), body
+    assert body["status"] == "error"
+    assert body["error"]["message"]
+    assert service.predict().status_code == 200
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_container_runs_without_rights_it_does_not_need(service, name):
+    description = service.inspect(name)
+    host = description["HostConfig"]
+    assert description["Config"]["User"] == "10001:10001"
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert not host["Privileged"]
+    assert host["Memory"] > 0
+    assert host["PidsLimit"] > 0
+    assert description["Config"]["Healthcheck"]["Test"][0] == "CMD"
+    status = service.compose("exec", "-T", name, "cat", "/proc/1/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == ["10001"] * 4
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+
+
+def test_the_archiver_ran_as_the_owner_and_kept_no_right(service):
+    code = "print(open('/proc/self/status').read())"
+    # The service's own entrypoint, with its last words (what it runs as the owner) replaced.
+    (shell, flags, script) = service.inspect("model-archiver")["Config"]["Entrypoint"]
+    told = script.replace("python -m ops package --if-needed", 'python -c "$0"')
+    assert told != script
+    run = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "--entrypoint", shell, "model-archiver")
+    status = service.run(*run, flags, told, code)
+    assert status.returncode == 0, status.stdout
+    fields = dict(line.split(":\t", 1) for line in status.stdout.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == [str(service.root.stat().st_uid)] * 4
+    assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == int(fields["CapBnd"], 16) == 0
+
+
+def test_only_loopback_is_published_and_the_model_store_cannot_be_written(service):
+    for name in SERVERS:
+        description = service.inspect(name)
+        published = description["NetworkSettings"]["Ports"]
+        assert {binding["HostIp"] for bindings in published.values() for binding in bindings or []} == {"127.0.0.1"}
+        assert not [mount for mount in description["Mounts"] if mount["RW"]]
+    assert set(service.inspect("torchserve")["NetworkSettings"]["Ports"]) == {"8085/tcp", "8086/tcp"}
+
+
+def test_the_management_port_stays_on_loopback_whatever_bind_says(service):
+    config = json.loads(service.run("docker", "compose", "config", "--format", "json", BIND="0.0.0.0").stdout)
+    addresses = {
+        port["target"]: port["host_ip"] for name in SERVERS for port in config["services"][name].get("ports", [])
+    }
+    assert addresses == {8085: "0.0.0.0", 8086: "127.0.0.1", 8000: "0.0.0.0"}
+
+
+def test_the_model_server_has_no_way_out(service):
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
+    done = service.run("docker", "compose", "exec", "-T", "torchserve", "python", "-c", code)
+    assert done.returncode != 0
+
+
+def test_up_again_changes_nothing(service):
+    before = {name: service.inspect(name)["Id"] for name in SERVERS}
+    archives = {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()}
+    done = service.run("bash", "scripts/up.sh", "--docker")
+    assert done.returncode == 0, done.stdout
+    assert normals(done.stdout.split('"')) >= 4
+    assert {name: service.inspect(name)["Id"] for name in SERVERS} == before
+    assert {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()} == archives
+
+
+def test_a_killed_worker_comes_back_and_readiness_tells_the_truth_meanwhile(service):
+    code = (
+        "import os, pathlib\n"
+        "for process in pathlib.Path('/proc').glob('[0-9]*'):\n"
+        "    if int(process.name) != os.getpid() and b'model_service_worker' in (process / 'cmdline').read_bytes():\n"
+        "        os.kill(int(process.name), 9)\n"
+    )
+    service.compose("exec", "-T", "torchserve", "python", "-c", code)
+    wait_until(lambda: not service.ready(), "readiness says no", 30)
+    service.wait_ready()
+    assert service.predict().status_code == 200
+    assert service.inspect("torchserve")["RestartCount"] == 0
+
+
+def test_a_killed_torchserve_comes_back_and_the_gateway_says_so_at_once_meanwhile(service):
+    service.kill("torchserve")
+    # A second is the bound that callers are promised: the client gives up after it.
+    answer = service.predict(timeout=1.0)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] in {"backend_unavailable", "model_not_ready"}
+    assert int(answer.headers["retry-after"]) >= 1
+    service.wait_ready()
+    assert service.inspect("torchserve")["RestartCount"] == 1
+    assert service.predict().status_code == 200
+
+
+def test_while_torchserve_is_stopped_the_gateway_answers_503_and_recovers_afterwards(service):
+    service.compose("stop", "torchserve")
+    # Its name no longer resolves now, which must not take longer than a refused connection.
+    answers = [service.predict(timeout=1.0) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.json()["status"] for answer in answers} == {"error"}
+    assert httpx.get(f"{service.gateway}/health/live", timeout=5).status_code == 200
+    wait_until(
+        lambda: service.inspect("api-gateway")["State"]["Health"]["Status"] == "unhealthy", "the gateway is unhealthy"
+    )
+    service.compose("start", "torchserve")
+    service.wait_ready()
+    assert service.predict().status_code == 200
+
+
+def test_a_killed_gateway_comes_back(service):
+    service.kill("api-gateway")
+    wait_until(lambda: service.inspect("api-gateway")["RestartCount"] == 1, "the gateway was restarted", 30)
+    service.wait_ready()
+    assert service.predict().status_code == 200
+
+
+def test_ones_own_weights_are_packaged_and_served_after_a_restart(service, coco_weights):
+    best = service.root / "models/weights/best.pt"
+    shutil.copyfile(coco_weights, best)
+    done = service.run("bash", "scripts/package_mar_docker.sh", "--note", "the user's own, with a space")
+    assert done.returncode == 0, done.stdout
+    assert "1.1" in done.stdout
+    assert "sha256" in done.stdout
+    assert {path.stat().st_uid for path in service.store.iterdir()} == {service.root.stat().st_uid}
+    service.compose("restart", "torchserve")
+
+    def answered() -> dict:
+        answer = service.predict()
+        return answer.json() if answer.status_code == 200 else {}
+
+    body = wait_until(lambda: (found := answered()).get("model", {}).get("version") == "1.1" and found, "1.1 answers")
+    assert_street_coco([(found["class"], found["confidence"], found["bbox"]) for found in body["detections"]])
+    url = f"{service.inference}/predictions/yolo"
+    (entry,) = json.loads(service.run("curl", "-sS", "-X", "POST", url, "-T", "samples/street.jpg").stdout)
+    assert_street_coco([(box["name"], box["conf"], box["xyxy"]) for box in entry["boxes"]])
+
+
+def test_every_engine_that_can_be_chosen_is_in_the_image(service):
+    before = service.predict().json()["detections"]
+    done = service.run("docker", "compose", "up", "-d", "--wait", ENGINE="torch")
+    assert done.returncode == 0, done.stdout
+    service.wait_ready()
+    (model,) = httpx.get(f"{service.gateway}/models", timeout=30).json()["models"]
+    assert model["versions"][0]["details"]["engine"] == "torch"
+    found = service.predict().json()["detections"]
+    assert [one["class"] for one in found[:4]] == [one["class"] for one in before[:4]]
+    for one, other in zip(found[:4], before[:4], strict=True):
+        assert one["bbox"] == pytest.approx(other["bbox"], abs=1)
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=0.01)
+    service.compose("up", "-d", "--wait")
+
+
+def test_weights_anywhere_under_any_name_can_be_packaged(service, folder):
+    elsewhere = folder / 'my, "odd" folder'
+    elsewhere.mkdir(mode=0o755)
+    shutil.copyfile(service.root / "models/weights/best.pt", elsewhere / "run 1.pt")
+    script = str(service.root / "scripts/package_mar_docker.sh")
+    done = service.run("bash", script, "--weights", "run 1.pt", "--version", "odd", cwd=elsewhere)
+    assert done.returncode == 0, done.stdout
+    assert (service.store / "yolo-odd.mar").stat().st_uid == service.root.stat().st_uid
+
+
+def test_weights_that_cannot_be_loaded_are_refused_and_nothing_changes(service):
+    before = {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()}
+    broken = service.root / "broken.pt"
+    broken.write_bytes(b"<html>not found</html>")
+    done = service.run("bash", "scripts/package_mar_docker.sh", "--weights", "broken.pt")
+    assert done.returncode == 1, done.stdout
+    assert "broken.pt" in done.stdout
+    assert "othing" in done.stdout
+    assert {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()} == before
+    assert service.predict().status_code == 200
+
+
+def test_without_archive_weights_and_network_the_log_says_what_to_do(empty_stack):
+    override = empty_stack.root / "no-network.yml"
+    override.write_text("services: {model-archiver: {networks: !reset [], network_mode: none}}\n")
+    files = ("-f", "docker-compose.yml", "-f", override.name)
+    done = empty_stack.run("docker", "compose", *files, "up", "-d", "--wait")
+    assert done.returncode != 0
+    assert "model-archiver" in done.stdout
+    assert "models/weights/best.pt" in empty_stack.compose(*files, "logs", "model-archiver")
+    # And the server itself, started without its archive, names the command that makes one.
+    empty_stack.compose("up", "-d", "--no-deps", "torchserve")
+    wait_until(
+        lambda: "bash scripts/package_mar_docker.sh" in empty_stack.compose("logs", "torchserve"),
+        "the server names the command",
+        30,
+    )
+
+
+def test_down_leaves_nothing(service):
+    done = service.run("bash", "scripts/down.sh")
+    assert done.returncode == 0, done.stdout
+    assert service.left_overs() == {"containers": [], "networks": [], "volumes": []}

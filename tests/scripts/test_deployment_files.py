@@ -1,0 +1,172 @@
+"""The compose file, the Dockerfiles and .env.example, read as text: what must hold in all of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from gateway.settings import Settings
+from tests.support import ROOT
+
+COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml"]
+DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
+# What start-up code works out or Compose fixes: an operator has nothing to choose there.
+NOT_FOR_OPERATORS = {
+    "GATEWAY_HOST",
+    "TORCHSERVE_INFERENCE_URL",
+    "TORCHSERVE_MANAGEMENT_URL",
+    "TORCHSERVE_HOST",
+    "TORCHSERVE_RUN_DIR",
+    "JAVA_HOME",
+}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def services(*names: str) -> dict[str, dict]:
+    return {key: value for name in names for key, value in yaml.safe_load(text(name))["services"].items()}
+
+
+def example() -> dict[str, str]:
+    pairs = [line.split("=", 1) for line in text(".env.example").splitlines() if re.match(r"[A-Z]", line)]
+    assert len({name for name, _ in pairs}) == len(pairs), "a variable stands twice in .env.example"
+    return dict(pairs)
+
+
+def substitutions() -> list[tuple[str, str | None]]:
+    """Every ${NAME:-default} of the compose files."""
+    joined = "".join(line.split(" #")[0] for name in COMPOSE_FILES for line in text(name).splitlines(keepends=True))
+    return re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}", joined)
+
+
+def read_by_the_server() -> dict[str, str | None]:
+    """Variables that entrypoint.py and the worker read, with the default where it is a plain number."""
+    source = text("serving/torchserve/entrypoint.py") + text("serving/torchserve/yolo/settings.py")
+    numbers = re.findall(r'integer\(env, "([A-Z_]+)", ([\d_ *]+),', source)
+    others = re.findall(r'(?:env|environ)\.get\("([A-Z_]+)"|_positive\(environ, "([A-Z_]+)"', source)
+    found: dict[str, str | None] = {name: None for pair in others for name in pair if name}
+    for name, number in numbers:
+        product = 1
+        for factor in number.replace("_", "").split("*"):
+            product *= int(factor)
+        found[name] = str(product)
+    return found
+
+
+def test_the_compose_file_itself_has_exactly_the_two_services_of_the_design():
+    assert list(services("docker-compose.yml")) == ["torchserve", "api-gateway"]
+
+
+@pytest.mark.parametrize("name", ["torchserve", "api-gateway"])
+def test_a_long_running_service_has_all_that_keeps_it_running_and_harmless(name):
+    service = services("docker-compose.yml")[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging"} <= set(service)
+
+
+def test_a_service_without_healthcheck_is_a_one_shot():
+    assert {n for n, s in services(*COMPOSE_FILES).items() if "healthcheck" not in s} == {"model-archiver"}
+    archiver = services(*COMPOSE_FILES)["model-archiver"]
+    assert archiver["restart"] == "no"
+    assert "ports" not in archiver
+
+
+def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host():
+    published = {name: service.get("ports", []) for name, service in services(*COMPOSE_FILES).items()}
+    assert published == {
+        "torchserve": [
+            "${BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
+            "127.0.0.1:${MANAGEMENT_PORT:-8086}:8086",
+        ],
+        "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
+        "model-archiver": [],
+    }
+
+
+def test_no_container_name_is_fixed_and_every_image_has_a_tag():
+    for name, service in services(*COMPOSE_FILES).items():
+        assert "container_name" not in service
+        assert service["image"] == f"yolo-serving/{name}:${{IMAGE_TAG:-local}}"
+        # Somebody else could publish that name: it must never be looked for in a registry.
+        assert service["pull_policy"] == "build"
+
+
+@pytest.mark.parametrize("name", [*COMPOSE_FILES, *DOCKERFILES])
+def test_nothing_is_taken_at_its_latest(name):
+    assert "latest" not in text(name)
+
+
+def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
+    documented = example()
+    for name, default in substitutions():
+        assert name in documented, f"{name} is not in .env.example"
+        assert documented[name] == default, name
+
+
+def test_every_setting_of_the_gateway_stands_in_the_example_with_its_default():
+    documented = example()
+    for name, field in Settings.model_fields.items():
+        variable = name.upper()
+        if variable not in NOT_FOR_OPERATORS:
+            assert documented[variable] == str(field.default), variable
+
+
+def test_every_setting_of_the_model_server_stands_in_the_example_with_its_default():
+    documented = example()
+    for variable, default in read_by_the_server().items():
+        if variable not in NOT_FOR_OPERATORS:
+            assert variable in documented, f"{variable} is not in .env.example"
+            if default not in (None, "0"):  # 0 means: worked out
+                assert documented[variable] == default, variable
+
+
+def test_every_setting_reaches_its_container():
+    running = services("docker-compose.yml")
+    assert {name.upper() for name in Settings.model_fields} <= set(running["api-gateway"]["environment"])
+    native_only = {"MODEL_STORE", "MODEL_CACHE_DIR", "GRPC_INFERENCE_PORT", "GRPC_MANAGEMENT_PORT"}
+    worked_out = {"TORCHSERVE_RUN_DIR", "JAVA_HOME"}
+    assert set(read_by_the_server()) - native_only - worked_out <= set(running["torchserve"]["environment"])
+
+
+def test_every_variable_of_the_example_is_explained():
+    paragraph_has_comment = False
+    for line in text(".env.example").splitlines():
+        if not line or line.startswith("# ---"):
+            paragraph_has_comment = False
+        elif line.startswith("#"):
+            paragraph_has_comment = True
+        else:
+            assert paragraph_has_comment, line
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_a_dockerfile_starts_from_the_chosen_base_and_ends_as_a_user_without_rights(name):
+    lines = text(name).splitlines()
+    assert not lines[0].startswith("# syntax"), "a frontend would have to be pulled"
+    origins = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    stages = {line.split()[3] for line in lines if line.startswith("FROM ") and " AS " in line}
+    assert set(origins) - stages == {"${BASE_IMAGE}"}
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001:10001"
+    started_by = [line for line in lines if line.startswith(("CMD ", "ENTRYPOINT "))]
+    assert started_by
+    assert all(line.split(" ", 1)[1].startswith("[") for line in started_by), "exec form, so that signals arrive"
+
+
+def test_a_build_sees_nothing_but_what_is_named():
+    rules = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")} == {
+        "constraints.txt",
+        "api-gateway",
+        "ops",
+        "serving",
+    }

@@ -1,0 +1,162 @@
+"""up.sh and down.sh: which way they go, and what they say when that way is closed."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+
+@pytest.fixture
+def python(checkout, tmp_path):
+    """A Python that only writes down how it was called, in place of the interpreter and of the environment's."""
+    calls = tmp_path / "python-calls"
+    program = f'#!/bin/sh\necho "$*" >>"{calls}"\n'
+    for path in (tmp_path / "fake-python", checkout.root / ".venv/bin/python"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(program)
+        path.chmod(0o755)
+    checkout.environment["PYTHON"] = str(tmp_path / "fake-python")
+    return lambda: calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.fixture
+def started(docker):
+    docker.answer("compose", "port", "api-gateway", "8000", say="127.0.0.1:1\n")
+    return docker
+
+
+def test_with_an_engine_the_stack_is_built_started_and_waited_for(checkout, started):
+    done = checkout.run("up.sh")
+    assert ["compose", "up", "-d", "--build", "--wait"] in started.calls
+    assert "+ docker compose up -d --build --wait" in done.stdout
+
+
+def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):
+    docker.answer("info", exit=1)
+    done = checkout.run("up.sh")
+    assert done.returncode == 0, done.stderr
+    assert "no engine answers" in done.stdout
+    assert python()[-2:] == ["-m ops.bootstrap", "-m ops up"]
+    assert docker.called("compose", "up") == []
+
+
+def test_native_means_native_even_with_an_engine(checkout, docker, python):
+    done = checkout.run("up.sh", "--native")
+    assert done.returncode == 0, done.stderr
+    assert python()[-1] == "-m ops up"
+    assert docker.calls == []
+
+
+def test_docker_asked_for_and_not_there_is_an_error_with_the_mend(checkout, docker, python):
+    docker.answer("info", exit=1)
+    done = checkout.run("up.sh", "--docker")
+    assert done.returncode == 1
+    assert "bash scripts/up.sh --native" in done.stderr
+    assert python() == []
+
+
+def test_a_stack_that_does_not_become_healthy_shows_its_logs(checkout, docker):
+    docker.answer("compose", "up", exit=1)
+    docker.answer("compose", "logs", say="model-archiver-1 | error: there is no best.pt\n")
+    done = checkout.run("up.sh", "--docker")
+    assert done.returncode == 1
+    assert "there is no best.pt" in done.stderr
+    assert docker.calls[-1] == ["compose", "down"]
+
+
+def test_a_failed_update_does_not_stop_what_ran_before(checkout, docker):
+    docker.answer("compose", "up", exit=1)
+    docker.answer("compose", "ps", "-q", say="0123456789ab\n")
+    assert checkout.run("up.sh", "--docker").returncode == 1
+    assert ["compose", "down"] not in docker.calls
+
+
+@pytest.fixture
+def somebody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def config(gateway: int) -> str:
+    """What `docker compose config` prints of a port."""
+    return f'    ports:\n      - mode: ingress\n        target: 8000\n        published: "{gateway}"\n'
+
+
+def test_a_port_that_is_taken_is_named_with_the_mend_and_nothing_starts(checkout, docker, somebody_listens):
+    docker.answer("compose", "config", say=config(somebody_listens))
+    docker.answer("compose", "port", exit=1)
+    done = checkout.run("up.sh", "--docker")
+    assert done.returncode == 1
+    assert f"port {somebody_listens} is taken" in done.stderr
+    assert f"GATEWAY_PORT={somebody_listens + 1000}" in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert docker.called("compose", "up") == []
+
+
+def test_a_port_that_the_stack_itself_holds_is_not_taken(checkout, started, somebody_listens):
+    started.answer("compose", "config", say=config(somebody_listens))
+    checkout.run("up.sh", "--docker")
+    assert ["compose", "up", "-d", "--build", "--wait"] in started.calls
+
+
+def test_weights_that_lie_elsewhere_are_copied_into_the_checkout_first(checkout, started, tmp_path):
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    checkout.run("up.sh", "--docker", WEIGHTS=str(tmp_path / "mine.pt"))
+    assert (checkout.root / "models/weights/best.pt").read_bytes() == b"weights"
+
+
+def test_weights_already_there_are_not_replaced(checkout, started, tmp_path):
+    (tmp_path / "mine.pt").write_bytes(b"others")
+    best = checkout.root / "models/weights/best.pt"
+    best.write_bytes(b"weights")
+    (checkout.root / ".env").write_text(f"WEIGHTS={tmp_path}/mine.pt\n")
+    checkout.run("up.sh", "--docker")
+    assert best.read_bytes() == b"weights"
+
+
+def test_weights_that_are_not_there_are_named_before_anything_starts(checkout, docker):
+    (checkout.root / ".env").write_text("WEIGHTS=/nowhere/best.pt\n")
+    done = checkout.run("up.sh", "--docker")
+    assert done.returncode == 1
+    assert "WEIGHTS=/nowhere/best.pt: there is no such file" in done.stderr
+    assert docker.called("compose", "up") == []
+
+
+def test_weights_at_an_address_are_left_to_the_container(checkout, started):
+    done = checkout.run("up.sh", "--docker", WEIGHTS="https://weights.test/best.pt")
+    assert ["compose", "up", "-d", "--build", "--wait"] in started.calls, done.stderr
+
+
+@pytest.mark.parametrize("script", ["up.sh", "down.sh", "status.sh", "test.sh", "package_mar.sh"])
+def test_help_says_how_and_does_nothing(checkout, docker, python, script):
+    done = checkout.run(script, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: bash scripts/{script}")
+    assert docker.calls == []
+    assert python() == []
+
+
+@pytest.mark.parametrize("script", ["up.sh", "down.sh", "status.sh", "package_mar.sh"])
+def test_an_argument_not_understood_is_exit_2_and_does_nothing(checkout, docker, python, script):
+    done = checkout.run(script, "--dokcer")
+    assert done.returncode == 2
+    assert "--dokcer" in done.stderr
+    assert docker.calls == []
+    assert python() == []
+
+
+def test_down_stops_both_the_native_services_and_the_stack(checkout, docker, python):
+    (checkout.root / ".run").mkdir()
+    docker.answer("compose", "ps", "-aq", say="0123456789ab\n")
+    done = checkout.run("down.sh")
+    assert done.returncode == 0, done.stderr
+    assert python() == ["-m ops down"]
+    assert ["compose", "down"] in docker.calls
+
+
+def test_down_with_nothing_there_does_nothing(checkout, docker, python):
+    done = checkout.run("down.sh")
+    assert done.returncode == 0, done.stderr
+    assert python() == []
+    assert ["compose", "down"] not in docker.calls
