@@ -15,7 +15,7 @@ from pathlib import Path
 from ops import archive, versions
 from ops.console import say, size, step
 from ops.errors import OpsError, from_os_error
-from ops.paths import STORE, WEIGHTS, kept_archive
+from ops.paths import STORE, WEIGHTS, kept_archive, shown
 
 # The weights, the exported engine (about twice the weights), two copies of both while archiving, and yolo.mar.
 ROOM_FACTOR = 10
@@ -101,7 +101,7 @@ def package(weights: Path = WEIGHTS, version: str | None = None, note: str = "",
 
 def report(made: Package) -> None:
     """Print what a package run made."""
-    say(f"  archive  {made.path}")
+    say(f"  archive  {shown(made.path)}")
     say(f"  version  {made.version}")
     say(f"  size     {size(made.size)}")
     say(f"  sha256   {made.sha256}")

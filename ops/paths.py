@@ -32,6 +32,11 @@ def kept_archive(version: str, store: Path = STORE) -> Path:
     return store / f"{MODEL}-{version}.mar"
 
 
+def shown(path: Path) -> str:
+    """Return a path as a person in the checkout would write it, also where it is mounted elsewhere in a container."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def socket_dir() -> Path:
     """Return the private directory for sockets and TorchServe's unpacked archives.
 
