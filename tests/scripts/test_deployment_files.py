@@ -11,6 +11,7 @@ from gateway.settings import Settings
 from tests.support import ROOT
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml"]
+GPU_FILE = "docker-compose.gpu.yml"
 DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
 # What start-up code works out or Compose fixes: an operator has nothing to choose there.
 NOT_FOR_OPERATORS = {
@@ -37,9 +38,9 @@ def example() -> dict[str, str]:
     return dict(pairs)
 
 
-def substitutions() -> list[tuple[str, str | None]]:
-    """Every ${NAME:-default} of the compose files."""
-    joined = "".join(line.split(" #")[0] for name in COMPOSE_FILES for line in text(name).splitlines(keepends=True))
+def substitutions(*names: str) -> list[tuple[str, str | None]]:
+    """Every ${NAME:-default} of compose files."""
+    joined = "".join(line.split(" #")[0] for name in names for line in text(name).splitlines(keepends=True))
     return re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}", joined)
 
 
@@ -100,6 +101,17 @@ def test_no_container_name_is_fixed_and_every_image_has_a_tag():
         assert service["pull_policy"] == "build"
 
 
+def test_the_gpu_file_changes_the_model_server_alone_and_names_documented_variables():
+    assert list(services(GPU_FILE)) == ["torchserve"]
+    gpu = services(GPU_FILE)["torchserve"]
+    assert gpu["build"]["args"]["TORCH_BUILD"] == "cuda"
+    assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert "ARG TORCH_BUILD=cpu" in text("serving/torchserve/Dockerfile"), "CUDA is what nobody gets unasked"
+    own = {"WORKERS", "BATCH_SIZE"}  # one worker with batches keeps a GPU busy; a CPU wants neither
+    for name, default in substitutions(GPU_FILE):
+        assert name in own or example()[name] == default, name
+
+
 @pytest.mark.parametrize("name", [*COMPOSE_FILES, *DOCKERFILES])
 def test_nothing_is_taken_at_its_latest(name):
     assert "latest" not in text(name)
@@ -107,7 +119,7 @@ def test_nothing_is_taken_at_its_latest(name):
 
 def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
     documented = example()
-    for name, default in substitutions():
+    for name, default in substitutions(*COMPOSE_FILES):
         assert name in documented, f"{name} is not in .env.example"
         assert documented[name] == default, name
 
