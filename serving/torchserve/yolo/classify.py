@@ -11,14 +11,15 @@ from PIL import Image
 from yolo.letterbox import Floats, Pixels
 
 TOP = 5
+# Beyond this aspect ratio a picture is resampled only where the crop is, which may round a pixel differently.
+SLIMMEST = 20
 
 
 def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
     """Scale the shorter side of an (H, W, C) picture to `target` (height, width) and cut the centre out of it.
 
     This is torchvision's `Resize` + `CenterCrop` as Ultralytics uses them; a target that is not square is filled
-    without keeping the aspect ratio. Only what the crop shows is resampled: a 1 × 1 000 000 picture would otherwise
-    become one of 224 × 224 000 000 first.
+    without keeping the aspect ratio.
     """
     height, width = image.shape[:2]
     if target[0] != target[1]:
@@ -28,12 +29,17 @@ def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
     else:
         resized_height, resized_width = target[0], int(target[1] * width / height)
     top, left = round((resized_height - target[0]) / 2.0), round((resized_width - target[1]) / 2.0)
-    per_row, per_column = height / resized_height, width / resized_width
-    box = (left * per_column, top * per_row, (left + target[1]) * per_column, (top + target[0]) * per_row)
-    box = (box[0], box[1], min(box[2], width), min(box[3], height))  # rounding must not step outside
     picture = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
-    resized = picture.resize((target[1], target[0]), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(resized, dtype=np.uint8).reshape(*target, image.shape[2])
+    if max(resized_height / target[0], resized_width / target[1]) <= SLIMMEST:
+        whole = picture.resize((resized_width, resized_height), Image.Resampling.BILINEAR)
+        cut = whole.crop((left, top, left + target[1], top + target[0]))
+    else:
+        # Only what the crop shows: a 1 x 1 000 000 picture would become one of 224 x 224 000 000 first.
+        per_row, per_column = height / resized_height, width / resized_width
+        right, bottom = min((left + target[1]) * per_column, width), min((top + target[0]) * per_row, height)
+        box = (left * per_column, top * per_row, right, bottom)
+        cut = picture.resize((target[1], target[0]), Image.Resampling.BILINEAR, box=box)
+    return np.array(cut, dtype=np.uint8).reshape(*target, image.shape[2])
 
 
 def probabilities(scores: Floats, names: Mapping[int, str]) -> list[dict[str, Any]]:

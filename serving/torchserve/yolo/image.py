@@ -1,9 +1,9 @@
-"""Picture bytes to an upright BGR array: the pixels Ultralytics would see.
+"""Picture bytes to an upright RGB array: the pixels Ultralytics would see.
 
 OpenCV decodes, as Ultralytics' loader does. What it makes of a file, by trial with 4.13: EXIF orientation is applied
-(JPEG, PNG, WebP, TIFF); CMYK and grey become BGR; palettes are expanded; alpha is dropped, not blended; of 16 bits the
+(JPEG, PNG, WebP, TIFF); CMYK and grey become RGB; palettes are expanded; alpha is dropped, not blended; of 16 bits the
 high byte is kept; of several pages or frames the first is read. It ignores the rotation of an AVIF, so AVIF and GIF go
-through Pillow, and so does what only Pillow can read.
+through Pillow, and so does what only Pillow can read. RGB is what the networks take, and costs the decoder nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3) -> Pixels:
-    """Return the upright picture as (H, W, channels) uint8, BGR when `channels` is 3 and grey when it is 1.
+    """Return the upright picture as (H, W, channels) uint8: RGB when `channels` is 3, grey when it is 1.
 
     `max_pixels` bounds width × height by the header, before a pixel is decoded. Raises InvalidImage (empty, damaged or
     cut off), UnsupportedImage (a known format or sample type that is not read) or ImageTooLarge.
@@ -49,7 +49,7 @@ def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3) -> Pixel
 
 
 def _opencv(data: bytes | bytearray, channels: int) -> Pixels | None:
-    flag = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE
+    flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
     try:
         pixels: Any = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flag)
     except cv2.error:
@@ -71,9 +71,7 @@ def _pillow(data: bytes | bytearray, head: Header, channels: int) -> Pixels:
         raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file") from error
     if mode not in _EIGHT_BIT:
         raise UnsupportedImage(f"{head.format} files with {mode} samples are not read here: send 8 bits per sample")
-    if channels == 1:
-        return pixels[..., None]
-    return np.ascontiguousarray(pixels[..., ::-1])
+    return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def _grey_corner(pixels: Pixels) -> bool:

@@ -41,9 +41,9 @@ def polygons(mask: Mask, geometry: Geometry) -> list[list[list[float]]]:
     if not pixels.size:
         return []
     outlines = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))[0]
-    placed = (
-        letterbox.to_source(outline.reshape(-1, 2).astype(np.float32), geometry)
-        for outline in outlines
-        if len(outline) >= 3
-    )
-    return [points.astype(np.float64).round(2).tolist() for points in placed]
+    outlines = [outline.reshape(-1, 2) for outline in outlines if len(outline) >= 3]
+    if not outlines:
+        return []
+    points = letterbox.to_source(np.concatenate(outlines).astype(np.float32), geometry)
+    ends = np.cumsum([len(outline) for outline in outlines[:-1]])
+    return [polygon.tolist() for polygon in np.split(points.astype(np.float64).round(2), ends)]

@@ -95,10 +95,11 @@ def suppress_all(boxes: Floats, iou: float, limit: int, overlap: Callable[[Float
 def ranked(prediction: Floats, classes: int, limit: int, agnostic: bool) -> Floats:
     """Return the `limit` best rows [box 4, score, class, extras] of an end-to-end head, highest score first.
 
-    `prediction` is one image's (anchors, 4 + classes + extras). As in the head's own postprocess: of the `limit` anchors
-    with the best class scores, the `limit` best scores of any class, so that one anchor may appear under several classes;
-    when `agnostic`, each anchor once, under its best class.
+    `prediction` is one image's (anchors, 4 + classes + extras). As in the head's own postprocess: of the `limit`
+    anchors with the best class scores, the `limit` best scores of any class, so that one anchor may appear under
+    several classes; when `agnostic`, each anchor once, under its best class.
     """
+    limit = min(limit, len(prediction))
     scores = prediction[:, 4 : 4 + classes]
     anchors = _top(scores.max(axis=1), limit)
     scores = scores[anchors]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ def _cache(chosen: str) -> Path | None:
     folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"yolo-model-cache-{user}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        trusted = bool(chosen) or folder.lstat().st_uid == user
+        found = folder.lstat()
     except OSError:
         return None
+    trusted = bool(chosen) or (stat.S_ISDIR(found.st_mode) and found.st_uid == user)
     return folder if trusted and os.access(folder, os.W_OK | os.X_OK) else None

@@ -19,7 +19,7 @@ class Engine(Protocol):
     grouped: bool
 
     def infer(self, batch: Pixels) -> list[Floats]:
-        """Run an (N, H, W, C) uint8 batch, BGR or grey, sides multiples of the stride.
+        """Run an (N, H, W, C) uint8 batch, RGB or grey, sides multiples of the stride.
 
         Returns the head's outputs as float32, each with N first: boxes and scores, and a segmentation head's mask
         prototypes. The arrays may be reused by the same thread's next call: take what is needed before it.

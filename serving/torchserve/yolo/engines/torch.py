@@ -46,9 +46,7 @@ class TorchEngine:
         """Run the batch; see `Engine.infer`."""
         with self._lock, torch.inference_mode():
             # NHWC seen as NCHW is channels-last already, so nothing is copied but the conversion itself.
-            pixels = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device).permute(0, 3, 1, 2)
-            if pixels.shape[1] == 3:
-                pixels = pixels.flip(1)
+            pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"])).to(self.device).permute(0, 3, 1, 2)
             outputs = self._model(pixels.to(self._type, memory_format=torch.channels_last) / 255)
             tensors = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
             return [tensor.float().cpu().numpy() for tensor in tensors if isinstance(tensor, torch.Tensor)]

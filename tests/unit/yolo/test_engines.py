@@ -1,0 +1,53 @@
+"""The choice of engine, and what an archive without it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.yolo.samples import metadata
+from yolo import engines, settings
+from yolo.errors import ArchiveError
+
+BOTH = ["openvino", "torch"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "gpu", "chosen"),
+    [
+        ("auto", BOTH, False, "openvino"),
+        ("auto", BOTH, True, "torch"),
+        ("auto", ["torch"], False, "torch"),
+        ("auto", ["openvino"], True, "openvino"),
+        ("torch", BOTH, False, "torch"),
+        ("openvino", BOTH, True, "openvino"),
+    ],
+)
+def test_the_engine_follows_the_wish_then_the_device(wanted: str, offered: list[str], gpu: bool, chosen: str) -> None:
+    assert engines.choose(wanted, offered, gpu) == chosen
+
+
+@pytest.mark.parametrize(("wanted", "offered"), [("torch", ["openvino"]), ("openvino", ["torch"]), ("auto", [])])
+def test_an_engine_the_archive_does_not_have_is_named(wanted: str, offered: list[str]) -> None:
+    with pytest.raises(ArchiveError, match="package again"):
+        engines.choose(wanted, offered, gpu=False)
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_model_file_that_is_missing_is_named(tmp_path: Path, engine: str) -> None:
+    with pytest.raises(ArchiveError, match="is not in the archive"):
+        engines.load(tmp_path, metadata(), settings.read({"ENGINE": engine}))
+
+
+def test_an_ir_that_is_damaged_says_to_package_again(tmp_path: Path) -> None:
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino/model.xml").write_text("<net")
+    with pytest.raises(ArchiveError, match="package the weights again"):
+        engines.load(tmp_path, metadata(), settings.read({"ENGINE": "openvino"}))
+
+
+def test_weights_that_are_damaged_say_to_package_again(tmp_path: Path) -> None:
+    (tmp_path / "best.pt").write_text("not weights")
+    with pytest.raises(ArchiveError, match="package the weights again"):
+        engines.load(tmp_path, metadata(), settings.read({"ENGINE": "torch"}))
