@@ -1,6 +1,6 @@
 """Make or mend `.venv`: what runs before anything is installed, so standard library only.
 
-    python3 -m ops.bootstrap [--test]
+    python3 -m ops.bootstrap [--int8] [--test]
 
 A stamp in the environment remembers what it was made from: a second run compares and returns at once; an interrupted
 run leaves no stamp and is repeated by the next one, which pip makes cheap.
@@ -34,6 +34,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 RUNTIME = [ROOT / name / "requirements.txt" for name in ("serving/torchserve", "api-gateway", "ops")]
 NO_DEPS = ROOT / "ops" / "requirements-no-deps.txt"
 JAVA = ROOT / "ops" / "requirements-java.txt"
+INT8 = ROOT / "ops" / "requirements-int8.txt"
 TEST = ROOT / "tests" / "requirements.txt"
 
 
@@ -161,8 +162,14 @@ def install(files: list[Path], name: str) -> bool:
     if name == "runtime":
         install_torch()
     arguments = [argument for path in files for argument in ("-r", str(path))]
-    title = {"runtime": "installing the pinned requirements", "test": "installing what the tests need"}[name]
-    pip("install", "--no-warn-conflicts", *arguments, "-c", str(CONSTRAINTS), title=title)
+    title = {
+        "runtime": "installing the pinned requirements",
+        "int8": "installing what int8 needs",
+        "test": "installing what the tests need",
+    }[name]
+    # NNCF declares more than is used of it: its file names every package itself.
+    how = ["--no-deps"] if name == "int8" else ["--no-warn-conflicts"]
+    pip("install", *how, *arguments, "-c", str(CONSTRAINTS), title=title)
     if name == "runtime":
         pip(
             "install",
@@ -180,15 +187,16 @@ def install(files: list[Path], name: str) -> bool:
 def main() -> int:
     """Make the environment; every failure is one message and exit code 1."""
     parser = argparse.ArgumentParser(prog="ops.bootstrap", description="Make or mend .venv")
-    parser.add_argument("--test", action="store_true", help="also what the test suite needs")
+    parser.add_argument("--int8", action="store_true", help="also what quantising to int8 needs")
+    parser.add_argument("--test", action="store_true", help="also what the test suite needs, int8 included")
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - a Python that is too old runs this, to be told
-        say(
-            f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another one"
-        )
+        say(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another one")
         return 1
     try:
         done = [install(RUNTIME, "runtime")]
+        if arguments.int8 or arguments.test:
+            done.append(install([INT8], "int8"))
         if arguments.test:
             done.append(install([TEST], "test"))
         if not any(done):

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ops.console import say
 from ops.errors import OpsError
-from yolo import header, image, letterbox, results
+from yolo import image, letterbox, results, settings
 from yolo.errors import RequestError
-from yolo.letterbox import Floats, Pixels
+from yolo.letterbox import Floats
 from yolo.metadata import Metadata
 
-SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .gif .avif .jp2 .ppm".split())
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm"})
 # YOLOv8n on COCO photos, agreement on others: with 1 picture 90 %, with 2 92 %, from 4 on 93-95 %; eight leaves room.
 FEWEST = 8
 # More change nothing that can be measured, and each is read twice and inferred about ten times.
@@ -79,24 +80,39 @@ def readable(
     return good, bad
 
 
-def gather(folder: Path, max_pixels: int | None = None, tell: Callable[[str], None] = lambda _: None) -> Pictures:
-    """Find, look at and share out the pictures of a folder. Raises OpsError saying what is wrong with it.
-
-    `max_pixels` is the server's limit, by default MAX_IMAGE_PIXELS of the environment.
-    """
-    limit = max_pixels or int(os.environ.get("MAX_IMAGE_PIXELS") or 64_000_000)
+def gather(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Pictures:
+    """Find, look at and share out the pictures of a folder. Raises OpsError saying what is wrong with it."""
     found = find(folder)
-    good, bad = readable(spread(found, MOST + MOST_HELD_BACK), limit, tell)
-    if len(good) >= FEWEST:
-        return share(good)
+    good, bad = readable(spread(found, MOST + MOST_HELD_BACK), max_pixels(), tell)
     examples = "".join(f"\n    {line}" for line in bad[:3])
+    if len(good) >= FEWEST:
+        if bad:
+            say(f"  {len(bad)} of {len(good) + len(bad)} pictures cannot be read and are left out:{examples}")
+        return share(good)
     if bad:
         raise OpsError(
-            f"--calibration {folder}: {len(bad)} of {len(good) + len(bad)} pictures cannot be read, and "
+            f"--calibration {folder}: {len(bad)} of {len(good) + len(bad)} pictures cannot be read, and at least "
             f"{FEWEST} good ones are needed:{examples}\n  Mend or replace them"
         )
     raise OpsError(
-        f"--calibration {folder} holds {len(good) or 'no'} picture{'s' * (len(good) != 1)} "
-        f"({', '.join(sorted(SUFFIXES))}); at least {FEWEST} are needed, "
-        "and 100 or more like those to be served are better"
+        f"--calibration {folder} holds {len(good) or 'no'} picture{'s' * (len(good) != 1)}; at least {FEWEST} are "
+        f"needed ({', '.join(sorted(SUFFIXES))}), and 100 or more like those to be served are better"
     )
+
+
+def max_pixels() -> int:
+    """Return the server's limit of pixels in one picture."""
+    return settings.read(os.environ).max_image_pixels
+
+
+def network_input(path: Path, model: Metadata) -> Floats:
+    """Return a picture as the IR takes it: (1, C, H, W) float32 of 0..1, letterboxed as the server does it.
+
+    The server hands the same pixels over as uint8 (N, H, W, C), and its graph begins with the conversion.
+    """
+    picture = image.decode(path.read_bytes(), max_pixels(), model.channels)
+    size = (picture.shape[0], picture.shape[1])
+    stretched = model.head == results.RTDETR
+    place = letterbox.stretch(size, model.imgsz) if stretched else letterbox.fit(size, model.imgsz, model.stride)
+    pixels = letterbox.apply(picture, place).transpose(2, 0, 1)[None]
+    return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)

@@ -33,7 +33,7 @@ def test_every_requirement_is_pinned_in_its_file_and_agrees_with_the_constraints
         line.split("==") for line in bootstrap.CONSTRAINTS.read_text().splitlines() if re.match(r"[\w-]+==", line)
     )
     locked = {name.lower().replace("_", "-"): version for name, version in locked.items()}
-    for path in [*bootstrap.RUNTIME, bootstrap.TEST, bootstrap.JAVA, bootstrap.NO_DEPS]:
+    for path in [*bootstrap.RUNTIME, bootstrap.TEST, bootstrap.INT8, bootstrap.JAVA, bootstrap.NO_DEPS]:
         for line in path.read_text().splitlines():
             requirement = line.split("#")[0].strip()
             if requirement:

@@ -1,0 +1,108 @@
+"""Two versions of one model side by side on the same pictures: what they find, and how long they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ops import agreement, calibration
+from ops.agreement import THRESHOLDS, Agreement, Answer
+from ops.errors import OpsError
+from yolo import cpus, parameters
+from yolo.engines import use_threads
+from yolo.engines.openvino import OpenVinoEngine
+from yolo.metadata import Metadata
+from yolo.pipeline import Pipeline, Request
+
+TIMED = 30  # pictures
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agreement of int8 with fp32, and the median milliseconds that each network takes for a picture."""
+
+    agreement: Agreement
+    fp32_ms: float
+    int8_ms: float
+    threads: int
+
+    def document(self) -> dict[str, Any]:
+        """Return what `yolo.json` keeps."""
+        found = self.agreement
+        return {
+            "pictures": found.pictures,
+            "boxes": {"fp32": found.reference, "int8": found.candidate},
+            "matched": {
+                str(threshold): {
+                    "of_fp32": round(found.of_reference(threshold), 4),
+                    "of_int8": round(found.of_candidate(threshold), 4),
+                    "of_both": round(found.share(threshold), 4),
+                }
+                for threshold in THRESHOLDS
+            },
+            "mean_conf_difference": None if found.conf_difference is None else round(found.conf_difference, 4),
+            "infer_ms": {"fp32": round(self.fp32_ms, 2), "int8": round(self.int8_ms, 2), "threads": self.threads},
+        }
+
+
+def compare(
+    fp32: Path, int8: Path, pictures: Sequence[Path], model: Metadata, tell: Callable[[str], None] = lambda _: None
+) -> Comparison:
+    """Run two IRs over the pictures as the server would, with its own modules and the archive's thresholds."""
+    threads = cpus.plan().threads
+    pipelines = [Pipeline(OpenVinoEngine(path, threads), model, calibration.max_pixels()) for path in (fp32, int8)]
+    use_threads(threads)
+    wanted = parameters.parse({}, model)
+    pairs: list[tuple[Answer, Answer]] = []
+    times: tuple[list[float], list[float]] = ([], [])
+    try:
+        for number, path in enumerate(pictures):
+            tell(f"{number + 1} of {len(pictures)}")
+            request = Request(path.read_bytes(), wanted)
+            # The first run of a shape prepares the engine for it, so the times are those of the rounds after it.
+            first, second = (answer(pipeline, request)[0] for pipeline in pipelines)
+            pairs.append((first, second))
+            for _ in range(ROUNDS if number < TIMED else 0):
+                for pipeline, taken in zip(pipelines, times, strict=True):
+                    taken.append(answer(pipeline, request)[1])
+    finally:
+        for pipeline in pipelines:
+            pipeline.close()
+    return Comparison(agreement.agreement(model.task, pairs), median(times[0]), median(times[1]), threads)
+
+
+def answer(pipeline: Pipeline, request: Request) -> tuple[Answer, float]:
+    """Return one picture's answer, and the milliseconds its inference took. Raises OpsError when there is none."""
+    outcome = pipeline.run([request])[0]
+    if outcome.answer is None:
+        raise OpsError(f"the model fails on a picture that it is calibrated with: {outcome.error}") from outcome.error
+    return outcome.answer, outcome.timings["infer"]
+
+
+def report(compared: Comparison, task: str, held_back: bool) -> str:
+    """Return the measurement as a table for people."""
+    found = compared.agreement
+    other = {"segment": " and masks", "pose": " and keypoints"}.get(task, "")
+    which = "not calibrated with" if held_back else "the ones calibrated with: too few to hold some back"
+    difference = "-" if found.conf_difference is None else f"{found.conf_difference:.3f}"
+
+    def row(title: str, cells: Sequence[str]) -> str:
+        return f"    {title:<32}" + "".join(f"{cell:>9}" for cell in cells)
+
+    return "\n".join(
+        [
+            f"  int8 beside fp32 on {found.pictures} pictures ({which})",
+            row(f"boxes{other} that overlap by IoU", [f"{threshold:g}" for threshold in THRESHOLDS]),
+            row(f"of fp32's {found.reference}", [f"{found.of_reference(t):.1%}" for t in THRESHOLDS]),
+            row(f"of int8's {found.candidate}", [f"{found.of_candidate(t):.1%}" for t in THRESHOLDS]),
+            row("of both", [f"{found.share(t):.1%}" for t in THRESHOLDS]),
+            row("mean difference of confidence", [difference]),
+            row("network, ms a picture: fp32", [f"{compared.fp32_ms:.1f}"]),
+            row("network, ms a picture: int8", [f"{compared.int8_ms:.1f}"]),
+            row("times as fast", [f"{compared.fp32_ms / compared.int8_ms:.2f}"]),
+        ]
+    )

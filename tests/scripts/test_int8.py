@@ -1,0 +1,74 @@
+import pytest
+
+DOCKER = "package_mar_docker.sh"
+
+
+@pytest.fixture
+def best(checkout):
+    path = checkout.root / "models/weights/best.pt"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.fixture
+def pictures(folder):
+    path = folder / "some, pictures"
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("script", [DOCKER, "package_mar.sh"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--int8"], "--int8 needs --calibration DIR"),
+        (["--force"], "error: --force needs --int8"),
+        (["--calibration", "."], "error: --calibration needs --int8"),
+        (["--force", "--calibration", "."], "error: --calibration and --force needs --int8"),
+        (["--int8", "--calibration"], "--calibration needs a value"),
+    ],
+)
+def test_options_that_do_not_belong_together_are_refused_before_anything_is_installed(
+    checkout, docker, script, arguments, message
+):
+    done = checkout.run(script, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert docker.calls == []
+    assert not (checkout.root / ".venv").exists()
+
+
+@pytest.mark.parametrize("script", [DOCKER, "package_mar.sh"])
+def test_a_calibration_folder_that_is_not_there_is_named_before_anything_is_installed(checkout, docker, script):
+    done = checkout.run(script, "--int8", "--calibration", "absent")
+    assert done.returncode == 1
+    assert f"--calibration {checkout.root}/absent: there is no such folder" in done.stderr
+    assert docker.calls == []
+    assert not (checkout.root / ".venv").exists()
+
+
+@pytest.mark.parametrize("script", [DOCKER, "package_mar.sh"])
+def test_help_explains_int8(checkout, script):
+    assert "--calibration DIR" in checkout.run(script, "--help").stdout
+
+
+def test_the_container_sees_the_pictures_and_cannot_change_them(checkout, docker, best, pictures):
+    done = checkout.run(DOCKER, "--int8", "--calibration", pictures.name, "--force", cwd=pictures.parent)
+    assert done.returncode == 0, done.stderr
+    (call,) = docker.called("run")
+    assert f'type=bind,"source={pictures}","target=/calibration",readonly' in call
+    assert call[-4:] == ["--int8", "--force", "--calibration", "/calibration"]
+
+
+def test_int8_is_packaged_by_an_image_of_its_own(checkout, docker, best, pictures):
+    docker.answer("config", "--images", "model-archiver-int8", say="yolo-serving/model-archiver-int8:local\n")
+    checkout.run(DOCKER, "--int8", "--calibration", str(pictures))
+    (build,) = [call for call in docker.calls if "build" in call]
+    assert build == ["compose", "--profile", "int8", "--progress", "plain", "build", "model-archiver-int8"]
+    (call,) = docker.called("run")
+    assert "yolo-serving/model-archiver-int8:local" in call
+
+
+def test_without_int8_nothing_of_it_is_built_or_mounted(checkout, docker, best):
+    checkout.run(DOCKER)
+    assert not [word for call in docker.calls for word in call if "int8" in word or "calibration" in word]

@@ -1,0 +1,197 @@
+"""Quantising for real, on small models; what it changes is judged and recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+# Set before ultralytics is imported anywhere: it must not install, call home or write to the home folder.
+os.environ["YOLO_AUTOINSTALL"] = "false"
+os.environ["YOLO_OFFLINE"] = "true"
+os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="yolo-config-"))
+
+import cv2
+import numpy as np
+import openvino as ov
+import pytest
+
+from ops import __main__ as cli
+from ops import comparison, int8, package, quantize
+from ops.agreement import Agreement
+from ops.calibration import Pictures
+from ops.errors import OpsError
+from ops.export import export
+from yolo.engines.openvino import OpenVinoEngine
+
+IMGSZ = 96
+
+
+def untrained(yaml: str, path: Path) -> Path:
+    """A checkpoint with fresh weights: it finds nothing, but its graph is that of a trained one."""
+    import torch
+    from ultralytics import YOLO
+
+    torch.manual_seed(0)
+    model = YOLO(yaml, verbose=False)
+    torch.save({"model": model.model, "train_args": {"imgsz": IMGSZ, "task": model.task}}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(5)
+    for number in range(8):
+        coarse = random.integers(0, 256, (12, 9 + number, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(coarse, (90 + 10 * number, 120)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return untrained("yolov8n.yaml", tmp_path_factory.mktemp("weights") / "fresh.pt")
+
+
+@pytest.fixture(scope="module")
+def forced(weights, pictures, tmp_path_factory):
+    """An archive made with --force, unpacked."""
+    store = tmp_path_factory.mktemp("store")
+    made = package.package(weights, store=store, calibration=pictures, force=True)
+    folder = tmp_path_factory.mktemp("archive")
+    with zipfile.ZipFile(made.path) as mar:
+        mar.extractall(folder)
+    return folder
+
+
+def agreeing(share: float, boxes: int = 100) -> Agreement:
+    return Agreement(10, boxes, boxes, dict.fromkeys((0.5, 0.75, 0.9), round(share * boxes)), 0.02)
+
+
+def test_agreement_at_the_floor_passes_and_below_it_is_refused_with_the_mend():
+    int8.judge(agreeing(int8.FLOOR), force=False)
+    with pytest.raises(OpsError, match=r"89\.0% of the boxes agree.*more pictures.*--force\. Nothing changed"):
+        int8.judge(agreeing(int8.FLOOR - 0.01), force=False)
+
+
+def test_force_packages_below_the_floor_and_says_so(capsys):
+    int8.judge(agreeing(0.5), force=True)
+    assert "50.0% of the boxes agree" in capsys.readouterr().out
+
+
+def test_few_boxes_are_said_to_say_little(capsys):
+    int8.judge(agreeing(1.0, boxes=10), force=False)
+    assert "only 10 boxes" in capsys.readouterr().out
+
+
+def test_the_report_shows_every_threshold_both_ways_and_the_times():
+    compared = comparison.Comparison(Agreement(12, 100, 110, {0.5: 99, 0.75: 88, 0.9: 77}, 0.0212), 60.0, 30.0, 2)
+    text = comparison.report(compared, "segment", held_back=True)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "not calibrated with" in lines[0]
+    assert lines[1].startswith("boxes and masks")
+    assert lines[2] == "of fp32's 100 99.0% 88.0% 77.0%"
+    assert lines[3] == "of int8's 110 90.0% 80.0% 70.0%"
+    assert lines[5:] == [
+        "mean difference of confidence 0.021",
+        "network, ms a picture: fp32 60.0",
+        "network, ms a picture: int8 30.0",
+        "times as fast 2.00",
+    ]
+
+
+def test_a_model_that_finds_nothing_is_refused_and_the_store_stays_as_it_was(weights, pictures, tmp_path):
+    with pytest.raises(OpsError, match="finds nothing on these pictures"):
+        package.package(weights, store=tmp_path, calibration=pictures)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_classify_is_refused_by_name(tmp_path):
+    with pytest.raises(OpsError, match="this is a classify model: package it without --int8"):
+        int8.convert(tmp_path, {"task": "classify"}, Pictures([], []))
+
+
+def test_a_graph_that_cannot_be_quantised_is_the_operators_error_not_a_traceback(tmp_path, pictures):
+    port = ov.opset13.parameter([1, 3, -1, -1], name="x")
+    model = tmp_path / "m.xml"
+    ov.save_model(ov.Model([ov.opset13.relu(port)], [port]), model)
+    with pytest.raises(OpsError, match="cannot be quantised"):
+        quantize.quantize(model, tmp_path / "out.xml", [tmp_path / "absent.png"], None)
+
+
+def test_the_archive_tells_what_was_done_to_it(forced):
+    document = json.loads((forced / "yolo.json").read_text())
+    assert document["precision"] == "int8"
+    record = document["quantisation"]
+    assert (record["pictures"], record["held_back"], record["forced"]) == (8, False, True)
+    assert record["nncf"] == quantize.require()
+    assert record["floor"] == int8.FLOOR
+    assert set(record["agreement"]["matched"]) == {"0.5", "0.75", "0.9"}
+    assert record["agreement"]["infer_ms"]["int8"] > 0
+
+
+def test_the_archives_engine_is_the_int8_one_and_nothing_of_fp32_is_left(forced):
+    engine = OpenVinoEngine(forced / "openvino/model.xml", threads=1)
+    assert engine.precision == "int8"
+    assert sorted(path.name for path in (forced / "openvino").iterdir()) == ["model.bin", "model.xml"]
+    assert (forced / "openvino/model.bin").stat().st_size < (forced / "best.pt").stat().st_size / 2
+
+
+def test_the_head_decodes_in_float_and_the_rest_is_quantised(forced):
+    graph = ov.Core().read_model(forced / "openvino/model.xml")
+    convolutions = [op for op in graph.get_ordered_ops() if op.get_type_name() == "Convolution"]
+    kept = {
+        op.get_friendly_name().split("/")[0].removeprefix("__module.model.")
+        for op in convolutions
+        if op.input_value(1).get_node().get_type_name() == "Constant"  # int8 weights go through a scale first
+    }
+    assert len(convolutions) == 64
+    assert kept == {f"22.cv{branch}.{level}.2" for branch in (2, 3) for level in range(3)} | {"22.dfl.conv"}
+
+
+def test_free_shapes_answer_as_fixed_ones_do(forced):
+    model = forced / "openvino/model.xml"
+    free = OpenVinoEngine(model, threads=1)
+    random = np.random.default_rng(3)
+    for height, width in ((96, 96), (32, 96), (96, 32), (64, 96), (96, 96), (32, 32)):
+        pixels = random.integers(0, 256, (1, height, width, 3), dtype=np.uint8)
+        graph = ov.Core().read_model(model)
+        graph.reshape([1, 3, height, width])
+        fixed = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        expected = fixed([pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255])[0]
+        assert free.infer(pixels)[0] == pytest.approx(expected, abs=1e-2)
+
+
+@pytest.mark.parametrize("yaml", ["yolo11n-seg.yaml", "yolo26n-pose.yaml"])
+def test_other_tasks_are_quantised_too(yaml, pictures, tmp_path):
+    document = export(untrained(yaml, tmp_path / "w.pt"), tmp_path)
+    paths = sorted(pictures.iterdir())[:2]
+    changed = int8.convert(tmp_path, document, Pictures(paths, paths), force=True)
+    assert changed["precision"] == "int8"
+    assert OpenVinoEngine(tmp_path / "openvino/model.xml", threads=1).precision == "int8"
+
+
+def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
+    made = package.package(coco_weights, store=tmp_path, calibration=photos[0].parent)
+    with zipfile.ZipFile(made.path) as mar:
+        record = json.loads(mar.read("yolo.json"))["quantisation"]
+    assert record["forced"] is False
+    assert record["agreement"]["boxes"]["fp32"] > 100
+    assert record["agreement"]["matched"]["0.5"]["of_both"] >= int8.FLOOR
+    assert record["agreement"]["mean_conf_difference"] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--int8"], "--int8 needs --calibration DIR"),
+        (["--calibration", "pictures"], "--calibration goes with --int8"),
+        (["--force"], "--force goes with --int8"),
+        (["--int8", "--calibration", "pictures", "--if-needed"], "Leave one of them out"),
+    ],
+)
+def test_options_that_do_not_belong_together_are_refused(arguments, message):
+    with pytest.raises(OpsError, match=message):
+        cli.run(cli.parser().parse_args(["package", *arguments]))
