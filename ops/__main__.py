@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from ops import release_commands
 from ops.console import say
 from ops.errors import OpsError, from_os_error
 from ops.paths import STORE, WEIGHTS
@@ -25,7 +26,15 @@ def parser() -> argparse.ArgumentParser:
     packaging.add_argument(
         "--if-needed", action="store_true", help="obtain what is missing; do nothing when nothing is"
     )
+    packaging.add_argument("--keep-only", action="store_true", help="keep the version; leave yolo.mar as it is")
     packaging.add_argument("--store", type=Path, default=STORE, help="the model store")
+    packaging.add_argument("--int8", action="store_true", help="quantise to int8: faster, slightly other detections")
+    packaging.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="with --int8: a folder of pictures like those to be served"
+    )
+    packaging.add_argument(
+        "--force", action="store_true", help="with --int8: package it also when it agrees too little with fp32"
+    )
 
     commands.add_parser("up", help="set up and start the service natively")
     commands.add_parser("down", help="stop the native service")
@@ -34,7 +43,19 @@ def parser() -> argparse.ArgumentParser:
     asking = commands.add_parser("predict", help="send pictures to the gateway")
     asking.add_argument("pictures", type=Path, nargs="+")
     asking.add_argument("--url", help="the gateway (default: this machine's)")
+    release_commands.add(commands)
     return root
+
+
+def check_int8(arguments: argparse.Namespace) -> None:
+    """Refuse options of int8 that do not belong together. Raises OpsError."""
+    if arguments.int8 and arguments.calibration is None:
+        raise OpsError("--int8 needs --calibration DIR, a folder of pictures like those to be served")
+    for option in ("calibration", "force"):
+        if getattr(arguments, option) and not arguments.int8:
+            raise OpsError(f"--{option} goes with --int8")
+    if arguments.int8 and arguments.if_needed:
+        raise OpsError("--int8 makes a new version; --if-needed only the first. Leave one of them out")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,10 +65,20 @@ def run(arguments: argparse.Namespace) -> int:
         case "package":
             from ops import package, prepare
 
+            check_int8(arguments)
             if arguments.if_needed:
                 prepare.prepare(arguments.store, arguments.weights)
             else:
-                package.report(package.package(arguments.weights, arguments.version, arguments.note, arguments.store))
+                made = package.package(
+                    arguments.weights,
+                    arguments.version,
+                    arguments.note,
+                    arguments.store,
+                    calibration=arguments.calibration,
+                    force=arguments.force,
+                    current=not arguments.keep_only,
+                )
+                package.report(made)
         case "up":
             from ops import native
 
@@ -66,17 +97,19 @@ def run(arguments: argparse.Namespace) -> int:
             gateway = arguments.url or settings.load().gateway
             for picture in arguments.pictures:
                 predict.show(gateway.rstrip("/"), picture)
+        case command if command in release_commands.NAMES:
+            release_commands.run(arguments)
     return 0
 
 
 def main() -> int:
-    """Run; every failure is one message and exit code 1."""
+    """Run; every failure is one message and the exit code of its kind, see `ops.errors`."""
     os.umask(0o022)  # what is made here is read by a server that runs as another user
     try:
         return run(parser().parse_args())
     except OpsError as error:
         say(f"error: {error}")
-        return 1
+        return error.exit_code
     except OSError as error:
         say(f"error: {from_os_error(error, 'working')}")
         return 1

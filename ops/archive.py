@@ -157,20 +157,34 @@ def keep(built: Path, version: str, store: Path) -> Path:
     return target
 
 
+def copy(source: Path, target: Path) -> Path:
+    """Copy an archive in one step: whoever looks sees no file or a whole one. Raises OpsError."""
+    staged = stage(source, target)
+    try:
+        staged.replace(target)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise from_os_error(error, f"writing {target.name}") from error
+    return target
+
+
+def stage(source: Path, target: Path) -> Path:
+    """Copy an archive beside where it is to be, so that renaming it there cannot fail for space. Raises OpsError."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, partial)
+        partial.chmod(0o644)
+        with partial.open("rb") as stream:
+            os.fsync(stream.fileno())
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise from_os_error(error, f"writing {target.name}") from error
+    return partial
+
+
 def make_current(archive: Path, store: Path) -> Path:
     """Make a kept archive the one that TorchServe loads, in one step: whoever looks sees the old one or the new one.
 
     A copy, not a link: the plain way `cp yolo-1.0.mar yolo.mar` writes *into* yolo.mar and would change a linked twin.
     """
-    target = current_archive(store)
-    partial = store / f".{target.name}.{os.getpid()}.part"
-    try:
-        shutil.copyfile(archive, partial)
-        partial.chmod(0o644)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise from_os_error(error, f"writing {target.name}") from error
-    return target
+    return copy(archive, current_archive(store))

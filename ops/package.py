@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,14 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import archive, versions
+from ops import archive, lock, versions
 from ops.console import say, size, step
 from ops.errors import OpsError, from_os_error
-from ops.paths import STORE, WEIGHTS, kept_archive, shown
+from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
 
 # The weights, the exported engine (about twice the weights), two copies of both while archiving, and yolo.mar.
 ROOM_FACTOR = 10
 STALE_S = 3600.0
+# A redeploy or rollback holds the lock for seconds; longer and somebody should look.
+LOCK_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,32 @@ def staging(store: Path, weights: Path) -> Iterator[Path]:
         raise from_os_error(error, "packaging") from error
 
 
-def package(weights: Path = WEIGHTS, version: str | None = None, note: str = "", store: Path = STORE) -> Package:
-    """Package weights as a new version and make it the current one. Raises OpsError; then nothing has changed."""
+def package(
+    weights: Path = WEIGHTS,
+    version: str | None = None,
+    note: str = "",
+    store: Path = STORE,
+    *,
+    calibration: Path | None = None,
+    force: bool = False,
+    current: bool = True,
+) -> Package:
+    """Package weights as a new version and make it the current one. Raises OpsError; then nothing has changed.
+
+    Without `current` the version is only kept: what is served, now and after a restart, stays what it is.
+
+    With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it also when it
+    agrees too little with fp32.
+    """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
     if version is not None and kept_archive(versions.check(version), store).exists():
         raise OpsError(f"version {version} is already there. Choose another, or leave --version out for the next one")
+    if calibration is not None:
+        sys.path.append(str(SERVING))  # the modules that serve are those that calibrate and compare
+        from ops import int8
+
+        pictures = int8.prepare(calibration)
     with staging(store, weights) as directory:
         with step("loading and exporting the weights"):
             # Imported late: ultralytics takes seconds, and every check above comes first.
@@ -67,6 +90,8 @@ def package(weights: Path = WEIGHTS, version: str | None = None, note: str = "",
                 metadata = export(weights, directory / "extra")
             except ExportError as error:
                 raise OpsError(f"{weights}: {error}. Nothing changed") from error
+        if calibration is not None:
+            metadata = int8.convert(directory / "extra", metadata, pictures, force)
         source = archive.sha256(weights)
         while True:
             number = version or versions.following(kept.version for kept in archive.kept(store))
@@ -91,12 +116,16 @@ def package(weights: Path = WEIGHTS, version: str | None = None, note: str = "",
                     raise OpsError(f"version {version} appeared meanwhile. Choose another") from None
                 continue
             break
-    try:
-        current = archive.make_current(kept_path, store)
-    except OpsError:
-        kept_path.unlink()  # a version that never served is no way back
-        raise
-    return Package(current, number, current.stat().st_size, archive.sha256(current))
+    path = kept_path
+    if current:
+        try:
+            # Not while a redeploy or rollback decides the same thing.
+            with lock.held(store, f"package of {number}", wait_s=LOCK_WAIT_S):
+                path = archive.make_current(kept_path, store)
+        except OpsError:
+            kept_path.unlink()  # a version that never served is no way back
+            raise
+    return Package(path, number, path.stat().st_size, archive.sha256(path))
 
 
 def report(made: Package) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import archive, samples, weights
+from ops import archive, releases, samples, weights
 from ops.console import say
 from ops.package import Package, package, report
 from ops.paths import STORE, WEIGHTS, current_archive
@@ -28,6 +28,14 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
         present = archive.describe(current)
         if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.kept(store))}:
             say(f"  archive: version {present.version} (already there)")
+            return None
+        known = releases.read(store)
+        if known is not None and known.sources.get(digest, {}).get("outcome", "gone") != "gone":
+            gone = known.sources[digest]
+            say(
+                f"  archive: version {present.version}; {source.name} was version {gone['version']} ({gone['outcome']})"
+            )
+            say("  to serve it all the same: bash scripts/redeploy.sh models/weights/best.pt")
             return None
         say(f"  {source.name} is new: packaging it")
     made = package(source, store=store)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from ops.errors import OpsError, from_os_error
 from ops.paths import GATEWAY, LOGS, ROOT, RUN, SERVING, VENV, socket_dir
@@ -125,7 +125,11 @@ def restart(name: str) -> None:
     """Stop one program and start it again. Raises OpsError."""
     try:
         supervisor = rpc()
-        supervisor.stopProcess(name)
+        try:
+            supervisor.stopProcess(name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
         supervisor.startProcess(name, False)
     except (OSError, xmlrpc.client.Error) as error:
         raise OpsError(f"cannot restart {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error

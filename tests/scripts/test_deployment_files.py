@@ -75,7 +75,10 @@ def test_a_long_running_service_has_all_that_keeps_it_running_and_harmless(name)
 
 
 def test_a_service_without_healthcheck_is_a_one_shot():
-    assert {n for n, s in services(*COMPOSE_FILES).items() if "healthcheck" not in s} == {"model-archiver"}
+    assert {n for n, s in services(*COMPOSE_FILES).items() if "healthcheck" not in s} == {
+        "model-archiver",
+        "model-archiver-int8",
+    }
     archiver = services(*COMPOSE_FILES)["model-archiver"]
     assert archiver["restart"] == "no"
     assert "ports" not in archiver
@@ -90,7 +93,18 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
         ],
         "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
         "model-archiver": [],
+        "model-archiver-int8": [],
     }
+
+
+def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_nothing():
+    archiver, int8 = (services(*COMPOSE_FILES)[name] for name in ("model-archiver", "model-archiver-int8"))
+    assert int8.pop("profiles") == ["int8"]
+    assert int8["build"].pop("target") == "model-archiver-int8"
+    for service in (archiver, int8):
+        del service["image"]
+        service["build"].pop("target", None)
+    assert int8 == archiver
 
 
 def test_no_container_name_is_fixed_and_every_image_has_a_tag():

@@ -1,0 +1,67 @@
+"""The audit trail: one JSON line in `audit.log` for each thing done to the releases, and for each try that failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ops import identity
+from ops.errors import from_os_error
+
+NAME = "audit.log"
+
+
+def write(store: Path, action: str, outcome: str, **details: Any) -> None:
+    """Append a line. `outcome`: done, failed, noticed (done by others, seen here) or mended. Raises OpsError."""
+    line = {"at": identity.now(), "by": identity.name(), "action": action, "outcome": outcome, **details}
+    text = json.dumps({key: value for key, value in line.items() if value not in (None, "")}, ensure_ascii=False)
+    path = store / NAME
+    try:
+        # One write to a file opened for appending: lines of two writers never mix.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, (text + "\n").encode())
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(error, f"writing {NAME}") from error
+
+
+def read(store: Path) -> list[dict[str, Any]]:
+    """Return the lines, oldest first; what is no line of ours (a cut one after a power cut) is passed over."""
+    try:
+        lines = (store / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
+
+
+def rows(entries: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the trail for people: when, by, what, outcome, and what else was written down."""
+    table = []
+    for entry in entries:
+        versions = " → ".join(str(entry[key]) for key in ("from", "to") if entry.get(key))
+        seconds = f"{entry['seconds']:.1f} s" if isinstance(entry.get("seconds"), (int, float)) else ""
+        more = "; ".join(str(entry[key]) for key in ("note", "detail") if entry.get(key))
+        table.append(
+            [
+                str(entry.get("at", "")),
+                str(entry.get("by", "")),
+                str(entry.get("action", "")),
+                versions,
+                str(entry.get("outcome", "")),
+                seconds,
+                more.splitlines()[0] if more else "",
+            ]
+        )
+    return table

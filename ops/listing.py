@@ -1,0 +1,130 @@
+"""The kept versions for people and for programs, the audit trail, and pruning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from ops import audit, intent, lock, releases
+from ops.console import say, size
+from ops.errors import OpsError
+from ops.host import Host
+from ops.management import RefusedError, UnreachableError
+from ops.redeploy import opened
+from ops.steps import table
+
+
+def listing(host: Host, as_json: bool = False) -> None:
+    """Print every kept version and the part it plays. Changes nothing."""
+    state, noticed = releases.look(host.store)
+    served, loaded = serving(host)
+    if as_json:
+        versions = [
+            {**asdict(record), "roles": state.parts(record.version), "served_now": record.version == served}
+            for record in state.releases.values()
+        ]
+        known = {"current": state.current, "previous": state.previous, "served": served, "loaded": loaded}
+        say(json.dumps({"schema": releases.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
+        return
+    rows = []
+    for record in state.releases.values():
+        parts = [*state.parts(record.version), *(["served"] if record.version == served else [])]
+        rows.append(
+            [
+                record.version,
+                ", ".join(parts),
+                size(record.size),
+                record.sha256[:12],
+                record.task,
+                record.packaged.replace("+00:00", "Z"),
+                record.by,
+                record.note,
+            ]
+        )
+    for line in table(rows, ["version", "part", "size", "sha256", "task", "packaged", "by", "note"]):
+        say(line)
+    for line in [*noticed, *remarks(host, state, served, loaded)]:
+        say(f"  note: {line}")
+
+
+def remarks(host: Host, state: releases.Releases, served: str | None, loaded: list[str]) -> list[str]:
+    """Return what an operator should know besides the table."""
+    lines = []
+    if state.current is None:
+        lines.append("yolo.mar is no kept version, or missing" if state.current_sha256 else "there is no yolo.mar")
+    if served is None:
+        lines.append("TorchServe does not answer: nothing is served")
+    elif served != state.current:
+        lines.append(f"TorchServe serves {served}; a restart would serve {state.current or 'what yolo.mar is'}")
+    beside = [version for version in loaded if version not in (served, state.roles["canary"], state.roles["shadow"])]
+    if beside:
+        lines.append(f"also loaded: {', '.join(beside)}")
+    found = lock.holder(host.store)
+    if found is not None:
+        gone = lock.stale(host.store, found)
+        lines.append(
+            f"the lock is held by {found}" + (f", but {gone}: bash scripts/releases.sh unlock" if gone else "")
+        )
+    elif intent.read(host.store) is not None:
+        lines.append("an operation was cut off; the next one completes or undoes it")
+    return lines
+
+
+def serving(host: Host) -> tuple[str | None, list[str]]:
+    """Return the version that answers by default, and all that are loaded."""
+    try:
+        return host.server.default().version, [loaded.version for loaded in host.server.versions()]
+    except (UnreachableError, RefusedError):
+        return None, []
+
+
+def trail(host: Host, as_json: bool = False) -> None:
+    """Print the audit trail, oldest first."""
+    entries = audit.read(host.store)
+    if as_json:
+        say(json.dumps(entries, indent=1, ensure_ascii=False))
+        return
+    for line in table(audit.rows(entries), ["when", "by", "what", "versions", "outcome", "took", ""]):
+        say(line)
+
+
+def prune(host: Host, keep: int, dry_run: bool = False) -> None:
+    """Remove all kept versions but the newest `keep` and those that play a part or are loaded. Raises OpsError."""
+    if keep < 1:
+        raise OpsError(f"--keep {keep}: at least one version has to stay")
+    if dry_run:
+        state, _ = releases.look(host.store)
+        going = prunable(state, keep, serving(host)[1])
+        say(f"Dry run, nothing is changed. It would remove: {', '.join(going) or 'nothing'}")
+        return
+    with lock.held(host.store, f"prune --keep {keep}") as left_by:
+        state = opened(host, left_by)
+        going = prunable(state, keep, serving(host)[1])
+        for version in going:
+            freed = state.releases[version].size
+            intent.remove_archive(host.store, state, version, "pruned")
+            audit.write(host.store, "prune", "done", to=version)
+            say(f"  removed {version} ({size(freed)})")
+    say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
+
+
+def prunable(state: releases.Releases, keep: int, loaded: list[str]) -> list[str]:
+    """Return the versions that may go, oldest first."""
+    ordered = sorted(state.releases.values(), key=lambda record: (record.packaged, record.mtime_ns))
+    return [
+        record.version
+        for record in ordered[: max(len(ordered) - keep, 0)]
+        if not state.parts(record.version) and record.version not in loaded
+    ]
+
+
+def unlock(host: Host, force: bool = False) -> None:
+    """Remove the lock of an operation that is gone. Raises LockedError when its holder is at work."""
+    found = lock.break_open(host.store, force)
+    if found is None:
+        say("nobody holds the lock")
+        return
+    audit.write(host.store, "unlock", "done", detail=str(found))
+    say(f"removed the lock of {found}")
+    if intent.read(host.store) is not None:
+        say("its operation was cut off; the next one completes or undoes it")

@@ -1,0 +1,40 @@
+"""The lines of TorchServe's log that say why something failed."""
+
+from __future__ import annotations
+
+import re
+
+# "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text": the time and the level say nothing here, and differ at each retry.
+HEAD = re.compile(r"^\S+[T ][\d:,.]+ +(?P<level>[A-Z]+) +(?P<logger>\S+) - (?P<text>.*)$")
+TELLING = re.compile(r"\b(\w*Error|\w*Exception|Failed|failed|cannot|died|No space|Killed|Traceback)\b")
+FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
+# What TorchServe says of every failure, or of our own questions about it, and what Python's tracebacks begin with.
+NOISE = re.compile(
+    r"Traceback \(most recent|RuntimeError: 500 - |Backend worker process died|Auto recovery failed|"
+    r"version \S+ not found|Model \S+ not found"
+)
+
+
+def telling(log: str, most: int = 8) -> list[str]:
+    """Return the last lines that tell why, each once, oldest first; Java's and Python's frames are left out.
+
+    A traceback's innermost line of code is kept before its error: where in the handler it was.
+    """
+    kept: list[str] = []
+    where = ""
+    for line in log.splitlines():
+        match = HEAD.match(line)
+        level, text = (match["level"], match["text"]) if match else ("", line)
+        frame = FRAME.match(text)
+        if frame:
+            where = f"{frame['path'].rsplit('/', 1)[-1]}:{frame['line']}: "
+            continue
+        if text.startswith("{") or text.lstrip().startswith("at ") or NOISE.search(text):
+            continue
+        if level in ("ERROR", "WARN") or (TELLING.search(text) and not text.startswith(" ")):
+            told = (where if re.match(r"\w+(Error|Exception)\b", text) else "") + text.strip()
+            where = ""
+            if told in kept:
+                kept.remove(told)
+            kept.append(told)
+    return kept[-most:]

@@ -1,0 +1,219 @@
+"""TorchServe's management API, and inference pinned to a version: all that the release operations ask of a server.
+
+Read in TorchServe 0.12.0 and checked against it:
+
+- `POST /models?url=FILE` registers a file of the model store only (`allowed_urls=^$`); a version that is there: 409;
+  an archive that cannot be unpacked: 500.
+- A worker that loads is shown as UNLOADING; one that dies while loading is started again and again, with a new pid.
+- `PUT …/set-default` and `DELETE` answer when it is done. Removing the default version is refused (403).
+- `DELETE` sometimes answers 500 ("Interrupted while cleaning resources"): the workers are gone then, the version is
+  still there, and asking again removes it.
+- `DELETE` kills the workers at once: whatever they were answering fails. Hence draining, in `ops.drain`.
+
+    OpsError
+    ├── RefusedError        the server answered, and not with success; `.status`
+    └── UnreachableError    no answer: it is down, restarting, or too slow
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from ops.errors import OpsError
+from ops.paths import MODEL
+
+# Registering unpacks the archive and answers then; all else but inference answers from memory.
+TIMEOUT = httpx.Timeout(connect=2, read=10, write=10, pool=5)
+UNREGISTER_S = 10.0
+REGISTER = httpx.Timeout(connect=2, read=120, write=10, pool=5)
+
+
+class RefusedError(OpsError):
+    """The server answered with an error."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnreachableError(OpsError):
+    """The server did not answer."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A version that the server holds. Times in the units of TorchServe's own description."""
+
+    version: str
+    url: str
+    min_workers: int
+    max_workers: int
+    batch_size: int
+    max_batch_delay_ms: int
+    response_timeout_s: int
+    startup_timeout_s: int
+    pending: int
+    #: (state, pid) of each worker.
+    workers: tuple[tuple[str, int], ...]
+
+    @property
+    def ready(self) -> bool:
+        """All the workers it should have are READY."""
+        return len(self.workers) >= self.min_workers > 0 and all(state == "READY" for state, _ in self.workers)
+
+    @property
+    def answers(self) -> bool:
+        """At least one worker is READY."""
+        return any(state == "READY" for state, _ in self.workers)
+
+
+def _loaded(entry: dict[str, Any]) -> Loaded:
+    return Loaded(
+        version=str(entry["modelVersion"]),
+        url=str(entry["modelUrl"]),
+        min_workers=int(entry["minWorkers"]),
+        max_workers=int(entry["maxWorkers"]),
+        batch_size=int(entry["batchSize"]),
+        max_batch_delay_ms=int(entry["maxBatchDelay"]),
+        response_timeout_s=int(entry["responseTimeout"]),
+        startup_timeout_s=int(entry["startupTimeout"]),
+        pending=int(entry["jobQueueStatus"]["pendingRequests"]),
+        workers=tuple((str(worker["status"]), int(worker["pid"])) for worker in entry["workers"]),
+    )
+
+
+class Server:
+    """One TorchServe. Every method raises RefusedError or UnreachableError."""
+
+    def __init__(self, management: str, inference: str, transport: httpx.BaseTransport | None = None) -> None:
+        self.management = management.rstrip("/")
+        self.inference = inference.rstrip("/")
+        # No connection is kept: the server may be restarted between any two calls.
+        self._client = httpx.Client(
+            timeout=TIMEOUT,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=transport,
+            trust_env=False,
+        )
+
+    def versions(self) -> list[Loaded]:
+        """Return every version it holds; empty when it holds none."""
+        try:
+            return self._described("/all")
+        except RefusedError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return []
+            raise
+
+    def default(self) -> Loaded:
+        """Return the version that requests which name none are answered by."""
+        return self._described("")[0]
+
+    def version(self, version: str) -> Loaded:
+        """Return one version as it is now."""
+        return self._described(f"/{version}")[0]
+
+    def register(self, file: str, like: Loaded) -> None:
+        """Unpack and register a file of the model store, with no worker yet and the settings of another version."""
+        self._ask(
+            "POST",
+            self.management + "/models",
+            params={
+                "url": file,
+                "model_name": MODEL,
+                "initial_workers": "0",
+                "batch_size": str(like.batch_size),
+                "max_batch_delay": str(like.max_batch_delay_ms),
+                "response_timeout": str(like.response_timeout_s),
+                "startup_timeout": str(like.startup_timeout_s),
+            },
+            timeout=REGISTER,
+        )
+
+    def scale(self, version: str, workers: int) -> None:
+        """Give a version its workers; they load while this returns."""
+        count = str(workers)
+        self._model("PUT", f"/{version}", {"min_worker": count, "max_worker": count, "synchronous": "false"})
+
+    def set_default(self, version: str) -> None:
+        """Let requests that name no version go to this one from now on."""
+        self._model("PUT", f"/{version}/set-default")
+
+    def unregister(self, version: str) -> bool:
+        """Remove a version and its workers. Returns whether it was there."""
+        end = time.monotonic() + UNREGISTER_S
+        while True:
+            try:
+                self._model("DELETE", f"/{version}")
+            except RefusedError as error:
+                if error.status == httpx.codes.NOT_FOUND:
+                    return False
+                if error.status != httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+            else:
+                return True
+
+    def names(self, version: str) -> dict[str, str]:
+        """Return a version's class names by id, as its handler tells them."""
+        described = self._model("GET", f"/{version}", {"customized": "true"}, timeout_s=60).json()
+        names = (described[0].get("customizedMetadata") or {}).get("names")
+        return {str(key): str(value) for key, value in names.items()} if isinstance(names, dict) else {}
+
+    def predict(self, picture: bytes, version: str | None = None, timeout_s: float = 60.0) -> Any:
+        """Return the handler's answer for one picture, from the version named or the default one."""
+        path = f"/predictions/{MODEL}" + (f"/{version}" if version else "")
+        timeout = httpx.Timeout(timeout_s, connect=2)
+        answer = self._ask("POST", self.inference + path, content=picture, timeout=timeout)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise RefusedError(f"version {version or 'by default'} answered a picture with no JSON", 200) from error
+
+    def _described(self, suffix: str) -> list[Loaded]:
+        try:
+            return [_loaded(entry) for entry in self._model("GET", suffix).json()]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnreachableError(f"{self.management} does not answer as TorchServe does: {error}") from error
+
+    def _model(
+        self, method: str, suffix: str, params: dict[str, str] | None = None, timeout_s: float | None = None
+    ) -> httpx.Response:
+        timeout = httpx.Timeout(timeout_s, connect=2) if timeout_s else TIMEOUT
+        return self._ask(method, f"{self.management}/models/{MODEL}{suffix}", params=params, timeout=timeout)
+
+    def _ask(self, method: str, url: str, **options: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, url, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnreachableError(f"TorchServe does not answer ({type(error).__name__}: {error})") from error
+        if answer.is_success:
+            return answer
+        raise RefusedError(_message(answer), answer.status_code)
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+        return f"TorchServe answered {answer.status_code}: {body['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"TorchServe answered {answer.status_code}"
+
+
+def wait(condition: Callable[[], bool], deadline_s: float, poll_s: float = 0.2) -> bool:
+    """Poll until a condition holds. A server that does not answer just now does not fulfil it."""
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            if condition():
+                return True
+        except (UnreachableError, RefusedError):
+            pass
+        if time.monotonic() > end:
+            return False
+        time.sleep(poll_s)

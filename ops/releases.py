@@ -1,0 +1,215 @@
+"""`releases.json`: what is known of every kept version, and which of them plays which part.
+
+The archives are the truth, the file is what they cannot say themselves. Which version is current follows from the
+content of `yolo.mar`, whoever put it there; a file that is missing or unreadable is made again from the archives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pwd
+import zipfile
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ops import archive, audit, identity
+from ops.errors import NoSuchVersionError, OpsError
+from ops.files import read_json, write_json
+from ops.paths import MODEL, current_archive, kept_archive
+
+NAME = "releases.json"
+SCHEMA = 1
+# Parts that a version can play. canary and shadow are given by the gateway's traffic, not by this file's module.
+ROLES = ("current", "previous", "canary", "shadow")
+
+
+@dataclass
+class Release:
+    """One kept version. Size in bytes; `mtime_ns` tells a file that was not touched, so that it is not read again."""
+
+    version: str
+    sha256: str
+    size: int
+    mtime_ns: int
+    task: str
+    source_sha256: str
+    packaged: str
+    by: str
+    note: str = ""
+    # When it last became the current one by an operation here; empty when it never did.
+    served: str = ""
+
+
+@dataclass
+class Releases:
+    """All of them. `current_sha256` is the content of yolo.mar; `sources` remembers weights whose archive is gone."""
+
+    releases: dict[str, Release] = field(default_factory=dict)
+    roles: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(ROLES))
+    current_sha256: str = ""
+    sources: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def current(self) -> str | None:
+        """The version whose archive is yolo.mar, None when that is no kept one."""
+        return self.roles.get("current")
+
+    @property
+    def previous(self) -> str | None:
+        """The version that was current before."""
+        return self.roles.get("previous")
+
+    def parts(self, version: str) -> list[str]:
+        """Return the parts that a version plays."""
+        return [role for role, played_by in self.roles.items() if played_by == version]
+
+    def became_current(self, version: str, before: str | None) -> None:
+        """Note that `version` is the current one now, and `before` was."""
+        self.releases[version].served = identity.now()
+        self.current_sha256 = self.releases[version].sha256
+        self.roles["current"] = version
+        if before != version:
+            self.roles["previous"] = before if before in self.releases else None
+
+    def forget(self, version: str, outcome: str) -> None:
+        """Drop a version whose archive is removed, but remember its weights: they are not new when seen again."""
+        gone = self.releases.pop(version)
+        self.sources[gone.source_sha256] = {"version": version, "outcome": outcome, "at": identity.now()}
+        self.roles = {role: None if played_by == version else played_by for role, played_by in self.roles.items()}
+
+
+def save(store: Path, state: Releases) -> None:
+    """Write the file in one step. Raises OpsError."""
+    write_json(store / NAME, {"schema": SCHEMA, **asdict(state)})
+
+
+def read(store: Path) -> Releases | None:
+    """Read the file; None when it is missing, damaged or of another schema."""
+    document = read_json(store / NAME)
+    if document is None or document.pop("schema", None) != SCHEMA:
+        return None
+    try:
+        document["releases"] = {key: Release(**entry) for key, entry in document["releases"].items()}
+        state = Releases(**document)
+        state.roles = {**dict.fromkeys(ROLES), **state.roles}
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return state
+
+
+def look(store: Path) -> tuple[Releases, list[str]]:
+    """Return the state as the archives have it now, and what changed since it was written. Writes nothing."""
+    known = read(store)
+    state = known or Releases()
+    noticed: list[str] = []
+    if known is None and (store / NAME).exists():
+        noticed.append(f"{NAME} could not be read and was made again from the archives")
+    present = {kept.version: kept for kept in archive.kept(store) if kept.path == kept_archive(kept.version, store)}
+    for version in sorted(set(state.releases) - set(present)):
+        noticed.append(f"the archive of {version} is gone or unreadable")
+        state.forget(version, "gone")
+    for version, found in present.items():
+        recorded = state.releases.get(version)
+        if recorded and (recorded.size, recorded.mtime_ns) == (found.size, found.path.stat().st_mtime_ns):
+            continue
+        record = _record(found)
+        if recorded and recorded.sha256 == record.sha256:
+            recorded.mtime_ns = record.mtime_ns
+        elif recorded is None:
+            state.releases[version] = record
+        elif recorded.packaged != record.packaged:
+            noticed.append(f"{version} was packaged again")
+            state.releases[version] = record
+        # Else: the content changed under its name. The record stays what it was, so that nobody rolls back to it.
+    _find_current(store, state, noticed)
+    if known is None:
+        state.roles["previous"] = _previous_by_trail(store, state)
+    return state, noticed
+
+
+def _previous_by_trail(store: Path, state: Releases) -> str | None:
+    for entry in reversed(audit.read(store)):
+        if entry.get("outcome") == "done" and entry.get("to") == state.current and entry.get("from") != state.current:
+            before = entry.get("from")
+            return before if before in state.releases else None
+    return None
+
+
+def _find_current(store: Path, state: Releases, noticed: list[str]) -> None:
+    path, before = current_archive(store), state.current
+    digest = archive.sha256(path) if path.is_file() else ""
+    if digest == state.current_sha256 and (before or not digest):
+        return
+    found = next((record.version for record in state.releases.values() if record.sha256 == digest), None)
+    first = not state.current_sha256
+    state.current_sha256, state.roles["current"] = digest, found
+    if found != before and not first:
+        name = f"version {found}" if found else "an archive that is not kept"
+        noticed.append(f"{path.name} was replaced without redeploy.sh: it is {name} now, was {before or 'another'}")
+        if before in state.releases:
+            state.roles["previous"] = before
+    if state.previous == found:
+        state.roles["previous"] = None
+
+
+def _record(found: archive.Archive) -> Release:
+    with zipfile.ZipFile(found.path) as mar:
+        metadata: dict[str, Any] = json.loads(mar.read(archive.METADATA))
+    stat = found.path.stat()
+    owner = str(stat.st_uid)
+    with contextlib.suppress(KeyError):
+        owner = pwd.getpwuid(stat.st_uid).pw_name
+    return Release(
+        version=found.version,
+        sha256=archive.sha256(found.path),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        task=found.task,
+        source_sha256=found.source_sha256,
+        packaged=str(metadata.get("created") or datetime.fromtimestamp(stat.st_mtime, UTC).isoformat("T", "seconds")),
+        by=str(metadata.get("by") or owner),
+        note=str(metadata.get("note") or ""),
+    )
+
+
+def verified(store: Path, state: Releases, version: str) -> Path:
+    """Return a kept version's archive after reading all of it. Raises NoSuchVersionError naming what there is."""
+    record = state.releases.get(version)
+    if record is None:
+        there = ", ".join(state.releases) or "none"
+        raise NoSuchVersionError(f"there is no kept version {version}; there are: {there}. Nothing changed")
+    path = kept_archive(version, store)
+    digest = archive.sha256(path)
+    if digest != record.sha256:
+        raise NoSuchVersionError(
+            f"{path.name} is not what was packaged (sha256 {digest[:12]}…, recorded {record.sha256[:12]}…). "
+            "Choose another version, or restore the file from a backup. Nothing changed"
+        )
+    return path
+
+
+def keep_current(store: Path, state: Releases) -> str | None:
+    """Back up yolo.mar when it is no kept version (somebody put it there): keep it under its own version.
+
+    Returns that version, or None when nothing had to be done. Raises OpsError when another archive has its name.
+    """
+    path = current_archive(store)
+    if state.current is not None or not path.is_file():
+        return None
+    version = archive.describe(path).version
+    try:
+        target = kept_archive(version, store)
+        if target.exists():
+            raise OpsError(
+                f"{path.name} calls itself version {version} but is another archive than {target.name}; one of them "
+                f"would be lost. Rename that one first: mv {target.name} {MODEL}-{version}-other.mar. Nothing changed"
+            )
+        archive.copy(path, target)
+    except OSError as error:
+        raise OpsError(f"{path.name} cannot be backed up: {error}") from error
+    state.releases[version] = _record(archive.describe(target))
+    state.roles["current"] = version
+    return version

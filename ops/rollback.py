@@ -1,0 +1,113 @@
+"""Back to a kept version: the previous one, or the one that is named."""
+
+from __future__ import annotations
+
+import time
+
+from ops import audit, intent, lock, releases
+from ops.console import say
+from ops.errors import NoSuchVersionError, NotServingError, OpsError
+from ops.host import Host
+from ops.management import RefusedError, UnreachableError, wait
+from ops.paths import kept_archive
+from ops.probes import pictures
+from ops.redeploy import opened, preflight, report
+from ops.steps import Steps
+from ops.transaction import COME_BACK_S, Transaction, uninterrupted
+
+# A server that does not answer at once may just be starting again: so long it is given before it counts as down.
+DOWN_AFTER_S = 5.0
+
+
+def rollback(host: Host, version: str | None = None) -> None:
+    """Put a kept version live. Raises OpsError; then what answered before goes on answering."""
+    steps = Steps()
+    with lock.held(host.store, f"rollback to {version or 'the previous version'}") as left_by:
+        state = opened(host, left_by)
+        to = target(state, version)
+        with steps.step(f"verify the archive of {to}"):
+            releases.verified(host.store, state, to)
+        if not answering(host):
+            on_disk(host, state, steps, to)
+            return
+        served = host.server.default().version
+        if served == to == state.current:
+            say(f"{to} is current and served already; nothing changed")
+            return
+        Transaction(host, state, steps, "rollback", to, fresh=False).run(compare=False, accept_drift=True)
+    report(steps, f"{to} is live again, {served} is kept.")
+
+
+def plan(host: Host, version: str | None) -> None:
+    """Say what rolling back would do; change nothing. Raises OpsError where it could not."""
+    found = lock.holder(host.store)
+    if found is not None and lock.stale(host.store, found) is None:
+        preflight(host)
+    state, _ = releases.look(host.store)
+    to = target(state, version)
+    releases.verified(host.store, state, to)
+    how = "beside the running one, check it, switch, drain" if answering(host) else "by a restart: TorchServe is down"
+    say(f"Dry run, nothing is changed. It would verify {to} (sha256 is right) and put it live {how}.")
+
+
+def target(state: releases.Releases, version: str | None) -> str:
+    """Return the version to go back to. Raises NoSuchVersionError naming what there is."""
+    if version is not None:
+        return version
+    if state.previous is None:
+        there = ", ".join(state.releases) or "none"
+        raise NoSuchVersionError(f"no previous version is known; name one of: {there} (bash scripts/releases.sh)")
+    return state.previous
+
+
+def answering(host: Host) -> bool:
+    """Tell whether there is a TorchServe to do it on without a restart."""
+
+    def there() -> bool:
+        host.server.default()
+        return True
+
+    return wait(there, DOWN_AFTER_S if host.comes_back() else 0.0)
+
+
+def on_disk(host: Host, state: releases.Releases, steps: Steps, to: str) -> None:
+    """TorchServe is down: make the version current on disk and start it. Raises OpsError, RestartNeededError."""
+    from ops import archive
+
+    before = state.current
+    host.mark_log()
+    with steps.step("make it current (TorchServe is down)"), uninterrupted():
+        archive.make_current(kept_archive(to, host.store), host.store)
+        state.became_current(to, before)
+        releases.save(host.store, state)
+        intent.clear(host.store)
+    details = {"from": before, "to": to, "detail": "TorchServe was down"}
+    audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))
+    if not host.comes_back():
+        report(steps, f"{to} is current. Nothing runs here; start it: bash scripts/up.sh")
+        return
+    with steps.step("restart TorchServe"):
+        host.restart()
+    with steps.step(f"wait until {to} answers"):
+        await_answer(host, to)
+        host.clients_are_answered()
+    host.served_is_on_disk()
+    report(steps, f"{to} is live again.")
+
+
+def await_answer(host: Host, version: str) -> None:
+    """Wait until a picture is answered by this version. Raises NotServingError with the log lines that matter."""
+    picture = next(iter(pictures().values()))
+    start = time.monotonic()
+
+    def answered() -> bool:
+        named: str = host.server.predict(picture, timeout_s=30)[0]["model"]["version"]
+        return named == version
+
+    try:
+        if wait(answered, COME_BACK_S):
+            return
+    except (LookupError, TypeError, UnreachableError, RefusedError, OpsError) as error:
+        raise NotServingError(f"version {version} does not answer: {error}") from error
+    reasons = "\n".join(f"    {line}" for line in host.reasons())
+    raise NotServingError(f"version {version} did not answer within {time.monotonic() - start:.0f} s\n{reasons}")

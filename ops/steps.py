@@ -1,0 +1,57 @@
+"""The steps of an operation as it goes, and the table of them at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ops import console
+
+
+@dataclass
+class Steps:
+    """What was done, how long it took (seconds) and how it ended."""
+
+    began: float = field(default_factory=time.monotonic)
+    rows: list[tuple[str, float, str]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str, detail: Callable[[], str] = lambda: "") -> Iterator[list[str]]:
+        """Do one step. What is appended to the list it yields stands beside it in the table."""
+        start = time.monotonic()
+        remarks: list[str] = []
+        outcome = "failed"
+        try:
+            with console.step(title, detail):
+                yield remarks
+            outcome = ""
+        finally:
+            self.rows.append((title, time.monotonic() - start, "; ".join(filter(None, [outcome, *remarks]))))
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it took until now."""
+        return time.monotonic() - self.began
+
+    @property
+    def took(self) -> dict[str, float]:
+        """Seconds by step, for the audit trail."""
+        return {title: round(seconds, 2) for title, seconds, _ in self.rows}
+
+    def table(self) -> list[str]:
+        """Return the aligned lines."""
+        lines = table(
+            [[title, f"{seconds:6.1f} s", remark] for title, seconds, remark in self.rows], ["step", "took", ""]
+        )
+        return [*lines, f"  in all {self.seconds:.1f} s"]
+
+
+def table(rows: list[list[str]], head: list[str]) -> list[str]:
+    """Return rows as aligned lines under a head; the last column is not padded."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    return [
+        ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+        for row in [head, *rows]
+    ]

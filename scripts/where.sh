@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Sourced after engine.sh: where does the service run, and the release operations there.
+
+# choose_mode [native|docker]: print where to operate: what was asked for, else where the service runs, else where it
+# would be started. Fails with the reason when Docker was asked for and cannot be used.
+choose_mode() {
+  local asked=${1:-} reason
+  if reason=$(engine_missing); then
+    if [[ $asked == docker ]]; then
+      echo "error: Docker: $reason. Start or install it, or use --native" >&2
+      return 1
+    fi
+    echo native
+  elif [[ -n $asked ]]; then
+    echo "$asked"
+  elif [[ -z $(docker compose ps -q torchserve 2>/dev/null) && -e .run/state.json ]]; then
+    echo native
+  else
+    echo docker
+  fi
+}
+
+# native_ops COMMAND...: the operation in this project's own environment.
+native_ops() {
+  if [[ ! -x .venv/bin/python ]]; then
+    echo "error: no service was set up here yet. Start it first: bash scripts/up.sh. Nothing changed"
+    return 5
+  fi
+  .venv/bin/python -m ops "$@"
+}
+
+# docker_ops COMMAND...: the operation in a container beside TorchServe.
+docker_ops() {
+  local image
+  image=$(docker compose config --images model-archiver | tail -n 1)
+  if ! docker image inspect "$image" >/dev/null 2>&1; then
+    echo "error: no service was built here yet. Start it first: bash scripts/up.sh. Nothing changed"
+    return 5
+  fi
+  docker compose run --rm -T --no-deps release "$@" </dev/null
+}
+
+# released_by: who operates, for the records that a container writes.
+released_by() {
+  echo "${RELEASED_BY:-${SUDO_USER:-$(id -un)}@$(uname -n)}"
+}
+
+# explain SINCE: the lines of TorchServe's log since then that say why something failed.
+explain() {
+  docker compose logs --no-color --no-log-prefix --since "$1" torchserve 2>/dev/null \
+    | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
+}

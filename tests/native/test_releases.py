@@ -1,0 +1,347 @@
+"""Releases on the real service: live without a lost request, back again; what breaks leaves the old one answering.
+
+The tests share one service and leave version 1.0 (the demonstration weights) current after themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ops import lock
+from tests.support import wait_until
+
+BASE = "1.0"
+
+
+class Service:
+    """The running service of the checkout, and its model store."""
+
+    def __init__(self, checkout):
+        self.checkout = checkout
+        self.store = checkout.root / "serving/torchserve/model-store"
+        self.management = f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}"
+        self.demo = checkout.root / "demo.pt"
+        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as mar:
+            self.demo.write_bytes(mar.read("best.pt"))
+
+    def run(self, *argv, **env):
+        return self.checkout.run(*argv, **env)
+
+    def ops(self, *argv):
+        """The operation itself, as the scripts call it."""
+        return self.checkout.run("-c", '.venv/bin/python -m ops "$@"', "ops", *map(str, argv))
+
+    def start_ops(self, *argv):
+        python = self.checkout.root / ".venv/bin/python"
+        return subprocess.Popen(
+            [python, "-m", "ops", *map(str, argv)],
+            cwd=self.checkout.root,
+            env=self.checkout.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def loaded(self):
+        try:
+            answer = httpx.get(f"{self.management}/models/yolo/all", timeout=5)
+        except httpx.HTTPError:
+            return []
+        return [version["modelVersion"] for version in answer.json()] if answer.status_code == 200 else []
+
+    def kept(self):
+        return sorted(path.name for path in self.store.glob("*.mar"))
+
+    def state(self):
+        return json.loads(self.run("scripts/releases.sh", "--json").stdout)
+
+    def names(self, version):
+        with zipfile.ZipFile(self.store / f"yolo-{version}.mar") as mar:
+            return set(json.loads(mar.read("yolo.json"))["names"].values())
+
+    def ask(self):
+        picture = (self.checkout.root / "samples/street.jpg").read_bytes()
+        return httpx.post(f"{self.checkout.gateway}/predict", files={"file": picture}, timeout=90)
+
+    def served(self):
+        answer = self.ask()
+        return answer.json()["model"]["version"] if answer.status_code == 200 else None
+
+    def kill_torchserve(self):
+        (java,) = self.checkout.processes("org.pytorch.serve.ModelServer")
+        java.send_signal(signal.SIGKILL)
+        java.wait(10)
+
+    @contextmanager
+    def clients(self, count) -> Iterator[list]:
+        """So many clients ask all the time; afterwards the list holds every (status, version, classes)."""
+        over, answers = threading.Event(), []
+
+        def ask():
+            while not over.is_set():
+                try:
+                    answer = self.ask()
+                    body = answer.json()
+                    classes = frozenset(found["class"] for found in body.get("detections", []))
+                    answers.append((answer.status_code, body.get("model", {}).get("version"), classes))
+                except (httpx.HTTPError, ValueError) as error:
+                    answers.append((type(error).__name__, None, frozenset()))
+
+        threads = [threading.Thread(target=ask) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield answers
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
+    def archive(self, version, handler=None, conf=None, cut=False):
+        """Put a version into the store by hand: the base version's files, with something changed."""
+        path = self.store / f"yolo-{version}.mar"
+        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as whole, zipfile.ZipFile(path, "w") as mar:
+            for name in whole.namelist():
+                data = whole.read(name)
+                if name == "yolo.json":
+                    metadata = json.loads(data) | {"version": version}
+                    if conf is not None:
+                        metadata["thresholds"]["conf"] = conf
+                    data = json.dumps(metadata).encode()
+                elif name == "MAR-INF/MANIFEST.json":
+                    manifest = json.loads(data)
+                    manifest["model"]["modelVersion"] = version
+                    data = json.dumps(manifest).encode()
+                elif name == "yolo_handler.py" and handler:
+                    data = handler.encode()
+                mar.writestr(name, data)
+        if cut:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        return path
+
+
+@pytest.fixture(scope="module")
+def started(checkout, first_up) -> Service:
+    done = checkout.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    return Service(checkout)
+
+
+@pytest.fixture
+def service(started) -> Service:
+    """The base version is current and served, and nothing else is loaded."""
+    wait_until(started.loaded, "TorchServe answers")
+    if started.loaded() != [BASE] or started.state()["current"] != BASE:
+        done = started.run("scripts/rollback.sh", BASE)
+        assert done.returncode == 0, done.stdout
+    assert started.loaded() == [BASE]
+    return started
+
+
+@pytest.fixture
+def untouched(service) -> Iterator[None]:
+    """Afterwards the store, what is loaded and what answers are what they were."""
+    kept, current = service.kept(), (service.store / "yolo.mar").read_bytes()
+    yield
+    assert service.kept() == kept
+    assert (service.store / "yolo.mar").read_bytes() == current
+    assert service.loaded() == [BASE]
+    assert service.served() == BASE
+    left = {path.name for path in service.store.iterdir() if path.name.startswith(".")} - {".release-guard"}
+    assert not left
+
+
+def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(service, request):
+    weights, flags = service.demo, []
+    with suppress(pytest.skip.Exception):  # then a second copy of the demonstration weights: the same classes
+        weights, flags = request.getfixturevalue("coco_weights"), ["--accept-drift"]
+    with service.clients(8) as answers:
+        wait_until(lambda: len(answers) > 8, "the clients are at work")
+        went = service.run("scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", *flags)
+        assert went.returncode == 0, went.stdout
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 8, "the new version answers them")
+        start = time.monotonic()
+        back = service.run("scripts/rollback.sh")
+        took = time.monotonic() - start
+        assert back.returncode == 0, back.stdout
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 8, "the old version answers them again")
+    print(f"\n{went.stdout}\n{back.stdout}\nrollback: {took:.1f} s; answers: {Counter(a[:2] for a in answers)}")
+    assert {status for status, _, _ in answers} == {200}
+    assert {version for _, version, _ in answers} == {BASE, "live"}
+    for _, version, classes in answers:
+        assert classes
+        assert classes <= service.names(version)
+    assert service.loaded() == [BASE]
+    state = service.state()
+    assert (state["current"], state["previous"], state["served"]) == (BASE, "live", BASE)
+
+
+def test_after_a_release_up_finds_nothing_to_do(service):
+    before = {process.pid for process in service.checkout.processes("")}
+    done = service.run("scripts/up.sh", "--native")
+    assert "already running" in done.stdout, done.stdout
+    assert {process.pid for process in service.checkout.processes("")} == before
+
+
+def test_the_list_and_the_trail_say_what_happened_and_by_whom(service):
+    listed = service.run("scripts/releases.sh").stdout
+    assert "current, served" in listed
+    assert "under load" in listed
+    entries = json.loads(service.run("scripts/releases.sh", "audit", "--json").stdout)
+    done = [(entry["action"], entry["from"], entry["to"]) for entry in entries if entry["outcome"] == "done"]
+    assert ("redeploy", BASE, "live") in done
+    assert ("rollback", "live", BASE) in done
+    assert all(entry["by"] for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "told"),
+    [
+        (
+            {
+                "handler": "class H:\n def initialize(self, c): raise OSError('sabotage')\n"
+                " def handle(self, d, c): return []\n"
+            },
+            "OSError: sabotage",
+        ),
+        (
+            {
+                "handler": "class H:\n def initialize(self, c): pass\n"
+                " def handle(self, d, c): raise OSError('sabotage')\n"
+            },
+            "OSError: sabotage",
+        ),
+        ({"cut": True}, "cut short"),
+    ],
+    ids=["does not load", "raises at each picture", "cut short"],
+)
+def test_a_broken_version_leaves_the_old_one_answering_and_nothing_behind(service, untouched, sabotage, told):
+    with service.clients(2) as answers:
+        service.archive("bad", **sabotage)
+        done = service.ops("redeploy", service.demo, "--packaged", "bad")
+    assert done.returncode == 1, done.stdout
+    assert told in done.stdout
+    assert {answer[:2] for answer in answers} == {(200, BASE)}
+
+
+def test_a_version_that_finds_nothing_any_more_is_stopped(service, untouched):
+    service.archive("blind", conf=0.9999)
+    done = service.ops("redeploy", service.demo, "--packaged", "blind")
+    assert done.returncode == 4, done.stdout
+    assert "nothing found" in done.stdout
+    assert "--accept-drift" in done.stdout
+
+
+def test_weights_that_cannot_be_loaded_and_a_version_that_is_there_are_refused(service, untouched):
+    garbage = service.checkout.root / "garbage.pt"
+    garbage.write_bytes(b"<html>not found</html>")
+    assert service.run("scripts/redeploy.sh", "garbage.pt").returncode == 1
+    done = service.run("scripts/redeploy.sh", "demo.pt", "--version", BASE)
+    assert (done.returncode, "already there" in done.stdout) == (1, True)
+
+
+def test_a_dry_run_changes_nothing(service, untouched):
+    before = {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()}
+    for argv in (
+        ("scripts/redeploy.sh", "demo.pt", "--dry-run"),
+        ("scripts/rollback.sh", BASE, "--dry-run"),
+        ("scripts/releases.sh", "prune", "--keep", "1", "--dry-run"),
+    ):
+        done = service.run(*argv)
+        assert done.returncode == 0, done.stdout
+        assert "nothing is changed" in done.stdout
+    assert {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()} == before
+
+
+def test_while_another_operation_is_at_work_the_next_one_is_refused_and_told_who(service, untouched):
+    with lock.held(service.store, "a long lunch"):
+        for argv in (("scripts/redeploy.sh", "demo.pt"), ("scripts/rollback.sh", BASE)):
+            done = service.run(*argv)
+            assert done.returncode == 3, done.stdout
+            assert "a long lunch" in done.stdout
+
+
+def test_torchserve_killed_while_a_version_loads_comes_back_with_the_old_one(service, untouched):
+    service.archive("unlucky")
+    running = service.start_ops("redeploy", service.demo, "--packaged", "unlucky")
+    wait_until(lambda: "unlucky" in service.loaded(), "the version is registered", 60)
+    service.kill_torchserve()
+    said, _ = running.communicate(timeout=240)
+    assert running.returncode == 1, said
+    assert f"Version {BASE} answers" in said
+
+
+def test_what_a_killed_operator_left_is_undone_by_the_next_operation(service, untouched):
+    service.archive("orphan")
+    running = service.start_ops("redeploy", service.demo, "--packaged", "orphan")
+    wait_until(lambda: "orphan" in service.loaded(), "the version is registered", 60)
+    running.kill()
+    running.communicate()
+    assert "cut off" in service.run("scripts/releases.sh").stdout or "gone" in service.run("scripts/releases.sh").stdout
+    assert service.served() == BASE
+    done = service.run("scripts/releases.sh", "prune", "--keep", "9")
+    assert done.returncode == 0, done.stdout
+    assert "taken over" in done.stdout
+    assert "undone" in done.stdout
+
+
+def test_an_archive_that_is_not_what_was_packaged_is_no_way_back(service):
+    path = service.store / "yolo-live.mar"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100_000] + bytes(1000) + whole[-99_000:])
+    try:
+        done = service.run("scripts/rollback.sh", "live")
+        assert done.returncode == 7, done.stdout
+        assert "sha256" in done.stdout
+    finally:
+        path.write_bytes(whole)
+    assert service.served() == BASE
+
+
+def test_the_plain_way_keeps_working_and_the_list_tells_the_truth(service):
+    (service.store / "yolo.mar").write_bytes((service.store / "yolo-live.mar").read_bytes())
+    listed = service.run("scripts/releases.sh").stdout
+    assert f"TorchServe serves {BASE}; a restart would serve live" in listed
+    service.kill_torchserve()  # its supervisor starts it again
+    wait_until(lambda: service.served() == "live", "the version that was copied answers")
+    state = service.state()
+    assert (state["current"], state["previous"], state["served"]) == ("live", BASE, "live")
+
+
+def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(service):
+    (service.store / "yolo.mar").write_bytes(b"not an archive")
+    service.kill_torchserve()
+    done = service.run("scripts/rollback.sh", BASE)
+    assert done.returncode == 0, done.stdout
+    assert service.served() == BASE
+
+
+def test_prune_keeps_what_plays_a_part(service):
+    service.archive("old")
+    assert service.run("scripts/rollback.sh", "live").returncode == 0
+    done = service.run("scripts/releases.sh", "prune", "--keep", "1")
+    assert done.returncode == 0, done.stdout
+    assert {"yolo.mar", f"yolo-{BASE}.mar", "yolo-live.mar"} <= set(service.kept())
+    assert "yolo-old.mar" not in service.kept()
+
+
+def test_where_nothing_runs_redeploy_says_what_to_do_first(started):
+    started.run("scripts/down.sh")
+    done = started.run("scripts/redeploy.sh", "demo.pt")
+    assert done.returncode == 5, done.stdout
+    assert "bash scripts/up.sh" in done.stdout
+    assert Path(started.store / "yolo.mar").is_file()

@@ -1,0 +1,139 @@
+"""TorchServe's management API as a function from request to answer, with the real one's statuses, and a store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from ops.host import Host
+from ops.management import Server
+
+Fault = Callable[["FakeServer"], httpx.Response | None]
+
+
+def write_archive(store: Path, version: str, weights: bytes = b"weights", padding: int = 0) -> Path:
+    """A kept archive with all that release operations read of one."""
+    metadata = {
+        "version": version,
+        "created": f"2026-01-01T00:00:0{len(list(store.glob('*.mar')))}+00:00",
+        "task": "detect",
+        "source": {"sha256": hashlib.sha256(weights).hexdigest()},
+        "note": f"note of {version}",
+    }
+    path = store / f"yolo-{version}.mar"
+    with zipfile.ZipFile(path, "w") as mar:
+        mar.writestr("yolo.json", json.dumps(metadata))
+        mar.writestr("best.pt", weights + bytes(padding))
+    return path
+
+
+def make_current(store: Path, version: str) -> None:
+    """What `cp yolo-V.mar yolo.mar` does."""
+    (store / "yolo.mar").write_bytes((store / f"yolo-{version}.mar").read_bytes())
+
+
+@dataclass
+class FakeServer:
+    """Versions with the state of their one worker. `down`: it does not answer."""
+
+    store: Path
+    default: str = "1.0"
+    workers: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: {"1.0": [("READY", 100)]})
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+    #: What happens instead when a request begins with this, such as "PUT /models/yolo/1.1/set-default".
+    faults: dict[str, Fault] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    down: bool = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        call = f"{request.method} {request.url.path}"
+        if call.startswith(("POST", "PUT", "DELETE")) and "predictions" not in call:
+            self.calls.append(call)
+        fault = next((fault for prefix, fault in self.faults.items() if call.startswith(prefix)), None)
+        if fault is not None:
+            answer = fault(self)
+            if answer is not None:
+                return answer
+        if self.down:
+            raise httpx.ConnectError("refused", request=request)
+        match [request.method, *request.url.path.strip("/").split("/")]:
+            case ["GET", "models", "yolo"]:
+                return self._described([self.default])
+            case ["GET", "models", "yolo", "all"]:
+                return self._described(list(self.workers))
+            case ["GET", "models", "yolo", version]:
+                return self._described([version]) if version in self.workers else error(404, "no such version")
+            case ["POST", "models"]:
+                version = request.url.params["url"].removeprefix("yolo-").removesuffix(".mar")
+                if version in self.workers:
+                    return error(409, f"Model version {version} is already registered for model yolo")
+                self.workers[version] = []
+                return httpx.Response(200, json={"status": "registered"})
+            case ["PUT", "models", "yolo", version, "set-default"]:
+                self.default = version
+                return httpx.Response(200, json={"status": "done"})
+            case ["PUT", "models", "yolo", version]:
+                self.workers[version] = [("READY", 200)]
+                return httpx.Response(202, json={"status": "processing"})
+            case ["DELETE", "models", "yolo", version]:
+                if version == self.default:
+                    return error(403, "Cannot remove default version for model yolo")
+                if self.workers.pop(version, None) is None:
+                    return error(404, "no such version")
+                return httpx.Response(200, json={"status": "unregistered"})
+            case ["POST", "predictions", "yolo"]:
+                return self._predicted(self.default)
+            case ["POST", "predictions", "yolo", version]:
+                return self._predicted(version)
+        raise AssertionError(f"the fake knows no {call}")
+
+    def restarts(self) -> None:
+        """Come back as the real one does: with what yolo.mar is."""
+        with zipfile.ZipFile(self.store / "yolo.mar") as mar:
+            self.default = json.loads(mar.read("yolo.json"))["version"]
+        self.workers = {self.default: [("READY", 300)]}
+
+    def host(self) -> Host:
+        """A host that somebody else keeps running, as Compose does."""
+        return Host(
+            Server("http://management", "http://inference", httpx.MockTransport(self)), self.store, compose=True
+        )
+
+    def _described(self, versions: list[str]) -> httpx.Response:
+        return httpx.Response(
+            200,
+            json=[
+                {
+                    "modelVersion": version,
+                    "modelUrl": f"yolo-{version}.mar",
+                    "minWorkers": 1,
+                    "maxWorkers": 1,
+                    "batchSize": 4,
+                    "maxBatchDelay": 7,
+                    "responseTimeout": 60,
+                    "startupTimeout": 120,
+                    "jobQueueStatus": {"pendingRequests": 0},
+                    "workers": [{"status": state, "pid": pid} for state, pid in self.workers[version]],
+                    "customizedMetadata": {"names": self.names.get(version, {"0": "person"})},
+                }
+                for version in versions
+            ],
+        )
+
+    def _predicted(self, version: str) -> httpx.Response:
+        if version not in self.workers:
+            return error(404, "no such version")
+        box = {"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "name": "person"}
+        entry = {"boxes": [box] * self.found.get(version, 2), "task": "detect", "model": {"version": version}}
+        return httpx.Response(200, json=[entry])
+
+
+def error(status: int, message: str) -> httpx.Response:
+    return httpx.Response(status, json={"code": status, "type": "Some", "message": message})
