@@ -48,7 +48,7 @@ def read_by_the_server() -> dict[str, str | None]:
     """Variables that entrypoint.py and the worker read, with the default where it is a plain number."""
     source = text("serving/torchserve/entrypoint.py") + text("serving/torchserve/yolo/settings.py")
     numbers = re.findall(r'integer\(env, "([A-Z_]+)", ([\d_ *]+),', source)
-    others = re.findall(r'(?:env|environ)\.get\("([A-Z_]+)"|_positive\(environ, "([A-Z_]+)"', source)
+    others = re.findall(r'(?:env|environ)\.get\("([A-Z_]+)"|_(?:positive|boolean)\(environ, "([A-Z_]+)"', source)
     found: dict[str, str | None] = {name: None for pair in others for name in pair if name}
     for name, number in numbers:
         product = 1

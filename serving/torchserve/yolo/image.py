@@ -23,16 +23,19 @@ from yolo.letterbox import Pixels
 _BY_PILLOW = ("GIF", "AVIF")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _FILLER = bytes(range(1, 65))
+# libjpeg's scaled decoding, and OpenCV's flag for each: at 1/8 one coefficient of 64 is transformed.
+_REDUCED = {8: 64, 4: 32, 2: 16}
 
 # OpenCV writes a page to stderr for each damaged file; the request's own error says it in a line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3) -> Pixels:
+def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, reduced: int = 0) -> Pixels:
     """Return the upright picture as (H, W, channels) uint8: RGB when `channels` is 3, grey when it is 1.
 
-    `max_pixels` bounds width × height by the header, before a pixel is decoded. Raises InvalidImage (empty, damaged or
-    cut off), UnsupportedImage (a known format or sample type that is not read) or ImageTooLarge.
+    `reduced` is OpenCV's flag for a scaled decode (see `decode_reduced`). `max_pixels` bounds width × height by the
+    header, before a pixel is decoded. Raises InvalidImage (empty, damaged or cut off), UnsupportedImage (a known format
+    or sample type that is not read) or ImageTooLarge.
     """
     head = header.read(data, max_pixels)
     stop = jpeg.end(data, head.scan) if head.format == "JPEG" else 0
@@ -40,16 +43,39 @@ def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3) -> Pixel
         raise InvalidImage("The JPEG is truncated, its end is missing: send the whole file")
     if head.format in _BY_PILLOW:
         return _pillow(data, head, channels)
-    pixels = _opencv(data, channels)
+    pixels = _opencv(data, channels, reduced)
     if pixels is None:
         return _pillow(data, head, channels)
-    if head.format == "JPEG" and _grey_corner(pixels) and _ran_dry(data, stop, pixels):
+    if head.format == "JPEG" and _grey_corner(pixels) and _ran_dry(data, stop, pixels, reduced):
         raise InvalidImage("The JPEG is truncated, part of its picture is missing: send the whole file")
     return pixels
 
 
-def _opencv(data: bytes | bytearray, channels: int) -> Pixels | None:
-    flag = cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE
+def decode_reduced(
+    data: bytes | bytearray, max_pixels: int, channels: int, target: tuple[int, int]
+) -> tuple[Pixels, tuple[int, int]]:
+    """Decode a JPEG much larger than `target` (height, width) at 1/2, 1/4 or 1/8 of its size, never below `target`.
+
+    Returns the upright picture and the (height, width) that the whole one has. Other formats, and pictures for which
+    no reduction is left, are decoded as `decode` does, which raises the errors too. The pixels are not those of a full
+    decode followed by a resize: boxes move a little.
+    """
+    head = header.read(data, max_pixels)
+    # Whichever way EXIF turns the picture, what is left of its longest side still fills the target's.
+    factor = next((factor for factor in _REDUCED if max(head.width, head.height) >= factor * max(target)), 1)
+    if head.format != "JPEG" or factor == 1:
+        pixels = decode(data, max_pixels, channels)
+        return pixels, (pixels.shape[0], pixels.shape[1])
+    pixels = decode(data, max_pixels, channels, _REDUCED[factor])
+    # The header's sides are those of the stored picture; EXIF may have turned it. Where the two sides differ by less
+    # than a reduced pixel the turn cannot be told, and mistaking it moves a box by less than that.
+    stored = (head.height, head.width)
+    turned = pixels.shape[:2] != tuple(-(-side // factor) for side in stored)
+    return pixels, (head.width, head.height) if turned else stored
+
+
+def _opencv(data: bytes | bytearray, channels: int, reduced: int = 0) -> Pixels | None:
+    flag = (cv2.IMREAD_COLOR_RGB if channels == 3 else cv2.IMREAD_GRAYSCALE) | reduced
     try:
         pixels: Any = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flag)
     except cv2.error:
@@ -80,12 +106,12 @@ def _grey_corner(pixels: Pixels) -> bool:
     return any(bool((corner == 128).all()) for corner in corners)
 
 
-def _ran_dry(data: bytes | bytearray, stop: int, pixels: Pixels) -> bool:
+def _ran_dry(data: bytes | bytearray, stop: int, pixels: Pixels, reduced: int) -> bool:
     """Say whether the decoder wanted more scan data than there is before the end marker.
 
     Bytes put before the marker change the picture only when the decoder was still waiting for some; a complete one
     ignores them. This costs a second decode, and only where a corner is mid-grey.
     """
     longer = b"".join((data[:stop], _FILLER, data[stop:]))
-    again = _opencv(longer, pixels.shape[2])
+    again = _opencv(longer, pixels.shape[2], reduced)
     return again is None or not np.array_equal(again, pixels)

@@ -64,7 +64,7 @@ def stretch(source: tuple[int, int], target: tuple[int, int]) -> Geometry:
 def apply(image: Pixels, geometry: Geometry) -> Pixels:
     """Resize and pad an (H, W, C) picture; returns an (h, w, C) array of `geometry.shape`, border 114."""
     height, width = geometry.resized
-    if geometry.source != geometry.resized:
+    if image.shape[:2] != geometry.resized:  # the picture itself may be a reduced decode of the source
         channels = image.shape[2]
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
         image = image.reshape(height, width, channels)  # OpenCV drops the axis of a one-channel picture

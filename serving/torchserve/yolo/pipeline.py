@@ -52,10 +52,12 @@ class _Prepared:
 class Pipeline:
     """The path of a picture. Used by one thread at a time; it keeps one more for reading ahead."""
 
-    def __init__(self, engine: Engine, model: Metadata, max_pixels: int) -> None:
+    def __init__(self, engine: Engine, model: Metadata, max_pixels: int, fast_decode: bool = False) -> None:
         self.engine = engine
         self.model = model
         self.max_pixels = max_pixels
+        # A classifier crops from the whole picture, so it always gets that.
+        self.fast_decode = fast_decode and model.task != "classify"
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
 
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
@@ -71,7 +73,7 @@ class Pipeline:
         """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded."""
         height, width = self.model.imgsz
         for shape in ((height, width), (height, width * 3 // 4), (height * 3 // 4, width)):
-            geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), wanted)
+            geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), shape, wanted)
             outputs = self.engine.infer(pixels[None])
             results.answer([output[0] for output in outputs], geometry, wanted, self.model)
 
@@ -95,16 +97,23 @@ class Pipeline:
     def _prepare(self, request: Request) -> _Prepared | Exception:
         try:
             started = perf_counter()
-            picture = image.decode(request.data, self.max_pixels, self.model.channels)
+            picture, source = self._decode(request)
             decoded = perf_counter()
-            geometry, pixels = self._fit(picture, request.parameters)
+            geometry, pixels = self._fit(picture, source, request.parameters)
             timings = {"decode": _ms(started, decoded), "letterbox": _ms(decoded, perf_counter())}
         except Exception as error:  # kept with its request; the caller decides what it means
             return error
         return _Prepared(geometry, pixels, timings)
 
-    def _fit(self, picture: Pixels, wanted: Parameters) -> tuple[Geometry, Pixels]:
-        source = (picture.shape[0], picture.shape[1])
+    def _decode(self, request: Request) -> tuple[Pixels, tuple[int, int]]:
+        """Return the upright pixels and the (height, width) of the picture they stand for."""
+        if self.fast_decode:
+            target = request.parameters.imgsz
+            return image.decode_reduced(request.data, self.max_pixels, self.model.channels, target)
+        picture = image.decode(request.data, self.max_pixels, self.model.channels)
+        return picture, (picture.shape[0], picture.shape[1])
+
+    def _fit(self, picture: Pixels, source: tuple[int, int], wanted: Parameters) -> tuple[Geometry, Pixels]:
         if self.model.task == "classify":
             return letterbox.stretch(source, wanted.imgsz), classify.crop(picture, wanted.imgsz)
         if self.model.head == results.RTDETR:

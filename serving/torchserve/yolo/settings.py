@@ -20,6 +20,7 @@ class Settings:
     """Typed settings of one worker. `cache` is where compiled models are kept, None when nowhere is writable."""
 
     max_image_pixels: int
+    fast_decode: bool
     engine: str
     plan: cpus.Plan
     log_level: str
@@ -27,20 +28,29 @@ class Settings:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """Read MAX_IMAGE_PIXELS, ENGINE, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR; empty means the default.
+    """Read the worker's variables; empty means the default.
 
-    Raises ArchiveError naming the variable that cannot be used.
+    MAX_IMAGE_PIXELS, FAST_DECODE, ENGINE, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR. Raises ArchiveError naming
+    the variable that cannot be used.
     """
     engine = environ.get("ENGINE") or "auto"
     if engine not in ENGINES:
         raise ArchiveError(f"ENGINE={engine!r} is not one of {', '.join(ENGINES)}")
     return Settings(
         max_image_pixels=_positive(environ, "MAX_IMAGE_PIXELS") or 64_000_000,
+        fast_decode=_boolean(environ, "FAST_DECODE"),
         engine=engine,
         plan=cpus.plan(_positive(environ, "WORKERS"), _positive(environ, "THREADS")),
         log_level=(environ.get("LOG_LEVEL") or "INFO").upper(),
         cache=_cache(environ.get("MODEL_CACHE_DIR") or ""),
     )
+
+
+def _boolean(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in ("", "false", "true"):
+        raise ArchiveError(f"{name}={text!r} is neither true nor false")
+    return text == "true"
 
 
 def _positive(environ: Mapping[str, str], name: str) -> int | None:

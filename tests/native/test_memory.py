@@ -1,0 +1,51 @@
+"""A worker under thousands of mixed requests: what it takes at the start is what it takes at the end."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.support import huge_png, jpeg
+
+REQUESTS = 5_000
+# Shapes met for the first time are compiled and kept, so the first part of the run is where memory is taken.
+WARM = 2_000
+CLIENTS = 4
+
+
+def test_a_worker_does_not_grow_over_five_thousand_mixed_requests(service):
+    chance = random.Random(5)
+    pictures = [jpeg(chance.randint(20, 900), chance.randint(20, 900)) for _ in range(60)]
+    pictures += [b"no picture", jpeg(640, 480)[:3000], huge_png()]
+    # Small inputs keep the run short; every parameter and many shapes are met all the same.
+    choices = [
+        {
+            "imgsz": chance.choice([32, 64, 96, 128, 160, 192]),
+            "conf": chance.choice([0.001, 0.25, 0.9]),
+            "max_det": chance.choice([1, 300]),
+            "agnostic_nms": chance.choice(["true", "false"]),
+        }
+        for _ in range(40)
+    ]
+    plan = [(chance.choice(pictures), chance.choice(choices)) for _ in range(REQUESTS)]
+    (worker,) = service.processes("model_service_worker.py")
+
+    def send(part):
+        with httpx.Client(base_url=service.inference, timeout=60) as client:
+            return [client.post("/models/yolo/invoke", params=query, content=data).status_code for data, query in part]
+
+    def run(part):
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            shares = [part[start::CLIENTS] for start in range(CLIENTS)]
+            return [status for statuses in pool.map(send, shares) for status in statuses]
+
+    statuses = run(plan[:WARM])
+    warm = worker.memory_info().rss
+    statuses += run(plan[WARM:])
+    after = worker.memory_info().rss
+    print(f"worker RSS after {WARM}: {warm / 1e6:.0f} MB, after {REQUESTS}: {after / 1e6:.0f} MB")
+    assert set(statuses) == {200, 400, 413}
+    assert worker.is_running(), "the worker was restarted, which would hide a growth"
+    assert after < warm * 1.05
