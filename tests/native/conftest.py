@@ -113,6 +113,9 @@ def first_up(checkout: Checkout) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def service(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> Checkout:
-    """The running, ready service."""
+    """The running, ready service; started again where a test before stopped it."""
+    if not checkout.processes(""):
+        done = checkout.run("scripts/up.sh", "--native")
+        assert done.returncode == 0, done.stdout
     checkout.wait_ready()
     return checkout
