@@ -49,8 +49,8 @@ run() {
   echo "+ pytest $*"
   "$bin/python" -m pytest "$@" || status=1
 }
-run tests/unit/yolo tests/unit/serving tests/unit/benchmarks tests/gateway tests/scripts
-run tests/unit/parity
+run tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks
+run tests/unit/yolo tests/unit/parity
 run tests/unit/ops
 run tests/native
 run tests/compose

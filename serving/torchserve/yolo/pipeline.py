@@ -73,7 +73,7 @@ class Pipeline:
         """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded."""
         height, width = self.model.imgsz
         for shape in ((height, width), (height, width * 3 // 4), (height * 3 // 4, width)):
-            geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), shape, wanted)
+            geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), wanted)
             outputs = self.engine.infer(pixels[None])
             results.answer([output[0] for output in outputs], geometry, wanted, self.model)
 
@@ -99,7 +99,7 @@ class Pipeline:
             started = perf_counter()
             picture, source = self._decode(request)
             decoded = perf_counter()
-            geometry, pixels = self._fit(picture, source, request.parameters)
+            geometry, pixels = self._fit(picture, request.parameters, source)
             timings = {"decode": _ms(started, decoded), "letterbox": _ms(decoded, perf_counter())}
         except Exception as error:  # kept with its request; the caller decides what it means
             return error
@@ -113,7 +113,11 @@ class Pipeline:
         picture = image.decode(request.data, self.max_pixels, self.model.channels)
         return picture, (picture.shape[0], picture.shape[1])
 
-    def _fit(self, picture: Pixels, source: tuple[int, int], wanted: Parameters) -> tuple[Geometry, Pixels]:
+    def _fit(
+        self, picture: Pixels, wanted: Parameters, source: tuple[int, int] | None = None
+    ) -> tuple[Geometry, Pixels]:
+        """Lay a picture into the network's input. `source` is the (height, width) it stands for, else its own."""
+        source = source or (picture.shape[0], picture.shape[1])
         if self.model.task == "classify":
             return letterbox.stretch(source, wanted.imgsz), classify.crop(picture, wanted.imgsz)
         if self.model.head == results.RTDETR:
