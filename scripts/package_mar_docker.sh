@@ -72,12 +72,12 @@ if [[ ! -f $weights ]]; then
   fail "there are no weights at $weights. Copy your best.pt there, or name it: --weights FILE"
 fi
 if [[ ! -r $weights ]]; then
-  fail "$weights cannot be read by $(id -un). Look who may: ls -l"
+  fail "$weights cannot be read by $(id -un 2>/dev/null || id -u). Look who may: ls -l"
 fi
 store=$root/serving/torchserve/model-store
 mkdir -p -- "$store"
 if [[ ! -w $store ]]; then
-  fail "$store cannot be written by $(id -un). Run this as the owner of the checkout, or: sudo chown -R $(id -un) '$store'"
+  fail "$store cannot be written by $(id -un 2>/dev/null || id -u). Run this as the owner of the checkout, or: sudo chown -R $(id -un 2>/dev/null || id -u) '$store'"
 fi
 
 service=model-archiver${int8:+-int8}

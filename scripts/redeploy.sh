@@ -75,7 +75,7 @@ if ((status || dry_run)); then
   exit "$status"
 fi
 packaging=(--weights "$weights" --keep-only ${version:+--version "$version"} --note "$note")
-said=$(bash scripts/package_mar_docker.sh "${packaging[@]}" | tee /dev/stderr)
+said=$(bash scripts/package_mar_docker.sh "${packaging[@]}" | tee >(cat >&2))
 packaged=$(sed -n 's/^  version  *//p' <<<"$said" | tail -n 1)
 docker_ops redeploy "$weights" --packaged "$packaged" --note "$note" ${flags[@]+"${flags[@]}"} || status=$?
 if ((status == 1 || status == 6)); then explain "$began"; fi

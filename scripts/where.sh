@@ -42,7 +42,7 @@ docker_ops() {
 
 # released_by: who operates, for the records that a container writes.
 released_by() {
-  echo "${RELEASED_BY:-${SUDO_USER:-$(id -un)}@$(uname -n)}"
+  echo "${RELEASED_BY:-${SUDO_USER:-$(id -un 2>/dev/null || id -u)}@$(uname -n)}"
 }
 
 # explain SINCE: the lines of TorchServe's log since then that say why something failed.
