@@ -3,7 +3,7 @@
 OpsError                 1  it could not be done; what served before still serves
 ├── UsageError           2  the command line is wrong
 ├── LockedError          3  another operation holds the lock
-├── DriftError         4  the new version's answers are not the running one's; --accept-drift lets it through
+├── DriftError           4  the new version's answers are not the running one's; --accept-drift lets it through
 ├── NotRunningError      5  there is no running service to do it on
 ├── NotServingError      6  it failed, and nothing answers now: somebody has to look
 ├── NoSuchVersionError   7  no such kept version, or its archive is not what was packaged
