@@ -7,9 +7,11 @@ import pytest
 from benchmarks import processes
 from tests.support import wait_until
 
-# Starts a child of its own that ignores being asked to end, then says so and waits.
+# Starts a child of its own that ignores being asked to end, then says so and waits. Before that it works for a while:
+# the system counts CPU time in hundredths of a second, and a quick start may have used none.
 STUBBORN = """
 import signal, subprocess, sys, time
+while time.process_time() < 0.1: pass
 code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
 child.stdout.readline()
