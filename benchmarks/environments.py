@@ -20,8 +20,9 @@ from pathlib import Path
 
 from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, python_of
 from ops.bootstrap import TORCH_INDEX, explain, reachable
-from ops.console import say, size, step
-from ops.errors import OpsError, from_os_error
+from ops.commandline import ending
+from ops.console import size, step
+from ops.errors import OpsError
 
 RIVAL_NAMES = ("fastapi_yolo", "litserve_yolo", "bentoml_yolo", "torchserve_plain")
 NAMES = ("tools", "base", *RIVAL_NAMES)
@@ -165,18 +166,12 @@ def make_all(names: list[str]) -> None:
 def main() -> int:
     """Make what the command line names; every failure is one message and exit code 1."""
     names = sys.argv[1:] or list(NAMES)
-    try:
+
+    def work() -> int:
         make_all(names)
-    except OpsError as error:
-        say(f"error: {error}")
-        return 1
-    except OSError as error:
-        say(f"error: {from_os_error(error, 'setting up the race')}")
-        return 1
-    except KeyboardInterrupt:
-        say("\ninterrupted; run the same command again to go on")
-        return 130
-    return 0
+        return 0
+
+    return ending(work, "setting up the race", "interrupted; run the same command again to go on")
 
 
 if __name__ == "__main__":

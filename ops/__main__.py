@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from ops import release_commands
-from ops.console import say
-from ops.errors import OpsError, from_os_error
+from ops.commandline import ending
+from ops.errors import OpsError
 from ops.paths import STORE, WEIGHTS
 
 
@@ -105,17 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
 def main() -> int:
     """Run; every failure is one message and the exit code of its kind, see `ops.errors`."""
     os.umask(0o022)  # what is made here is read by a server that runs as another user
-    try:
-        return run(parser().parse_args())
-    except OpsError as error:
-        say(f"error: {error}")
-        return error.exit_code
-    except OSError as error:
-        say(f"error: {from_os_error(error, 'working')}")
-        return 1
-    except KeyboardInterrupt:
-        say("\ninterrupted")
-        return 130
+    arguments = parser().parse_args()
+    return ending(lambda: run(arguments), "working")
 
 
 if __name__ == "__main__":

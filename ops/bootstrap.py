@@ -23,8 +23,9 @@ import urllib.request
 from pathlib import Path
 
 from ops import java
+from ops.commandline import ending
 from ops.console import say, size, step
-from ops.errors import OpsError, from_os_error
+from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
 
 PYTHON = VENV / "bin" / "python"
@@ -193,7 +194,8 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - a Python that is too old runs this, to be told
         say(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another one")
         return 1
-    try:
+
+    def work() -> int:
         done = [install(RUNTIME, "runtime")]
         if arguments.int8 or arguments.test:
             done.append(install([INT8], "int8"))
@@ -201,16 +203,9 @@ def main() -> int:
             done.append(install([TEST], "test"))
         if not any(done):
             say("  Python environment: already there")
-    except OpsError as error:
-        say(f"error: {error}")
-        return 1
-    except OSError as error:
-        say(f"error: {from_os_error(error, 'setting up')}")
-        return 1
-    except KeyboardInterrupt:
-        say("\ninterrupted; run the same command again to go on")
-        return 130
-    return 0
+        return 0
+
+    return ending(work, "setting up", "interrupted; run the same command again to go on")
 
 
 if __name__ == "__main__":

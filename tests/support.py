@@ -8,19 +8,24 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 import time
 import zlib
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# Status (or the failure's name), version and classes of one answer under load.
+Answer = tuple[int | str, str | None, frozenset[str]]
 
 # ../shared/weights/README.md: YOLOv8n COCO on bus.jpg, boxes in pixels.
 STREET_COCO = [
@@ -124,3 +129,30 @@ BAD_INPUTS = [
     BadInput("a wrong field name", 422, "missing_file", jpeg(), field_name="picture"),
     BadInput("conf=2", 422, "invalid_parameter", jpeg(), query={"conf": "2"}),
 ]
+
+
+@contextmanager
+def clients(count: int, ask: Callable[[], httpx.Response]) -> Iterator[list[Answer]]:
+    """So many clients ask all the time; afterwards the list holds every answer, and every failure by its name."""
+    over = threading.Event()
+    answers: list[Answer] = []
+
+    def work() -> None:
+        while not over.is_set():
+            try:
+                answer = ask()
+                body = answer.json()
+                classes = frozenset(found["class"] for found in body.get("detections", []))
+                answers.append((answer.status_code, body.get("model", {}).get("version"), classes))
+            except (httpx.HTTPError, ValueError) as error:
+                answers.append((type(error).__name__, None, frozenset()))
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()

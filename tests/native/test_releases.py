@@ -8,19 +8,18 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import threading
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
 from ops import lock
-from tests.support import wait_until
+from tests.support import clients, wait_until
 
 BASE = "1.0"
 
@@ -84,31 +83,6 @@ class Service:
         java.send_signal(signal.SIGKILL)
         java.wait(10)
 
-    @contextmanager
-    def clients(self, count) -> Iterator[list]:
-        """So many clients ask all the time; afterwards the list holds every (status, version, classes)."""
-        over, answers = threading.Event(), []
-
-        def ask():
-            while not over.is_set():
-                try:
-                    answer = self.ask()
-                    body = answer.json()
-                    classes = frozenset(found["class"] for found in body.get("detections", []))
-                    answers.append((answer.status_code, body.get("model", {}).get("version"), classes))
-                except (httpx.HTTPError, ValueError) as error:
-                    answers.append((type(error).__name__, None, frozenset()))
-
-        threads = [threading.Thread(target=ask) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield answers
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
-
     def archive(self, version, handler=None, conf=None, cut=False):
         """Put a version into the store by hand: the base version's files, with something changed."""
         path = self.store / f"yolo-{version}.mar"
@@ -167,7 +141,7 @@ def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_b
     weights, flags = service.demo, []
     with suppress(pytest.skip.Exception):  # then a second copy of the demonstration weights: the same classes
         weights, flags = request.getfixturevalue("coco_weights"), ["--accept-drift"]
-    with service.clients(8) as answers:
+    with clients(8, service.ask) as answers:
         wait_until(lambda: len(answers) > 8, "the clients are at work")
         went = service.run("scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", *flags)
         assert went.returncode == 0, went.stdout
@@ -230,7 +204,7 @@ def test_the_list_and_the_trail_say_what_happened_and_by_whom(service):
     ids=["does not load", "raises at each picture", "cut short"],
 )
 def test_a_broken_version_leaves_the_old_one_answering_and_nothing_behind(service, untouched, sabotage, told):
-    with service.clients(2) as answers:
+    with clients(2, service.ask) as answers:
         service.archive("bad", **sabotage)
         done = service.ops("redeploy", service.demo, "--packaged", "bad")
     assert done.returncode == 1, done.stdout

@@ -1,0 +1,25 @@
+"""How every command of ours ends: with an exit code, and for a failure one message. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ops.console import say
+from ops.errors import OpsError, from_os_error
+
+INTERRUPTED = 130
+
+
+def ending(work: Callable[[], int], doing: str, interrupted: str = "interrupted") -> int:
+    """Do `work` and return its exit code, or that of its error (see `ops.errors`). `doing` completes "while …"."""
+    try:
+        return work()
+    except OpsError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except OSError as error:
+        say(f"error: {from_os_error(error, doing)}")
+        return OpsError.exit_code
+    except KeyboardInterrupt:
+        say(f"\n{interrupted}")
+        return INTERRUPTED
