@@ -22,6 +22,7 @@ FAULTS: Mapping[type[backend.BackendFault], type[errors.ApiError]] = {
     backend.BackendOverloaded: errors.Overloaded,
     backend.BackendUnavailable: errors.UpstreamUnavailable,
     backend.BackendTimeout: errors.UpstreamTimeout,
+    backend.BackendNoSuchVersion: errors.VersionNotFound,
     backend.BackendFault: errors.UpstreamError,
 }
 REJECTIONS: Mapping[backend.Rejection, type[errors.ApiError]] = {

@@ -14,6 +14,7 @@
     ├── InvalidParameter      422 invalid_parameter
     ├── MissingFile           422 missing_file
     ├── TooManyFiles          422 too_many_files
+    ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── ClientClosed          499 client_closed           for our log: nobody is there to read it
     ├── InternalError         500 internal_error          our fault
     ├── UpstreamError         502 backend_error           the model server failed
@@ -122,6 +123,13 @@ class TooManyFiles(ApiError):
 
     status, code = 422, "too_many_files"
     default = "The form has more than one file; send one picture per request."
+
+
+class VersionNotFound(ApiError):
+    """The version of the model that the request names is not served."""
+
+    status, code = 404, "version_not_found"
+    default = "This version of the model is not served; GET /models lists those that are."
 
 
 class ClientClosed(ApiError):

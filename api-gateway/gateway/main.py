@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from gateway import __version__
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
+from gateway.detector import BackendDetector
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
@@ -56,7 +57,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(UnhandledErrorMiddleware),
         ],
     )
-    app.state.services = Services(settings, backend, readiness, metrics)
+    app.state.services = Services(settings, backend, BackendDetector(backend, readiness), readiness, metrics)
     install_error_handlers(app)
     for part in (root, predict, health, models):
         app.include_router(part.router)

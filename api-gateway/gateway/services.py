@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from gateway.backends.base import InferenceBackend
+from gateway.detector import Detector
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
 from gateway.settings import Settings
@@ -14,10 +15,11 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The application's one settings object, backend, readiness watch and metrics."""
+    """The application's one settings object, backend, way to it, readiness watch and metrics."""
 
     settings: Settings
     backend: InferenceBackend
+    detector: Detector
     readiness: ReadinessWatch
     metrics: Metrics
 

@@ -106,6 +106,11 @@ class FakeTorchServe:
             case ["models", "yolo", "invoke"]:
                 self.predictions.append(asked)
                 return self.predict(asked)
+            case ["yolo", version, "predict"]:
+                self.predictions.append(asked)
+                if version not in self.workers:
+                    return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
+                return self.predict(asked)
             case ["predictions", "yolo", *_]:
                 # The real one answers here too, but loses the query string on the way to the handler.
                 self.predictions.append(asked)

@@ -31,7 +31,9 @@ class BrokenBackend:
 
     name = "broken"
 
-    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
+    async def predict(
+        self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
+    ) -> Prediction:
         raise ZeroDivisionError("a secret at /srv/gateway/broken.py")
 
     async def ready(self) -> Readiness:

@@ -29,7 +29,9 @@ class FakeBackend:
         self.answer: Readiness | Exception = Readiness(True, None, "1.0")
         self.asked = 0
 
-    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
+    async def predict(
+        self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
+    ) -> Prediction:
         return Prediction([], None, "fake", None, None)
 
     async def ready(self) -> Readiness:

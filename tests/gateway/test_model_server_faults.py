@@ -9,10 +9,12 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from gateway.backends import create_backend
 from gateway.backends import errors as faults
 from gateway.backends.transport import HTTPX_FAULTS, fault_from_httpx
 from gateway.error_responses import REJECTIONS, as_api_error
 from gateway.errors import InternalError
+from gateway.parameters import Parameters
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
@@ -196,3 +198,20 @@ def test_every_fault_has_an_answer_of_its_own() -> None:
 
 def test_every_rejection_has_an_answer() -> None:
     assert set(REJECTIONS) == set(get_args(faults.Rejection))
+
+
+async def test_a_named_version_is_asked_under_its_own_address(settings: SettingsMaker, fake: FakeTorchServe) -> None:
+    fake.workers["1.1"] = ["READY"]
+    backend = create_backend(settings())
+    try:
+        await backend.predict(JPEG, Parameters(conf=0.4), "id", "1.1")
+        with pytest.raises(faults.BackendNoSuchVersion):
+            await backend.predict(JPEG, Parameters(), "id", "9.9")
+    finally:
+        await backend.aclose()
+    assert fake.predictions[0].path == "/yolo/1.1/predict"
+    assert fake.predictions[0].query == {"conf": "0.4"}
+
+
+def test_a_version_that_is_not_loaded_is_a_404_of_its_own() -> None:
+    assert as_api_error(faults.BackendNoSuchVersion("9.9")).code == "version_not_found"

@@ -90,8 +90,14 @@ class InferenceBackend(Protocol):
         """The registry's name of this kind of server, for people: ``torchserve``."""
         ...
 
-    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
-        """Find what is in ``image`` (an encoded picture); ``request_id`` goes into the server's own log."""
+    async def predict(
+        self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
+    ) -> Prediction:
+        """Find what is in ``image`` (an encoded picture); ``request_id`` goes into the server's own log.
+
+        ``version`` pins a loaded version of the model, None takes the server's default. Raises
+        :class:`~gateway.backends.errors.BackendNoSuchVersion` for one that is not loaded.
+        """
         ...
 
     async def ready(self) -> Readiness:

@@ -7,6 +7,7 @@
     │   ├── BackendNotReady      it answers, but the model has no worker to run it
     │   └── BackendOverloaded    it answers, but takes no more work for now
     ├── BackendTimeout           it took the picture and did not answer in time
+    ├── BackendNoSuchVersion     the version that was named is not loaded
     ├── BackendRejected          it refused this picture or parameter (carries which and why)
     └── BackendError             it failed, or its answer makes no sense
 
@@ -44,6 +45,14 @@ class BackendOverloaded(BackendUnavailable):
 
 class BackendTimeout(BackendFault):
     """The model server accepted the request and did not answer in time."""
+
+
+class BackendNoSuchVersion(BackendFault):
+    """The version that the request names is not loaded."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"version {version} is not loaded")
+        self.version = version
 
 
 class BackendRejected(BackendFault):

@@ -2,7 +2,8 @@
 
 Read in TorchServe 0.12.0 and checked against it:
 
-- ``POST /predictions/MODEL`` drops the query string; ``POST /models/MODEL/invoke`` hands it to the handler.
+- ``POST /predictions/MODEL`` drops the query string; ``POST /models/MODEL/invoke`` hands it to the handler, and so
+  does ``POST /MODEL/VERSION/predict`` for one version.
 - Statuses that a handler sets per picture arrive as they are, with the handler's JSON as the body.
 - 503 is said for a full queue and for no worker (``ServiceUnavailableException``), and also for an exception in the
   handler (``InternalServerException``). 507 is a worker out of memory. A body over its limit is a 413 without a body.
@@ -13,6 +14,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -21,6 +23,7 @@ from gateway.backends.base import Model, ModelVersion, Prediction, Readiness
 from gateway.backends.errors import (
     BackendError,
     BackendFault,
+    BackendNoSuchVersion,
     BackendNotReady,
     BackendOverloaded,
     BackendRejected,
@@ -57,6 +60,7 @@ class TorchServeBackend:
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
         self._predict_url = f"{settings.torchserve_inference_url}/models/{self._model}/invoke"
+        self._version_url = f"{settings.torchserve_inference_url}/{self._model}/{{version}}/predict"
         self._describe_url = f"{settings.torchserve_management_url}/models/{self._model}"
         self._details: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
         management = httpx.URL(str(settings.torchserve_management_url))
@@ -75,12 +79,17 @@ class TorchServeBackend:
             trust_env=False,  # a proxy for the internet is none for the machine next door
         )
 
-    async def predict(self, image: bytes, parameters: Parameters, request_id: str) -> Prediction:
+    async def predict(
+        self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
+    ) -> Prediction:
         """Send the picture's bytes as they are, with the parameters that were given as the query."""
+        url = self._predict_url if version is None else self._version_url.format(version=quote(version, safe=""))
         # Any content type but a form's makes TorchServe hand the body over untouched.
         headers = {"Content-Type": "application/octet-stream", REQUEST_ID_HEADER: request_id}
-        response = await self._send("POST", self._predict_url, parameters.as_query(), content=image, headers=headers)
+        response = await self._send("POST", url, parameters.as_query(), content=image, headers=headers)
         if response.status_code != httpx.codes.OK:
+            if version is not None and response.status_code == httpx.codes.NOT_FOUND:
+                raise BackendNoSuchVersion(version)
             raise self._fault(response)
         return answers.read_prediction(response.content, self._model)
 

@@ -1,0 +1,44 @@
+"""The JSON of one prediction, as every route that answers in the gateway's own words writes it."""
+
+import json
+from typing import Any
+
+from gateway.backends.base import Prediction
+from gateway.image_header import ImageHeader
+
+
+def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
+    """Build a :class:`~gateway.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
+
+    ``total_ms`` is the gateway's whole time in milliseconds.
+    """
+    width, height = prediction.image_size or (header.width, header.height)
+    timings = dict(prediction.timings_ms)
+    if "total" in timings:
+        timings["model_server"] = timings.pop("total")
+    timings["total"] = round(total_ms, 2)
+    fixed = {
+        "status": "success",
+        "detections": [
+            {
+                "confidence": found.confidence,
+                "class": found.class_name,
+                "bbox": found.bbox,
+                "class_id": found.class_id,
+                **found.extra,
+            }
+            for found in prediction.detections
+        ],
+        "image": {"width": width, "height": height},
+        "model": {"name": prediction.model_name, "version": prediction.model_version},
+        "task": prediction.task,
+        "timings_ms": timings,
+        "request_id": request_id,
+    }
+    return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
+
+
+def compact(body: Any) -> bytes:
+    """Write JSON without blanks, in UTF-8."""
+    # Not through a response model: validating what was just built would cost more than building it.
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

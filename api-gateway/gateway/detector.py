@@ -1,0 +1,66 @@
+"""From a checked picture to what is in it: the one way to the model server for every route.
+
+What stands between a route and the model server (choosing a version, remembering answers, bounding what is in flight)
+is a :class:`Detector` around another one; ``create_app`` stacks them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gateway.backends.base import InferenceBackend, Prediction
+from gateway.backends.errors import BackendNotReady, BackendOverloaded
+from gateway.image_header import ImageHeader
+from gateway.parameters import Parameters
+from gateway.readiness import ReadinessWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One picture and how to look at it. ``image`` is the encoded picture whose header has been checked."""
+
+    image: bytes
+    header: ImageHeader
+    parameters: Parameters
+    request_id: str
+    #: The version that the caller named, or that a layer above chose; None is the server's default.
+    version: str | None = None
+    #: Who asks, if the request tells: keeps one client with one version while traffic is split.
+    client_key: str | None = None
+    #: The caller wants neither a remembered answer nor this one remembered.
+    no_store: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found, and how it was had."""
+
+    prediction: Prediction
+    #: ``hit`` or ``miss`` of a cache that was asked; None where there is none.
+    cache: Literal["hit", "miss", "bypass"] | None = None
+
+
+class Detector(Protocol):
+    """Anything that answers an :class:`Ask`; raises :class:`~gateway.backends.errors.BackendFault` or ``ApiError``."""
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Find what is in the picture; cancelling gives the work up."""
+        ...
+
+
+class BackendDetector:
+    """The innermost detector: asks the model server."""
+
+    def __init__(self, backend: InferenceBackend, readiness: ReadinessWatch) -> None:
+        self._backend = backend
+        self._readiness = readiness
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Send the picture on, with the version that was chosen if one was."""
+        try:
+            return Answer(await self._backend.predict(ask.image, ask.parameters, ask.request_id, ask.version))
+        except BackendOverloaded as fault:
+            # A server may use one answer for a full queue and for no worker: the last readiness check tells them apart.
+            state = self._readiness.state
+            if state.ready:
+                raise
+            raise BackendNotReady(state.reason or "no worker is ready") from fault
