@@ -14,7 +14,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -29,6 +29,7 @@ from gateway.backends.errors import (
     BackendRejected,
     Rejection,
 )
+from gateway.backends.sender import PictureSender, Reply
 from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
 from gateway.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
@@ -38,8 +39,8 @@ from gateway.settings import Settings
 READY_TIMEOUT_S = 1.0
 #: The model describes itself in its worker, so behind the pictures that wait; /models does without rather than wait.
 DETAILS_TIMEOUT_S = 1.0
-#: Kept apart from predictions, so that readiness can be asked while every prediction connection is taken.
 MANAGEMENT_CONNECTIONS = 8
+HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 #: The error types of our own handler; their messages are written for clients.
 HANDLER_ERRORS: Mapping[str, Rejection] = {
@@ -63,19 +64,17 @@ class TorchServeBackend:
         self._version_url = f"{settings.torchserve_inference_url}/{self._model}/{{version}}/predict"
         self._describe_url = f"{settings.torchserve_management_url}/models/{self._model}"
         self._details: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
-        management = httpx.URL(str(settings.torchserve_management_url))
+        self._pictures = PictureSender(settings, HEADERS)
+        # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
         self._client = httpx.AsyncClient(
-            transport=StaleRetryTransport(settings.max_connections),
-            mounts={f"{management.scheme}://{management.netloc.decode()}": StaleRetryTransport(MANAGEMENT_CONNECTIONS)}
-            if settings.torchserve_management_url != settings.torchserve_inference_url
-            else None,
+            transport=StaleRetryTransport(MANAGEMENT_CONNECTIONS),
             timeout=httpx.Timeout(
                 connect=settings.connect_timeout_s,
                 read=settings.read_timeout_s,
                 write=settings.write_timeout_s,
                 pool=settings.pool_timeout_s,
             ),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            headers=HEADERS,
             trust_env=False,  # a proxy for the internet is none for the machine next door
         )
 
@@ -86,7 +85,9 @@ class TorchServeBackend:
         url = self._predict_url if version is None else self._version_url.format(version=quote(version, safe=""))
         # Any content type but a form's makes TorchServe hand the body over untouched.
         headers = {"Content-Type": "application/octet-stream", REQUEST_ID_HEADER: request_id}
-        response = await self._send("POST", url, parameters.as_query(), content=image, headers=headers)
+        if query := parameters.as_query():
+            url = f"{url}?{urlencode(query)}"
+        response = await self._pictures.post(url, image, headers)
         if response.status_code != httpx.codes.OK:
             if version is not None and response.status_code == httpx.codes.NOT_FOUND:
                 raise BackendNoSuchVersion(version)
@@ -127,10 +128,15 @@ class TorchServeBackend:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._pictures.aclose()
         await self._client.aclose()
 
     async def _describe(self, suffix: str, query: Mapping[str, str] | None = None) -> Sequence[ModelVersion]:
-        response = await self._send("GET", f"{self._describe_url}{suffix}", query)
+        url = f"{self._describe_url}{suffix}"
+        try:
+            response = await self._client.get(url, params=query or None)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
+            raise fault_from_httpx(error) from error
         if response.status_code != httpx.codes.OK:
             raise self._fault(response)
         return answers.read_versions(response.content)
@@ -150,13 +156,7 @@ class TorchServeBackend:
             self._details[key] = described[0].details
         return self._details.get(key, {})
 
-    async def _send(self, method: str, url: str, query: Mapping[str, str] | None, **kwargs: Any) -> httpx.Response:
-        try:
-            return await self._client.request(method, url, params=query or None, **kwargs)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
-            raise fault_from_httpx(error) from error
-
-    def _fault(self, response: httpx.Response) -> BackendFault:
+    def _fault(self, response: httpx.Response | Reply) -> BackendFault:
         """Say what an answer other than 200 means. Its text goes to the log at most, unless our handler wrote it."""
         try:
             body = json.loads(response.content)
