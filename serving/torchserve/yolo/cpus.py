@@ -56,7 +56,8 @@ def plan(workers: int | None = None, threads: int | None = None, cpus: int | Non
     """Share the CPUs between workers and threads; what the caller sets is kept, the rest is derived.
 
     With neither set, there are at least two workers (one on a single CPU), and threads as near to four as the CPUs
-    allow: 1 → 1×1, 2 → 2×2, 4 → 2×4, 8 → 2×4, 10 → 2×5, 12 → 3×4. With one set, the other fills what is left and is at least 1.
+    allow: 1 → 1×1, 2 → 2×2, 4 → 2×4, 8 → 2×4, 10 → 2×5, 12 → 3×4. With one set, the other
+    fills what is left and is at least 1.
     """
     cpus = available() if cpus is None else cpus
     if workers is None and threads is None:
