@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 
+import pillow_heif
 from PIL import Image
 
 
@@ -13,6 +14,9 @@ def picture(kind: str = "JPEG", size: tuple[int, int] = (64, 48), exif_orientati
     """Encode a gradient of ``size`` (width, height)."""
     image = Image.linear_gradient("L").resize(size).convert("RGB")
     out = io.BytesIO()
+    if kind == "HEIF":  # Pillow writes none itself
+        pillow_heif.from_pillow(image).save(out)
+        return out.getvalue()
     options = {}
     if exif_orientation is not None:
         exif = Image.Exif()

@@ -65,8 +65,12 @@ def test_what_is_no_picture_is_unsupported(data: bytes) -> None:
         read_image_header(data, LIMIT)
 
 
-def test_an_iphones_heic_is_told_apart_and_the_mend_named() -> None:
-    with pytest.raises(UnsupportedImage, match=r"HEIC.*export it as JPEG"):
+def test_an_iphones_heic_is_read() -> None:
+    assert read_image_header(picture("HEIF", (64, 48)), LIMIT) == ImageHeader("HEIF", 64, 48)
+
+
+def test_a_damaged_heic_is_told_apart_from_what_is_no_picture() -> None:
+    with pytest.raises(InvalidImage, match="HEIC"):
         read_image_header(struct.pack(">I", 24) + b"ftypheic" + bytes(200), LIMIT)
 
 

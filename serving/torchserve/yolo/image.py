@@ -3,7 +3,8 @@
 OpenCV decodes, as Ultralytics' loader does. What it makes of a file, by trial with 4.13: EXIF orientation is applied
 (JPEG, PNG, WebP, TIFF); CMYK and grey become RGB; palettes are expanded; alpha is dropped, not blended; of 16 bits the
 high byte is kept; of several pages or frames the first is read. It ignores the rotation of an AVIF, so AVIF and GIF go
-through Pillow, and so does what only Pillow can read. RGB is what the networks take, and costs the decoder nothing.
+through Pillow, and so does what only Pillow can read (HEIC: libheif applies the rotation). RGB is what the networks
+take, and costs the decoder nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from yolo.errors import InvalidImage, UnsupportedImage
 from yolo.header import Header
 from yolo.letterbox import Pixels
 
-_BY_PILLOW = ("GIF", "AVIF")
+_BY_PILLOW = ("GIF", "AVIF", "HEIF")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _FILLER = bytes(range(1, 65))
 # libjpeg's scaled decoding, and OpenCV's flag for each: at 1/8 one coefficient of 64 is transformed.
