@@ -108,12 +108,9 @@ def int8_archive(given: str, weights: Path, folder: Path, pictures: list[Path]) 
         if not zipfile.is_zipfile(given):
             raise OpsError(f"--int8 {given}: no archive. Name a .mar made with int8, or leave the name out")
         return once(folder.with_name(f"int8-{sha256(Path(given))[:12]}"), lambda to: copy_to(Path(given), to))
-    said = subprocess.run(
-        [str(OWN_PYTHON), "-m", "ops", "package", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout
-    if "--int8" not in said:
-        raise OpsError("packaging knows no --int8 yet; name an int8 archive: --int8 FILE.mar")
-    return own_archive(weights, folder, "--int8", str(pictures[0].parent))
+    # What quantising needs is installed on request only, as package_mar.sh does it.
+    run([str(OWN_PYTHON), "-m", "ops.bootstrap", "--int8"], "installing what int8 needs")
+    return own_archive(weights, folder, "--int8", "--calibration", str(pictures[0].parent), "--force")
 
 
 def copy_to(archive: Path, folder: Path) -> None:

@@ -32,7 +32,7 @@ class Plan:
     def duration(self, contestants: int, servers: int) -> float:
         """Return about how many seconds the race takes."""
         phases = len(self.clients) * (self.warm_s + self.seconds) + len(self.loads) * self.seconds
-        ceiling = 2 * (CEILING_START_S + self.warm_s + self.seconds)
+        ceiling = 3 * (CEILING_START_S + self.warm_s + self.seconds)
         return self.rounds * (contestants * phases + servers * START_S + ceiling)
 
 

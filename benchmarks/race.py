@@ -53,6 +53,7 @@ class Race:
     say: Callable[[str], None]
     records: dict[str, Record] = field(default_factory=dict)
     ceiling: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+    at_once: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> None:
         """Run all rounds. Whatever happens, no server is left running."""
@@ -66,15 +67,17 @@ class Race:
                 for name in names if number % 2 == 0 else reversed(names):
                     self._server(starter, name)
                 self.ceiling.append((before, self._ceiling()))
+                self.at_once.append(self._ceiling(at_once=True))
         finally:
             self.meter.stop()
             starter.stop_all()
 
-    def _ceiling(self) -> dict[str, Any]:
-        measured = self.meter.ceiling(self.artifacts, self.plan.warm_s, self.plan.seconds)
+    def _ceiling(self, *, at_once: bool = False) -> dict[str, Any]:
+        measured = self.meter.ceiling(self.artifacts, self.plan.warm_s, self.plan.seconds, at_once=at_once)
         agreement = parity.compare(self.reference, measured.pop("boxes"), THRESHOLD)
         measured["parity"] = asdict(agreement)
-        self.say(f"  ceiling: {stats.rate(measured):.2f} images/s, {said_of(agreement)}")
+        title = "ceiling, several at once" if at_once else "ceiling"
+        self.say(f"  {title}: {stats.rate(measured):.2f} images/s, {said_of(agreement)}")
         return measured
 
     def _server(self, starter: Servers, name: str) -> None:

@@ -70,6 +70,19 @@ def throughput(results: Mapping[str, Any]) -> list[Row]:
             "0",
         ]
     )
+    at_once = ceiling.get("at_once") or {}
+    if at_once.get("images_per_s"):
+        rows.append(
+            [
+                f"The same, several pictures at once ({at_once['shape']})",
+                DASH,
+                ranged(at_once["images_per_s"]),
+                *[DASH] * (len(clients) - 1),
+                DASH,
+                share(at_once["of_ceiling"]),
+                "0",
+            ]
+        )
     return rows
 
 

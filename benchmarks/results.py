@@ -53,6 +53,11 @@ def assemble(race: Race, settings: dict[str, Any], notes: list[str], client: dic
             "shape": "×".join(map(str, phases[0]["shape"])) if phases else None,
             "memory_mb": {"rss": max((phase["rss"] for phase in phases), default=None)},
             "parity": phases[0]["parity"] if phases else None,
+            "at_once": {
+                **stats.summary(race.at_once),
+                "shape": "×".join(map(str, race.at_once[0]["shape"])) if race.at_once else None,
+                "of_ceiling": stats.ratio([stats.rate(phase) for phase in race.at_once], means),
+            },
         },
         "contestants": {
             one.name: contestant(one.title, race.records[one.name], rates, one.name) for one in race.contestants
