@@ -73,7 +73,7 @@ def race(options: argparse.Namespace) -> int:
     reference = artifacts.reference(weights, made.digest, shown)
     precision = notes.openvino_default(str(made.openvino))
     if precision in notes.F32 and not options.only:
-        chosen = [one for one in chosen if one.name != contestants.F32_TWIN]
+        chosen = [one for one in chosen if one.name not in contestants.PRECISION_TWINS]
     rivals = [one for one in chosen if not one.ours and not one.fixed]
     # A race that will be quoted measures everything itself; a shortened one may remember.
     afresh = options.tune or name_of(options) == "latest"

@@ -93,14 +93,21 @@ ALL = (
     ),
     Contestant("stack_direct", "This stack, TorchServe called directly", "stack", **DIRECT),
     Contestant("stack_gateway", "This stack, through the gateway", "stack", quick=True, **GATEWAY),
+    Contestant(
+        "stack_auto_gateway",
+        "This stack with PRECISION=auto, through the gateway",
+        "stack_auto",
+        exact=False,
+        **GATEWAY,
+    ),
     Contestant("stack_int8_direct", "This stack int8, TorchServe called directly", "stack_int8", exact=False, **DIRECT),
     Contestant(
         "stack_int8_gateway", "This stack int8, through the gateway", "stack_int8", exact=False, quick=True, **GATEWAY
     ),
 )
 BASELINE = "litserve_yolo"
-#: Only where OpenVINO's own choice of precision is not f32: elsewhere it is the contestant above it.
-F32_TWIN = "litserve_openvino_f32"
+#: Only where OpenVINO's own choice of precision is not f32: elsewhere they are the contestant above them.
+PRECISION_TWINS = ("litserve_openvino_f32", "stack_auto_gateway")
 
 
 def choose(only: list[str] | None, quick: bool, int8: bool) -> list[Contestant]:

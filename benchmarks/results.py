@@ -23,6 +23,8 @@ TARGETS = (
     ("stack_gateway", "litserve_openvino", 1.15),
     ("stack_gateway", "litserve_openvino_dynamic", 1.15),
     ("stack_gateway", "litserve_openvino_f32", 1.15),
+    ("stack_auto_gateway", "litserve_openvino", 1.15),
+    ("stack_auto_gateway", "litserve_openvino_dynamic", 1.15),
     ("stack_int8_gateway", "litserve_openvino_dynamic", 1.15),
     ("stack_gateway", "ceiling", 0.95),
 )

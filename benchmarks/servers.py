@@ -55,6 +55,7 @@ class Servers:
             "bentoml_yolo": self._bentoml,
             "torchserve_plain": self._torchserve,
             "stack": lambda _: self._stack("stack", artifacts.store),
+            "stack_auto": lambda _: self._stack("stack_auto", artifacts.store, {"PRECISION": "auto"}),
             "stack_int8": lambda _: self._stack("stack_int8", artifacts.int8_store),
         }
 
@@ -138,7 +139,7 @@ class Servers:
         }
         return self._one("torchserve_plain", argv, extra, directory, http)
 
-    def _stack(self, name: str, store: Path | None) -> Running:
+    def _stack(self, name: str, store: Path | None, more: dict[str, str] | None = None) -> Running:
         if store is None:
             raise OpsError("there is no int8 archive to race")
         inference, management, metrics, grpc, grpc_management, gateway = free_ports(6)
@@ -157,6 +158,7 @@ class Servers:
             "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{inference}",
             "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{management}",
             "GATEWAY_PORT": str(gateway),
+            **(more or {}),
         }
         if self.own_shape:
             environment |= {"WORKERS": str(self.own_shape.workers), "THREADS": str(self.own_shape.threads)}

@@ -13,6 +13,7 @@ from yolo import cpus
 from yolo.errors import ArchiveError
 
 ENGINES = ("auto", "openvino", "torch")
+PRECISIONS = ("f32", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Settings:
     max_image_pixels: int
     fast_decode: bool
     engine: str
+    precision: str
     plan: cpus.Plan
     log_level: str
     cache: Path | None
@@ -30,20 +32,26 @@ class Settings:
 def read(environ: Mapping[str, str]) -> Settings:
     """Read the worker's variables; empty means the default.
 
-    MAX_IMAGE_PIXELS, FAST_DECODE, ENGINE, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR. Raises ArchiveError naming
-    the variable that cannot be used.
+    MAX_IMAGE_PIXELS, FAST_DECODE, ENGINE, PRECISION, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR. Raises
+    ArchiveError naming the variable that cannot be used.
     """
-    engine = environ.get("ENGINE") or "auto"
-    if engine not in ENGINES:
-        raise ArchiveError(f"ENGINE={engine!r} is not one of {', '.join(ENGINES)}")
     return Settings(
         max_image_pixels=_positive(environ, "MAX_IMAGE_PIXELS") or 64_000_000,
         fast_decode=_boolean(environ, "FAST_DECODE"),
-        engine=engine,
+        engine=_choice(environ, "ENGINE", ENGINES),
+        precision=_choice(environ, "PRECISION", PRECISIONS),
         plan=cpus.plan(_positive(environ, "WORKERS"), _positive(environ, "THREADS")),
         log_level=(environ.get("LOG_LEVEL") or "INFO").upper(),
         cache=_cache(environ.get("MODEL_CACHE_DIR") or ""),
     )
+
+
+def _choice(environ: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """Read one of the `known` words; empty means the first."""
+    chosen = environ.get(name, "").strip().lower() or known[0]
+    if chosen not in known:
+        raise ArchiveError(f"{name}={chosen!r} is not one of {', '.join(known)}")
+    return chosen
 
 
 def _boolean(environ: Mapping[str, str], name: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openvino as ov
+import openvino.opset13
 import pytest
 
 from tests.unit.yolo.samples import metadata
@@ -45,6 +47,17 @@ def test_an_ir_that_is_damaged_says_to_package_again(tmp_path: Path) -> None:
     (tmp_path / "openvino/model.xml").write_text("<net")
     with pytest.raises(ArchiveError, match="package the weights again"):
         engines.load(tmp_path, metadata(), settings.read({"ENGINE": "openvino"}))
+
+
+@pytest.mark.parametrize(("precision", "given"), [("f32", ("f32",)), ("auto", ("f32", "bf16", "f16"))])
+def test_the_precision_is_f32_unless_the_processors_own_is_asked_for(
+    tmp_path: Path, precision: str, given: tuple[str, ...]
+) -> None:
+    pixels = ov.opset13.parameter([-1, 3, -1, -1], ov.Type.f32)
+    (tmp_path / "openvino").mkdir()
+    ov.save_model(ov.Model([ov.opset13.relu(pixels)], [pixels]), tmp_path / "openvino/model.xml")
+    engine = engines.load(tmp_path, metadata(), settings.read({"PRECISION": precision}))
+    assert engine.precision in given
 
 
 def test_weights_that_are_damaged_say_to_package_again(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from yolo import settings
+from yolo import cpus, settings
 from yolo.errors import ArchiveError
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     found = settings.read({"MAX_IMAGE_PIXELS": "", "ENGINE": "", "THREADS": "", "LOG_LEVEL": ""})
     assert (found.max_image_pixels, found.engine, found.log_level) == (64_000_000, "auto", "INFO")
-    assert found.plan.workers * found.plan.threads == found.plan.cpus
+    assert (found.precision, found.plan) == ("f32", cpus.plan())
 
 
 def test_what_is_set_is_taken(tmp_path: Path) -> None:
@@ -28,7 +28,14 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("ENGINE", "tensorrt"), ("THREADS", "0"), ("THREADS", "two"), ("WORKERS", "-1"), ("MAX_IMAGE_PIXELS", "6e7")],
+    [
+        ("ENGINE", "tensorrt"),
+        ("PRECISION", "f16"),
+        ("THREADS", "0"),
+        ("THREADS", "two"),
+        ("WORKERS", "-1"),
+        ("MAX_IMAGE_PIXELS", "6e7"),
+    ],
 )
 def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
     with pytest.raises(ArchiveError, match=name):
