@@ -3,7 +3,7 @@
 How a request travels, which is also the order of the modules::
 
     request_id → logs → metrics → errors   (ASGI layers, outermost first)
-        → routes/predict → upload → image_header → parameters → readiness
+        → routes/predict → upload → parameters → intake → image_header → readiness
             → backends/<name> → schemas
 """
 

@@ -8,12 +8,9 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, prediction_body
-from gateway.detector import Ask
-from gateway.disconnect import unless_client_leaves
-from gateway.image_header import read_image_header
+from gateway.intake import detect, make_ask
 from gateway.openapi import PREDICT_BODY, error_answers
 from gateway.parameters import openapi_parameters, read_parameters
-from gateway.request_id import current_request_id
 from gateway.schemas import PredictResponse
 from gateway.services import ServicesOf
 from gateway.upload import read_upload
@@ -52,10 +49,8 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     started = time.perf_counter()
     services.readiness.require()
     upload = await read_upload(request, services.settings.max_body_bytes)
-    header = read_image_header(upload.image, services.settings.max_image_pixels)
     parameters = read_parameters(request.query_params.multi_items(), upload.fields)
-    request_id = current_request_id() or ""
-    ask = Ask(upload.image, header, parameters, request_id)
-    answer = await unless_client_leaves(request, services.detector.detect(ask))
-    body = prediction_body(answer.prediction, header, request_id, (time.perf_counter() - started) * 1000)
+    ask = make_ask(request, services, upload.image, parameters)
+    answer = await detect(request, services, ask)
+    body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
     return Response(compact(body), media_type="application/json")
