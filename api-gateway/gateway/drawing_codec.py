@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from gateway.image_header import READ_FORMATS
 
@@ -48,11 +48,11 @@ def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) 
         if scale < 1:
             # A JPEG can be decoded at 1/2, 1/4 or 1/8, which is much quicker than all of it only to shrink that.
             opened.draft("RGB", (math.ceil(opened.width * scale), math.ceil(opened.height * scale)))
-        picture = ImageOps.exif_transpose(opened)
-        if expected is not None and _across(picture.size, expected) and not _across(opened.size, expected):
-            picture = opened.copy()
-        profile = opened.info.get("icc_profile") if picture.mode == "RGB" else None
-        picture = _as_rgb(picture)
+        opened.load()
+        if not (expected is not None and _sideways(opened) and _across(opened.size[::-1], expected)):
+            ImageOps.exif_transpose(opened, in_place=True)
+        profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
+        picture = _as_rgb(opened)
     if max(picture.size) > longest:
         factor = longest / max(picture.size)
         target = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
@@ -72,6 +72,11 @@ def encode(picture: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes
     return out.getvalue()
 
 
+def _sideways(picture: Image.Image) -> bool:
+    """Say whether the picture's Exif orientation swaps its sides."""
+    return picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+
+
 def _across(size: tuple[int, int], expected: tuple[int, int]) -> bool:
     """Say whether one is landscape and the other portrait."""
     return (size[0] - size[1]) * (expected[0] - expected[1]) < 0
@@ -81,5 +86,4 @@ def _as_rgb(picture: Image.Image) -> Image.Image:
     """Convert as the model server's decoder does: alpha is dropped, not blended; of 16 bits the high byte is kept."""
     if picture.mode.startswith("I;16") or picture.mode == "I":
         picture = picture.convert("I").point(lambda value: value / 256).convert("L")
-    # A picture of one mode is converted in place of a copy: drawing needs a picture of its own anyway.
     return picture if picture.mode == "RGB" else picture.convert("RGB")

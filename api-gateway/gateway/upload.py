@@ -1,4 +1,4 @@
-"""Read what a request carries: a multipart form or the raw body, counted while it streams in."""
+"""Read a request's body: a multipart form or raw bytes, counted while it streams in."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -11,25 +11,17 @@ from starlette.requests import Request
 from gateway.errors import (
     BodyTooLarge,
     InvalidForm,
-    InvalidImage,
     MissingFile,
     TooManyFiles,
-    UnsupportedMediaType,
     printable,
 )
 
 FIELD = "file"
+#: Where one of several may be told from the one; both are taken.
+MANY_FIELD = "files"
 #: A form of ours has one file and a handful of parameters; beyond this it is not meant for us.
 MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 16, 64, 64 * 1024
 _SHOWN_NAMES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """An encoded picture as it came, and the form's text fields in order (none for a raw body)."""
-
-    image: bytes
-    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +39,6 @@ class Form:
 
     files: tuple[SentFile, ...]
     fields: tuple[tuple[str, str], ...]
-
-
-async def read_upload(request: Request, max_bytes: int) -> Upload:
-    """Take the picture from the form field ``file`` or, with an image content type or none, from the body itself.
-
-    Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size passes ``max_bytes``,
-    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and for forms
-    :class:`~gateway.errors.InvalidForm`, :class:`~gateway.errors.MissingFile` or :class:`~gateway.errors.TooManyFiles`.
-    """
-    media_type = media_type_of(request)
-    if media_type == "multipart/form-data":
-        form = await read_form(request, max_bytes)
-        return Upload(only_file(form), form.fields)
-    # No content type at all is what `curl -T picture.jpg` sends; the header check decides what it is.
-    if media_type in ("", "application/octet-stream") or media_type.startswith("image/"):
-        body = await read_body(request, max_bytes)
-        if not body:
-            raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the picture itself.")
-        return Upload(body)
-    check_declared(request, max_bytes)
-    raise UnsupportedMediaType(
-        f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the picture in the field "
-        f"'{FIELD}' (curl -F {FIELD}=@picture.jpg), or the picture itself as image/jpeg, image/png and the like."
-    )
 
 
 def media_type_of(request: Request) -> str:
