@@ -18,7 +18,7 @@ LONGEST: dict[Format, int] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383}
 _OPTIONS: dict[Format, dict[str, Any]] = {
     "jpeg": {"subsampling": "4:4:4"},
     "png": {"compress_level": 3},
-    "webp": {"method": 2},
+    "webp": {"method": 2, "use_sharp_yuv": True},
 }
 
 

@@ -2,6 +2,7 @@
 
 import colorsys
 import math
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,10 +66,15 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return face
 
 
+@lru_cache(maxsize=1024)
 def readable_name(name: str, class_id: int) -> str:
-    """Return the class's name, or its number where the built-in face lacks one of the letters (Chinese, say)."""
+    """Return what the built-in face can write: the name, else the name without accents, else the class's number."""
     name = name.strip()[:60]
-    return name if name and all(_has_glyph(letter) for letter in set(name)) else f"#{class_id}"
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    for text in (name, plain):
+        if text and all(map(_has_glyph, text)):
+            return text
+    return f"#{class_id}"
 
 
 @lru_cache(maxsize=2048)

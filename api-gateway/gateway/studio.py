@@ -1,5 +1,6 @@
 """Draws annotated pictures in threads, a bounded number at once: the event loop goes on serving meanwhile."""
 
+from collections.abc import Callable
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
@@ -9,6 +10,8 @@ from gateway.drawing import annotate
 from gateway.drawing_codec import Wanted
 from gateway.errors import Overloaded
 
+Draw = Callable[[bytes, Prediction, Wanted], bytes]
+
 #: So many may wait for each that is being drawn; each holds an encoded picture in memory.
 WAITING_PER_SLOT = 8
 
@@ -16,7 +19,8 @@ WAITING_PER_SLOT = 8
 class Studio:
     """Where pictures are drawn."""
 
-    def __init__(self, concurrency: int) -> None:
+    def __init__(self, concurrency: int, draw: Draw = annotate) -> None:
+        self._draw = draw
         self._limiter = CapacityLimiter(concurrency)
         self._most = concurrency * (1 + WAITING_PER_SLOT)
         self._present = 0
@@ -31,6 +35,6 @@ class Studio:
             raise Overloaded("As many pictures are being drawn as can wait; try again in a moment, or ask for JSON.")
         self._present += 1
         try:
-            return await to_thread.run_sync(partial(annotate, image, prediction, wanted), limiter=self._limiter)
+            return await to_thread.run_sync(partial(self._draw, image, prediction, wanted), limiter=self._limiter)
         finally:
             self._present -= 1
