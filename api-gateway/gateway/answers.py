@@ -38,12 +38,12 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
     return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
 
 
-def picture_headers(prediction: Prediction, total_ms: float) -> dict[str, str]:
+def picture_headers(prediction: Prediction, draw_ms: float, total_ms: float) -> dict[str, str]:
     """Say in headers what an annotated picture cannot: how much was found, by which version, and what took how long.
 
     ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds.
     """
-    timings = all_timings(prediction, total_ms)
+    timings = {**all_timings(prediction, total_ms), "draw": round(draw_ms, 2)}
     headers = {
         "X-Detections": str(len(prediction.detections)),
         "Server-Timing": ", ".join(f"{stage};dur={ms:g}" for stage, ms in timings.items() if _TOKEN.fullmatch(stage)),

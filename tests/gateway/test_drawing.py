@@ -19,6 +19,7 @@ from gateway.drawing_codec import Format, Wanted
 from gateway.drawing_labels import fit_text, place_label
 from gateway.drawing_style import BLACK, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
 from gateway.errors import InvalidImage, Overloaded
+from gateway.image_header import ImageHeader
 from gateway.studio import Studio
 from tests.gateway.conftest import assert_error, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
@@ -369,7 +370,7 @@ async def test_a_picture_says_in_headers_what_json_says_in_its_body(client: http
     assert response.headers["x-detections"] == "2"
     assert response.headers["x-model-version"] == "1.0"
     timings = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
-    assert list(timings) == ["decode", "letterbox", "infer", "nms", "model_server", "total"]
+    assert list(timings) == ["decode", "letterbox", "infer", "nms", "model_server", "total", "draw"]
     assert timings["infer"] == "59.02"
     image = Image.open(io.BytesIO(response.content)).convert("RGB")
     (x1, _, _, y2), (number,) = STREET["boxes"][0]["xyxy"], [STREET["boxes"][0]["cls"]]
@@ -429,27 +430,64 @@ async def test_a_picture_that_only_the_model_server_can_decode_is_400(
     assert_error(response, 400, "invalid_image", "ask for JSON")
 
 
-@pytest.mark.anyio
-async def test_no_more_are_drawn_at_once_than_the_setting_says_and_too_many_waiting_are_refused() -> None:
-    release, lock, now, most = threading.Event(), threading.Lock(), 0, 0
+SMALL, LARGE = ImageHeader("JPEG", 640, 480), ImageHeader("JPEG", 6000, 4000)
 
-    def draw(image: bytes, _: Prediction, __: Wanted) -> bytes:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        release.wait(10)
-        with lock:
-            now -= 1
+
+class Easel:
+    """Draws nothing and takes its time: until ``release``; knows how many were drawn at once."""
+
+    def __init__(self) -> None:
+        self.release, self._lock = threading.Event(), threading.Lock()
+        self.now = self.most = 0
+
+    def __call__(self, image: bytes, _: Prediction, __: Wanted) -> bytes:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.release.wait(10)
+        with self._lock:
+            self.now -= 1
         return image
 
-    studio = Studio(2, draw)
-    found = prediction((1, 1))
-    drawings = [asyncio.create_task(studio.annotate(b"x", found, PNG)) for _ in range(18)]
-    await until(lambda: now == 2)
+
+@pytest.mark.anyio
+async def test_no_more_are_drawn_at_once_than_the_setting_says_and_too_many_waiting_are_refused() -> None:
+    easel = Easel()
+    studio, found = Studio(2, easel), prediction((1, 1))
+    drawings = [asyncio.create_task(studio.annotate(b"x", SMALL, found, PNG)) for _ in range(18)]
+    await until(lambda: easel.now == 2)
     with pytest.raises(Overloaded, match="ask for JSON"):
-        await studio.annotate(b"x", found, PNG)
-    release.set()
+        await studio.annotate(b"x", SMALL, found, PNG)
+    easel.release.set()
     assert await asyncio.gather(*drawings) == [b"x"] * 18
-    assert most == 2
-    assert await studio.annotate(b"y", found, PNG) == b"y"
+    assert easel.most == 2
+    assert await studio.annotate(b"y", SMALL, found, PNG) == b"y"
+
+
+@pytest.mark.anyio
+async def test_of_large_pictures_one_is_drawn_at_a_time_and_small_ones_pass_it() -> None:
+    easel = Easel()
+    studio, found = Studio(3, easel), prediction((1, 1))
+    large = [asyncio.create_task(studio.annotate(b"l", LARGE, found, PNG)) for _ in range(3)]
+    await until(lambda: easel.now == 1)
+    small = asyncio.create_task(studio.annotate(b"s", SMALL, found, PNG))
+    await until(lambda: easel.now == 2)
+    easel.release.set()
+    assert await asyncio.gather(small, *large) == [b"s", b"l", b"l", b"l"]
+    assert easel.most == 2
+
+
+@pytest.mark.anyio
+async def test_a_client_that_leaves_gives_its_place_to_the_next() -> None:
+    easel = Easel()
+    studio, found = Studio(1, easel), prediction((1, 1))
+    first, second = (asyncio.create_task(studio.annotate(b"x", LARGE, found, PNG)) for _ in range(2))
+    await until(lambda: easel.now == 1)
+    for task in (first, second):
+        task.cancel()
+    easel.release.set()
+    assert all(
+        isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(first, second, return_exceptions=True)
+    )
+    assert await studio.annotate(b"y", LARGE, found, PNG) == b"y"
+    assert easel.most == 1

@@ -70,8 +70,12 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     ask = make_ask(request, services, image, parameters)
     answer = await detect(request, services, ask)
     if wanted is not None:
-        drawn = await unless_client_leaves(request, services.studio.annotate(image, answer.prediction, wanted))
-        headers = picture_headers(answer.prediction, (time.perf_counter() - started) * 1000)
+        drawing = time.perf_counter()
+        drawn = await unless_client_leaves(
+            request, services.studio.annotate(image, ask.header, answer.prediction, wanted)
+        )
+        now = time.perf_counter()
+        headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
         return Response(drawn, media_type=wanted.media_type, headers=headers)
     body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
     return Response(compact(body), media_type="application/json")
