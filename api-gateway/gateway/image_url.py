@@ -10,6 +10,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 
@@ -36,18 +38,28 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 logger = logging.getLogger("gateway.image_url")
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system's resolver. Raises OSError (``socket.gaierror``) or UnicodeError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+class SystemResolver:
+    """Asks the system's resolver, in threads of its own.
+
+    The loop's own threads resolve the model server's name: a client's slow name server must not keep them busy.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return a host's addresses. Raises OSError (``socket.gaierror``) or UnicodeError."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class ImageFetcher:
     """Fetches pictures, a bounded number at once; each within a time, a size and a number of redirects."""
 
-    def __init__(self, settings: Settings, resolver: Resolver = resolve, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: Settings, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private)
-        self._resolve = resolver
+        self._resolve = resolver or SystemResolver(settings.url_concurrency)
         self._max_bytes = settings.max_body_bytes
         self._timeout_s = settings.url_timeout_s
         self._max_redirects = settings.url_max_redirects

@@ -97,11 +97,11 @@ class UrlPolicy:
             url = httpx.URL(text)
             host, port = host_of(url), url.port
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            raise UrlNotAllowed(f"{printable(text)} is no address.") from error
-        if url.scheme not in _DEFAULT_PORTS or not host:
-            raise UrlNotAllowed(f"{printable(text)}: only http:// and https:// addresses are fetched.")
+            raise UrlNotAllowed("This is no valid address.") from error
         if url.userinfo:
             raise UrlNotAllowed("An address with a user name or password in it is not fetched.")
+        if url.scheme not in _DEFAULT_PORTS or not host:
+            raise UrlNotAllowed("Only complete http:// and https:// addresses are fetched.")
         default = _DEFAULT_PORTS[url.scheme]
         if not any(entry.matches(host, port or default, default) for entry in self._allowed):
             where = printable(host if port is None else f"{host}:{port}")

@@ -193,7 +193,8 @@ async def test_over_a_real_socket_a_line_is_there_while_the_others_are_still_at_
             httpx.AsyncClient(base_url=url, trust_env=False) as client,
             client.stream("POST", "/predict/batch?format=ndjson", files=form(*JPEGS[:2])) as response,
         ):
-            first = await anext(response.aiter_lines())
+            lines = response.aiter_lines()  # kept: when it goes, the response is closed
+            first = await anext(lines)
             assert json.loads(first)["index"] == 0
             await until(lambda: len(fake.predictions) == 2)
         await until(lambda: fake.abandoned == 1)
