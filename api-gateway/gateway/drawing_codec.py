@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from PIL import ExifTags, Image, ImageOps
 
-from gateway.image_header import READ_FORMATS
+from gateway.image_header import formats_of
 
 Format = Literal["jpeg", "png", "webp"]
 
@@ -42,7 +42,7 @@ def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) 
     ``expected`` is the (width, height) in which the model server saw the picture: which way is up is its to say.
     Pillow raises anything from OSError to SyntaxError on a damaged picture.
     """
-    with Image.open(io.BytesIO(data), formats=READ_FORMATS) as opened:
+    with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         longest = min(wanted.max_side or LONGEST[wanted.format], LONGEST[wanted.format])
         scale = min(1.0, longest / max(opened.size))
         if scale < 1:

@@ -255,7 +255,7 @@ def test_three_thousand_boxes_are_drawn() -> None:
     assert drawn(plain((640, 640)), prediction((640, 640), *boxes)).size == (640, 640)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JPEG2000", "PPM"])
 def test_every_format_that_is_read_can_be_drawn_on(kind: str) -> None:
     image = drawn(picture(kind, (120, 90)), prediction((120, 90), (10, 30, 110, 80)))
     assert pixel(image, 10, 60) == colour_of(0)
