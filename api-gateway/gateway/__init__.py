@@ -3,8 +3,11 @@
 How a request travels, which is also the order of the modules::
 
     request_id → logs → metrics → errors   (ASGI layers, outermost first)
-        → routes/predict → upload → image_header → parameters → readiness
-            → backends/<name> → schemas
+        → routes/predict, routes/batch
+            → intake → upload or json_input, then a picture from base64 (json_input) or its address (image_url)
+            → formats → negotiation, parameters          what is to be answered, and how to look at the picture
+            → image_header → detector → readiness, backends/<name>
+            → answers → schemas, or studio → drawing     JSON, or the annotated picture
 """
 
 __version__ = "0.1.0"

@@ -1,10 +1,14 @@
-"""The JSON of one prediction, as every route that answers in the gateway's own words writes it."""
+"""What is said of one prediction, as every route that answers in the gateway's own words writes it: JSON or headers."""
 
 import json
+import re
 from typing import Any
 
 from gateway.backends.base import Prediction
 from gateway.image_header import ImageHeader
+
+#: What may stand in a header as it is: others' words are left out where they are something else.
+_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
@@ -13,10 +17,6 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
     ``total_ms`` is the gateway's whole time in milliseconds.
     """
     width, height = prediction.image_size or (header.width, header.height)
-    timings = dict(prediction.timings_ms)
-    if "total" in timings:
-        timings["model_server"] = timings.pop("total")
-    timings["total"] = round(total_ms, 2)
     fixed = {
         "status": "success",
         "detections": [
@@ -32,10 +32,34 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
         "image": {"width": width, "height": height},
         "model": {"name": prediction.model_name, "version": prediction.model_version},
         "task": prediction.task,
-        "timings_ms": timings,
+        "timings_ms": all_timings(prediction, total_ms),
         "request_id": request_id,
     }
     return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
+
+
+def picture_headers(prediction: Prediction, draw_ms: float, total_ms: float) -> dict[str, str]:
+    """Say in headers what an annotated picture cannot: how much was found, by which version, and what took how long.
+
+    ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds.
+    """
+    timings = {**all_timings(prediction, total_ms), "draw": round(draw_ms, 2)}
+    headers = {
+        "X-Detections": str(len(prediction.detections)),
+        "Server-Timing": ", ".join(f"{stage};dur={ms:g}" for stage, ms in timings.items() if _TOKEN.fullmatch(stage)),
+    }
+    if prediction.model_version is not None and _TOKEN.fullmatch(prediction.model_version):
+        headers["X-Model-Version"] = prediction.model_version
+    return headers
+
+
+def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:
+    """Return milliseconds by stage: the model server's, its whole as ``model_server``, the gateway's as ``total``."""
+    timings = dict(prediction.timings_ms)
+    if "total" in timings:
+        timings["model_server"] = timings.pop("total")
+    timings["total"] = round(total_ms, 2)
+    return timings
 
 
 def compact(body: Any) -> bytes:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -44,17 +45,30 @@ HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
 def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
     """Render ``{"status": "error", "error": {"code", "message"}, "request_id"}`` and note the code for the log."""
     scope["gateway.error"] = error.code
-    body = {
-        "status": "error",
-        "error": {"code": error.code, "message": error.message},
-        "request_id": current_request_id(),
-    }
     return Response(
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        json.dumps(error_body(error), ensure_ascii=False, separators=(",", ":")).encode(),
         error.status,
         headers={**error.headers, **(headers or {})},
         media_type="application/json",
     )
+
+
+def error_body(error: errors.ApiError) -> dict[str, Any]:
+    """Build the one body of every error."""
+    return {
+        "status": "error",
+        "error": {"code": error.code, "message": error.message},
+        "request_id": current_request_id(),
+    }
+
+
+def noted(error: Exception) -> errors.ApiError:
+    """Turn whatever was raised into what the client may know of it, and log what only we may know."""
+    api_error = as_api_error(error)
+    if isinstance(error, backend.BackendFault) and api_error.status >= 500:
+        detail = {"fault": type(error).__name__, "detail": str(error)}
+        logger.warning("the model server did not answer as it should", extra=detail)
+    return api_error
 
 
 def as_api_error(error: Exception) -> errors.ApiError:
@@ -83,11 +97,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """Give every kind of exception its answer; what is left over is caught by :class:`UnhandledErrorMiddleware`."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        api_error = as_api_error(error)
-        if isinstance(error, backend.BackendFault) and api_error.status >= 500:
-            detail = {"fault": type(error).__name__, "detail": str(error)}
-            logger.warning("the model server did not answer as it should", extra=detail)
-        return error_response(request.scope, api_error, getattr(error, "headers", None))
+        return error_response(request.scope, noted(error), getattr(error, "headers", None))
 
     for kind in (errors.ApiError, backend.BackendFault, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, answer)

@@ -5,8 +5,12 @@
     ApiError
     ├── InvalidImage          400 invalid_image           empty, cut short, undecodable
     ├── InvalidForm           400 invalid_form            broken multipart
+    ├── InvalidJson           400 invalid_json            not JSON, or not the object that is expected
+    ├── InvalidBase64         400 invalid_base64          the text of a picture in JSON
+    ├── UrlNotAllowed         403 url_not_allowed         an address that pictures are not fetched from
     ├── NotFound              404 not_found
     ├── MethodNotAllowed      405 method_not_allowed
+    ├── NotAcceptable         406 not_acceptable          Accept leaves nothing to answer with
     ├── BodyTooLarge          413 body_too_large          bytes
     ├── ImageTooLarge         413 image_too_large         pixels
     ├── UnsupportedImage      415 unsupported_image       not a picture, or in a format that is not read
@@ -14,6 +18,7 @@
     ├── InvalidParameter      422 invalid_parameter
     ├── MissingFile           422 missing_file
     ├── TooManyFiles          422 too_many_files
+    ├── UrlFailed             422 url_failed              the picture could not be had from its address
     ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── ClientClosed          499 client_closed           for our log: nobody is there to read it
     ├── InternalError         500 internal_error          our fault
@@ -62,6 +67,27 @@ class InvalidForm(ApiError):
     default = "The multipart form cannot be read: its boundary is missing or its parts are malformed."
 
 
+class InvalidJson(ApiError):
+    """The JSON body cannot be read, or is not the object that is expected."""
+
+    status, code = 400, "invalid_json"
+    default = 'The body is not the JSON that is expected here: {"image": "<base64>"} or {"url": "https://…"}.'
+
+
+class InvalidBase64(ApiError):
+    """The picture's text in a JSON body is not base64."""
+
+    status, code = 400, "invalid_base64"
+    default = "The picture is not valid base64 (RFC 4648: the standard alphabet, padded, no line breaks)."
+
+
+class UrlNotAllowed(ApiError):
+    """Pictures are not fetched from this address."""
+
+    status, code = 403, "url_not_allowed"
+    default = "Pictures by URL are switched off here (URL_ALLOW is empty); send the picture itself."
+
+
 class NotFound(ApiError):
     """No such route."""
 
@@ -74,6 +100,13 @@ class MethodNotAllowed(ApiError):
 
     status, code = 405, "method_not_allowed"
     default = "This address does not take this method; the Allow header says which it takes."
+
+
+class NotAcceptable(ApiError):
+    """The Accept header leaves nothing to answer with."""
+
+    status, code = 406, "not_acceptable"
+    default = "The Accept header leaves nothing to answer with; there is application/json."
 
 
 class BodyTooLarge(ApiError):
@@ -98,10 +131,10 @@ class UnsupportedImage(ApiError):
 
 
 class UnsupportedMediaType(ApiError):
-    """The Content-Type is neither a multipart form nor raw picture bytes."""
+    """The Content-Type is neither a multipart form, nor raw picture bytes, nor JSON."""
 
     status, code = 415, "unsupported_media_type"
-    default = "Send a multipart form with the picture in the field 'file', or the picture itself as image/*."
+    default = "Send a multipart form with the picture in the field 'file', the picture itself as image/*, or JSON."
 
 
 class InvalidParameter(ApiError):
@@ -123,6 +156,13 @@ class TooManyFiles(ApiError):
 
     status, code = 422, "too_many_files"
     default = "The form has more than one file; send one picture per request."
+
+
+class UrlFailed(ApiError):
+    """The picture could not be had from its address."""
+
+    status, code = 422, "url_failed"
+    default = "The picture could not be fetched from its address."
 
 
 class VersionNotFound(ApiError):

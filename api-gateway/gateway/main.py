@@ -12,13 +12,15 @@ from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
+from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
-from gateway.routes import health, models, predict, root
+from gateway.routes import batch, health, models, predict, root
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.studio import Studio
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -28,6 +30,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     """
     backend = backend or create_backend(settings)
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
+    fetcher = ImageFetcher(settings)
     metrics = Metrics()
     metrics.watch_readiness(lambda: readiness.state.ready)
 
@@ -40,6 +43,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            await fetcher.aclose()
             await backend.aclose()
 
     app = FastAPI(
@@ -57,8 +61,16 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(UnhandledErrorMiddleware),
         ],
     )
-    app.state.services = Services(settings, backend, BackendDetector(backend, readiness), readiness, metrics)
+    app.state.services = Services(
+        settings=settings,
+        backend=backend,
+        detector=BackendDetector(backend, readiness),
+        readiness=readiness,
+        metrics=metrics,
+        studio=Studio(settings.draw_concurrency),
+        fetcher=fetcher,
+    )
     install_error_handlers(app)
-    for part in (root, predict, health, models):
+    for part in (root, predict, batch, health, models):
         app.include_router(part.router)
     return app

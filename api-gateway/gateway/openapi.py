@@ -1,32 +1,24 @@
-"""What OpenAPI says where the code reads requests and writes answers by hand."""
+"""What OpenAPI says of every route's errors, and of options that a route reads by hand."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import ApiError
-from gateway.parameters import openapi_form_fields
 from gateway.schemas import REQUEST_ID_EXAMPLE, ErrorResponse
-from gateway.upload import FIELD
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 
-#: The two ways to send a picture.
-PREDICT_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [FIELD],
-                "properties": {
-                    FIELD: {"type": "string", "format": "binary", "description": "The picture"},
-                    **openapi_form_fields(),
-                },
-            }
-        },
-        "image/*": _BINARY,
-        "application/octet-stream": _BINARY,
-    },
-}
+def option_parameters(options: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Describe options as OpenAPI query parameters."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in options.items()
+    ]
 
 
 def error_answers(*kinds: type[ApiError]) -> dict[int | str, dict[str, Any]]:

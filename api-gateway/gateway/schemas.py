@@ -1,6 +1,6 @@
 """The gateway's answers as typed models: what OpenAPI shows. The hot path writes the same JSON without them."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,31 @@ class ErrorResponse(BaseModel):
     status: Literal["error"]
     error: ErrorOut
     request_id: str | None
+
+
+class BatchSuccess(PredictResponse):
+    """What /predict answers, and which picture it is about."""
+
+    index: int = Field(ge=0, description="Place in the request, from 0", examples=[0])
+    file: str = Field(description="The name that came with the picture; empty if none did", examples=["street.jpg"])
+
+
+class BatchError(ErrorResponse):
+    """What is wrong with one picture."""
+
+    index: int = Field(ge=0, description="Place in the request, from 0", examples=[1])
+    file: str = Field(description="The name that came with the picture; empty if none did", examples=["notes.txt"])
+
+
+class BatchResponse(BaseModel):
+    """An entry per picture, in the order they were sent. The whole succeeds even where every picture has an error."""
+
+    status: Literal["success"]
+    results: list[Annotated[BatchSuccess | BatchError, Field(discriminator="status")]]
+    succeeded: int = Field(ge=0, examples=[1])
+    failed: int = Field(ge=0, examples=[1])
+    timings_ms: dict[str, float] = Field(description="`total`: the gateway's whole", examples=[{"total": 131.4}])
+    request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
 class LiveResponse(BaseModel):

@@ -8,20 +8,26 @@ from starlette.requests import Request
 
 from gateway.backends.base import InferenceBackend
 from gateway.detector import Detector
+from gateway.image_url import ImageFetcher
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
 from gateway.settings import Settings
+from gateway.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The application's one settings object, backend, way to it, readiness watch and metrics."""
+    """The application's one settings object, backend, way to it, readiness watch and so on."""
 
     settings: Settings
     backend: InferenceBackend
     detector: Detector
     readiness: ReadinessWatch
     metrics: Metrics
+    #: Draws annotated pictures.
+    studio: Studio
+    #: Fetches pictures by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
+    fetcher: ImageFetcher
 
 
 async def _services(request: Request) -> Services:

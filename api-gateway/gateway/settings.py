@@ -1,9 +1,12 @@
 """The gateway's settings: environment variables, typed and bounded, read once."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.url_policy import parse_allowed, parse_networks
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970
@@ -18,6 +21,20 @@ def _base_url(text: str) -> str:
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuse text that ``parse`` cannot read, and keep it as text."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+UrlAllowList = Annotated[str, _parsed_by(parse_allowed)]
+NetworkList = Annotated[str, _parsed_by(parse_networks)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -59,6 +76,23 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         default=64_000_000, ge=1, le=PILLOW_PIXEL_CEILING, description="largest picture, width times height"
     )
+    max_batch_files: int = Field(default=32, ge=1, le=1000, description="most pictures in one batch")
+    max_batch_bytes: int = Field(
+        default=67_108_864, ge=1024, le=2**31, description="largest body of a batch; each picture keeps max_body_bytes"
+    )
+    batch_concurrency: int = Field(
+        default=4, ge=1, le=256, description="pictures of one batch that are with the model server at once"
+    )
+    draw_concurrency: int = Field(default=2, ge=1, le=64, description="annotated pictures that are drawn at once")
+    url_allow: UrlAllowList = Field(
+        default="", description="hosts that pictures are fetched from: names, .suffixes, host:port; empty: none"
+    )
+    url_allow_private: NetworkList = Field(
+        default="", description="networks that are not public and yet fetched from; dangerous"
+    )
+    url_timeout_s: Seconds = Field(default=10, description="to fetch a picture, redirects included")
+    url_max_redirects: int = Field(default=3, ge=0, le=10, description="redirects followed to a picture")
+    url_concurrency: int = Field(default=8, ge=1, le=256, description="pictures that are fetched at once")
     ready_grace_s: float = Field(
         default=5,
         ge=0,

@@ -1,4 +1,4 @@
-"""Read the picture out of a request: a multipart field or the raw body, counted while it streams in."""
+"""Read a request's body: a multipart form or raw bytes, counted while it streams in."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -11,50 +11,105 @@ from starlette.requests import Request
 from gateway.errors import (
     BodyTooLarge,
     InvalidForm,
-    InvalidImage,
     MissingFile,
     TooManyFiles,
-    UnsupportedMediaType,
     printable,
 )
 
 FIELD = "file"
+#: Where one of several may be told from the one; both are taken.
+MANY_FIELD = "files"
 #: A form of ours has one file and a handful of parameters; beyond this it is not meant for us.
 MAX_FILES, MAX_FIELDS, MAX_FIELD_BYTES = 16, 64, 64 * 1024
 _SHOWN_NAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """An encoded picture as it came, and the form's text fields in order (none for a raw body)."""
+class SentFile:
+    """One file of a form: the field it came in, the name that the client gave it ("" for none), its bytes."""
 
-    image: bytes
-    fields: tuple[tuple[str, str], ...] = ()
+    field: str
+    filename: str
+    data: bytes
 
 
-async def read_upload(request: Request, max_bytes: int) -> Upload:
-    """Take the picture from the form field ``file`` or, with an image content type or none, from the body itself.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart form's files and its text fields, each in the order they came."""
 
-    Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size passes ``max_bytes``,
-    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and for forms
-    :class:`~gateway.errors.InvalidForm`, :class:`~gateway.errors.MissingFile` or :class:`~gateway.errors.TooManyFiles`.
-    """
+    files: tuple[SentFile, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+def media_type_of(request: Request) -> str:
+    """Return the Content-Type without its parameters, in lower case; "" if there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def check_declared(request: Request, max_bytes: int) -> None:
+    """Raise :class:`~gateway.errors.BodyTooLarge` if Content-Length says so already."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "multipart/form-data":
-        return await _read_form(request, max_bytes)
-    # No content type at all is what `curl -T picture.jpg` sends; the header check decides what it is.
-    if media_type in ("", "application/octet-stream") or media_type.startswith("image/"):
-        body = b"".join([chunk async for chunk in _counted(request, max_bytes)])
-        if not body:
-            raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the picture itself.")
-        return Upload(body)
-    raise UnsupportedMediaType(
-        f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the picture in the field "
-        f"'{FIELD}' (curl -F {FIELD}=@picture.jpg), or the picture itself as image/jpeg, image/png and the like."
-    )
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read the whole body, whatever its content type; :class:`~gateway.errors.BodyTooLarge` beyond ``max_bytes``."""
+    check_declared(request, max_bytes)
+    return b"".join([chunk async for chunk in _counted(request, max_bytes)])
+
+
+async def read_form(request: Request, max_bytes: int, max_files: int = MAX_FILES) -> Form:
+    """Read a multipart form of at most ``max_bytes`` in all.
+
+    Raises :class:`~gateway.errors.BodyTooLarge`, :class:`~gateway.errors.InvalidForm`, or
+    :class:`~gateway.errors.TooManyFiles` beyond ``max_files``.
+    """
+    check_declared(request, max_bytes)
+    _, options = parse_options_header(request.headers["content-type"])
+    if not options.get(b"boundary"):
+        raise InvalidForm
+    form = await _parse_form(request.headers, _counted(request, max_bytes), max_bytes, max_files)
+    files: list[SentFile] = []
+    fields: list[tuple[str, str]] = []
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                files.append(SentFile(name, value.filename or "", await value.read()))
+                await value.close()  # now, so that of a large form not every file is held twice
+            else:
+                fields.append((name, value))
+    finally:
+        await form.close()
+    return Form(tuple(files), tuple(fields))
+
+
+def only_file(form: Form, field: str = FIELD) -> bytes:
+    """Return the one file of a form, which must lie in ``field``.
+
+    Raises :class:`~gateway.errors.MissingFile`, or :class:`~gateway.errors.TooManyFiles` when there are several.
+    """
+    wanted = [sent for sent in form.files if sent.field == field]
+    if not wanted:
+        raise missing_file(form, field)
+    if len(form.files) > 1:
+        raise TooManyFiles(
+            f"The form has {len(form.files)} files; send one picture per request, in the field '{field}'."
+        )
+    return wanted[0].data
+
+
+def missing_file(form: Form, field: str = FIELD) -> MissingFile:
+    """Say that the form has no file in ``field``, and what it has instead."""
+    expected = f"Expected the picture in the form field '{field}' (curl -F {field}=@picture.jpg)"
+    texts = [name for name, _ in form.fields]
+    if field in texts:
+        return MissingFile(f"{expected}; '{field}' came as text, not as a file. With curl, put an @ before the path.")
+    received = [printable(name) for name in dict.fromkeys([*(sent.field for sent in form.files), *texts])]
+    if not received:
+        return MissingFile(f"{expected}; the form has no fields.")
+    more = f" and {len(received) - _SHOWN_NAMES} more" if len(received) > _SHOWN_NAMES else ""
+    return MissingFile(f"{expected}; received {', '.join(received[:_SHOWN_NAMES])}{more}.")
 
 
 async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -67,47 +122,18 @@ async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, No
         yield chunk
 
 
-async def _read_form(request: Request, max_bytes: int) -> Upload:
-    _, options = parse_options_header(request.headers["content-type"])
-    if not options.get(b"boundary"):
-        raise InvalidForm
-    form = await _parse_form(request.headers, _counted(request, max_bytes), max_bytes)
-    try:
-        files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
-        fields = tuple((name, value) for name, value in form.multi_items() if isinstance(value, str))
-        wanted = [value for name, value in files if name == FIELD]
-        if not wanted:
-            raise MissingFile(_what_is_missing([name for name, _ in files], [name for name, _ in fields]))
-        if len(files) > 1:
-            raise TooManyFiles(
-                f"The form has {len(files)} files; send one picture per request, in the field '{FIELD}'."
-            )
-        return Upload(await wanted[0].read(), fields)
-    finally:
-        await form.close()
-
-
-async def _parse_form(headers: Headers, stream: AsyncGenerator[bytes, None], max_bytes: int) -> FormData:
-    parser = MultiPartParser(headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+async def _parse_form(
+    headers: Headers, stream: AsyncGenerator[bytes, None], max_bytes: int, max_files: int
+) -> FormData:
+    parser = MultiPartParser(headers, stream, max_files=max_files, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     # Starlette spools files over 1 MB to disk; ours fit in memory, as the body's size is bounded.
     parser.spool_max_size = max_bytes + 1
     try:
         return await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise TooManyFiles from error
+            raise TooManyFiles(f"The form has more than {max_files} files, the most that are taken here.") from error
         raise InvalidForm from error
-
-
-def _what_is_missing(files: list[str], texts: list[str]) -> str:
-    expected = f"Expected the picture in the form field '{FIELD}' (curl -F {FIELD}=@picture.jpg)"
-    if FIELD in texts:
-        return f"{expected}; '{FIELD}' came as text, not as a file. With curl, put an @ before the path."
-    received = [printable(name) for name in dict.fromkeys([*files, *texts])]
-    if not received:
-        return f"{expected}; the form has no fields."
-    more = f" and {len(received) - _SHOWN_NAMES} more" if len(received) > _SHOWN_NAMES else ""
-    return f"{expected}; received {', '.join(received[:_SHOWN_NAMES])}{more}."
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

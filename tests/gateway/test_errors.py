@@ -95,7 +95,7 @@ def test_codes_are_unique_snake_case_and_their_messages_are_sentences() -> None:
     codes = [kind.code for kind in kinds]
     assert len(set(codes)) == len(codes)
     for kind in kinds:
-        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+        assert re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", kind.code)
         assert kind.default.endswith(".")
         assert kind().message == kind.default
         assert kind("Another.").message == "Another."

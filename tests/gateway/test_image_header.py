@@ -7,6 +7,7 @@ import random
 import struct
 
 import pytest
+from PIL import Image
 
 from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from gateway.image_header import READ_FORMATS, ImageHeader, read_image_header
@@ -92,3 +93,11 @@ def test_whatever_the_bytes_are_only_our_own_errors_come_out() -> None:
                 bad[dice.randrange(min(len(bad), 200))] = dice.randrange(256)
             with contextlib.suppress(ImageTooLarge, InvalidImage, UnsupportedImage):
                 read_image_header(bytes(bad), LIMIT)
+
+
+def test_what_pillow_knows_by_itself_is_read_before_the_first_heic_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)  # as in a process that has just started
+    assert read_image_header(picture("PPM"), LIMIT).format == "PPM"
+    with pytest.raises(UnsupportedImage):
+        read_image_header(b"text", LIMIT)
+    assert "HEIF" not in Image.OPEN

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway import errors
-from gateway.schemas import ErrorResponse, PredictResponse
+from gateway.schemas import BatchResponse, ErrorResponse, PredictResponse
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -54,14 +55,64 @@ async def test_every_route_documents_its_errors_with_the_one_body(client: httpx.
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-async def test_predict_documents_both_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
+NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz"]
+
+
+async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]
-    assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream"}
-    names = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz"]
+    assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
+    names = [*NAMES, "format", "quality", "max_side"]
     assert [parameter["name"] for parameter in operation["parameters"]] == names
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["file", *names]
     assert content["multipart/form-data"]["schema"]["required"] == ["file"]
+    assert list(content["application/json"]["schema"]["properties"]) == ["image", "url", *names]
+    assert {"application/json", "image/jpeg", "image/png", "image/webp"} == set(
+        operation["responses"]["200"]["content"]
+    )
+
+
+async def test_the_batch_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
+    operation = (await described(client))["paths"]["/predict/batch"]["post"]
+    content = operation["requestBody"]["content"]
+    names = [*NAMES, "format"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == names
+    assert list(content["multipart/form-data"]["schema"]["properties"]) == ["files", *names]
+    assert list(content["application/json"]["schema"]["properties"]) == ["images", *names]
+    assert {"application/json", "application/x-ndjson"} == set(operation["responses"]["200"]["content"])
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+async def test_the_examples_of_json_bodies_are_answered(client: httpx.AsyncClient, path: str) -> None:
+    operation = (await described(client))["paths"][path]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    for name, example in examples.items():
+        response = await client.post(path, json=example["value"])
+        body = response.json()
+        if name == "url":  # URL_ALLOW is empty
+            assert (response.status_code, body["error"]["code"]) == (403, "url_not_allowed")
+        elif name == "urls":
+            assert [entry["error"]["code"] for entry in body["results"]] == ["url_not_allowed"]
+        else:
+            assert response.status_code == 200, body
+            assert body.get("failed", 0) == 0, body
+
+
+async def test_the_examples_of_answers_are_what_their_schemas_say(client: httpx.AsyncClient) -> None:
+    paths = (await described(client))["paths"]
+    one = paths["/predict"]["post"]["responses"]["200"]["content"]
+    PredictResponse.model_validate(one["application/json"]["example"])
+    many = paths["/predict/batch"]["post"]["responses"]["200"]["content"]
+    whole = many["application/json"]["example"]
+    assert len(BatchResponse.model_validate(whole).results) == 2
+    lines = many["application/x-ndjson"]["example"].splitlines()
+    assert [json.loads(line) for line in lines] == whole["results"]
+
+
+async def test_the_batchs_answer_is_what_its_schema_says(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict/batch", files=[("files", JPEG), ("files", b"no picture")])
+    answer = BatchResponse.model_validate(response.json())
+    assert answer.model_dump(by_alias=True, mode="json") == response.json()
 
 
 async def test_the_answer_is_what_its_schema_says(client: httpx.AsyncClient) -> None:

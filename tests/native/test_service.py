@@ -7,6 +7,7 @@ import socket
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.support import BAD_INPUTS, assert_street_coco, jpeg, wait_until
 
@@ -77,7 +78,13 @@ def test_every_curl_command_of_the_readme_finds_people(service):
         mine = re.sub(r"localhost:(\d+)", lambda match: f"localhost:{service.ports[ports[int(match[1])]]}", command)
         done = service.run("-c", mine.replace("curl ", "curl -sS --fail ", 1))
         assert done.returncode == 0, f"{command}\n{done.stdout}"
-        assert "Normal" in done.stdout, f"{command}\n{done.stdout}"
+        if written := re.search(r" -o (\S+)", command):
+            # Found people are drawn on the sample; tests/gateway/test_drawing.py looks at the pixels.
+            with Image.open(service.root / written[1]) as picture:
+                assert picture.size == (810, 1080), command
+            (service.root / written[1]).unlink()
+        else:
+            assert "Normal" in done.stdout, f"{command}\n{done.stdout}"
 
 
 @pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)

@@ -1,4 +1,4 @@
-"""POST /predict: one picture in, its detections out."""
+"""POST /predict: one picture in, its detections out, as JSON or drawn on the picture."""
 
 import time
 
@@ -7,22 +7,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, prediction_body
-from gateway.detector import Ask
+from gateway.answers import compact, picture_headers, prediction_body
 from gateway.disconnect import unless_client_leaves
-from gateway.image_header import read_image_header
-from gateway.openapi import PREDICT_BODY, error_answers
+from gateway.formats import OPTIONS, answer_for_one, split_options
+from gateway.intake import detect, load, make_ask, read_picture
+from gateway.openapi import error_answers, option_parameters
+from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
 from gateway.parameters import openapi_parameters, read_parameters
-from gateway.request_id import current_request_id
 from gateway.schemas import PredictResponse
 from gateway.services import ServicesOf
-from gateway.upload import read_upload
 
 router = APIRouter(tags=["predict"])
 
 ERRORS = error_answers(
     errors.InvalidImage,
     errors.InvalidForm,
+    errors.InvalidJson,
+    errors.InvalidBase64,
+    errors.UrlNotAllowed,
+    errors.NotAcceptable,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,
@@ -30,6 +33,7 @@ ERRORS = error_answers(
     errors.InvalidParameter,
     errors.MissingFile,
     errors.TooManyFiles,
+    errors.UrlFailed,
     errors.VersionNotFound,
     errors.InternalError,
     errors.UpstreamError,
@@ -43,19 +47,35 @@ ERRORS = error_answers(
 @router.post(
     "/predict",
     response_model=PredictResponse,
-    responses=ERRORS,
-    openapi_extra={"requestBody": PREDICT_BODY, "parameters": openapi_parameters()},
+    responses={**PREDICT_ANSWERS, **ERRORS},
+    openapi_extra={"requestBody": PREDICT_BODY, "parameters": [*openapi_parameters(), *option_parameters(OPTIONS)]},
     summary="Detect the objects in one picture",
 )
 async def predict(request: Request, services: ServicesOf) -> Response:
-    """Send a picture as the form field `file`, or as the body itself; parameters as query or form fields."""
+    """Send a picture as the form field `file`, as the body itself, or in JSON; parameters beside it or in the query.
+
+    The answer is JSON, or, with `format=image` or an `Accept` of `image/…`, the picture with what was found drawn on
+    it.
+    """
     started = time.perf_counter()
     services.readiness.require()
-    upload = await read_upload(request, services.settings.max_body_bytes)
-    header = read_image_header(upload.image, services.settings.max_image_pixels)
-    parameters = read_parameters(request.query_params.multi_items(), upload.fields)
-    request_id = current_request_id() or ""
-    ask = Ask(upload.image, header, parameters, request_id)
-    answer = await unless_client_leaves(request, services.detector.detect(ask))
-    body = prediction_body(answer.prediction, header, request_id, (time.perf_counter() - started) * 1000)
+    sent = await read_picture(request, services.settings)
+    options, given = split_options(OPTIONS, request.query_params.multi_items(), sent.fields)
+    wanted = answer_for_one(options, request.headers.get("accept"))
+    parameters = read_parameters(given)
+    if isinstance(sent.source, bytes):
+        image = sent.source
+    else:
+        image = await unless_client_leaves(request, load(sent.source, services))
+    ask = make_ask(request, services, image, parameters)
+    answer = await detect(request, services, ask)
+    if wanted is not None:
+        drawing = time.perf_counter()
+        drawn = await unless_client_leaves(
+            request, services.studio.annotate(image, ask.header, answer.prediction, wanted)
+        )
+        now = time.perf_counter()
+        headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
+        return Response(drawn, media_type=wanted.media_type, headers=headers)
+    body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
     return Response(compact(body), media_type="application/json")

@@ -1,0 +1,70 @@
+"""Many pictures of one request: sent on a bounded number at once, each with an outcome of its own."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.answers import prediction_body
+from gateway.error_responses import error_body, noted
+from gateway.errors import InternalError
+from gateway.intake import load, make_ask
+from gateway.parameters import Parameters
+from gateway.services import Services
+from gateway.sources import Named
+
+#: One picture's outcome: ``index``, ``file``, and the body that /predict would have answered with.
+Entry = dict[str, Any]
+#: Takes an outcome as soon as it is there. Called for one at a time.
+Emit = Callable[[Entry], Awaitable[None]]
+
+LONGEST_NAME = 255
+
+logger = logging.getLogger("gateway.batch")
+
+
+async def run_batch(
+    request: Request, services: Services, pictures: tuple[Named, ...], parameters: Parameters, emit: Emit
+) -> None:
+    """Find what is in every picture and emit each outcome when it is there; cancelling gives up what is left."""
+    remaining = iter(enumerate(pictures))
+    emitting = asyncio.Lock()
+
+    async def work() -> None:
+        for index, picture in remaining:
+            entry = await outcome(request, services, index, picture, parameters)
+            async with emitting:
+                await emit(entry)
+
+    workers = [asyncio.create_task(work()) for _ in range(min(services.settings.batch_concurrency, len(pictures)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def outcome(request: Request, services: Services, index: int, picture: Named, parameters: Parameters) -> Entry:
+    """Return one picture's entry, an error's body included: what is wrong with it stays its own."""
+    started = time.perf_counter()
+    try:
+        ask = make_ask(request, services, await load(picture.source, services), parameters)
+        answer = await services.detector.detect(ask)
+        took_ms = (time.perf_counter() - started) * 1000
+        body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)
+    except Exception as error:
+        api_error = noted(error)
+        if isinstance(api_error, InternalError):
+            logger.exception("unhandled error", extra={"index": index})
+        body = error_body(api_error)
+    place = {"index": index, "file": _encodable(picture.name[:LONGEST_NAME])}
+    return {**place, **body, **place}  # they stand first, and nothing replaces them
+
+
+def _encodable(name: str) -> str:
+    """Return the name without halves of surrogate pairs, which JSON can smuggle in and UTF-8 cannot write."""
+    return name.encode("utf-8", "replace").decode()

@@ -1,0 +1,89 @@
+"""Decode a picture for drawing, and encode the drawn one."""
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from PIL import ExifTags, Image, ImageOps
+
+from gateway.image_header import formats_of
+
+Format = Literal["jpeg", "png", "webp"]
+
+DEFAULT_QUALITY = 90
+#: The longest side that a format can hold, in pixels; longer pictures are drawn smaller.
+LONGEST: dict[Format, int] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383}
+#: What Pillow is told when it encodes: full colour resolution for thin coloured lines, and speed before size.
+_OPTIONS: dict[Format, dict[str, Any]] = {
+    "jpeg": {"subsampling": "4:4:4"},
+    "png": {"compress_level": 3},
+    "webp": {"method": 2, "use_sharp_yuv": True},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The annotated picture's format, quality (1 to 100; PNG has none), and longest side in pixels (None: as it is)."""
+
+    format: Format = "jpeg"
+    quality: int = DEFAULT_QUALITY
+    max_side: int | None = None
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type of such a picture."""
+        return f"image/{self.format}"
+
+
+def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) -> tuple[Image.Image, bytes | None]:
+    """Decode to RGB, upright, no larger than wanted; also return the colour profile where it still applies.
+
+    ``expected`` is the (width, height) in which the model server saw the picture: which way is up is its to say.
+    Pillow raises anything from OSError to SyntaxError on a damaged picture.
+    """
+    with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
+        longest = min(wanted.max_side or LONGEST[wanted.format], LONGEST[wanted.format])
+        scale = min(1.0, longest / max(opened.size))
+        if scale < 1:
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8, which is much quicker than all of it only to shrink that.
+            opened.draft("RGB", (math.ceil(opened.width * scale), math.ceil(opened.height * scale)))
+        opened.load()
+        if not (expected is not None and _sideways(opened) and _across(opened.size[::-1], expected)):
+            ImageOps.exif_transpose(opened, in_place=True)
+        profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
+        picture = _as_rgb(opened)
+    if max(picture.size) > longest:
+        factor = longest / max(picture.size)
+        target = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        picture = picture.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return picture, profile
+
+
+def encode(picture: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes:
+    """Write the picture; nothing of the original's metadata but its colour profile goes along."""
+    out = io.BytesIO()
+    options = dict(_OPTIONS[wanted.format])
+    if wanted.format != "png":
+        options["quality"] = wanted.quality
+    if profile:
+        options["icc_profile"] = profile
+    picture.save(out, wanted.format.upper(), **options)
+    return out.getvalue()
+
+
+def _sideways(picture: Image.Image) -> bool:
+    """Say whether the picture's Exif orientation swaps its sides."""
+    return picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+
+
+def _across(size: tuple[int, int], expected: tuple[int, int]) -> bool:
+    """Say whether one is landscape and the other portrait."""
+    return (size[0] - size[1]) * (expected[0] - expected[1]) < 0
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    """Convert as the model server's decoder does: alpha is dropped, not blended; of 16 bits the high byte is kept."""
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")

@@ -1,0 +1,123 @@
+"""The strokes: masks, outlines, skeletons, labels, a classifier's caption. Each blends onto the picture in place."""
+
+from collections.abc import Sequence
+
+from PIL.ImageDraw import ImageDraw
+
+from gateway.drawing_labels import Rectangle, fit_text, place_label
+from gateway.drawing_marks import Mark
+from gateway.drawing_style import (
+    BLACK,
+    SMALLEST_FONT,
+    WHITE,
+    Style,
+    colour_of,
+    font,
+    ink_on,
+    readable_name,
+)
+
+#: A label for each of 3000 boxes would hide the picture, and take a second to place.
+MOST_LABELS = 300
+#: Share of the picture that labels may cover, and share of its width that one may take.
+_MOST_COVERED, _WIDEST = 0.3, 0.5
+#: Opacity of masks and their rim, of the dark edge around lines and of the caption's ground, of 255.
+_FILL, _RIM, _EDGE, _GROUND = 90, 200, 120, 170
+#: COCO's points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the left before the right.
+COCO_POINTS = 17
+_LEFT, _RIGHT, _MIDDLE = (64, 200, 255), (255, 160, 40), (240, 240, 240)
+SKELETON = (
+    *((pair, _MIDDLE) for pair in ((5, 6), (11, 12), (5, 11), (6, 12), (0, 1), (0, 2), (3, 5), (4, 6))),
+    *((pair, _LEFT) for pair in ((5, 7), (7, 9), (11, 13), (13, 15), (1, 3))),
+    *((pair, _RIGHT) for pair in ((6, 8), (8, 10), (12, 14), (14, 16), (2, 4))),
+)
+
+
+def draw_fill(draw: ImageDraw, mark: Mark, style: Style) -> None:
+    """Fill the mask, translucent, with a firmer edge."""
+    colour = colour_of(mark.class_id)
+    for polygon in mark.polygons:
+        draw.polygon(polygon, fill=(*colour, _FILL))
+        draw.line([*polygon, polygon[0]], fill=(*colour, _RIM), width=max(1, style.line // 2))
+
+
+def draw_outline(draw: ImageDraw, mark: Mark, style: Style) -> None:
+    """Draw the box, or the oriented one, with a dark edge that keeps it visible on its own colour."""
+    colour = colour_of(mark.class_id)
+    left, top, right, bottom = mark.box
+    # A line may not fill a small box.
+    line = max(1, min(style.line, min(right - left, bottom - top) // 6))
+    edge = max(1, line // 3) if style.line > 1 else 0
+    if mark.corners:
+        closed = [*mark.corners, mark.corners[0], mark.corners[1]]  # the joint of the first corner too
+        if edge:
+            draw.line(closed, fill=(*BLACK, _EDGE), width=line + 2 * edge, joint="curve")
+        draw.line(closed, fill=colour, width=line, joint="curve")
+        return
+    if edge:
+        outer = (left - edge, top - edge, right + edge, bottom + edge)
+        draw.rectangle(outer, outline=(*BLACK, _EDGE), width=line + 2 * edge)
+    draw.rectangle(mark.box, outline=colour, width=line)
+
+
+def draw_skeleton(draw: ImageDraw, mark: Mark, style: Style) -> None:
+    """Draw the visible keypoints, and for COCO's 17 the limbs between them: left blue, right orange."""
+    points = mark.keypoints
+    if len(points) == COCO_POINTS:
+        for (first, second), colour in SKELETON:
+            start, end = points[first], points[second]
+            if start is not None and end is not None:
+                draw.line((start, end), fill=(*BLACK, _EDGE), width=style.line + 2)
+                draw.line((start, end), fill=colour, width=style.line)
+    for point in points:
+        if point is not None:
+            x, y = point
+            reach = style.dot
+            dot = (x - reach, y - reach, x + reach, y + reach)
+            draw.ellipse(dot, fill=colour_of(mark.class_id), outline=WHITE, width=max(1, style.line // 2))
+
+
+def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tuple[int, int]) -> None:
+    """Write class and confidence at the best boxes: as many as leave the picture to be seen, and at least one."""
+    face, padding = font(style.font_size), style.padding
+    height = sum(face.getmetrics()) + padding
+    if height > size[1]:
+        return
+    # On a small picture the confidence gives way first, then the end of the name.
+    room = min(size[0], max(round(size[0] * _WIDEST), 4 * height)) - 2 * padding
+    budget = size[0] * size[1] * _MOST_COVERED
+    placed: list[tuple[Mark, str, Rectangle]] = []
+    for mark in marks[:MOST_LABELS]:
+        text = fit_text(readable_name(mark.name, mark.class_id), f"{mark.confidence:.2f}", room, face)
+        width = min(round(face.getlength(text)) + 2 * padding, size[0])
+        if not text or (placed and width * height > budget):
+            continue
+        place = place_label(mark.box, (width, height), [taken for _, _, taken in placed], size)
+        if place is not None:
+            budget -= width * height
+            placed.append((mark, text, place))
+    for mark, text, (left, top, right, bottom) in reversed(placed):
+        colour = colour_of(mark.class_id)
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=colour, outline=(*BLACK, _EDGE))
+        draw.text((left + padding, (top + bottom) / 2), text, fill=ink_on(colour), font=face, anchor="lm")
+
+
+def draw_caption(draw: ImageDraw, found: Sequence[tuple[str, int, float]], style: Style, size: tuple[int, int]) -> None:
+    """Write a classifier's likeliest classes on a dark ground in the upper left corner, as many as fit."""
+    width, height = size
+    # There is nothing else to read on such a picture: larger letters, where they leave half of it free.
+    font_size = max(SMALLEST_FONT, min(round(style.font_size * 1.4), height // (3 * len(found))))
+    face, padding = font(font_size), max(2, font_size // 3)
+    row = sum(face.getmetrics())
+    room = width - 2 * padding
+    texts = [
+        text
+        for name, class_id, confidence in found[: max(0, (height - 2 * padding) // row)]
+        if (text := fit_text(readable_name(name, class_id), f"{confidence:.2f}", room, face))
+    ]
+    if not texts:
+        return
+    widest = max(round(face.getlength(text)) for text in texts)
+    draw.rectangle((0, 0, widest + 2 * padding, row * len(texts) + 2 * padding), fill=(*BLACK, _GROUND))
+    for number, text in enumerate(texts):
+        draw.text((padding, padding + number * row), text, fill=WHITE, font=face)

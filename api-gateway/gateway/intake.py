@@ -1,0 +1,106 @@
+"""From a request to its pictures, and from one picture to its answer: the steps that every route shares."""
+
+from starlette.requests import Request
+
+from gateway import json_input
+from gateway.detector import Answer, Ask
+from gateway.disconnect import unless_client_leaves
+from gateway.errors import BodyTooLarge, InvalidImage, UnsupportedMediaType, printable
+from gateway.image_header import read_image_header
+from gateway.parameters import Parameters
+from gateway.request_id import current_request_id
+from gateway.services import Services
+from gateway.settings import Settings
+from gateway.sources import Encoded, Link, Named, Sent, SentMany, Source
+from gateway.upload import (
+    FIELD,
+    MANY_FIELD,
+    check_declared,
+    media_type_of,
+    missing_file,
+    only_file,
+    read_body,
+    read_form,
+)
+
+FORM, JSON = "multipart/form-data", "application/json"
+
+
+async def read_picture(request: Request, settings: Settings) -> Sent:
+    """Take one picture from the form field ``file``, from JSON, or, with an image content type or none, the body.
+
+    Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size passes ``max_body_bytes``,
+    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.upload` and
+    :mod:`gateway.json_input` raise.
+    """
+    most = settings.max_body_bytes
+    media_type = media_type_of(request)
+    if media_type == FORM:
+        form = await read_form(request, most)
+        return Sent(only_file(form), form.fields)
+    # No content type at all is what `curl -T picture.jpg` sends; the header check decides what it is.
+    if media_type in ("", "application/octet-stream") or media_type.startswith("image/"):
+        body = await read_body(request, most)
+        if not body:
+            raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the picture itself.")
+        return Sent(body)
+    if media_type == JSON:
+        return json_input.read_one(await read_body(request, json_input.most_json_bytes(most)))
+    check_declared(request, most)
+    raise UnsupportedMediaType(
+        f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the picture in the field "
+        f"'{FIELD}' (curl -F {FIELD}=@picture.jpg), the picture itself as image/jpeg, image/png and the like, or "
+        f"{JSON} with 'image' (base64) or 'url'."
+    )
+
+
+async def read_pictures(request: Request, settings: Settings) -> SentMany:
+    """Take several pictures from the form fields ``files`` and ``file``, or from JSON; at least one.
+
+    Raises as :func:`read_picture` does, and :class:`~gateway.errors.TooManyFiles`.
+    """
+    most, most_files = settings.max_batch_bytes, settings.max_batch_files
+    media_type = media_type_of(request)
+    if media_type == FORM:
+        form = await read_form(request, most, most_files)
+        if not form.files or any(sent.field not in (FIELD, MANY_FIELD) for sent in form.files):
+            raise missing_file(form, MANY_FIELD)
+        return SentMany(tuple(Named(sent.filename, sent.data) for sent in form.files), form.fields)
+    if media_type == JSON:
+        return json_input.read_many(await read_body(request, json_input.most_json_bytes(most)), most_files)
+    check_declared(request, most)
+    raise UnsupportedMediaType(
+        f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the pictures in the field "
+        f"'{MANY_FIELD}' (curl -F {MANY_FIELD}=@a.jpg -F {MANY_FIELD}=@b.jpg), or {JSON} with 'images'."
+    )
+
+
+async def load(source: Source, services: Services) -> bytes:
+    """Return a picture's bytes, wherever they are; of a size that the model server takes.
+
+    Raises what :func:`~gateway.json_input.decode_picture` and :meth:`~gateway.image_url.ImageFetcher.fetch` do.
+    """
+    most = services.settings.max_body_bytes
+    match source:
+        case bytes():
+            if len(source) > most:
+                raise BodyTooLarge(f"The picture is larger than {most} bytes, the most that is taken.")
+            return source
+        case Encoded():
+            return json_input.decode_picture(source.text, most)
+        case Link():
+            return await services.fetcher.fetch(source.url)
+
+
+def make_ask(request: Request, services: Services, image: bytes, parameters: Parameters) -> Ask:
+    """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
+
+    Raises what :func:`~gateway.image_header.read_image_header` raises.
+    """
+    header = read_image_header(image, services.settings.max_image_pixels)
+    return Ask(image, header, parameters, current_request_id() or "")
+
+
+async def detect(request: Request, services: Services, ask: Ask) -> Answer:
+    """Find what is in one picture; given up when the client leaves. The request's body must have been read."""
+    return await unless_client_leaves(request, services.detector.detect(ask))

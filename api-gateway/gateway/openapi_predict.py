@@ -1,0 +1,177 @@
+"""What OpenAPI says of the bodies and answers of /predict and /predict/batch, which are read and written by hand."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import InvalidImage
+from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
+from gateway.parameters import openapi_form_fields
+from gateway.schemas import REQUEST_ID_EXAMPLE
+from gateway.upload import FIELD, MANY_FIELD
+from gateway.url_policy import LONGEST_URL
+
+_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+_BASE64 = {"type": "string", "description": "base64 (RFC 4648, padded, no line breaks), or a data: URL of base64"}
+_URL = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": LONGEST_URL,
+    "description": "http(s) address of the picture, on a host that URL_ALLOW names",
+}
+#: One white pixel.
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+
+_DETECTION = {"confidence": 0.89, "class": "person", "bbox": [245.3, 184.2, 456.8, 298.1], "class_id": 0}
+_SUCCESS = {
+    "status": "success",
+    "detections": [_DETECTION],
+    "image": {"width": 810, "height": 1080},
+    "model": {"name": "yolo", "version": "1.0"},
+    "task": "detect",
+    "timings_ms": {"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1},
+    "request_id": REQUEST_ID_EXAMPLE,
+}
+_FAILURE = {
+    "status": "error",
+    "error": {"code": InvalidImage.code, "message": InvalidImage.default},
+    "request_id": REQUEST_ID_EXAMPLE,
+}
+_ENTRIES = [{"index": 0, "file": "street.jpg", **_SUCCESS}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
+
+
+def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "schema": {
+            "type": "object",
+            "required": list(pictures),
+            "properties": {**pictures, **openapi_form_fields(), **options},
+        }
+    }
+
+
+def _json(
+    pictures: dict[str, Any], required: dict[str, Any], options: Mapping[str, dict[str, Any]], examples: dict[str, Any]
+) -> dict[str, Any]:
+    parameters = {**openapi_form_fields(), **options}
+    parameters["classes"] = {
+        "anyOf": [parameters["classes"], {"type": "array", "items": {"type": ["string", "integer"]}}],
+        "description": "Only these: ids or names, as a list or with commas",
+    }
+    return {
+        "schema": {
+            "type": "object",
+            "properties": {**pictures, **parameters},
+            **required,
+            "additionalProperties": False,
+        },
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }
+
+
+#: The ways to send a picture.
+PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": _form({FIELD: {**_BINARY, "description": "The picture"}}, OPTIONS),
+        "image/*": {"schema": _BINARY},
+        "application/octet-stream": {"schema": _BINARY},
+        "application/json": _json(
+            {"image": _BASE64, "url": _URL},
+            {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]},
+            OPTIONS,
+            {
+                "base64": {"image": _PIXEL, "conf": 0.4, "classes": ["person", 5]},
+                "data_url": {"image": f"data:image/png;base64,{_PIXEL}"},
+                "url": {"url": "https://cdn.example.com/street.jpg", "format": "image"},
+            },
+        ),
+    },
+}
+
+#: The ways to send several.
+BATCH_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": _form(
+            {
+                MANY_FIELD: {
+                    "type": "array",
+                    "items": _BINARY,
+                    "minItems": 1,
+                    "description": f"The pictures; the field may be called '{FIELD}' too",
+                }
+            },
+            BATCH_OPTIONS,
+        ),
+        "application/json": _json(
+            {
+                "images": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "oneOf": [
+                            _BASE64,
+                            {
+                                "type": "object",
+                                "properties": {
+                                    "image": _BASE64,
+                                    "url": _URL,
+                                    "name": {"type": "string", "maxLength": 255},
+                                },
+                                "oneOf": [{"required": ["image"]}, {"required": ["url"]}],
+                                "additionalProperties": False,
+                            },
+                        ]
+                    },
+                }
+            },
+            {"required": ["images"]},
+            BATCH_OPTIONS,
+            {
+                "base64": {"images": [_PIXEL, {"name": "second.png", "image": _PIXEL}], "conf": 0.4},
+                "urls": {"images": [{"url": "https://cdn.example.com/street.jpg"}]},
+            },
+        ),
+    },
+}
+
+#: What the answers of the two are, where FastAPI cannot see it.
+PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The detections, or the picture with them drawn on it",
+        "headers": {
+            "X-Detections": {"schema": {"type": "integer"}, "description": "With a picture: how many are drawn on it"},
+            "X-Model-Version": {
+                "schema": {"type": "string"},
+                "description": "With a picture: which version found them",
+            },
+            "Server-Timing": {"schema": {"type": "string"}, "description": "With a picture: milliseconds by stage"},
+        },
+        "content": {
+            "application/json": {"example": _SUCCESS},
+            **{f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")},
+        },
+    }
+}
+BATCH_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished",
+        "content": {
+            "application/json": {
+                "example": {
+                    "status": "success",
+                    "results": _ENTRIES,
+                    "succeeded": 1,
+                    "failed": 1,
+                    "timings_ms": {"total": 131.4},
+                    "request_id": REQUEST_ID_EXAMPLE,
+                }
+            },
+            NDJSON: {
+                "schema": {"type": "string", "description": "Each line is one entry of `results`"},
+                "example": "\n".join(json.dumps(entry) for entry in _ENTRIES) + "\n",
+            },
+        },
+    }
+}

@@ -1,0 +1,82 @@
+"""POST /predict/batch: many pictures in, an outcome for each, together or line by line as they are finished."""
+
+import time
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import errors
+from gateway.answers import compact
+from gateway.batch import Entry, run_batch
+from gateway.disconnect import unless_client_leaves
+from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
+from gateway.intake import read_pictures
+from gateway.openapi import error_answers, option_parameters
+from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
+from gateway.parameters import openapi_parameters, read_parameters
+from gateway.request_id import current_request_id
+from gateway.schemas import BatchResponse
+from gateway.services import ServicesOf
+from gateway.streaming import LinesResponse
+
+router = APIRouter(tags=["predict"])
+
+#: Errors of the request as a whole; those of a picture stand in its own entry.
+ERRORS = error_answers(
+    errors.InvalidForm,
+    errors.InvalidJson,
+    errors.NotAcceptable,
+    errors.BodyTooLarge,
+    errors.UnsupportedMediaType,
+    errors.InvalidParameter,
+    errors.MissingFile,
+    errors.TooManyFiles,
+    errors.InternalError,
+    errors.ModelNotReady,
+)
+
+
+@router.post(
+    "/predict/batch",
+    response_model=BatchResponse,
+    responses={**BATCH_ANSWERS, **ERRORS},
+    openapi_extra={
+        "requestBody": BATCH_BODY,
+        "parameters": [*openapi_parameters(), *option_parameters(BATCH_OPTIONS)],
+    },
+    summary="Detect the objects in many pictures",
+)
+async def predict_batch(request: Request, services: ServicesOf) -> Response:
+    """Send pictures as form fields `files`, or in JSON as `images`; parameters hold for all of them.
+
+    The answer is 200 with an entry per picture, in order, each a success or an error of its own. With
+    `format=ndjson` or `Accept: application/x-ndjson` each entry is a line, sent as soon as it is there.
+    """
+    started = time.perf_counter()
+    services.readiness.require()
+    sent = await read_pictures(request, services.settings)
+    options, given = split_options(BATCH_OPTIONS, request.query_params.multi_items(), sent.fields)
+    media_type = answer_for_many(options, request.headers.get("accept"))
+    parameters = read_parameters(given)
+    work = partial(run_batch, request, services, sent.pictures, parameters)
+    if media_type == NDJSON:
+        return LinesResponse(request, work, NDJSON)
+    results: list[Entry] = []
+
+    async def keep(entry: Entry) -> None:
+        results.append(entry)
+
+    await unless_client_leaves(request, work(keep))
+    results.sort(key=lambda entry: entry["index"])
+    succeeded = sum(entry["status"] == "success" for entry in results)
+    body = {
+        "status": "success",
+        "results": results,
+        "succeeded": succeeded,
+        "failed": len(results) - succeeded,
+        "timings_ms": {"total": round((time.perf_counter() - started) * 1000, 2)},
+        "request_id": current_request_id(),
+    }
+    return Response(compact(body), media_type="application/json")

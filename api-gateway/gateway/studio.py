@@ -1,0 +1,47 @@
+"""Draws annotated pictures in threads, a bounded number at once: the event loop goes on serving meanwhile."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+
+from anyio import CapacityLimiter, to_thread
+
+from gateway.backends.base import Prediction
+from gateway.drawing import annotate
+from gateway.drawing_codec import Wanted
+from gateway.errors import Overloaded
+from gateway.image_header import ImageHeader
+
+Draw = Callable[[bytes, Prediction, Wanted], bytes]
+
+#: Decoded, a picture takes 4 bytes a pixel, and twice that while it is turned upright: of those with more pixels than
+#: this only one is drawn at once.
+LARGE_PIXELS = 16_000_000
+#: So many may wait for each that is being drawn; each holds an encoded picture in memory.
+WAITING_PER_SLOT = 8
+
+
+class Studio:
+    """Where pictures are drawn."""
+
+    def __init__(self, concurrency: int, draw: Draw = annotate) -> None:
+        self._draw = draw
+        self._limiter = CapacityLimiter(concurrency)
+        self._large = CapacityLimiter(1)
+        self._most = concurrency * (1 + WAITING_PER_SLOT)
+        self._present = 0
+
+    async def annotate(self, image: bytes, header: ImageHeader, prediction: Prediction, wanted: Wanted) -> bytes:
+        """Return the encoded annotated picture. Raises what :func:`~gateway.drawing.annotate` does.
+
+        Raises :class:`~gateway.errors.Overloaded` at once when too many wait already. Cancelled, it ends when the
+        drawing that has begun ends, so that no more are ever drawn at once.
+        """
+        if self._present >= self._most:
+            raise Overloaded("As many pictures are being drawn as can wait; try again in a moment, or ask for JSON.")
+        self._present += 1
+        try:
+            async with self._large if header.width * header.height > LARGE_PIXELS else nullcontext():
+                return await to_thread.run_sync(partial(self._draw, image, prediction, wanted), limiter=self._limiter)
+        finally:
+            self._present -= 1

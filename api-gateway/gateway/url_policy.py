@@ -1,0 +1,133 @@
+"""Which addresses pictures are fetched from: names by an allow-list, and of their addresses only public ones.
+
+An allow-list is text, entries separated by commas or blanks::
+
+    cdn.example.com        this host
+    .example.com           this host and all below it
+    cam.example.com:8443   this host on this port too; without one, 80 for http and 443 for https
+    *                      every host with a public address
+
+Refused whatever the list says: addresses of this machine and of private networks, link-local ones (where clouds keep
+their machines' credentials), multicast, reserved and documentation ranges, and every IPv6 range that embeds an IPv4
+address. The networks of ``private`` are let through, for cameras and tests.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import httpx
+
+from gateway.errors import UrlNotAllowed, printable
+
+LONGEST_URL = 2048
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_ENTRY = re.compile(r"(?P<host>\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+
+Network = IPv4Network | IPv6Network
+#: IANA's special-purpose registries, and the address at which Azure's machines find their own host.
+_REFUSED = tuple(
+    ip_network(text)
+    for text in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("168.63.129.16/32", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+    )
+)
+#: All that IPv6 has given out to be routed; loopback, local, mapped, NAT64 and multicast addresses lie outside of it.
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """One entry of the allow-list: a host ("*" for all; a leading dot: and all below it), and a port or None."""
+
+    host: str
+    port: int | None
+
+    def matches(self, host: str, port: int, default_port: int) -> bool:
+        """Say whether the entry lets this host and port through."""
+        if port != (default_port if self.port is None else self.port):
+            return False
+        if self.host.startswith("."):
+            return host == self.host[1:] or host.endswith(self.host)
+        return self.host in ("*", host)
+
+
+def parse_allowed(text: str) -> tuple[Allowed, ...]:
+    """Read an allow-list. Raises ValueError naming the entry that is none."""
+    entries = []
+    for part in re.split(r"[\s,]+", text.strip().lower()):
+        if not part:
+            continue
+        match = _ENTRY.fullmatch(part)
+        port = match and match["port"]
+        if match is None or (port is not None and not 1 <= int(port) <= 65535):
+            raise ValueError(f"{part!r} is no host; write cdn.example.com, .example.com or cam.example.com:8443")
+        entries.append(Allowed(match["host"].strip("[]"), int(port) if port else None))
+    return tuple(entries)
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Read networks as in ``192.168.7.0/24, ::1/128``. Raises ValueError for one that is none."""
+    return tuple(ip_network(part) for part in re.split(r"[\s,]+", text.strip()) if part)
+
+
+class UrlPolicy:
+    """Says of an address in words, and of the addresses it resolves to, whether a picture is fetched from there."""
+
+    def __init__(self, allow: str, private: str = "") -> None:
+        self._allowed = parse_allowed(allow)
+        self._private = parse_networks(private)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is allowed at all."""
+        return bool(self._allowed)
+
+    def check_url(self, text: str) -> httpx.URL:
+        """Parse an address and hold it against the list. Raises :class:`~gateway.errors.UrlNotAllowed`."""
+        if not self.enabled:
+            raise UrlNotAllowed
+        if len(text) > LONGEST_URL:
+            raise UrlNotAllowed(f"The address is longer than {LONGEST_URL} characters.")
+        try:
+            url = httpx.URL(text)
+            host, port = host_of(url), url.port
+        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+            raise UrlNotAllowed("This is no valid address.") from error
+        if url.userinfo:
+            raise UrlNotAllowed("An address with a user name or password in it is not fetched.")
+        if url.scheme not in _DEFAULT_PORTS or not host:
+            raise UrlNotAllowed("Only complete http:// and https:// addresses are fetched.")
+        default = _DEFAULT_PORTS[url.scheme]
+        if not any(entry.matches(host, port or default, default) for entry in self._allowed):
+            where = printable(host if port is None else f"{host}:{port}")
+            raise UrlNotAllowed(f"Pictures are not fetched from {where}: it is not in URL_ALLOW.")
+        return url.copy_with(fragment=None)
+
+    def check_addresses(self, addresses: Sequence[str]) -> Sequence[str]:
+        """Return the addresses that a name resolved to; one that is not public refuses them all."""
+        for text in addresses:
+            address = ip_address(text)
+            if not is_public(address) and not self._is_let_through(address):
+                # Which address it is, is no business of the client's.
+                raise UrlNotAllowed("Pictures are not fetched from there: the host has an address that is not public.")
+        return addresses
+
+    def _is_let_through(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address.version == network.version and address in network for network in self._private)
+
+
+def host_of(url: httpx.URL) -> str:
+    """Return the host as it is resolved and compared: ASCII (IDNA), lower case, without a final dot."""
+    return url.raw_host.decode("ascii").lower().rstrip(".")
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Say whether an address belongs to the public internet, one host of it."""
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6:
+        return False
+    return not any(address.version == network.version and address in network for network in _REFUSED)
