@@ -41,16 +41,17 @@ HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
 }
 
 
+def error_body(error: errors.ApiError, request_id: str | None) -> bytes:
+    """Write the one body of every error."""
+    body = {"status": "error", "error": {"code": error.code, "message": error.message}, "request_id": request_id}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
     """Render ``{"status": "error", "error": {"code", "message"}, "request_id"}`` and note the code for the log."""
     scope["gateway.error"] = error.code
-    body = {
-        "status": "error",
-        "error": {"code": error.code, "message": error.message},
-        "request_id": current_request_id(),
-    }
     return Response(
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        error_body(error, current_request_id()),
         error.status,
         headers={**error.headers, **(headers or {})},
         media_type="application/json",

@@ -7,16 +7,20 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import __version__
+from gateway import __version__, guards
+from gateway.admission import AdmittingDetector
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.openapi import AT_THE_DOOR, LIMITED
+from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import health, models, predict, root
+from gateway.security_headers import SecurityHeadersMiddleware
 from gateway.services import Services
 from gateway.settings import Settings
 
@@ -30,6 +34,14 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     metrics = Metrics()
     metrics.watch_readiness(lambda: readiness.state.ready)
+    rate_limits = create_rate_limits(settings, metrics.registry)
+    detector = AdmittingDetector(
+        BackendDetector(backend, readiness),
+        in_flight=settings.max_in_flight or settings.max_connections,
+        waiting=settings.max_waiting,
+        wait_s=settings.max_wait_s,
+        registry=metrics.registry,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -41,6 +53,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             with suppress(asyncio.CancelledError):
                 await watching
             await backend.aclose()
+            if rate_limits is not None:
+                await rate_limits.aclose()
 
     app = FastAPI(
         title="YOLO serving",
@@ -50,15 +64,21 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         redoc_url=None,
         redirect_slashes=False,  # a redirect would have no error body, and drop a form on the way
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics and our own log lines do it
-        middleware=[
+        middleware=[  # outermost first
+            *guards.outermost(settings),
             Middleware(RequestIdMiddleware),
             Middleware(AccessLogMiddleware),
             Middleware(MetricsMiddleware, metrics=metrics),
+            Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
             Middleware(UnhandledErrorMiddleware),
+            *guards.before_identity(settings),
+            *guards.after_identity(settings, rate_limits, metrics.registry),
         ],
     )
-    app.state.services = Services(settings, backend, BackendDetector(backend, readiness), readiness, metrics)
+    app.state.services = Services(settings, backend, detector, readiness, metrics)
     install_error_handlers(app)
-    for part in (root, predict, health, models):
-        app.include_router(part.router)
+    for part in (root, health):
+        app.include_router(part.router, responses=AT_THE_DOOR)
+    for part in (predict, models):
+        app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
     return app

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.errors import ApiError
+from gateway.errors import ApiError, HeadersTooLarge, RateLimited, UriTooLong
 from gateway.parameters import openapi_form_fields
 from gateway.schemas import REQUEST_ID_EXAMPLE, ErrorResponse
 from gateway.upload import FIELD
@@ -47,3 +47,9 @@ def error_answers(*kinds: type[ApiError]) -> dict[int | str, dict[str, Any]]:
             },
         }
     return answers
+
+
+#: Errors that come before any route; for every router.
+AT_THE_DOOR = error_answers(UriTooLong, HeadersTooLarge)
+#: For routers whose routes count against RATE_LIMIT.
+LIMITED = error_answers(RateLimited)

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from gateway.limit_settings import LimitSettings, Seconds
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970
@@ -18,10 +20,9 @@ def _base_url(text: str) -> str:
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
 
     An empty variable counts as unset, because Compose passes optional ones on as empty strings.
@@ -76,7 +77,10 @@ class Settings(BaseSettings):
 
 def describe_invalid(error: ValidationError) -> str:
     """Say which variables are wrong and how, one line each, for the person who set them."""
-    return "\n".join(
-        f"{'.'.join(str(part) for part in problem['loc']).upper()}={problem['input']!r}: {problem['msg']}"
-        for problem in error.errors()
-    )
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        field = Settings.model_fields.get(name)
+        given = "(not shown)" if field is not None and field.annotation is SecretStr else repr(problem["input"])
+        lines.append(f"{name.upper()}={given}: {problem['msg']}")
+    return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gateway.backends import BACKENDS, UnknownBackendError, create_backend
 from gateway.settings import Settings, describe_invalid
@@ -17,6 +17,27 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     assert Settings().model_dump() == {
+        "rate_limit": "",
+        "redis_url": SecretStr(""),
+        "redis_url_file": "",
+        "rate_limit_redis_url": SecretStr(""),
+        "rate_limit_redis_url_file": "",
+        "max_in_flight": 0,
+        "max_waiting": 128,
+        "max_wait_s": 5,
+        "upload_memory_bytes": 268435456,
+        "body_timeout_s": 120,
+        "body_gap_s": 10,
+        "body_min_rate": 1024,
+        "header_timeout_s": 10,
+        "send_timeout_s": 30,
+        "max_header_bytes": 16384,
+        "max_headers": 100,
+        "max_query_bytes": 8192,
+        "max_clients": 1024,
+        "cors_origins": "",
+        "forwarded_allow_ips": "",
+        "hsts_max_age_s": 31536000,
         "gateway_host": "127.0.0.1",
         "gateway_port": 8001,
         "backend": "torchserve",
@@ -62,6 +83,19 @@ def test_variables_are_read_and_empty_ones_are_unset(monkeypatch: pytest.MonkeyP
         ("MAX_BODY_BYTES", "20MB"),
         ("MAX_IMAGE_PIXELS", "178956971"),
         ("SHUTDOWN_GRACE_S", "1.5"),
+        ("RATE_LIMIT", "60 a minute"),
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "10/year"),
+        ("MAX_WAITING", "-1"),
+        ("BODY_TIMEOUT_S", "inf"),
+        ("HEADER_TIMEOUT_S", "0"),
+        ("MAX_HEADER_BYTES", "1000000"),
+        ("MAX_CLIENTS", "0"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/page"),
+        ("FORWARDED_ALLOW_IPS", "*"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.0/8, 10.0.0.256"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
         ("LOG_LEVEL", "LOUD"),
     ],
 )

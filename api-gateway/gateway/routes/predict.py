@@ -23,6 +23,7 @@ router = APIRouter(tags=["predict"])
 ERRORS = error_answers(
     errors.InvalidImage,
     errors.InvalidForm,
+    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,
