@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from gateway.backends import UnknownBackendError
 from gateway.http_protocol import bounded_protocol
-from gateway.limit_settings import InvalidSettingError
 from gateway.logs import configure_logging
 from gateway.main import create_app
 from gateway.settings import Settings, describe_invalid
@@ -38,7 +37,7 @@ def main() -> None:
         app = create_app(settings)
     except ValidationError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
-    except (UnknownBackendError, InvalidSettingError) as error:
+    except UnknownBackendError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
     configure_logging(settings.log_level)
     allow_open_files(settings.max_clients + settings.max_connections + OTHER_FILES)

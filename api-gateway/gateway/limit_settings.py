@@ -2,11 +2,11 @@
 
 import ipaddress
 import re
-from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse_many
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -43,6 +43,17 @@ def is_network(entry: str) -> bool:
     return True
 
 
+def _redis_url(text: str) -> str:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("write it as redis://host:port/0, rediss://… for TLS, or unix:///path/to/socket")
+    _ = urlsplit(text).port  # raises ValueError for a port that is none
+    return text
+
+
+#: An address of Redis, which may hold a password; empty for none.
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+
+
 def _rates(text: str) -> str:
     parse_rates(text)
     return text
@@ -69,14 +80,10 @@ class LimitSettings(BaseSettings):
     rate_limit: Annotated[str, AfterValidator(_rates)] = Field(
         default="", description="requests per caller, such as 60/minute or 10/second;600/hour; empty: no limit"
     )
-    redis_url: SecretStr = Field(
-        default=SecretStr(""), description="a Redis that several gateways share, redis://host:6379/0; empty: none"
+    rate_limit_redis_url: RedisUrl = Field(
+        default="", description="a Redis for the rate limits alone; empty: REDIS_URL"
     )
-    redis_url_file: str = Field(default="", description="file with that address, where it holds a password")
-    rate_limit_redis_url: SecretStr = Field(
-        default=SecretStr(""), description="a Redis for the rate limits alone; empty: REDIS_URL"
-    )
-    rate_limit_redis_url_file: str = Field(default="", description="file with that address")
+    rate_limit_redis_url_file: str = Field(default="", description="file that holds RATE_LIMIT_REDIS_URL, for a secret")
     max_in_flight: int = Field(
         default=0, ge=0, le=4096, description="predictions in the model server at once; 0: MAX_CONNECTIONS"
     )
@@ -105,27 +112,3 @@ class LimitSettings(BaseSettings):
     hsts_max_age_s: int = Field(
         default=31_536_000, ge=0, le=2**31 - 1, description="Strict-Transport-Security behind a TLS edge; 0: not sent"
     )
-
-    @property
-    def rate_limit_store(self) -> str:
-        """The address of the Redis that holds the rate limits, or an empty string."""
-        return secret(self.rate_limit_redis_url, self.rate_limit_redis_url_file) or secret(
-            self.redis_url, self.redis_url_file
-        )
-
-
-class InvalidSettingError(Exception):
-    """A setting that cannot be used; the message names it and never holds a secret."""
-
-
-def secret(value: SecretStr, file: str) -> str:
-    """Return the secret itself, from its variable or from the file that the ``…_FILE`` variable names.
-
-    Raises :class:`InvalidSettingError` if the file cannot be read.
-    """
-    if value.get_secret_value() or not file:
-        return value.get_secret_value()
-    try:
-        return Path(file).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSettingError(f"{file!r}, which a …_FILE variable names, cannot be read: {error}") from error

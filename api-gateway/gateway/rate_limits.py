@@ -19,9 +19,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from redis.exceptions import RedisError
 
 from gateway.breaker import Breaker
-from gateway.limit_settings import InvalidSettingError, LimitSettings, parse_rates
+from gateway.limit_settings import parse_rates
 from gateway.rate_windows import MemoryWindows
 from gateway.redis import create_redis
+from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.rate_limits")
 
@@ -101,12 +102,9 @@ class RateLimits:
         return closest
 
 
-def create_rate_limits(settings: LimitSettings, registry: CollectorRegistry) -> RateLimits | None:
-    """Make what the settings ask for, None for no limit; raises ``InvalidSettingError`` for an address that is none."""
+def create_rate_limits(settings: Settings, registry: CollectorRegistry) -> RateLimits | None:
+    """Make what the settings ask for; None where there is no limit."""
     if not settings.rate_limit:
         return None
-    try:
-        return RateLimits(parse_rates(settings.rate_limit), settings.rate_limit_store, registry)
-    except ValueError as error:
-        # Without the address: it may hold a password.
-        raise InvalidSettingError("RATE_LIMIT_REDIS_URL or REDIS_URL: write redis://host:6379/0") from error
+    url = settings.rate_limit_redis_url or settings.redis_url
+    return RateLimits(parse_rates(settings.rate_limit), url, registry)
