@@ -26,8 +26,8 @@ from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.rate_limits")
 
-#: A Redis next door answers in well under a millisecond; one that takes longer than this is as good as gone.
-REDIS_TIMEOUT_S = 0.1
+#: A Redis next door answers in a fraction of a millisecond; the rest is for a moment in which this process is busy.
+REDIS_TIMEOUT_S = 0.25
 KEY_PREFIX = "gateway:rate"
 
 
