@@ -30,14 +30,18 @@ class TrustedProxiesMiddleware:
         self._names = [entry for entry in proxies if not is_network(entry)]
         self._clock = clock
         self._look_up_at = clock()
+        self._looking: asyncio.Task[None] | None = None
         self._trusted: frozenset[str] = frozenset()
         self._inner = self._believing(self._trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on as the client's own."""
-        if self._names and scope["type"] == "http" and self._clock() >= self._look_up_at:
+        if self._names and scope["type"] == "http" and self._clock() >= self._look_up_at and _forwarded(scope):
+            first = self._looking is None
             self._look_up_at = self._clock() + LOOK_UP_EVERY_S  # one look-up at a time
-            await self._look_up()
+            self._looking = asyncio.create_task(self._look_up())
+            if first:  # from then on the last answer serves until the next one is there
+                await self._looking
         await self._inner(scope, receive, send)  # type: ignore[arg-type]
 
     async def _look_up(self) -> None:
@@ -57,3 +61,7 @@ class TrustedProxiesMiddleware:
 
     def _believing(self, addresses: frozenset[str]) -> ProxyHeadersMiddleware:
         return ProxyHeadersMiddleware(self.app, [*self._fixed, *sorted(addresses)])  # type: ignore[arg-type]
+
+
+def _forwarded(scope: Scope) -> bool:
+    return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
