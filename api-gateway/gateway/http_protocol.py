@@ -39,7 +39,7 @@ class BoundedProtocol(H11Protocol):
         """Take a new connection, or refuse it when there are too many."""
         super().connection_made(transport)
         _give_up_unread_answers(transport, self.limits.send_timeout_s)
-        if len(self.connections) > self.limits.max_clients:
+        if len(self.connections) > self.limits.max_clients and not self._make_room():
             self._refuse(Overloaded(f"There are more than {self.limits.max_clients} connections; try again."))
         else:
             self._await_head()
@@ -86,6 +86,23 @@ class BoundedProtocol(H11Protocol):
         too_large = getattr(sys.exc_info()[1], "error_status_hint", 400) == 431
         limit = f"The request's head is larger than {self.limits.max_header_bytes} bytes."
         self._refuse(HeadersTooLarge(limit) if too_large else InvalidRequest())
+
+    def _should_upgrade(self) -> bool:
+        """Ignore every Upgrade, without uvicorn's two lines in the log for each."""
+        return False
+
+    @property
+    def idle(self) -> bool:
+        """Whether this connection was used, and is only kept for a next request that has not begun."""
+        return self.cycle is not None and self.conn.their_state is h11.IDLE and self._head_timer is None
+
+    def _make_room(self) -> bool:
+        """Close a connection that nobody uses; its client knows that this can happen and opens another."""
+        for other in self.connections:
+            if isinstance(other, BoundedProtocol) and other.idle and not other.transport.is_closing():
+                other.shutdown()
+                return True
+        return False
 
     def _await_head(self) -> None:
         if self._head_timer is None and not self.transport.is_closing():

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+import uvicorn
 
+from gateway import http_protocol
+from gateway.http_protocol import bounded_protocol
+from gateway.settings import Settings
 from gateway.slow_bodies import Pace
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
@@ -149,3 +157,98 @@ def test_the_process_stays_within_its_memory_under_a_hundred_slow_uploads_of_20_
             client.close()
     # 256 MiB of bodies, once; what is refused is not kept.
     assert grown < 2.2 * 268_435_456, f"{grown / 2**20:.0f} MiB"
+
+
+@contextlib.contextmanager
+def bounded(app: Any, **limits: object) -> Iterator[str]:
+    """Run any application under the gateway's protocol."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app,
+        http=bounded_protocol(Settings(**limits)),
+        log_config=None,
+        lifespan="off",
+        ws="none",  # type: ignore[arg-type]
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started, "the server runs", 10)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(10)
+        listener.close()
+
+
+async def refusing(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answer without a look at the body."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+def test_the_rest_of_a_refused_body_is_read_for_a_while_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_S", 0.6)
+    with bounded(refusing) as url, connect(url) as client:
+        client.sendall(head(10_000_000) + b"a" * 1000)
+        client.settimeout(0.05)
+        began = time.monotonic()
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 10:  # drop by drop, as uvicorn alone would bear for ever
+                with contextlib.suppress(TimeoutError):
+                    client.sendall(b"a")
+                    piece = client.recv(1000)
+                    if not piece:
+                        break
+                    answer += piece
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert 0.4 < time.monotonic() - began < 5
+
+
+def test_a_refused_body_that_ends_leaves_a_connection_that_can_be_used_and_is_not_kept_for_ever() -> None:
+    with bounded(refusing, header_timeout_s=0.5) as url, connect(url) as client:
+        for _ in range(2):
+            client.sendall(head(2000) + b"a" * 1000)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\nno"):
+                answer += client.recv(1000)
+            assert answer.startswith(b"HTTP/1.1 413")
+            client.sendall(b"a" * 1000)
+        client.settimeout(10)
+        assert client.recv(1000) == b""
+
+
+def test_an_answer_that_nobody_reads_is_given_up() -> None:
+    gone = threading.Event()
+
+    async def large(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": b"a" * 1_000_000, "more_body": True})
+        gone.set()
+
+    with bounded(large, send_timeout_s=0.5) as url, connect(url) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert gone.wait(15), "the application is not held up by a client that does not read"
+        client.settimeout(10)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while chunk := client.recv(1_000_000):
+                received += len(chunk)
+        assert received < 200_000_000
+
+
+def test_a_reader_that_is_slow_but_reads_gets_everything() -> None:
+    async def large(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"12000000")]})
+        await send({"type": "http.response.body", "body": b"a" * 12_000_000})
+
+    with bounded(large, send_timeout_s=0.5) as url, connect(url) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while chunk := client.recv(400_000):
+            received += len(chunk)
+            time.sleep(0.05)
+    assert received > 12_000_000

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from urllib.parse import urlsplit
 
@@ -12,6 +15,7 @@ import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.pictures import picture
+from tests.support import ROOT, wait_until
 
 JPEG = picture("JPEG")
 
@@ -171,19 +175,54 @@ def test_a_chunk_that_is_none_ends_the_request_without_a_traceback(start: Start)
 def test_connections_above_the_limit_are_told_so_and_room_comes_back(start: Start) -> None:
     url = start(MAX_CLIENTS="3").url()
     kept = [connect(url) for _ in range(3)]
-    for client in kept:  # all three are really there
-        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert read_answer(client).startswith(b"HTTP/1.1 200")
+    for client in kept:
+        client.sendall(b"GET /health/live HTTP/1.1\r\n")  # and more is to come
+    time.sleep(0.2)
     with connect(url) as fourth:
         answer = read_all(fourth)
         assert error_in(answer)[:2] == (503, "overloaded")
         assert b"retry-after: 1" in answer
     for client in kept:
+        client.sendall(b"Host: x\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200"), "those that were there are not disturbed"
         client.close()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        answer_now = httpx.get(f"{url}/health/live", trust_env=False)
-        if answer_now.status_code == 200:
-            break
-        time.sleep(0.05)
-    assert answer_now.status_code == 200
+    wait_until(lambda: is_alive(url), "there is room again", 10)
+
+
+def test_connections_that_are_only_kept_make_room_for_new_ones(start: Start) -> None:
+    url = start(MAX_CLIENTS="3").url()
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    clients = [connect(url) for _ in range(3)]
+    for client in clients:
+        client.sendall(request)
+        assert read_answer(client).startswith(b"HTTP/1.1 200")
+    for _ in range(10):
+        clients.append(connect(url))
+        clients[-1].sendall(request)
+        assert read_answer(clients[-1]).startswith(b"HTTP/1.1 200")
+    for client in clients:
+        client.close()
+
+
+def test_an_upgrade_is_ignored_and_costs_no_line_in_the_log(start: Start) -> None:
+    gateway = start()
+    url = gateway.url()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
+    assert httpx.get(f"{url}/health/live", headers=upgrade, trust_env=False).status_code == 200
+    gateway.process.terminate()
+    _, out, _ = gateway.end()
+    assert "pgrade" not in out
+
+
+def test_as_many_files_may_be_open_as_connections() -> None:
+    script = (
+        "import resource as r; from gateway.__main__ import allow_open_files as allow;"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (100, hard)); allow(300);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (300, hard); allow(200);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (300, hard); r.setrlimit(r.RLIMIT_NOFILE, (100, 150)); allow(300);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (150, 150)"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "api-gateway")}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fewer files" in done.stderr

@@ -14,6 +14,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.caller import caller_of
+from gateway.rate_limit import UNLIMITED
 from gateway.rate_windows import MemoryWindows
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
@@ -259,3 +260,10 @@ async def test_a_redis_that_was_never_there_stops_nothing(settings: SettingsMake
     address = unused_url.replace("http", "redis")
     async with running_app(settings(rate_limit="2/minute", redis_url=address)) as (_, client):
         assert [(await client.post("/predict", content=JPEG)).status_code for _ in range(3)] == [200, 200, 429]
+
+
+async def test_every_limited_route_documents_429_and_no_other(client: httpx.AsyncClient) -> None:
+    for path, methods in (await client.get("/openapi.json")).json()["paths"].items():
+        for operation in methods.values():
+            assert ("429" in operation["responses"]) is (UNLIMITED.fullmatch(path) is None), path
+            assert {"414", "431"} <= set(operation["responses"]), path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -106,6 +108,29 @@ def test_a_bad_value_is_refused_and_the_variable_named(
     with pytest.raises(ValidationError) as caught:
         Settings()
     assert describe_invalid(caught.value).startswith(f"{variable}={value!r}: ")
+
+
+def test_an_address_with_a_password_comes_from_a_file_and_is_never_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "redis_url"
+    secret.write_text("redis://:sesame@redis:6379/0\n")
+    monkeypatch.setenv("RATE_LIMIT_REDIS_URL_FILE", str(secret))
+    assert Settings().rate_limit_redis_url == "redis://:sesame@redis:6379/0"
+    for content, says in (("http://:sesame@redis", "redis://host:port"), ("redis://:sesame@redis:port", "RATE_LIMIT")):
+        secret.write_text(content)
+        with pytest.raises(ValidationError) as caught:
+            Settings()
+        assert says in describe_invalid(caught.value)
+        assert "sesame" not in describe_invalid(caught.value)
+    secret.unlink()
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "RATE_LIMIT_REDIS_URL_FILE" in describe_invalid(caught.value)
+    monkeypatch.setenv("RATE_LIMIT_REDIS_URL", "redis://redis")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "both set" in describe_invalid(caught.value)
 
 
 def test_every_setting_says_what_it_is_for() -> None:
