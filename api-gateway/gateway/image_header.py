@@ -11,6 +11,8 @@ from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 #: Pillow's names of the formats that the model server reads too; Pillow's other parsers are never run.
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JPEG2000", "PPM")
 
+#: For all but HEIC pictures: Pillow fails on the name of a format that it was not taught yet.
+_PILLOWS_OWN = tuple(name for name in READ_FORMATS if name != "HEIF")
 #: How a file of a format begins: tells a damaged picture from something that is none.
 _BEGINNINGS = (
     (b"\xff\xd8", "JPEG"),
@@ -45,13 +47,15 @@ def read_image_header(data: bytes, max_pixels: int) -> ImageHeader:
     """
     if not data:
         raise InvalidImage("The picture is empty (0 bytes).")
+    formats = _PILLOWS_OWN
     if _is_heif(data):
         _teach_pillow_heif()
+        formats = READ_FORMATS
     with warnings.catch_warnings():
         # Pillow warns of odd metadata and of sizes beyond a limit of its own; here the limit is max_pixels.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=formats) as image:
                 width, height = image.size
                 if width * height > max_pixels:
                     raise ImageTooLarge(

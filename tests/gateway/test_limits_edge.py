@@ -134,8 +134,8 @@ def test_a_gateway_that_is_gone_is_503_in_the_same_words(edge: Edge, gateway: Ga
 
 def test_errors_of_the_gateway_pass_unchanged(edge: Edge) -> None:
     with edge.client() as client:
-        response = edge.ask(client, "POST", "/predict", content=b"no picture", headers={"Content-Type": "image/jpeg"})
-    assert response.status_code == 415
+        response = edge.ask(client, "POST", "/predict", content=b"hello" * 99, headers={"Content-Type": "image/jpeg"})
+    assert response.status_code == 415, response.text
     assert response.json()["error"]["code"] == "unsupported_image"
 
 

@@ -89,6 +89,12 @@ def test_every_line_is_json_and_a_request_is_on_one_with_its_id(start: Start) ->
     assert (access["request_id"], access["path"], access["status"]) == ("my-id", "/predict", 200)
 
 
+def test_the_first_thing_it_ever_gets_may_be_no_picture(start: Start) -> None:
+    # In a process of its own: formats that Pillow learns on the way would hide what it does not know at first.
+    response = httpx.post(f"{start().url()}/predict", content=b"hello " * 99, trust_env=False)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_image")
+
+
 def test_a_bad_setting_is_exit_2_and_names_the_variable(start: Start) -> None:
     code, out, err = start(READ_TIMEOUT_S="soon", LOG_LEVEL="LOUD").end()
     assert (code, out) == (2, "")
