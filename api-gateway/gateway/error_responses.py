@@ -1,6 +1,5 @@
 """From an exception to an answer: one JSON body for every error, whoever raised it."""
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import errors
+from gateway.answers import compact
 from gateway.backends import errors as backend
 from gateway.request_id import current_request_id
 
@@ -46,19 +46,19 @@ def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, s
     """Render ``{"status": "error", "error": {"code", "message"}, "request_id"}`` and note the code for the log."""
     scope["gateway.error"] = error.code
     return Response(
-        json.dumps(error_body(error), ensure_ascii=False, separators=(",", ":")).encode(),
+        compact(error_body(error)),
         error.status,
         headers={**error.headers, **(headers or {})},
         media_type="application/json",
     )
 
 
-def error_body(error: errors.ApiError) -> dict[str, Any]:
-    """Build the one body of every error."""
+def error_body(error: errors.ApiError, request_id: str | None = None) -> dict[str, Any]:
+    """Build the one body of every error; without ``request_id`` it carries that of the request being answered."""
     return {
         "status": "error",
         "error": {"code": error.code, "message": error.message},
-        "request_id": current_request_id(),
+        "request_id": request_id or current_request_id(),
     }
 
 

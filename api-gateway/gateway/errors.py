@@ -7,25 +7,31 @@
     ├── InvalidForm           400 invalid_form            broken multipart
     ├── InvalidJson           400 invalid_json            not JSON, or not the object that is expected
     ├── InvalidBase64         400 invalid_base64          the text of a picture in JSON
+    ├── InvalidRequest        400 invalid_request         not HTTP, before there is a route
     ├── UrlNotAllowed         403 url_not_allowed         an address that pictures are not fetched from
+    ├── OriginRefused         403 origin_refused          a preflight from a site that CORS_ORIGINS does not name
     ├── NotFound              404 not_found
+    ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── MethodNotAllowed      405 method_not_allowed
     ├── NotAcceptable         406 not_acceptable          Accept leaves nothing to answer with
+    ├── RequestTimeout        408 request_timeout         headers or body come too slowly
     ├── BodyTooLarge          413 body_too_large          bytes
     ├── ImageTooLarge         413 image_too_large         pixels
+    ├── UriTooLong            414 uri_too_long            query string
     ├── UnsupportedImage      415 unsupported_image       not a picture, or in a format that is not read
     ├── UnsupportedMediaType  415 unsupported_media_type  neither a form nor raw bytes
     ├── InvalidParameter      422 invalid_parameter
     ├── MissingFile           422 missing_file
     ├── TooManyFiles          422 too_many_files
     ├── UrlFailed             422 url_failed              the picture could not be had from its address
-    ├── VersionNotFound       404 version_not_found       the version that the request names is not served
+    ├── RateLimited           429 rate_limited            more requests than RATE_LIMIT
+    ├── HeadersTooLarge       431 headers_too_large       bytes or number of headers
     ├── ClientClosed          499 client_closed           for our log: nobody is there to read it
     ├── InternalError         500 internal_error          our fault
     ├── UpstreamError         502 backend_error           the model server failed
     ├── UpstreamUnavailable   503 backend_unavailable     the model server cannot be reached
     ├── ModelNotReady         503 model_not_ready         no worker has the model loaded
-    ├── Overloaded            503 overloaded              the model server takes no more work for now
+    ├── Overloaded            503 overloaded              the gateway or the model server takes no more work for now
     └── UpstreamTimeout       504 backend_timeout
 
 ``message`` goes to the client: what is wrong and how to mend it, never a path, a traceback or upstream text.
@@ -88,6 +94,20 @@ class UrlNotAllowed(ApiError):
     default = "Pictures by URL are switched off here (URL_ALLOW is empty); send the picture itself."
 
 
+class InvalidRequest(ApiError):
+    """The bytes are no HTTP/1.1 request, or one that breaks its own rules."""
+
+    status, code = 400, "invalid_request"
+    default = "This is no valid HTTP/1.1 request."
+
+
+class OriginRefused(ApiError):
+    """Another site's page asks, and ``CORS_ORIGINS`` does not name it, or it wants what none may."""
+
+    status, code = 403, "origin_refused"
+    default = "Pages of this origin may not send this request; CORS_ORIGINS in the gateway's settings says which may."
+
+
 class NotFound(ApiError):
     """No such route."""
 
@@ -109,6 +129,15 @@ class NotAcceptable(ApiError):
     default = "The Accept header leaves nothing to answer with; there is application/json."
 
 
+class RequestTimeout(ApiError):
+    """The headers or the body of the request come too slowly."""
+
+    status, code = 408, "request_timeout"
+    default = "The request came too slowly; send it again over a better connection, or send a smaller picture."
+    #: Half a request is still on its way: this connection cannot be used again.
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
 class BodyTooLarge(ApiError):
     """More bytes than ``MAX_BODY_BYTES``."""
 
@@ -121,6 +150,13 @@ class ImageTooLarge(ApiError):
 
     status, code = 413, "image_too_large"
     default = "The picture has more pixels than are allowed; scale it down."
+
+
+class UriTooLong(ApiError):
+    """A longer query string than ``MAX_QUERY_BYTES``."""
+
+    status, code = 414, "uri_too_long"
+    default = "The query string is too long; send parameters as form fields."
 
 
 class UnsupportedImage(ApiError):
@@ -172,6 +208,20 @@ class VersionNotFound(ApiError):
     default = "This version of the model is not served; GET /models lists those that are."
 
 
+class RateLimited(ApiError):
+    """More requests than ``RATE_LIMIT`` allows this caller."""
+
+    status, code = 429, "rate_limited"
+    default = "Too many requests; the Retry-After header says in how many seconds the next one is taken."
+
+
+class HeadersTooLarge(ApiError):
+    """More header bytes than ``MAX_HEADER_BYTES``, or more headers than ``MAX_HEADERS``."""
+
+    status, code = 431, "headers_too_large"
+    default = "The request's headers are too large or too many."
+
+
 class ClientClosed(ApiError):
     """The client went away. 499 is nginx's status for it; it only ever shows in our log and metrics."""
 
@@ -207,10 +257,10 @@ class ModelNotReady(ApiError):
 
 
 class Overloaded(ApiError):
-    """The model server takes no more work for now."""
+    """The gateway or the model server takes no more work for now."""
 
     status, code = 503, "overloaded"
-    default = "The model server has as many requests as it can hold; try again in a moment."
+    default = "There are as many requests as can be held; try again in a moment."
     headers = _SOON
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.caller import client_address
 from gateway.request_id import current_request_id
 
 access_logger = logging.getLogger("gateway.access")
@@ -87,6 +88,7 @@ class AccessLogMiddleware:
             level = logging.DEBUG if status == 200 and scope["path"] in QUIET_PATHS else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {
+                    "client": client_address(scope),
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,

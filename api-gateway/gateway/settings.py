@@ -1,11 +1,13 @@
 """The gateway's settings: environment variables, typed and bounded, read once."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import SettingsConfigDict
 
+from gateway.limit_settings import LimitSettings, RedisUrl, Seconds
 from gateway.url_policy import parse_allowed, parse_networks
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
@@ -35,10 +37,9 @@ def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
 
 UrlAllowList = Annotated[str, _parsed_by(parse_allowed)]
 NetworkList = Annotated[str, _parsed_by(parse_networks)]
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
 
     An empty variable counts as unset, because Compose passes optional ones on as empty strings.
@@ -107,10 +108,47 @@ class Settings(BaseSettings):
         default="INFO", description="lowest level that is logged"
     )
 
+    redis_url: RedisUrl = Field(
+        default="", description="the Redis that gateways share: redis://[:password@]host:port/0"
+    )
+    redis_url_file: str = Field(default="", description="file that holds REDIS_URL, for a secret")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, given: Any) -> Any:
+        """Take the value of a field ``x`` from the file that ``x_file`` names: secrets are mounted as files."""
+        if not isinstance(given, dict):
+            return given
+        for name in secrets():
+            if not (path := given.get(f"{name}_file")):
+                continue
+            variable = name.upper()
+            if given.get(name):
+                raise ValueError(f"{variable} and {variable}_FILE are both set; keep one of them")
+            try:
+                given = {**given, name: Path(path).read_text(encoding="utf-8").strip()}
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not text"
+                raise ValueError(f"{variable}_FILE={path!r} cannot be read: {reason}") from error
+        return given
+
+
+def secrets() -> tuple[str, ...]:
+    """Name the fields that may come from a file instead (there is a field ``NAME_file``) and are never printed."""
+    fields = Settings.model_fields
+    return tuple(name for name in fields if f"{name}_file" in fields)
+
 
 def describe_invalid(error: ValidationError) -> str:
-    """Say which variables are wrong and how, one line each, for the person who set them."""
-    return "\n".join(
-        f"{'.'.join(str(part) for part in problem['loc']).upper()}={problem['input']!r}: {problem['msg']}"
-        for problem in error.errors()
-    )
+    """Say which variables are wrong and how, one line each, for the person who set them. No secret is repeated."""
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if not name:  # about several together: the message names them, and the input would be all of them
+            lines.append(message)
+        elif name in secrets():
+            lines.append(f"{name.upper()}: {message}")
+        else:
+            lines.append(f"{name.upper()}={problem['input']!r}: {problem['msg']}")
+    return "\n".join(lines)

@@ -16,8 +16,10 @@ from gateway.backends.base import InferenceBackend
 from gateway.main import create_app
 from gateway.settings import Settings
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
+from tests.gateway.processes import Gateway
 
 SettingsMaker = Callable[..., Settings]
+Start = Callable[..., Gateway]
 
 
 @pytest.fixture
@@ -65,6 +67,22 @@ async def running_app(
 async def client(settings: SettingsMaker) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(settings()) as (_, client):
         yield client
+
+
+@pytest.fixture
+def start(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[Start]:
+    """Start gateway processes in front of the fake; arguments are environment variables."""
+    _, url = _running
+    started: list[Gateway] = []
+
+    def make(**variables: str) -> Gateway:
+        urls = {"TORCHSERVE_INFERENCE_URL": url, "TORCHSERVE_MANAGEMENT_URL": url}
+        started.append(Gateway(**{**urls, **variables}))
+        return started[-1]
+
+    yield make
+    for gateway in started:
+        gateway.stop()
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ async def test_a_request_is_one_line_with_what_one_wants_to_know(lines: Lines, c
         "logger": "gateway.access",
         "message": "request",
         "request_id": "abc",
+        "client": "127.0.0.1",
         "method": "POST",
         "path": "/predict",
         "status": 200,

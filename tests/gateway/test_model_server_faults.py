@@ -52,7 +52,7 @@ async def test_no_free_connection_within_the_pool_timeout_is_503_overloaded(
     settings: SettingsMaker, fake: FakeTorchServe
 ) -> None:
     fake.predict = lambda asked: Answer([STREET], delay_s=1)
-    async with running_app(settings(max_connections=1, pool_timeout_s=0.1)) as (_, client):
+    async with running_app(settings(max_connections=1, max_in_flight=2, pool_timeout_s=0.1)) as (_, client):
         first, second = await asyncio.gather(
             client.post("/predict", content=JPEG), client.post("/predict", content=JPEG)
         )

@@ -35,8 +35,17 @@ def codes(operation: dict[str, Any]) -> set[str]:
 
 async def test_predict_documents_every_error_there_is(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict"]["post"]
-    # These three come from the addresses themselves, or are never received by anybody.
-    not_of_a_route = {errors.NotFound.code, errors.MethodNotAllowed.code, errors.ClientClosed.code}
+    # These come before there is a route, from the addresses themselves, or are never received by anybody.
+    not_of_a_route = {
+        kind.code
+        for kind in (
+            errors.InvalidRequest,
+            errors.OriginRefused,
+            errors.NotFound,
+            errors.MethodNotAllowed,
+            errors.ClientClosed,
+        )
+    }
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route
 
 

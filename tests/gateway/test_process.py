@@ -4,81 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from gateway.__main__ import listen
+from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
 
-ROOT = Path(__file__).resolve().parents[2]
 JPEG = picture("JPEG")
-Start = Callable[..., "Gateway"]
-
-
-class Gateway:
-    """A running gateway process; ``url`` is known once it has said where it listens."""
-
-    def __init__(self, **variables: str) -> None:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "api-gateway"),
-            "GATEWAY_PORT": "0",
-            **variables,
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "gateway"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        parsed: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return parsed
-
-    def wait_until(self, message: str) -> dict[str, Any]:
-        while (line := self.line())["message"] != message:
-            pass
-        return line
-
-    def url(self) -> str:
-        line = self.wait_until("listening")
-        self.wait_until("Application startup complete.")
-        return f"http://{line['host']}:{line['port']}"
-
-    def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err
-
-
-@pytest.fixture
-def start(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[Start]:
-    _, url = _running
-    started: list[Gateway] = []
-
-    def make(**variables: str) -> Gateway:
-        urls = {"TORCHSERVE_INFERENCE_URL": url, "TORCHSERVE_MANAGEMENT_URL": url}
-        started.append(Gateway(**{**urls, **variables}))
-        return started[-1]
-
-    yield make
-    for gateway in started:
-        if gateway.process.poll() is None:
-            gateway.process.kill()
-        gateway.process.communicate()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -149,6 +87,12 @@ def test_every_line_is_json_and_a_request_is_on_one_with_its_id(start: Start) ->
     assert (code, err) == (0, "")
     (access,) = [line for line in lines if line["logger"] == "gateway.access"]
     assert (access["request_id"], access["path"], access["status"]) == ("my-id", "/predict", 200)
+
+
+def test_the_first_thing_it_ever_gets_may_be_no_picture(start: Start) -> None:
+    # In a process of its own: formats that Pillow learns on the way would hide what it does not know at first.
+    response = httpx.post(f"{start().url()}/predict", content=b"hello " * 99, trust_env=False)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_image")
 
 
 def test_a_bad_setting_is_exit_2_and_names_the_variable(start: Start) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -17,6 +19,25 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     assert Settings().model_dump() == {
+        "rate_limit": "",
+        "rate_limit_redis_url": "",
+        "rate_limit_redis_url_file": "",
+        "max_in_flight": 0,
+        "max_waiting": 128,
+        "max_wait_s": 5,
+        "upload_memory_bytes": 268435456,
+        "body_timeout_s": 120,
+        "body_gap_s": 10,
+        "body_min_rate": 1024,
+        "header_timeout_s": 10,
+        "send_timeout_s": 30,
+        "max_header_bytes": 16384,
+        "max_headers": 100,
+        "max_query_bytes": 8192,
+        "max_clients": 1024,
+        "cors_origins": "",
+        "forwarded_allow_ips": "",
+        "hsts_max_age_s": 31536000,
         "gateway_host": "127.0.0.1",
         "gateway_port": 8001,
         "backend": "torchserve",
@@ -42,6 +63,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "ready_grace_s": 5,
         "shutdown_grace_s": 30,
         "log_level": "INFO",
+        "redis_url": "",
+        "redis_url_file": "",
     }
 
 
@@ -76,6 +99,19 @@ def test_variables_are_read_and_empty_ones_are_unset(monkeypatch: pytest.MonkeyP
         ("URL_ALLOW_PRIVATE", "192.168.1.1/24"),
         ("URL_TIMEOUT_S", "0"),
         ("SHUTDOWN_GRACE_S", "1.5"),
+        ("RATE_LIMIT", "60 a minute"),
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "10/year"),
+        ("MAX_WAITING", "-1"),
+        ("BODY_TIMEOUT_S", "inf"),
+        ("HEADER_TIMEOUT_S", "0"),
+        ("MAX_HEADER_BYTES", "1000000"),
+        ("MAX_CLIENTS", "0"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/page"),
+        ("FORWARDED_ALLOW_IPS", "*"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.0/8, 10.0.0.256"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
         ("LOG_LEVEL", "LOUD"),
     ],
 )
@@ -86,6 +122,29 @@ def test_a_bad_value_is_refused_and_the_variable_named(
     with pytest.raises(ValidationError) as caught:
         Settings()
     assert describe_invalid(caught.value).startswith(f"{variable}={value!r}: ")
+
+
+def test_an_address_with_a_password_comes_from_a_file_and_is_never_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "redis_url"
+    secret.write_text("redis://:sesame@redis:6379/0\n")
+    monkeypatch.setenv("RATE_LIMIT_REDIS_URL_FILE", str(secret))
+    assert Settings().rate_limit_redis_url == "redis://:sesame@redis:6379/0"
+    for content, says in (("http://:sesame@redis", "redis://host:port"), ("redis://:sesame@redis:port", "RATE_LIMIT")):
+        secret.write_text(content)
+        with pytest.raises(ValidationError) as caught:
+            Settings()
+        assert says in describe_invalid(caught.value)
+        assert "sesame" not in describe_invalid(caught.value)
+    secret.unlink()
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "RATE_LIMIT_REDIS_URL_FILE" in describe_invalid(caught.value)
+    monkeypatch.setenv("RATE_LIMIT_REDIS_URL", "redis://redis")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "both set" in describe_invalid(caught.value)
 
 
 def test_every_setting_says_what_it_is_for() -> None:

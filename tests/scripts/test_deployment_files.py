@@ -11,6 +11,8 @@ from gateway.settings import Settings
 from tests.support import ROOT
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml"]
+# Others' images, started only by who names their profile.
+PROFILE_FILES = ["deploy/compose/edge.yml", "deploy/compose/redis.yml"]
 GPU_FILE = "docker-compose.gpu.yml"
 DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
 # What start-up code works out or Compose fixes: an operator has nothing to choose there.
@@ -107,6 +109,42 @@ def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_
     assert int8 == archiver
 
 
+@pytest.mark.parametrize("name", ["edge", "redis"])
+def test_a_service_of_a_profile_is_off_by_default_pinned_and_harmless(name):
+    service = services(*PROFILE_FILES)[name]
+    assert name in service["profiles"]
+    assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z]+:\d+\.\d+\.\d+-[a-z]+\}", service["image"])
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) in ([], ["NET_BIND_SERVICE"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "container_name" not in service
+    assert {"user", "stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging", "networks"} <= set(service)
+
+
+def test_redis_is_on_a_network_that_leads_nowhere_and_the_edge_cannot_see_the_model_server():
+    found = services("docker-compose.yml", *PROFILE_FILES)
+    networks = yaml.safe_load(text("docker-compose.yml"))["networks"]
+    assert found["redis"]["networks"] == ["stores"]
+    assert networks["stores"] == {"internal": True}
+    assert [name for name, service in found.items() if "stores" in service["networks"]] == ["api-gateway", "redis"]
+    assert "ports" not in found["redis"]
+    assert found["edge"]["networks"] == ["edge"]
+    assert "edge" not in found["torchserve"]["networks"]
+
+
+def test_the_edge_is_the_one_proxy_that_the_gateway_believes_unasked_and_both_take_bodies_of_one_size():
+    found = services("docker-compose.yml", *PROFILE_FILES)
+    gateway = found["api-gateway"]["environment"]
+    assert gateway["FORWARDED_ALLOW_IPS"] == "edge,${FORWARDED_ALLOW_IPS:-}"
+    assert found["edge"]["environment"]["MAX_BODY_BYTES"] == gateway["MAX_BODY_BYTES"]
+    caddyfile = text("deploy/edge/Caddyfile")
+    assert set(re.findall(r"\{\$MAX_BODY_BYTES:(\d+)\}", caddyfile)) == {str(Settings().max_body_bytes)}
+    assert "admin off" in caddyfile
+
+
 def test_no_container_name_is_fixed_and_every_image_has_a_tag():
     for name, service in services(*COMPOSE_FILES).items():
         assert "container_name" not in service
@@ -126,14 +164,14 @@ def test_the_gpu_file_changes_the_model_server_alone_and_names_documented_variab
         assert name in own or example()[name] == default, name
 
 
-@pytest.mark.parametrize("name", [*COMPOSE_FILES, *DOCKERFILES])
+@pytest.mark.parametrize("name", [*COMPOSE_FILES, *PROFILE_FILES, *DOCKERFILES])
 def test_nothing_is_taken_at_its_latest(name):
     assert "latest" not in text(name)
 
 
 def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
     documented = example()
-    for name, default in substitutions(*COMPOSE_FILES):
+    for name, default in substitutions(*COMPOSE_FILES, *PROFILE_FILES):
         assert name in documented, f"{name} is not in .env.example"
         assert documented[name] == default, name
 

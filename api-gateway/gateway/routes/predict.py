@@ -26,6 +26,7 @@ ERRORS = error_answers(
     errors.InvalidBase64,
     errors.UrlNotAllowed,
     errors.NotAcceptable,
+    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,

@@ -1,0 +1,58 @@
+"""A bounded number of predictions in the model server and a bounded number in front of it; never a growing queue."""
+
+import asyncio
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from gateway.detector import Answer, Ask, Detector
+from gateway.errors import Overloaded
+
+
+class AdmittingDetector:
+    """Lets ``in_flight`` pictures through at once and ``waiting`` others wait up to ``wait_s`` seconds, in order.
+
+    Raises :class:`~gateway.errors.Overloaded`, at once when all places are taken. Whoever is cancelled, because its
+    client left, frees its place.
+    """
+
+    def __init__(
+        self, inner: Detector, *, in_flight: int, waiting: int, wait_s: float, registry: CollectorRegistry
+    ) -> None:
+        self._inner = inner
+        self._turns = asyncio.Semaphore(in_flight)
+        self._most_waiting = waiting
+        self._wait_s = wait_s
+        self._waiting = 0
+        self._now_waiting = Gauge(
+            "gateway_admission_waiting", "Predictions that wait for their turn", registry=registry
+        )
+        self._refused = Counter("gateway_admission_refused", "Predictions refused", ["reason"], registry=registry)
+        for reason in ("full", "waited"):
+            self._refused.labels(reason)
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Wait for a turn, then ask."""
+        if self._turns.locked():
+            await self._wait()
+        else:
+            await self._turns.acquire()  # goes through without a pause
+        try:
+            return await self._inner.detect(ask)
+        finally:
+            self._turns.release()
+
+    async def _wait(self) -> None:
+        if self._waiting >= self._most_waiting:
+            self._refused.labels("full").inc()
+            raise Overloaded
+        self._waiting += 1
+        self._now_waiting.set(self._waiting)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            self._refused.labels("waited").inc()
+            raise Overloaded from error
+        finally:
+            self._waiting -= 1
+            self._now_waiting.set(self._waiting)

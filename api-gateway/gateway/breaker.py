@@ -1,0 +1,64 @@
+"""Leave a helper that is out of order alone for a while, instead of waiting for it in every request."""
+
+import time
+from collections.abc import Callable
+
+FAILURES = 3
+PAUSE_S = 1.0
+LONGEST_PAUSE_S = 15.0
+
+
+class Breaker:
+    """Opens after some failures in a row; then one call per pause is let through, until one succeeds.
+
+    Pauses double from ``pause_s`` to ``longest_s`` seconds. ``clock`` gives monotonic seconds; tests give their own.
+    Not for threads.
+    """
+
+    def __init__(
+        self,
+        failures: int = FAILURES,
+        pause_s: float = PAUSE_S,
+        longest_s: float = LONGEST_PAUSE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allowed = failures
+        self._first_pause_s = pause_s
+        self._longest_s = longest_s
+        self._clock = clock
+        self._failed = 0
+        self._pause_s = pause_s
+        self._next_try = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether calls are held back."""
+        return self._failed >= self._allowed
+
+    def allows(self) -> bool:
+        """Say whether to call now; while open, True is said to one caller per pause."""
+        if not self.open:
+            return True
+        now = self._clock()
+        if now < self._next_try:
+            return False
+        self._next_try = now + self._pause_s
+        return True
+
+    def failed(self) -> bool:
+        """Note that a call failed; True if this very failure opened it."""
+        was_open = self.open
+        self._failed += 1
+        if not self.open:
+            return False
+        if was_open:
+            self._pause_s = min(2 * self._pause_s, self._longest_s)
+        self._next_try = self._clock() + self._pause_s
+        return not was_open
+
+    def succeeded(self) -> bool:
+        """Note that a call succeeded; True if this closed it."""
+        was_open = self.open
+        self._failed = 0
+        self._pause_s = self._first_pause_s
+        return was_open

@@ -1,0 +1,58 @@
+"""Which other sites' pages may call the gateway: none, unless CORS_ORIGINS names them."""
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from gateway.error_responses import error_response
+from gateway.errors import OriginRefused
+
+METHODS = ("GET", "HEAD", "POST")
+#: What a page may send…
+REQUEST_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Cache-Control",
+    "Content-Type",
+    "X-API-Key",
+    "X-Client-Key",
+    "X-Model-Version",
+    "X-Request-ID",
+)
+#: …and read.
+ANSWER_HEADERS = (
+    "RateLimit-Limit",
+    "RateLimit-Policy",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Cache",
+    "X-Model-Version",
+    "X-Request-ID",
+)
+PREFLIGHT_S = 600
+
+
+class CorsMiddleware(CORSMiddleware):
+    """Starlette's layer without cookies, and with the gateway's own error body.
+
+    It answers preflights itself, so it stands outside of what authenticates: a browser sends those without a key.
+    """
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=ANSWER_HEADERS,
+            max_age=PREFLIGHT_S,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a preflight; one that is refused says why to whoever looks at it."""
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        return error_response({}, OriginRefused(), {"Vary": "Origin"})

@@ -1,0 +1,53 @@
+"""The layer that refuses what is over a caller's rate."""
+
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.caller import caller_of
+from gateway.error_responses import error_response
+from gateway.errors import RateLimited
+from gateway.rate_limits import RateLimits, Verdict
+
+#: What probes, scrapers and a browser that opens the page fetch; none of it reaches the model server.
+UNLIMITED = re.compile(r"/|/health(/.*)?|/v2/health/.*|/metrics|/docs(/.*)?|/openapi\.json|/favicon\.ico|/static/.*")
+
+
+class RateLimitMiddleware:
+    """Pure ASGI layer: counts each request for its caller, says what is left, answers 429 when nothing is.
+
+    Below what authenticates, so that a caller is known by name.
+    """
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+        self.app = app
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on with ``RateLimit-*`` on its answer, or refuse it."""
+        if scope["type"] != "http" or UNLIMITED.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        verdict = await self.limits.take(caller_of(scope))
+        told = self._told(verdict)
+        if not verdict.allowed:
+            self.limits.limited.inc()
+            retry = {"Retry-After": str(verdict.reset_s)}
+            await error_response(scope, RateLimited(), {**told, **retry})(scope, receive, send)
+            return
+        headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+
+        async def telling_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
+
+        await self.app(scope, receive, telling_send)
+
+    def _told(self, verdict: Verdict) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(verdict.limit),
+            "RateLimit-Remaining": str(verdict.remaining),
+            "RateLimit-Reset": str(verdict.reset_s),
+            "RateLimit-Policy": self.limits.policy,
+        }

@@ -1,0 +1,110 @@
+"""How many requests a caller may still make: counted in Redis for all gateways, or in this process.
+
+The strategy is a sliding window counter: all requests of a window may come in one burst, and after it they come back
+one by one instead of all at once at the next full minute.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from limits import RateLimitItem
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from redis.exceptions import RedisError
+
+from gateway.breaker import Breaker
+from gateway.limit_settings import parse_rates
+from gateway.rate_windows import MemoryWindows
+from gateway.redis import create_redis
+from gateway.settings import Settings
+
+logger = logging.getLogger("gateway.rate_limits")
+
+#: A Redis next door answers in a fraction of a millisecond; the rest is for a moment in which this process is busy.
+REDIS_TIMEOUT_S = 0.25
+KEY_PREFIX = "gateway:rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a request is allowed, and what the rate that comes closest to refusing has left. Times in seconds."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_s: int
+
+
+class RateLimits:
+    """The rates that hold for each caller, in the store that holds their counters."""
+
+    def __init__(self, rates: Sequence[RateLimitItem], redis_url: str, registry: CollectorRegistry) -> None:
+        self._rates = tuple(rates)
+        self.policy = ", ".join(f"{rate.amount};w={rate.get_expiry()}" for rate in rates)
+        self._local = SlidingWindowCounterRateLimiter(MemoryWindows())
+        self._redis = create_redis(redis_url, REDIS_TIMEOUT_S) if redis_url else None
+        self._shared = None
+        if self._redis is not None:
+            pool: Any = self._redis.connection_pool  # limits' hints leave out the one option that is an object
+            storage = RedisStorage(
+                "async+redis://", implementation="redispy", key_prefix=KEY_PREFIX, connection_pool=pool
+            )
+            self._shared = SlidingWindowCounterRateLimiter(storage)
+        # One failure is enough: the way round it costs nothing, and waiting for another would cost every caller.
+        self._breaker = Breaker(failures=1)
+        self.limited = Counter("gateway_rate_limited", "Requests over their rate limit", registry=registry)
+        self._failures = Counter(
+            "gateway_rate_limit_store_errors", "Rate limits that Redis did not decide in time", registry=registry
+        )
+        shared = Gauge("gateway_rate_limits_shared", "1 if Redis holds the counters, else 0", registry=registry)
+        shared.set_function(lambda: float(self._shared is not None and not self._breaker.open))
+
+    async def take(self, caller: str) -> Verdict:
+        """Count a request of this caller; never raises for a store that is slow or gone."""
+        if self._shared is not None and self._breaker.allows():
+            on_trial = self._breaker.open
+            try:
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    verdict = await self._ask(self._shared, caller)
+            except (RedisError, OSError, TimeoutError, ValueError) as error:
+                self._failures.inc()
+                # Those that were on their way when it opened say nothing new.
+                if (on_trial or not self._breaker.open) and self._breaker.failed():
+                    logger.warning("Redis does not answer, rates count in this process", extra={"cause": repr(error)})
+            else:
+                if self._breaker.succeeded():
+                    logger.info("Redis answers again, rates count for all gateways")
+                return verdict
+        return await self._ask(self._local, caller)
+
+    async def aclose(self) -> None:
+        """Close the connections to Redis."""
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def _ask(self, limiter: SlidingWindowCounterRateLimiter, caller: str) -> Verdict:
+        closest: Verdict | None = None
+        for rate in self._rates:
+            allowed = await limiter.hit(rate, caller)
+            stats = await limiter.get_window_stats(rate, caller)
+            reset_s = max(math.ceil(stats.reset_time - time.time()), 0)
+            if not allowed:
+                return Verdict(False, rate.amount, 0, max(reset_s, 1))
+            if closest is None or stats.remaining < closest.remaining:
+                closest = Verdict(True, rate.amount, stats.remaining, reset_s)
+        assert closest is not None, "made with at least one rate"  # noqa: S101
+        return closest
+
+
+def create_rate_limits(settings: Settings, registry: CollectorRegistry) -> RateLimits | None:
+    """Make what the settings ask for; None where there is no limit."""
+    if not settings.rate_limit:
+        return None
+    url = settings.rate_limit_redis_url or settings.redis_url
+    return RateLimits(parse_rates(settings.rate_limit), url, registry)

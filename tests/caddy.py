@@ -1,0 +1,95 @@
+"""The real Caddy with the project's own Caddyfile, as a process on free ports, stopped by pid."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.services import _binary
+from tests.support import ROOT, free_ports, wait_until
+
+CADDYFILE = ROOT / "deploy" / "edge" / "Caddyfile"
+
+
+@dataclass
+class Edge:
+    """A running edge for one name, with certificates of its own authority."""
+
+    name: str
+    http_port: int
+    https_port: int
+    authority: Path
+    log: Path
+
+    def client(self, http2: bool = True, address: str = "127.0.0.1") -> httpx.Client:
+        """Give a client at ``address`` that trusts this edge's authority and nobody else."""
+        trust = ssl.create_default_context(cafile=str(self.authority))
+        transport = httpx.HTTPTransport(verify=trust, http2=http2, local_address=address)
+        return httpx.Client(transport=transport, timeout=30)
+
+    def ask(self, client: httpx.Client, method: str, path: str, **options: object) -> httpx.Response:
+        """Ask for the edge's name, whatever the machine's resolver makes of it."""
+        headers = {"Host": self.name, **options.pop("headers", {})}  # type: ignore[dict-item]
+        return client.request(
+            method,
+            f"https://127.0.0.1:{self.https_port}{path}",
+            headers=headers,
+            extensions={"sni_hostname": self.name},
+            **options,  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def caddy(folder: Path, name: str, upstream: str, **variables: str) -> Iterator[Edge]:
+    """Run Caddy for ``name`` in front of ``upstream`` (host:port); ``variables`` are the Caddyfile's."""
+    binary = _binary("caddy", "caddy")
+    http_port, https_port, health_port = free_ports(3)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "DOMAIN": name,
+        "EDGE_UPSTREAM": upstream,
+        "EDGE_HTTP_PORT": str(http_port),
+        "EDGE_HTTPS_PORT": str(https_port),
+        "EDGE_HEALTH_PORT": str(health_port),
+        **variables,
+    }
+    log = folder / "caddy.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [binary, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    authority = folder / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+    edge = Edge(name, http_port, https_port, authority, log)
+    try:
+        wait_until(
+            lambda: process.poll() is not None or (authority.exists() and _healthy(health_port)), "Caddy answers", 30
+        )
+        assert process.poll() is None, log.read_text()[-3000:]
+        yield edge
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _healthy(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,228 @@
+"""Real sockets to a real process: what comes before a body, and what never comes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.gateway.conftest import Start
+from tests.gateway.pictures import picture
+from tests.support import ROOT, wait_until
+
+JPEG = picture("JPEG")
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=15)
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Read until the other side closes."""
+    received = b""
+    while chunk := client.recv(65536):
+        received += chunk
+    return received
+
+
+def read_answer(client: socket.socket) -> bytes:
+    """Read one answer with a JSON body on a connection that stays open."""
+    received = b""
+    while not received.endswith(b"}"):
+        chunk = client.recv(65536)
+        assert chunk, f"closed after {received!r}"
+        received += chunk
+    return received
+
+
+def error_in(answer: bytes) -> tuple[int, str, str]:
+    """Check the one body of every error; return status, code and message."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    parsed = json.loads(body)
+    assert set(parsed) == {"status", "error", "request_id"}
+    assert b"content-type: application/json" in head.lower()
+    assert f"x-request-id: {parsed['request_id']}".encode() in head.lower()
+    assert b"server:" not in head.lower()
+    return int(head.split()[1]), parsed["error"]["code"], parsed["error"]["message"]
+
+
+def is_alive(url: str) -> bool:
+    return httpx.get(f"{url}/health/live", trust_env=False, timeout=10).status_code == 200
+
+
+def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start) -> None:
+    url = start(HEADER_TIMEOUT_S="0.5").url()
+    with connect(url) as client:
+        client.settimeout(0.02)
+        answer, began = b"", time.monotonic()
+        for byte in b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + b"X-Slow: " + b"a" * 2000:
+            try:
+                client.sendall(bytes([byte]))
+                answer += client.recv(65536)
+                break
+            except TimeoutError:
+                continue
+        assert time.monotonic() - began < 10
+        client.settimeout(10)
+        assert error_in(answer + read_all(client))[:2] == (408, "request_timeout")
+    assert is_alive(url)
+
+
+def test_a_connection_without_a_request_is_closed(start: Start) -> None:
+    with connect(start(HEADER_TIMEOUT_S="0.3").url()) as client:
+        assert read_all(client) == b""
+
+
+def test_the_clock_runs_for_a_second_request_on_the_same_connection_too(start: Start) -> None:
+    url = start(HEADER_TIMEOUT_S="0.5").url()
+    whole = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connect(url) as client:
+        for _ in range(3):  # whole ones are answered, also past the time for one
+            client.sendall(whole)
+            assert read_answer(client).startswith(b"HTTP/1.1 200")
+            time.sleep(0.3)
+        client.sendall(whole[:20])
+        assert error_in(read_all(client))[0] == 408
+
+
+def test_an_idle_kept_connection_is_not_cut_by_it(start: Start) -> None:
+    url = start(HEADER_TIMEOUT_S="0.2").url()
+    with connect(url) as client:
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200")
+        time.sleep(0.6)
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("pieces", [1, 40], ids=["at once", "in pieces"])
+def test_a_head_above_its_limit_is_431(start: Start, pieces: int) -> None:
+    url = start(MAX_HEADER_BYTES="4096").url()
+    head = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Large: " + b"a" * 8000 + b"\r\n\r\n"
+    with connect(url) as client:
+        size = len(head) // pieces + 1
+        try:
+            for begin in range(0, len(head), size):
+                client.sendall(head[begin : begin + size])
+                time.sleep(0.01)
+        except OSError:
+            pass  # it has heard enough
+        answer = read_answer(client)
+    status, code, message = error_in(answer)
+    assert (status, code) == (431, "headers_too_large")
+    assert "4096 bytes" in message
+    assert is_alive(url)
+
+
+def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
+    url = start(MAX_HEADERS="20", MAX_QUERY_BYTES="300").url()
+    many = httpx.get(f"{url}/models", headers={f"X-{n}": "a" for n in range(30)}, trust_env=False)
+    assert (many.status_code, many.json()["error"]["code"]) == (431, "headers_too_large")
+    for target in (f"/predict?classes={'a' * 300}", f"/{'a' * 300}"):
+        long = httpx.post(f"{url}{target}", content=JPEG, trust_env=False)
+        assert (long.status_code, long.json()["error"]["code"]) == (414, "uri_too_long")
+        assert "300 bytes" in long.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+        b"hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
+    ],
+    ids=["TLS", "no HTTP", "no host", "two hosts", "two lengths", "a negative length", "a strange coding", "a NUL"],
+)
+def test_what_is_no_request_is_refused_in_the_gateways_own_words(start: Start, sent: bytes) -> None:
+    url = start().url()
+    with connect(url) as client:
+        client.sendall(sent)
+        status, code, _ = error_in(read_all(client))
+    assert status in (400, 501)
+    assert code == "invalid_request"
+    assert is_alive(url)
+
+
+def test_a_chunk_that_is_none_ends_the_request_without_a_traceback(start: Start) -> None:
+    gateway = start()
+    url = gateway.url()
+    with connect(url) as client:
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.sendall(head + b"5\r\nabcde\r\n")
+        time.sleep(0.2)
+        client.sendall(b"this is no length\r\n")
+        assert error_in(read_all(client))[:2] == (400, "invalid_request")
+    assert is_alive(url)
+    gateway.process.terminate()
+    _, out, err = gateway.end()
+    assert "Traceback" not in out + err
+    assert '"error": "client_closed"' in out
+
+
+def test_connections_above_the_limit_are_told_so_and_room_comes_back(start: Start) -> None:
+    url = start(MAX_CLIENTS="3").url()
+    kept = [connect(url) for _ in range(3)]
+    for client in kept:
+        client.sendall(b"GET /health/live HTTP/1.1\r\n")  # and more is to come
+    time.sleep(0.2)
+    with connect(url) as fourth:
+        answer = read_all(fourth)
+        assert error_in(answer)[:2] == (503, "overloaded")
+        assert b"retry-after: 1" in answer
+    for client in kept:
+        client.sendall(b"Host: x\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200"), "those that were there are not disturbed"
+        client.close()
+    wait_until(lambda: is_alive(url), "there is room again", 10)
+
+
+def test_connections_that_are_only_kept_make_room_for_new_ones(start: Start) -> None:
+    url = start(MAX_CLIENTS="3").url()
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    clients = [connect(url) for _ in range(3)]
+    for client in clients:
+        client.sendall(request)
+        assert read_answer(client).startswith(b"HTTP/1.1 200")
+    for _ in range(10):
+        clients.append(connect(url))
+        clients[-1].sendall(request)
+        assert read_answer(clients[-1]).startswith(b"HTTP/1.1 200")
+    for client in clients:
+        client.close()
+
+
+def test_an_upgrade_is_ignored_and_costs_no_line_in_the_log(start: Start) -> None:
+    gateway = start()
+    url = gateway.url()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
+    assert httpx.get(f"{url}/health/live", headers=upgrade, trust_env=False).status_code == 200
+    gateway.process.terminate()
+    _, out, _ = gateway.end()
+    assert "pgrade" not in out
+
+
+def test_as_many_files_may_be_open_as_connections() -> None:
+    script = (
+        "import resource as r; from gateway.__main__ import allow_open_files as allow;"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (100, hard)); allow(300);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (300, hard); allow(200);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (300, hard); r.setrlimit(r.RLIMIT_NOFILE, (100, 150)); allow(300);"
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (150, 150)"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "api-gateway")}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fewer files" in done.stderr
