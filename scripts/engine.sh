@@ -79,10 +79,7 @@ compose_up() {
   port=$(docker compose port api-gateway 8000)
   port=${port##*:}
   if command -v curl >/dev/null; then
-    command=(curl -fsS -F file=@samples/street.jpg "http://localhost:$port/predict")
-    echo "+ ${command[*]}"
-    "${command[@]}"
-    echo
+    _first_detection "http://localhost:$port/predict" || return 1
   fi
   cat <<EOF
 
@@ -91,6 +88,21 @@ Up. Try next:
   bash scripts/package_mar_docker.sh       after replacing models/weights/best.pt, then: docker compose restart torchserve
   bash scripts/down.sh                     stop everything
 EOF
+}
+
+# _first_detection URL: ask for the sample picture and show the answer. A gateway that asks for an API key gets the one
+# in YOLO_API_KEY; without one, that is said, and is no failure.
+_first_detection() {
+  local command=(curl -sS -F file=@samples/street.jpg "$1") answer
+  echo "+ ${command[*]}"
+  # The key goes in by a pipe: command lines can be read by everybody on the machine.
+  answer=$("${command[@]}" -H @- -w '\n%{http_code}' <<<"X-API-Key: ${YOLO_API_KEY:-}") || return 1
+  echo "${answer%$'\n'*}"
+  case ${answer##*$'\n'} in
+    200) ;;
+    401 | 403) echo "The gateway asks for an API key: bash scripts/keys.sh add NAME, then send it as X-API-Key (up.sh takes it from YOLO_API_KEY)" ;;
+    *) return 1 ;;
+  esac
 }
 
 # Stop the Compose project when anything of it is there.

@@ -10,6 +10,7 @@ from typing import NoReturn
 import uvicorn
 from pydantic import ValidationError
 
+from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
 from gateway.backends import UnknownBackendError
 from gateway.logs import configure_logging
 from gateway.main import create_app
@@ -30,12 +31,14 @@ def main() -> None:
         signal.signal(stop, _exit_cleanly)
     try:
         settings = Settings()
+        configure_logging(settings.log_level)
         app = create_app(settings)
     except ValidationError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
-    except UnknownBackendError as error:
+    except (UnknownBackendError, AuthSettingsError) as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
-    configure_logging(settings.log_level)
+    if settings.auth == "off" and not is_loopback(published_address(settings)):
+        logger.warning("open to everybody who can reach it: AUTH=off", extra={"published": published_address(settings)})
     with listen(settings.gateway_host, settings.gateway_port) as listener:
         host, port = listener.getsockname()[:2]
         logger.info("listening", extra={"host": host, "port": port, "backend": settings.backend})

@@ -8,6 +8,9 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from gateway import __version__
+from gateway.auth.middleware import AuthMiddleware
+from gateway.auth.openapi import install_auth_description
+from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
@@ -27,16 +30,22 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     """Assemble the gateway in front of ``backend``, or of the one that the settings name.
 
     Nothing is connected before the first request or the lifespan's start. The backend is closed with the application.
+    Raises :class:`~gateway.auth.policy.AuthSettingsError` for settings that would leave the gateway open unasked.
     """
+    authenticator = create_authenticator(settings)
     backend = backend or create_backend(settings)
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
     metrics.watch_readiness(lambda: readiness.state.ready)
 
+    asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         watching = asyncio.create_task(readiness.run())
+        if authenticator is not None:
+            authenticator.start()
         try:
             yield
         finally:
@@ -44,6 +53,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             with suppress(asyncio.CancelledError):
                 await watching
             await fetcher.aclose()
+            if authenticator is not None:
+                await authenticator.aclose()
             await backend.aclose()
 
     app = FastAPI(
@@ -59,6 +70,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(AccessLogMiddleware),
             Middleware(MetricsMiddleware, metrics=metrics),
             Middleware(UnhandledErrorMiddleware),
+            *asking,
         ],
     )
     app.state.services = Services(
@@ -73,4 +85,6 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     install_error_handlers(app)
     for part in (root, predict, batch, health, models):
         app.include_router(part.router)
+    if authenticator is not None:
+        install_auth_description(app, settings.metrics_public)
     return app
