@@ -22,10 +22,15 @@ PROBLEMS: Mapping[type[Exception], tuple[Outcome, str | None]] = {
     wrong.InvalidIssuerError: ("claims", "This token is of another issuer."),
     wrong.ImmatureSignatureError: ("claims", "This token is not valid yet."),
     wrong.MissingRequiredClaimError: ("claims", f"This token lacks one of the claims {', '.join(REQUIRED)}."),
+    wrong.InvalidIssuedAtError: ("claims", None),
+    wrong.InvalidSubjectError: ("claims", None),
+    wrong.InvalidJTIError: ("claims", None),
     wrong.InvalidSignatureError: ("signature", None),
-    wrong.DecodeError: ("malformed", None),
     wrong.InvalidAlgorithmError: ("algorithm", None),
-    wrong.PyJWTError: ("claims", None),
+    wrong.PyJWTError: ("malformed", None),
+    # Not PyJWT's words, but what its decoding ends in for JSON nested a thousand deep, or times beyond all numbers.
+    RecursionError: ("malformed", None),
+    OverflowError: ("malformed", None),
 }
 
 
@@ -86,7 +91,7 @@ class TokenVerifier:
                 leeway=self._rules.leeway_s,
                 options={"require": REQUIRED},
             )
-        except wrong.PyJWTError as error:
+        except tuple(PROBLEMS) as error:
             outcome, message = next(told for kind, told in PROBLEMS.items() if isinstance(error, kind))
             raise Refusal(InvalidCredentials(message), "jwt", outcome) from error
         subject = claims["sub"]
