@@ -121,7 +121,7 @@ def await_ready(settings: Settings) -> None:
             raise OpsError(
                 f"the service did not become ready: {seen}\n"
                 f"  last lines of {LOGS / 'torchserve.log'}:\n{supervision.tail('torchserve')}\n"
-                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 4)}"
+                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 8)}"
             )
 
 

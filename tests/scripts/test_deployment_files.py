@@ -90,7 +90,7 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
     published = {name: service.get("ports", []) for name, service in services(*COMPOSE_FILES).items()}
     assert published == {
         "torchserve": [
-            "${BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
+            "${INFERENCE_BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
             "127.0.0.1:${MANAGEMENT_PORT:-8086}:8086",
         ],
         "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],

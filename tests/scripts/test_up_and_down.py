@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -30,6 +32,46 @@ def test_with_an_engine_the_stack_is_built_started_and_waited_for(checkout, star
     done = checkout.run("up.sh")
     assert ["compose", "up", "-d", "--build", "--wait"] in started.calls
     assert "+ docker compose up -d --build --wait" in done.stdout
+
+
+@pytest.fixture
+def gateway(docker):
+    """A gateway that asks for the key `right`; remembers the keys it was shown."""
+    shown = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            shown.append(self.headers["X-API-Key"])
+            self.send_response(200 if shown[-1] == "right" else 401)
+            self.end_headers()
+            self.wfile.write(b'{"the": "answer"}')
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        docker.answer("compose", "port", "api-gateway", "8000", say=f"127.0.0.1:{server.server_port}\n")
+        yield shown
+        server.shutdown()
+
+
+def test_a_gateway_that_asks_for_a_key_is_up_all_the_same(checkout, gateway):
+    (checkout.root / "samples/street.jpg").write_bytes(b"picture")
+    done = checkout.run("up.sh")
+    assert done.returncode == 0, done.stderr
+    assert "asks for an API key: bash scripts/keys.sh add NAME" in done.stdout
+    assert gateway == [None]
+
+
+def test_the_key_that_is_given_is_shown_to_the_gateway_and_to_nobody_else(checkout, gateway):
+    (checkout.root / "samples/street.jpg").write_bytes(b"picture")
+    done = checkout.run("up.sh", YOLO_API_KEY="right")
+    assert done.returncode == 0, done.stderr
+    assert gateway == ["right"]
+    assert '{"the": "answer"}' in done.stdout
+    assert "right" not in done.stdout + done.stderr
 
 
 def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):
