@@ -14,9 +14,7 @@ SCHEMES = {
     "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a JWT of the configured issuer."},
 }
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-_REFUSALS = error_answers(
-    errors.Unauthenticated, errors.InvalidCredentials, errors.InsufficientScope, errors.AuthUnavailable
-)
+REFUSALS = (errors.Unauthenticated, errors.InvalidCredentials, errors.InsufficientScope, errors.AuthUnavailable)
 
 
 def describe_auth(document: dict[str, Any], metrics_public: bool) -> dict[str, Any]:
@@ -46,7 +44,7 @@ def install_auth_description(app: FastAPI, metrics_public: bool) -> None:
 
 
 def _add_refusals(responses: dict[str, Any]) -> None:
-    for status, refusal in _REFUSALS.items():
+    for status, refusal in error_answers(*REFUSALS).items():
         media = refusal["content"]["application/json"]
         known = responses.get(str(status))
         if known is None:
@@ -54,7 +52,7 @@ def _add_refusals(responses: dict[str, Any]) -> None:
                 "description": refusal["description"],
                 "content": {
                     "application/json": {
-                        "schema": {"$ref": "#/components/schemas/ErrorResponse"},
+                        "schema": {"$ref": f"#/components/schemas/{refusal['model'].__name__}"},
                         "examples": dict(media["examples"]),
                     }
                 },
