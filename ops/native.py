@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -77,6 +78,14 @@ def record(state: dict[str, str]) -> None:
     partial.replace(STATE)
 
 
+def check_gateway(environment: dict[str, str]) -> None:
+    """Ask the gateway whether it would start with these settings. Raises OpsError with its words if not."""
+    argv = [str(supervision.PYTHON), "-m", "gateway", "check"]
+    done = subprocess.run(argv, cwd=GATEWAY, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OpsError(f"the gateway would not start. {done.stderr.strip()}\nNothing was started or changed")
+
+
 def start(settings: Settings) -> None:
     """Bring the services to the present settings and archive: start, restart what changed, or leave them alone."""
     environment = services_environment(settings)
@@ -89,6 +98,7 @@ def start(settings: Settings) -> None:
         with step("restarting TorchServe on the new archive"):
             supervision.restart("torchserve")
     else:
+        check_gateway(environment)
         if supervision.processes():
             with step("stopping what runs with other settings"):
                 supervision.stop()
@@ -121,7 +131,7 @@ def await_ready(settings: Settings) -> None:
             raise OpsError(
                 f"the service did not become ready: {seen}\n"
                 f"  last lines of {LOGS / 'torchserve.log'}:\n{supervision.tail('torchserve')}\n"
-                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 8)}"
+                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 4)}"
             )
 
 

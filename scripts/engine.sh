@@ -59,11 +59,26 @@ _require_free_ports() {
   fi
 }
 
+# A gateway that refuses its settings would be restarted for ever, and `up --wait` would wait as long. It has reason to
+# only where it is published, so only there it is asked first; its message goes to standard error.
+_require_willing_gateway() {
+  local published
+  published=$(docker compose config | awk '$1 == "PUBLISHED_BIND:" { gsub(/"/, "", $2); print $2 }')
+  if [[ -z $published || $published == 127.* ]]; then return 0; fi
+  echo "+ docker compose build api-gateway"
+  docker compose build --quiet api-gateway || return 1
+  if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then
+    echo "error: the gateway would not start; its message stands above. Nothing was started." >&2
+    return 1
+  fi
+}
+
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
   local port before
   _require_free_ports || return 1
+  _require_willing_gateway || return 1
   _fetch_local_weights || return 1
   before=$(docker compose ps -q 2>/dev/null)
   echo "+ ${command[*]}"

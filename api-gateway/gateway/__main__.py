@@ -1,4 +1,8 @@
-"""Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port."""
+"""Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port.
+
+``python -m gateway check`` starts nothing and says, with the same exit codes, whether it would: what refuses its settings
+is otherwise started again and again by whatever supervises it.
+"""
 
 import logging
 import signal
@@ -26,6 +30,8 @@ logger = logging.getLogger("gateway")
 
 def main() -> None:
     """Read the settings, listen, serve until told to stop, finish what is in flight."""
+    if sys.argv[1:] not in ([], ["check"]):
+        _refuse(BAD_SETTING, "usage: python -m gateway [check]")
     # Uvicorn stops gracefully on these and then raises them again for whoever was there before: the end we want is 0.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit_cleanly)
@@ -37,6 +43,8 @@ def main() -> None:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
     except (UnknownBackendError, AuthSettingsError) as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
+    if sys.argv[1:] == ["check"]:
+        raise SystemExit(0)
     if settings.auth == "off" and not is_loopback(published_address(settings)):
         logger.warning("open to everybody who can reach it: AUTH=off", extra={"published": published_address(settings)})
     with listen(settings.gateway_host, settings.gateway_port) as listener:

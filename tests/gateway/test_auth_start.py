@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from gateway.auth.policy import AuthSettingsError, create_authenticator, is_loop
 from gateway.settings import Settings
 from ops import keys
 from tests.gateway.auth_support import add_key, bearer
-from tests.gateway.test_process import Start, start
+from tests.gateway.test_process import ROOT, Start, start
 from tests.support import wait_until
 
 __all__ = ["start"]  # a fixture
@@ -125,6 +128,21 @@ def test_the_process_refuses_to_be_open_to_the_network(start: Start) -> None:
     for mend in ("scripts/keys.sh add", "JWT_JWKS_URL", "BIND=127.0.0.1", "AUTH=off"):
         assert mend in err
     assert "Traceback" not in err
+
+
+def test_it_says_beforehand_whether_it_would_start(path: Path) -> None:
+    def check(*words: str, **variables: str) -> tuple[int, str]:
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "api-gateway"), **variables}
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stderr
+
+    assert check("check") == (0, "")
+    assert check("check", GATEWAY_HOST="0.0.0.0", AUTH="off") == (0, "")
+    code, err = check("check", GATEWAY_HOST="0.0.0.0")
+    assert (code, "AUTH=off" in err) == (2, True)
+    assert check("dance") == (2, "usage: python -m gateway [check]\n")
 
 
 def test_in_a_container_what_is_published_decides(start: Start) -> None:

@@ -74,6 +74,27 @@ def test_the_key_that_is_given_is_shown_to_the_gateway_and_to_nobody_else(checko
     assert "right" not in done.stdout + done.stderr
 
 
+def test_a_gateway_that_would_refuse_to_be_published_is_asked_before_anything_starts(checkout, docker):
+    docker.answer("compose", "config", say="      PUBLISHED_BIND: 0.0.0.0\n")
+    docker.answer("compose", "run", complain="The gateway would be open to others\n", exit=2)
+    done = checkout.run("up.sh")
+    assert done.returncode == 1
+    assert "would be open to others" in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert docker.called("compose", "up") == []
+    (asked,) = docker.called("compose", "run")
+    assert asked[2:] == ["--rm", "-T", "--no-deps", "api-gateway", "python", "-m", "gateway", "check"]
+
+
+def test_a_gateway_that_would_start_and_one_on_loopback_are_not_in_the_way(checkout, started):
+    checkout.run("up.sh")
+    assert started.called("compose", "run") == []
+    started.answer("compose", "config", say="      PUBLISHED_BIND: 0.0.0.0\n")
+    checkout.run("up.sh")
+    assert len(started.called("compose", "run")) == 1
+    assert len(started.called("compose", "up")) == 2
+
+
 def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):
     docker.answer("info", exit=1)
     done = checkout.run("up.sh")

@@ -1,10 +1,13 @@
 """What the native services are started with."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from ops import native, settings
+from ops.errors import OpsError
 from ops.paths import API_KEYS, ROOT
 
 
@@ -29,6 +32,14 @@ def test_a_secret_is_found_from_the_checkout_as_in_compose(environment, monkeypa
     assert environment()["JWT_SECRET_FILE"] == str(ROOT / "secrets/jwt_secret")
     monkeypatch.setenv("JWT_SECRET_FILE", "/etc/jwt_secret")
     assert environment()["JWT_SECRET_FILE"] == "/etc/jwt_secret"
+
+
+def test_a_gateway_that_would_refuse_its_settings_is_not_started_at_all(monkeypatch):
+    monkeypatch.setattr(native.supervision, "PYTHON", Path(sys.executable))
+    environment = {"PATH": os.environ["PATH"], "GATEWAY_HOST": "0.0.0.0"}
+    with pytest.raises(OpsError, match=r"(?s)open to others.*keys\.sh add.*Nothing was started"):
+        native.check_gateway(environment)
+    native.check_gateway({**environment, "AUTH": "off"})
 
 
 def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_path):
