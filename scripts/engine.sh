@@ -59,12 +59,16 @@ _require_free_ports() {
   fi
 }
 
-# A gateway that refuses its settings would be restarted for ever, and `up --wait` would wait as long. It has reason to
-# only where it is published, so only there it is asked first; its message goes to standard error.
+# A gateway that refuses its settings would be restarted for ever, and `up --wait` would wait as long. Where it is
+# published, or has keys or tokens, it has reasons to, and is asked first; its message goes to standard error.
 _require_willing_gateway() {
-  local published
-  published=$(docker compose config | awk '$1 == "PUBLISHED_BIND:" { gsub(/"/, "", $2); print $2 }')
-  if [[ -z $published || $published == 127.* ]]; then return 0; fi
+  # shellcheck disable=SC2016 # awk's fields
+  local reasons='
+    $1 == "PUBLISHED_BIND:" && $2 !~ /^"?127\./ { found = 1 }
+    $1 == "AUTH:" && $2 != "auto" { found = 1 }
+    $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
+    END { exit !found }'
+  if [[ ! -e secrets/api_keys.jsonl ]] && ! docker compose config | awk "$reasons"; then return 0; fi
   echo "+ docker compose build api-gateway"
   docker compose build --quiet api-gateway || return 1
   if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then

@@ -1,7 +1,7 @@
 """Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port.
 
-``python -m gateway check`` starts nothing and says, with the same exit codes, whether it would: what refuses its settings
-is otherwise started again and again by whatever supervises it.
+``python -m gateway check`` starts nothing and says, with the same exit codes, whether it would: what refuses its
+settings is otherwise started again and again by whatever supervises it.
 """
 
 import logging

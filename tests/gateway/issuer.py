@@ -56,15 +56,25 @@ class Issuer:
     """The JWKS address as an ASGI application."""
 
     def __init__(self) -> None:
+        self.number = 0
         self.reset()
 
+    @property
+    def path(self) -> str:
+        """Where the keys are. Another one for each test: a fetch that the last test gave up may still arrive."""
+        return f"/keys-{self.number}"
+
     def reset(self) -> None:
-        self.keys: list[dict[str, Any]] = []
+        self.number += 1
+        self.heal()
         self.asked = 0
+        self.asked_elsewhere: list[str] = []
+
+    def heal(self) -> None:
+        self.keys: list[dict[str, Any]] = []
         self.status = 200
         self.delay_s = 0.0
         self.body: bytes | None = None
-        self.paths: list[str] = []
 
     def shows(self, **keys: PrivateKey) -> None:
         """Publish these keys and no others."""
@@ -72,8 +82,10 @@ class Issuer:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         assert scope["type"] == "http"
-        self.asked += 1
-        self.paths.append(scope["path"])
+        if scope["path"] == self.path:
+            self.asked += 1
+        elif not scope["path"].startswith("/keys-"):
+            self.asked_elsewhere.append(scope["path"])
         await asyncio.sleep(self.delay_s)
         body = json.dumps({"keys": self.keys}).encode() if self.body is None else self.body
         headers = [(b"content-type", b"application/json"), (b"location", b"/elsewhere")]

@@ -101,6 +101,14 @@ def test_an_issuer_needs_its_name_and_our_own() -> None:
         asks(**JWKS, jwt_algorithms="HS256")
 
 
+def test_keys_fetched_without_tls_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    for url in ("https://issuer.test/keys", "http://127.0.0.1:9/keys", "http://localhost:9/keys"):
+        assert asks(**{**JWKS, "jwt_jwks_url": url})
+    assert caplog.text == ""
+    assert asks(**{**JWKS, "jwt_jwks_url": "http://issuer.test/keys"})
+    assert "not https" in caplog.text
+
+
 def test_a_shared_secret_must_be_there_readable_and_long(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     with pytest.raises(AuthSettingsError, match=r"JWT_SECRET_FILE=.*No such file.*chown"):

@@ -86,13 +86,30 @@ def test_a_gateway_that_would_refuse_to_be_published_is_asked_before_anything_st
     assert asked[2:] == ["--rm", "-T", "--no-deps", "api-gateway", "python", "-m", "gateway", "check"]
 
 
-def test_a_gateway_that_would_start_and_one_on_loopback_are_not_in_the_way(checkout, started):
-    checkout.run("up.sh")
-    assert started.called("compose", "run") == []
-    started.answer("compose", "config", say="      PUBLISHED_BIND: 0.0.0.0\n")
-    checkout.run("up.sh")
-    assert len(started.called("compose", "run")) == 1
-    assert len(started.called("compose", "up")) == 2
+AS_DELIVERED = """\
+      AUTH: auto
+      JWT_JWKS_URL: ""
+      JWT_SECRET_FILE: ""
+      PUBLISHED_BIND: 127.0.0.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [
+        (("", ""), False),
+        (("127.0.0.1", "0.0.0.0"), True),
+        (("127.0.0.1", '"::"'), True),
+        (("auto", '"on"'), True),
+        (('JWKS_URL: ""', "JWKS_URL: https://id.example.org/keys"), True),
+        (('SECRET_FILE: ""', "SECRET_FILE: secrets/jwt"), True),
+    ],
+)
+def test_a_gateway_is_asked_only_where_it_may_have_reasons_to_refuse(checkout, started, changed, asked):
+    started.answer("compose", "config", say=AS_DELIVERED.replace(*changed))
+    done = checkout.run("up.sh")
+    assert len(started.called("compose", "run")) == asked, done.stderr
+    assert len(started.called("compose", "up")) == 1
 
 
 def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):

@@ -25,6 +25,8 @@ ASK_AT_MOST_EVERY_S = 10.0
 FETCH_S = 5.0
 TIMEOUT = httpx.Timeout(connect=2, read=3, write=2, pool=1)
 MAX_BYTES = 256 * 1024
+#: Not compressed: what is counted is what comes.
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class Jwks:
@@ -117,7 +119,7 @@ class Jwks:
 
     async def _download(self) -> bytes:
         body = b""
-        async with self._client.stream("GET", self._url, headers={"Accept": "application/json"}) as answer:
+        async with self._client.stream("GET", self._url, headers=HEADERS) as answer:
             if answer.status_code != 200:
                 raise UnusableKeySet(f"the address answers {answer.status_code}")
             async for chunk in answer.aiter_bytes():

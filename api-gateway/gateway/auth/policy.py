@@ -1,12 +1,16 @@
 """Is authentication needed here, and is there a way in? Decided once, at start; a door left open is no start."""
 
 import ipaddress
+import logging
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.auth.authenticator import Authenticator, Tokens
 from gateway.auth.key_file import KeyFile
 from gateway.secret_files import SecretFileError, read_secret
 from gateway.settings import Settings
+
+logger = logging.getLogger("gateway.auth")
 
 #: RFC 7518, section 3.2: a key of the hash's size or larger.
 MIN_SECRET_BYTES = 32
@@ -101,6 +105,9 @@ def _token_verifier(settings: Settings) -> Tokens | None:
         raise AuthSettingsError("JWT_SECRET_FILE needs HS256 in JWT_ALGORITHMS.")
     jwks = None
     if settings.jwt_jwks_url:
+        address = urlsplit(settings.jwt_jwks_url)
+        if address.scheme != "https" and not is_loopback(address.hostname or ""):
+            logger.warning("JWT_JWKS_URL is not https: whoever stands between can put in keys of their own")
         jwks = Jwks(settings.jwt_jwks_url, public, settings.jwt_jwks_refresh_s, settings.jwt_jwks_max_age_s)
     rules = TokenRules(settings.jwt_issuer, settings.jwt_audience, settings.jwt_leeway_s)
     secret = Secret(_shared_secret(settings.jwt_secret_file)) if settings.jwt_secret_file else None
