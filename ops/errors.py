@@ -1,6 +1,7 @@
 """The errors that operations end in: one message for the operator, one exit code for scripts.
 
 OpsError                 1  it could not be done; what served before still serves
+├── KeyNeededError       1  the gateway asks for an API key, and none or the wrong one was sent
 ├── UsageError           2  the command line is wrong
 ├── LockedError          3  another operation holds the lock
 ├── DriftError           4  the new version's answers are not the running one's; --accept-drift lets it through
@@ -21,6 +22,10 @@ class OpsError(Exception):
     """An operation could not be done; the message says why and what to do. Nothing was left half done."""
 
     exit_code = 1
+
+
+class KeyNeededError(OpsError):
+    """The gateway asks for an API key."""
 
 
 class UsageError(OpsError):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from ops import archive, java, ports, predict, readiness, supervision
 from ops.console import say, step
-from ops.errors import OpsError
-from ops.paths import GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
+from ops.errors import KeyNeededError, OpsError
+from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
 from ops.settings import Settings, load
 
 STATE = RUN / "state.json"
+# Variables that name a file which the gateway reads.
+SECRET_FILES = ("JWT_SECRET_FILE",)
 # The JVM, a worker importing torch, the engine compiling: seconds here, more on a small machine under load.
 READY_S = 180.0
 # So often in a row a program may be seen waiting for its next try before it counts as unable to start.
@@ -37,6 +40,10 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
         "MODEL_STORE": str(STORE),
         "GATEWAY_HOST": settings.bind,
+        "PUBLISHED_BIND": "",  # no container here: what it listens on is what others see
+        "API_KEYS_FILE": str(API_KEYS),
+        # Services start elsewhere; a path in .env is meant from the checkout, as Compose takes it.
+        **{name: str(ROOT / path) for name in SECRET_FILES if (path := settings.environment.get(name, ""))},
         "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
         "PYTHONUNBUFFERED": "1",
@@ -48,6 +55,7 @@ def fingerprint(environment: dict[str, str]) -> str:
     """Return a digest of what running services were started from: settings and code. Another one means: restart."""
     names = set(dotenv_values(ROOT / ".env.example")) | {"JAVA_HOME"}
     digest = hashlib.sha256(json.dumps({name: environment.get(name) for name in sorted(names)}).encode())
+    digest.update(bytes([API_KEYS.exists()]))  # the first key makes the gateway ask for keys
     for path in sorted([*SERVING.glob("*.*"), *GATEWAY.glob("gateway/**/*.py"), ROOT / "constraints.txt"]):
         if path.is_file():
             digest.update(path.read_bytes())
@@ -70,6 +78,14 @@ def record(state: dict[str, str]) -> None:
     partial.replace(STATE)
 
 
+def check_gateway(environment: dict[str, str]) -> None:
+    """Ask the gateway whether it would start with these settings. Raises OpsError with its words if not."""
+    argv = [str(supervision.PYTHON), "-m", "gateway", "check"]
+    done = subprocess.run(argv, cwd=GATEWAY, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OpsError(f"the gateway would not start. {done.stderr.strip()}\nNothing was started or changed")
+
+
 def start(settings: Settings) -> None:
     """Bring the services to the present settings and archive: start, restart what changed, or leave them alone."""
     environment = services_environment(settings)
@@ -82,6 +98,7 @@ def start(settings: Settings) -> None:
         with step("restarting TorchServe on the new archive"):
             supervision.restart("torchserve")
     else:
+        check_gateway(environment)
         if supervision.processes():
             with step("stopping what runs with other settings"):
                 supervision.stop()
@@ -129,7 +146,10 @@ def up(picture: Path = STREET) -> None:
         start(settings)
         await_ready(settings)
         say()
-        predict.show(settings.gateway, picture)
+        try:
+            predict.show(settings.gateway, picture)
+        except KeyNeededError as error:
+            say(f"No first detection: {error}")
     except (OpsError, KeyboardInterrupt):
         if not was_running and supervision.stop():
             say("  stopped again")

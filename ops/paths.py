@@ -19,6 +19,8 @@ GATEWAY = ROOT / "api-gateway"
 STORE = Path(os.environ.get("MODEL_STORE") or SERVING / "model-store")
 WEIGHTS = ROOT / "models" / "weights" / "best.pt"
 SAMPLES = ROOT / "samples"
+SECRETS = ROOT / "secrets"
+API_KEYS = SECRETS / "api_keys.jsonl"
 STREET = SAMPLES / "street.jpg"
 
 

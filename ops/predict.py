@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
+from ops import credentials
 from ops.console import say
-from ops.errors import OpsError
+from ops.errors import KeyNeededError, OpsError
 
 TIMEOUT = httpx.Timeout(connect=2, read=90, write=60, pool=5)
 
@@ -17,7 +18,12 @@ def ask(gateway: str, picture: Path) -> dict[str, Any]:
     """Return the gateway's answer for one picture. Raises OpsError with the gateway's own message."""
     try:
         with picture.open("rb") as stream:
-            answer = httpx.post(f"{gateway}/predict", files={"file": (picture.name, stream)}, timeout=TIMEOUT)
+            answer = httpx.post(
+                f"{gateway}/predict",
+                files={"file": (picture.name, stream)},
+                headers=credentials.headers(),
+                timeout=TIMEOUT,
+            )
         body: dict[str, Any] = answer.json()
     except OSError as error:
         raise OpsError(f"{picture}: {error.strerror}") from error
@@ -27,6 +33,8 @@ def ask(gateway: str, picture: Path) -> dict[str, Any]:
         raise OpsError(
             f"{gateway} answered no JSON ({answer.status_code}). Is another program on that port?"
         ) from error
+    if answer.status_code in (401, 403):
+        raise KeyNeededError(f"{body['error']['message']} {credentials.MEND}")
     if answer.status_code != 200:
         raise OpsError(f"{picture}: {body.get('error', {}).get('message', body)}")
     return body

@@ -59,11 +59,30 @@ _require_free_ports() {
   fi
 }
 
+# A gateway that refuses its settings would be restarted for ever, and `up --wait` would wait as long. Where it is
+# published, or has keys or tokens, it has reasons to, and is asked first; its message goes to standard error.
+_require_willing_gateway() {
+  # shellcheck disable=SC2016 # awk's fields
+  local reasons='
+    $1 == "PUBLISHED_BIND:" && $2 !~ /^"?127\./ { found = 1 }
+    $1 == "AUTH:" && $2 != "auto" { found = 1 }
+    $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
+    END { exit !found }'
+  if [[ ! -e secrets/api_keys.jsonl ]] && ! docker compose config | awk "$reasons"; then return 0; fi
+  echo "+ docker compose build api-gateway"
+  docker compose build --quiet api-gateway || return 1
+  if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then
+    echo "error: the gateway would not start; its message stands above. Nothing was started." >&2
+    return 1
+  fi
+}
+
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
   local port before
   _require_free_ports || return 1
+  _require_willing_gateway || return 1
   _fetch_local_weights || return 1
   before=$(docker compose ps -q 2>/dev/null)
   echo "+ ${command[*]}"
@@ -79,10 +98,7 @@ compose_up() {
   port=$(docker compose port api-gateway 8000)
   port=${port##*:}
   if command -v curl >/dev/null; then
-    command=(curl -fsS -F file=@samples/street.jpg "http://localhost:$port/predict")
-    echo "+ ${command[*]}"
-    "${command[@]}"
-    echo
+    _first_detection "http://localhost:$port/predict" || return 1
   fi
   cat <<EOF
 
@@ -91,6 +107,21 @@ Up. Try next:
   bash scripts/package_mar_docker.sh       after replacing models/weights/best.pt, then: docker compose restart torchserve
   bash scripts/down.sh                     stop everything
 EOF
+}
+
+# _first_detection URL: ask for the sample picture and show the answer. A gateway that asks for an API key gets the one
+# in YOLO_API_KEY; without one, that is said, and is no failure.
+_first_detection() {
+  local command=(curl -sS -F file=@samples/street.jpg "$1") answer
+  echo "+ ${command[*]}"
+  # The key goes in by a pipe: command lines can be read by everybody on the machine.
+  answer=$("${command[@]}" -H @- -w '\n%{http_code}' <<<"X-API-Key: ${YOLO_API_KEY:-}") || return 1
+  echo "${answer%$'\n'*}"
+  case ${answer##*$'\n'} in
+    200) ;;
+    401 | 403) echo "The gateway asks for an API key: bash scripts/keys.sh add NAME, then send it as X-API-Key (up.sh takes it from YOLO_API_KEY)" ;;
+    *) return 1 ;;
+  esac
 }
 
 # Stop the Compose project when anything of it is there.

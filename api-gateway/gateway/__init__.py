@@ -2,7 +2,7 @@
 
 How a request travels, which is also the order of the modules::
 
-    request_id → logs → metrics → errors   (ASGI layers, outermost first)
+    request_id → logs → metrics → errors → auth   (ASGI layers, outermost first)
         → routes/predict, routes/batch
             → intake → upload or json_input, then a picture from base64 (json_input) or its address (image_url)
             → formats → negotiation, parameters          what is to be answered, and how to look at the picture

@@ -1,4 +1,8 @@
-"""Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port."""
+"""Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port.
+
+``python -m gateway check`` starts nothing and says, with the same exit codes, whether it would: what refuses its
+settings is otherwise started again and again by whatever supervises it.
+"""
 
 import logging
 import resource
@@ -11,6 +15,7 @@ from typing import NoReturn
 import uvicorn
 from pydantic import ValidationError
 
+from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
 from gateway.backends import UnknownBackendError
 from gateway.http_protocol import bounded_protocol
 from gateway.logs import configure_logging
@@ -29,18 +34,24 @@ logger = logging.getLogger("gateway")
 
 def main() -> None:
     """Read the settings, listen, serve until told to stop, finish what is in flight."""
+    if sys.argv[1:] not in ([], ["check"]):
+        _refuse(BAD_SETTING, "usage: python -m gateway [check]")
     # Uvicorn stops gracefully on these and then raises them again for whoever was there before: the end we want is 0.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit_cleanly)
     try:
         settings = Settings()
+        configure_logging(settings.log_level)
         app = create_app(settings)
     except ValidationError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
-    except UnknownBackendError as error:
+    except (UnknownBackendError, AuthSettingsError) as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
-    configure_logging(settings.log_level)
+    if sys.argv[1:] == ["check"]:
+        raise SystemExit(0)
     allow_open_files(settings.max_clients + settings.max_connections + OTHER_FILES)
+    if settings.auth == "off" and not is_loopback(published_address(settings)):
+        logger.warning("open to everybody who can reach it: AUTH=off", extra={"published": published_address(settings)})
     with listen(settings.gateway_host, settings.gateway_port) as listener:
         host, port = listener.getsockname()[:2]
         logger.info("listening", extra={"host": host, "port": port, "backend": settings.backend})

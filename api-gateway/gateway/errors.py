@@ -8,8 +8,11 @@
     ├── InvalidJson           400 invalid_json            not JSON, or not the object that is expected
     ├── InvalidBase64         400 invalid_base64          the text of a picture in JSON
     ├── InvalidRequest        400 invalid_request         not HTTP, before there is a route
+    ├── Unauthenticated       401 unauthenticated         no key or token, where one is needed
+    ├── InvalidCredentials    401 invalid_credentials     unknown, revoked, expired, wrongly signed
     ├── UrlNotAllowed         403 url_not_allowed         an address that pictures are not fetched from
     ├── OriginRefused         403 origin_refused          a preflight from a site that CORS_ORIGINS does not name
+    ├── InsufficientScope     403 insufficient_scope      known, and may not do this
     ├── NotFound              404 not_found
     ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── MethodNotAllowed      405 method_not_allowed
@@ -29,6 +32,7 @@
     ├── ClientClosed          499 client_closed           for our log: nobody is there to read it
     ├── InternalError         500 internal_error          our fault
     ├── UpstreamError         502 backend_error           the model server failed
+    ├── AuthUnavailable       503 auth_unavailable        the key file or the issuer's keys cannot be had
     ├── UpstreamUnavailable   503 backend_unavailable     the model server cannot be reached
     ├── ModelNotReady         503 model_not_ready         no worker has the model loaded
     ├── Overloaded            503 overloaded              the gateway or the model server takes no more work for now
@@ -106,6 +110,40 @@ class OriginRefused(ApiError):
 
     status, code = 403, "origin_refused"
     default = "Pages of this origin may not send this request; CORS_ORIGINS in the gateway's settings says which may."
+
+
+class Unauthenticated(ApiError):
+    """The request shows no key or token, and this address needs one."""
+
+    status, code = 401, "unauthenticated"
+    default = "This address needs an API key or a token: send 'X-API-Key: KEY' or 'Authorization: Bearer KEY_OR_TOKEN'."
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="yolo-serving"'}
+
+
+class InvalidCredentials(ApiError):
+    """The key or token is unknown, revoked, expired, or not meant for here."""
+
+    status, code = 401, "invalid_credentials"
+    default = "This key or token is not valid here; ask whoever runs this service for a new one."
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="yolo-serving", error="invalid_token"'}
+
+
+class InsufficientScope(ApiError):
+    """The caller is known and may not do this."""
+
+    status, code = 403, "insufficient_scope"
+    default = "Your key or token does not have the scope that this address needs."
+    headers: ClassVar[Mapping[str, str]] = {
+        "WWW-Authenticate": 'Bearer realm="yolo-serving", error="insufficient_scope"'
+    }
+
+
+class AuthUnavailable(ApiError):
+    """Keys and tokens cannot be checked now."""
+
+    status, code = 503, "auth_unavailable"
+    default = "Credentials cannot be checked at the moment; try again in some seconds."
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}
 
 
 class NotFound(ApiError):

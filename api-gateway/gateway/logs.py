@@ -96,6 +96,8 @@ class AccessLogMiddleware:
                     "bytes_in": received,
                     "bytes": sent,
                 }
+                if (identity := scope.get("gateway.identity")) is not None:
+                    fields["identity"] = identity
                 if (code := scope.get("gateway.error")) is not None:
                     fields["error"] = code
                 access_logger.log(level, "request", extra=fields)

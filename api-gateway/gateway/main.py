@@ -9,6 +9,9 @@ from starlette.middleware import Middleware
 
 from gateway import __version__, guards
 from gateway.admission import AdmittingDetector
+from gateway.auth.middleware import AuthMiddleware
+from gateway.auth.openapi import install_auth_description
+from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
@@ -31,7 +34,9 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     """Assemble the gateway in front of ``backend``, or of the one that the settings name.
 
     Nothing is connected before the first request or the lifespan's start. The backend is closed with the application.
+    Raises :class:`~gateway.auth.policy.AuthSettingsError` for settings that would leave the gateway open unasked.
     """
+    authenticator = create_authenticator(settings)
     backend = backend or create_backend(settings)
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     fetcher = ImageFetcher(settings)
@@ -46,9 +51,13 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         registry=metrics.registry,
     )
 
+    asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         watching = asyncio.create_task(readiness.run())
+        if authenticator is not None:
+            authenticator.start()
         try:
             yield
         finally:
@@ -56,6 +65,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             with suppress(asyncio.CancelledError):
                 await watching
             await fetcher.aclose()
+            if authenticator is not None:
+                await authenticator.aclose()
             await backend.aclose()
             if rate_limits is not None:
                 await rate_limits.aclose()
@@ -76,6 +87,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
             Middleware(UnhandledErrorMiddleware),
             *guards.before_identity(settings),
+            *asking,
             *guards.after_identity(settings, rate_limits, metrics.registry),
         ],
     )
@@ -93,4 +105,6 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         app.include_router(part.router, responses=AT_THE_DOOR)
     for part in (predict, batch, models):
         app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
+    if authenticator is not None:
+        install_auth_description(app, settings.metrics_public)
     return app

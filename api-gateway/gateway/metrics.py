@@ -23,6 +23,7 @@ class Metrics:
             "gateway_request_seconds", "Time to answer", ["route"], buckets=BUCKETS, registry=self.registry
         )
         self.in_flight = Gauge("gateway_requests_in_flight", "Requests being answered now", registry=self.registry)
+        self.auth = Counter("gateway_auth", "Callers asked who they are", ["method", "outcome"], registry=self.registry)
         self._ready = Gauge("gateway_model_ready", "1 if the model can be used, else 0", registry=self.registry)
 
     def watch_readiness(self, ready: Callable[[], bool]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from gateway.limit_settings import LimitSettings, RedisUrl, Seconds
@@ -19,6 +19,14 @@ _url: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
 def _base_url(text: str) -> str:
     return str(_url.validate_python(text)).rstrip("/")
+
+
+def _url_or_nothing(text: str) -> str:
+    return str(_url.validate_python(text)) if text else ""
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
@@ -37,6 +45,8 @@ def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
 
 UrlAllowList = Annotated[str, _parsed_by(parse_allowed)]
 NetworkList = Annotated[str, _parsed_by(parse_networks)]
+#: An ``http(s)`` address of a document, or empty.
+OptionalUrl = Annotated[str, AfterValidator(_url_or_nothing)]
 
 
 class Settings(LimitSettings):
@@ -51,6 +61,10 @@ class Settings(LimitSettings):
 
     gateway_host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     gateway_port: int = Field(default=8001, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    published_bind: str = Field(
+        default="",
+        description="address that a container's port is published at; empty: gateway_host is what others see",
+    )
 
     backend: str = Field(
         default="torchserve", description="which model server is behind: a name known to gateway.backends"
@@ -103,6 +117,35 @@ class Settings(LimitSettings):
     )
     shutdown_grace_s: int = Field(
         default=30, ge=0, le=3600, description="to finish requests in flight when told to stop"
+    )
+
+    auth: Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)] = Field(
+        default="auto",
+        description="ask callers for a key or token; auto: when published beyond loopback, or when any is set up",
+    )
+    api_keys_file: str = Field(default="", description="file of API keys, as scripts/keys.sh writes it; empty: no keys")
+    metrics_public: bool = Field(default=False, description="GET /metrics asks nobody for a key")
+    jwt_jwks_url: OptionalUrl = Field(default="", description="where the issuer of tokens shows its public keys")
+    jwt_secret_file: str = Field(default="", description="file with the secret of tokens signed with HS256")
+    jwt_issuer: str = Field(default="", max_length=512, description="the claim iss that a token must have")
+    jwt_audience: str = Field(default="", max_length=512, description="the claim aud that a token must have")
+    jwt_algorithms: str = Field(
+        default="RS256,ES256,HS256",
+        pattern=r"^(RS256|ES256|HS256)(,(RS256|ES256|HS256))*$",
+        description="how a token may be signed; HS256 with the secret only, the others with the issuer's keys only",
+    )
+    jwt_leeway_s: float = Field(
+        default=30, ge=0, le=600, allow_inf_nan=False, description="that clocks may differ when a token's times count"
+    )
+    jwt_jwks_refresh_s: float = Field(
+        default=300, ge=1, le=86_400, allow_inf_nan=False, description="age at which the issuer's keys are fetched anew"
+    )
+    jwt_jwks_max_age_s: float = Field(
+        default=86_400,
+        ge=1,
+        le=2_592_000,
+        allow_inf_nan=False,
+        description="age up to which known keys are used while the issuer cannot be reached",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="lowest level that is logged"

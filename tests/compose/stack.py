@@ -20,7 +20,16 @@ from tests.support import copy_tree, free_ports, wait_until
 OWNER = 12345
 
 _PORTS = ("GATEWAY_PORT", "INFERENCE_PORT", "MANAGEMENT_PORT")
-_FOREIGN = ("WEIGHTS", "BIND", "MODEL_STORE", "COMPOSE_FILE", "COMPOSE_PROFILES", "VIRTUAL_ENV")
+_FOREIGN = (
+    "WEIGHTS",
+    "BIND",
+    "INFERENCE_BIND",
+    "AUTH",
+    "MODEL_STORE",
+    "COMPOSE_FILE",
+    "COMPOSE_PROFILES",
+    "VIRTUAL_ENV",
+)
 
 
 @dataclass(frozen=True)

@@ -108,12 +108,12 @@ def test_only_loopback_is_published_and_the_model_store_cannot_be_written(servic
     assert set(service.inspect("torchserve")["NetworkSettings"]["Ports"]) == {"8085/tcp", "8086/tcp"}
 
 
-def test_the_management_port_stays_on_loopback_whatever_bind_says(service):
+def test_torchserve_stays_on_loopback_whatever_bind_says(service):
     config = json.loads(service.run("docker", "compose", "config", "--format", "json", BIND="0.0.0.0").stdout)
     addresses = {
         port["target"]: port["host_ip"] for name in SERVERS for port in config["services"][name].get("ports", [])
     }
-    assert addresses == {8085: "0.0.0.0", 8086: "127.0.0.1", 8000: "0.0.0.0"}
+    assert addresses == {8085: "127.0.0.1", 8086: "127.0.0.1", 8000: "0.0.0.0"}
 
 
 def test_the_model_server_has_no_way_out(service):

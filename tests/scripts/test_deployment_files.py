@@ -18,6 +18,8 @@ DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
 # What start-up code works out or Compose fixes: an operator has nothing to choose there.
 NOT_FOR_OPERATORS = {
     "GATEWAY_HOST",
+    "PUBLISHED_BIND",
+    "API_KEYS_FILE",
     "TORCHSERVE_INFERENCE_URL",
     "TORCHSERVE_MANAGEMENT_URL",
     "TORCHSERVE_HOST",
@@ -90,7 +92,7 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
     published = {name: service.get("ports", []) for name, service in services(*COMPOSE_FILES).items()}
     assert published == {
         "torchserve": [
-            "${BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
+            "${INFERENCE_BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
             "127.0.0.1:${MANAGEMENT_PORT:-8086}:8086",
         ],
         "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
@@ -181,7 +183,8 @@ def test_every_setting_of_the_gateway_stands_in_the_example_with_its_default():
     for name, field in Settings.model_fields.items():
         variable = name.upper()
         if variable not in NOT_FOR_OPERATORS:
-            assert documented[variable] == str(field.default), variable
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            assert documented[variable] == default, variable
 
 
 def test_every_setting_of_the_model_server_stands_in_the_example_with_its_default():

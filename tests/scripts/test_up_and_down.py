@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -30,6 +32,84 @@ def test_with_an_engine_the_stack_is_built_started_and_waited_for(checkout, star
     done = checkout.run("up.sh")
     assert ["compose", "up", "-d", "--build", "--wait"] in started.calls
     assert "+ docker compose up -d --build --wait" in done.stdout
+
+
+@pytest.fixture
+def gateway(docker):
+    """A gateway that asks for the key `right`; remembers the keys it was shown."""
+    shown = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            shown.append(self.headers["X-API-Key"])
+            self.send_response(200 if shown[-1] == "right" else 401)
+            self.end_headers()
+            self.wfile.write(b'{"the": "answer"}')
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        docker.answer("compose", "port", "api-gateway", "8000", say=f"127.0.0.1:{server.server_port}\n")
+        yield shown
+        server.shutdown()
+
+
+def test_a_gateway_that_asks_for_a_key_is_up_all_the_same(checkout, gateway):
+    (checkout.root / "samples/street.jpg").write_bytes(b"picture")
+    done = checkout.run("up.sh")
+    assert done.returncode == 0, done.stderr
+    assert "asks for an API key: bash scripts/keys.sh add NAME" in done.stdout
+    assert gateway == [None]
+
+
+def test_the_key_that_is_given_is_shown_to_the_gateway_and_to_nobody_else(checkout, gateway):
+    (checkout.root / "samples/street.jpg").write_bytes(b"picture")
+    done = checkout.run("up.sh", YOLO_API_KEY="right")
+    assert done.returncode == 0, done.stderr
+    assert gateway == ["right"]
+    assert '{"the": "answer"}' in done.stdout
+    assert "right" not in done.stdout + done.stderr
+
+
+def test_a_gateway_that_would_refuse_to_be_published_is_asked_before_anything_starts(checkout, docker):
+    docker.answer("compose", "config", say="      PUBLISHED_BIND: 0.0.0.0\n")
+    docker.answer("compose", "run", complain="The gateway would be open to others\n", exit=2)
+    done = checkout.run("up.sh")
+    assert done.returncode == 1
+    assert "would be open to others" in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert docker.called("compose", "up") == []
+    (asked,) = docker.called("compose", "run")
+    assert asked[2:] == ["--rm", "-T", "--no-deps", "api-gateway", "python", "-m", "gateway", "check"]
+
+
+AS_DELIVERED = """\
+      AUTH: auto
+      JWT_JWKS_URL: ""
+      JWT_SECRET_FILE: ""
+      PUBLISHED_BIND: 127.0.0.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [
+        (("", ""), False),
+        (("127.0.0.1", "0.0.0.0"), True),
+        (("127.0.0.1", '"::"'), True),
+        (("auto", '"on"'), True),
+        (('JWKS_URL: ""', "JWKS_URL: https://id.example.org/keys"), True),
+        (('SECRET_FILE: ""', "SECRET_FILE: secrets/jwt"), True),
+    ],
+)
+def test_a_gateway_is_asked_only_where_it_may_have_reasons_to_refuse(checkout, started, changed, asked):
+    started.answer("compose", "config", say=AS_DELIVERED.replace(*changed))
+    done = checkout.run("up.sh")
+    assert len(started.called("compose", "run")) == asked, done.stderr
+    assert len(started.called("compose", "up")) == 1
 
 
 def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):

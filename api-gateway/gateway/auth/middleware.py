@@ -1,0 +1,76 @@
+"""The door: a pure ASGI layer that lets a request pass, or answers it before its body is read."""
+
+import logging
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.identity import Refusal
+from gateway.auth.routes import needed_scope
+from gateway.error_responses import error_response
+from gateway.errors import InsufficientScope
+from gateway.metrics import Metrics
+
+logger = logging.getLogger("gateway.auth")
+
+#: Where the caller's name lies for all further in, the access log and the limits included.
+IDENTITY = "gateway.identity"
+
+
+class AuthMiddleware:
+    """Asks every request but those to open addresses, and browsers' preflights, for a credential with the right scope.
+
+    It stands outside of whatever reads bodies or does work, and inside the log, the metrics and the error layer.
+    """
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, metrics: Metrics, metrics_public: bool) -> None:
+        self.app = app
+        self._authenticator = authenticator
+        self._attempts = metrics.auth
+        self._metrics_public = metrics_public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on with the caller's name in it, or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        needed = needed_scope(scope["path"], self._metrics_public)
+        if needed is None or _is_preflight(scope):
+            await self.app(scope, receive, send)
+            return
+        try:
+            identity = await self._authenticator.authenticate(scope["headers"])
+            scope[IDENTITY] = identity.name
+            if needed not in identity.scopes:
+                raise Refusal(
+                    InsufficientScope(f"This address needs the scope '{needed}', which your credential does not have."),
+                    identity.method,
+                    "scope",
+                )
+        except Refusal as refusal:
+            self._attempts.labels(refusal.method, refusal.outcome).inc()
+            await self._refuse(refusal, needed, scope, receive, send)
+            return
+        self._attempts.labels(identity.method, "ok").inc()
+        await self.app(scope, receive, send)
+
+    async def _refuse(self, refusal: Refusal, needed: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if refusal.outcome != "missing":  # who shows nothing attempts nothing; the access log has the rest
+            facts = {"method": refusal.method, "outcome": refusal.outcome, "path": scope["path"]}
+            client = (scope.get("client") or ("unknown",))[0]
+            logger.warning("not let in", extra={**facts, "client": client, "identity": scope.get(IDENTITY)})
+        headers = dict(refusal.error.headers)
+        if isinstance(refusal.error, InsufficientScope):
+            headers["WWW-Authenticate"] += f', scope="{needed}"'
+        await error_response(scope, refusal.error, headers)(scope, receive, send)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Tell whether a browser asks, as it may only without credentials, if a page may call us."""
+    if scope["type"] != "http" or scope["method"] != "OPTIONS":
+        return False
+    names = {name for name, _ in scope["headers"]}
+    return b"origin" in names and b"access-control-request-method" in names

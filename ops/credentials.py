@@ -1,0 +1,22 @@
+"""The API key that operations show to a gateway which asks for one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ops.errors import OpsError
+
+MEND = "Here the key comes from YOLO_API_KEY_FILE (a file) or YOLO_API_KEY; bash scripts/keys.sh add NAME makes one."
+
+
+def headers() -> dict[str, str]:
+    """Return the header that shows the key; none where neither variable names one. Raises OpsError."""
+    if file := os.environ.get("YOLO_API_KEY_FILE", ""):
+        try:
+            key = Path(file).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise OpsError(f"YOLO_API_KEY_FILE={file}: {getattr(error, 'strerror', None) or 'it is no key'}") from error
+    else:
+        key = os.environ.get("YOLO_API_KEY", "").strip()
+    return {"X-API-Key": key} if key else {}
