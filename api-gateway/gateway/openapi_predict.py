@@ -53,10 +53,15 @@ def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> di
 def _json(
     pictures: dict[str, Any], required: dict[str, Any], options: Mapping[str, dict[str, Any]], examples: dict[str, Any]
 ) -> dict[str, Any]:
-    parameters = {**openapi_form_fields(), **options}
-    parameters["classes"] = {
-        "anyOf": [parameters["classes"], {"type": "array", "items": {"type": ["string", "integer"]}}],
+    known = {**openapi_form_fields(), **options}
+    known["classes"] = {
+        "anyOf": [known["classes"], {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}],
         "description": "Only these: ids or names, as a list or with commas",
+    }
+    # null is how a program says that it has no value.
+    parameters = {
+        name: {"anyOf": [schema, {"type": "null"}], "description": schema["description"]}
+        for name, schema in known.items()
     }
     return {
         "schema": {
