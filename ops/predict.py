@@ -33,7 +33,7 @@ def ask(gateway: str, picture: Path) -> dict[str, Any]:
         raise OpsError(
             f"{gateway} answered no JSON ({answer.status_code}). Is another program on that port?"
         ) from error
-    if answer.status_code in (401, 403):
+    if answer.status_code == 401 or body.get("error", {}).get("code") == "insufficient_scope":
         raise KeyNeededError(f"{body['error']['message']} {credentials.MEND}")
     if answer.status_code != 200:
         raise OpsError(f"{picture}: {body.get('error', {}).get('message', body)}")
