@@ -37,6 +37,7 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
         "MODEL_STORE": str(STORE),
         "GATEWAY_HOST": settings.bind,
+        "ROUTING_FILE": str(STORE / "routing" / "routing.json"),
         "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
         "PYTHONUNBUFFERED": "1",
