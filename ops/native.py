@@ -44,6 +44,7 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "API_KEYS_FILE": str(API_KEYS),
         # Services start elsewhere; a path in .env is meant from the checkout, as Compose takes it.
         **{name: str(ROOT / path) for name in SECRET_FILES if (path := settings.environment.get(name, ""))},
+        "ROUTING_FILE": str(STORE / "routing" / "routing.json"),
         "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
         "PYTHONUNBUFFERED": "1",

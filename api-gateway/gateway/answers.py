@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.backends.base import Prediction
 from gateway.image_header import ImageHeader
+from gateway.routing.naming import version_header
 
 #: What may stand in a header as it is: others' words are left out where they are something else.
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,19 +39,22 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
     return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
 
 
+def prediction_headers(prediction: Prediction) -> dict[str, str]:
+    """Return the headers of an answer that one prediction makes, whatever its format."""
+    return version_header(prediction.model_version)
+
+
 def picture_headers(prediction: Prediction, draw_ms: float, total_ms: float) -> dict[str, str]:
     """Say in headers what an annotated picture cannot: how much was found, by which version, and what took how long.
 
     ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds.
     """
     timings = {**all_timings(prediction, total_ms), "draw": round(draw_ms, 2)}
-    headers = {
+    return {
+        **prediction_headers(prediction),
         "X-Detections": str(len(prediction.detections)),
         "Server-Timing": ", ".join(f"{stage};dur={ms:g}" for stage, ms in timings.items() if _TOKEN.fullmatch(stage)),
     }
-    if prediction.model_version is not None and _TOKEN.fullmatch(prediction.model_version):
-        headers["X-Model-Version"] = prediction.model_version
-    return headers
 
 
 def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:

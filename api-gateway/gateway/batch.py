@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -27,15 +28,23 @@ logger = logging.getLogger("gateway.batch")
 
 
 async def run_batch(
-    request: Request, services: Services, pictures: tuple[Named, ...], parameters: Parameters, emit: Emit
+    request: Request,
+    services: Services,
+    pictures: tuple[Named, ...],
+    parameters: Parameters,
+    version: str | None,
+    emit: Emit,
 ) -> None:
-    """Find what is in every picture and emit each outcome when it is there; cancelling gives up what is left."""
+    """Find what is in every picture and emit each outcome when it is there; cancelling gives up what is left.
+
+    ``version`` is the model's that the caller named.
+    """
     remaining = iter(enumerate(pictures))
     emitting = asyncio.Lock()
 
     async def work() -> None:
         for index, picture in remaining:
-            entry = await outcome(request, services, index, picture, parameters)
+            entry = await outcome(request, services, index, picture, parameters, version)
             async with emitting:
                 await emit(entry)
 
@@ -48,11 +57,15 @@ async def run_batch(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def outcome(request: Request, services: Services, index: int, picture: Named, parameters: Parameters) -> Entry:
+async def outcome(
+    request: Request, services: Services, index: int, picture: Named, parameters: Parameters, version: str | None
+) -> Entry:
     """Return one picture's entry, an error's body included: what is wrong with it stays its own."""
     started = time.perf_counter()
     try:
-        ask = make_ask(request, services, await load(picture.source, services), parameters)
+        ask = make_ask(request, services, await load(picture.source, services), parameters, version)
+        if ask.client_key is None:
+            ask = replace(ask, client_key=ask.request_id)  # while traffic is split, one batch stays with one version
         answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)

@@ -9,6 +9,7 @@ from gateway.errors import BodyTooLarge, InvalidImage, UnsupportedMediaType, pri
 from gateway.image_header import read_image_header
 from gateway.parameters import Parameters
 from gateway.request_id import current_request_id
+from gateway.routing.naming import client_key
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sources import Encoded, Link, Named, Sent, SentMany, Source
@@ -92,13 +93,16 @@ async def load(source: Source, services: Services) -> bytes:
             return await services.fetcher.fetch(source.url)
 
 
-def make_ask(request: Request, services: Services, image: bytes, parameters: Parameters) -> Ask:
+def make_ask(
+    request: Request, services: Services, image: bytes, parameters: Parameters, version: str | None = None
+) -> Ask:
     """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
 
+    ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
     Raises what :func:`~gateway.image_header.read_image_header` raises.
     """
     header = read_image_header(image, services.settings.max_image_pixels)
-    return Ask(image, header, parameters, current_request_id() or "")
+    return Ask(image, header, parameters, current_request_id() or "", version, client_key(request))
 
 
 async def detect(request: Request, services: Services, ask: Ask) -> Answer:

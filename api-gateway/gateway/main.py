@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -24,6 +24,11 @@ from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, health, models, predict, root
+from gateway.routing.after import AfterAnswerMiddleware
+from gateway.routing.file import RoutingFile
+from gateway.routing.server_list import parse_servers
+from gateway.routing.servers import with_servers
+from gateway.routing.versions import Versions
 from gateway.security_headers import SecurityHeadersMiddleware
 from gateway.services import Services
 from gateway.settings import Settings
@@ -37,33 +42,39 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     Raises :class:`~gateway.auth.policy.AuthSettingsError` for settings that would leave the gateway open unasked.
     """
     authenticator = create_authenticator(settings)
-    backend = backend or create_backend(settings)
-    readiness = ReadinessWatch(backend, settings.ready_grace_s)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
+    routing = RoutingFile(
+        settings.routing_file, parse_servers(settings.torchserve_servers), on_error=metrics.routing.errors.inc
+    )
+    backend = with_servers(backend or create_backend(settings), settings, routing)
+    readiness = ReadinessWatch(backend, settings.ready_grace_s)
     metrics.watch_readiness(lambda: readiness.state.ready)
     rate_limits = create_rate_limits(settings, metrics.registry)
-    detector = AdmittingDetector(
+    admitting = AdmittingDetector(
         BackendDetector(backend, readiness),
         in_flight=settings.max_in_flight or settings.max_connections,
         waiting=settings.max_waiting,
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
+    versions = Versions(routing, backend, metrics.routing, settings.shadow_in_flight)
+    detector = versions.around(admitting, default_version=lambda: readiness.state.version)
 
     asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        watching = asyncio.create_task(readiness.run())
         if authenticator is not None:
             authenticator.start()
+        watching = [asyncio.create_task(watch.run()) for watch in (readiness, versions)]
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+            await versions.aclose()
             await fetcher.aclose()
             if authenticator is not None:
                 await authenticator.aclose()
@@ -89,6 +100,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             *guards.before_identity(settings),
             *asking,
             *guards.after_identity(settings, rate_limits, metrics.registry),
+            Middleware(AfterAnswerMiddleware),
         ],
     )
     app.state.services = Services(
@@ -99,6 +111,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         metrics=metrics,
         studio=Studio(settings.draw_concurrency),
         fetcher=fetcher,
+        versions=versions,
     )
     install_error_handlers(app)
     for part in (root, health):

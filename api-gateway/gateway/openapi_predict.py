@@ -7,6 +7,7 @@ from typing import Any
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.parameters import openapi_form_fields
+from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
 from gateway.upload import FIELD, MANY_FIELD
 from gateway.url_policy import LONGEST_URL
@@ -45,7 +46,7 @@ def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> di
         "schema": {
             "type": "object",
             "required": list(pictures),
-            "properties": {**pictures, **openapi_form_fields(), **options},
+            "properties": {**pictures, **openapi_form_fields(), **openapi_form_field(), **options},
         }
     }
 
@@ -53,7 +54,7 @@ def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> di
 def _json(
     pictures: dict[str, Any], required: dict[str, Any], options: Mapping[str, dict[str, Any]], examples: dict[str, Any]
 ) -> dict[str, Any]:
-    known = {**openapi_form_fields(), **options}
+    known = {**openapi_form_fields(), **openapi_form_field(), **options}
     known["classes"] = {
         "anyOf": [known["classes"], {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}],
         "description": "Only these: ids or names, as a list or with commas",
@@ -147,10 +148,7 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The detections, or the picture with them drawn on it",
         "headers": {
             "X-Detections": {"schema": {"type": "integer"}, "description": "With a picture: how many are drawn on it"},
-            "X-Model-Version": {
-                "schema": {"type": "string"},
-                "description": "With a picture: which version found them",
-            },
+            **OPENAPI_ANSWER_HEADERS,
             "Server-Timing": {"schema": {"type": "string"}, "description": "With a picture: milliseconds by stage"},
         },
         "content": {

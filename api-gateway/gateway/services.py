@@ -11,6 +11,7 @@ from gateway.detector import Detector
 from gateway.image_url import ImageFetcher
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
+from gateway.routing.versions import Versions
 from gateway.settings import Settings
 from gateway.studio import Studio
 
@@ -28,6 +29,8 @@ class Services:
     studio: Studio
     #: Fetches pictures by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
     fetcher: ImageFetcher
+    #: Which version answers whom, and what each did.
+    versions: Versions
 
 
 async def _services(request: Request) -> Services:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapte
 from pydantic_settings import SettingsConfigDict
 
 from gateway.limit_settings import LimitSettings, RedisUrl, Seconds
+from gateway.routing.server_list import parse_servers
 from gateway.url_policy import parse_allowed, parse_networks
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
@@ -43,6 +44,7 @@ def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
+ServerList = Annotated[str, _parsed_by(parse_servers)]
 UrlAllowList = Annotated[str, _parsed_by(parse_allowed)]
 NetworkList = Annotated[str, _parsed_by(parse_networks)]
 #: An ``http(s)`` address of a document, or empty.
@@ -73,6 +75,11 @@ class Settings(LimitSettings):
     torchserve_management_url: BaseUrl = Field(
         default="http://127.0.0.1:8086", description="TorchServe's management API"
     )
+    torchserve_servers: ServerList = Field(
+        default="",
+        max_length=8192,
+        description="further TorchServes that routing may switch to: name=inference_url|management_url,…",
+    )
     model_name: str = Field(
         default="yolo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the served model"
     )
@@ -85,6 +92,13 @@ class Settings(LimitSettings):
     )
     max_connections: int = Field(
         default=64, ge=1, le=4096, description="connections to the model server, so requests in it"
+    )
+
+    routing_file: str = Field(
+        default="", max_length=4096, description="routing.json, written by ops; empty: no routing"
+    )
+    shadow_in_flight: int = Field(
+        default=2, ge=0, le=64, description="pictures that a shadowed version looks at, at once; 0 turns it off"
     )
 
     max_body_bytes: int = Field(default=20_971_520, ge=1024, le=2**30, description="largest request body")

@@ -21,10 +21,11 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import beside
 from yolo import settings
 from yolo.errors import ArchiveError
 
@@ -60,6 +61,9 @@ class Configuration:
     response_timeout_s: int
     startup_timeout_s: int
     job_queue_size: int
+    #: Archives loaded beside yolo.mar, by version, and what routing names but cannot be loaded.
+    beside: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -103,6 +107,8 @@ def configuration(env: Mapping[str, str]) -> Configuration:
         worker = settings.read(env)  # what the workers will read: a mistake there is found here, before Java runs
     except ArchiveError as error:
         raise ConfigurationError(str(error)) from error
+    version = archive_version(store / f"{MODEL}.mar")
+    others, left_out = beside.archives(store, MODEL, version)
     return Configuration(
         host=env.get("TORCHSERVE_HOST") or "127.0.0.1",
         inference_port=integer(env, "INFERENCE_PORT", 8085, 1, 65535),
@@ -112,7 +118,7 @@ def configuration(env: Mapping[str, str]) -> Configuration:
         grpc_management_port=integer(env, "GRPC_MANAGEMENT_PORT", 7071, 1, 65535),
         model_store=store,
         run_dir=Path(env.get("TORCHSERVE_RUN_DIR") or Path(tempfile.gettempdir()) / "torchserve").resolve(),
-        version=archive_version(store / f"{MODEL}.mar"),
+        version=version,
         workers=worker.plan.workers,
         threads=worker.plan.threads,
         max_body_bytes=integer(env, "MAX_BODY_BYTES", 20 * 1024 * 1024, 1024, 1 << 30),
@@ -121,20 +127,26 @@ def configuration(env: Mapping[str, str]) -> Configuration:
         response_timeout_s=integer(env, "RESPONSE_TIMEOUT_S", 60, 1, 3600),
         startup_timeout_s=integer(env, "STARTUP_TIMEOUT_S", 120, 1, 3600),
         job_queue_size=integer(env, "JOB_QUEUE_SIZE", 100, 1, 100_000),
+        beside=others,
+        left_out=tuple(left_out),
     )
 
 
 def properties(config: Configuration) -> str:
     """Render the computed half of TorchServe's configuration, in Java properties format."""
-    model = {
-        "defaultVersion": True,
-        "marName": f"{MODEL}.mar",
+    # TorchServe loads them in this order and makes the first its default version; it reads no "defaultVersion" here.
+    archives = {config.version: f"{MODEL}.mar", **config.beside}
+    workers = {
         "minWorkers": config.workers,
         "maxWorkers": config.workers,
         "batchSize": config.batch_size,
         "maxBatchDelay": config.max_batch_delay_ms,
         "responseTimeout": config.response_timeout_s,
         "startupTimeout": config.startup_timeout_s,
+    }
+    models = {
+        version: {"defaultVersion": version == config.version, "marName": name, **workers}
+        for version, name in archives.items()
     }
     lines = {
         "inference_address": f"http://{config.host}:{config.inference_port}",
@@ -143,8 +155,8 @@ def properties(config: Configuration) -> str:
         "grpc_inference_port": config.grpc_inference_port,
         "grpc_management_port": config.grpc_management_port,
         "model_store": config.model_store,
-        "load_models": f"{MODEL}.mar",
-        "models": json.dumps({MODEL: {config.version: model}}),
+        "load_models": ",".join(archives.values()),
+        "models": json.dumps({MODEL: models}),
         # For versions registered later through the management API, which `models` above does not cover.
         "default_workers_per_model": config.workers,
         "default_response_timeout": config.response_timeout_s,
@@ -220,8 +232,11 @@ def serve(env: Mapping[str, str]) -> NoReturn:
             f"cannot write to {config.run_dir} ({error.strerror}); free some space or set TORCHSERVE_RUN_DIR"
         ) from error
     argv = command(config, env)
+    for problem in config.left_out:
+        print(f"torchserve: left out of what routing.json names: {problem}", flush=True)
+    also = f" and beside it {', '.join(config.beside)}" if config.beside else ""
     print(
-        f"torchserve: {MODEL} {config.version}, {config.workers} worker(s) x {config.threads} thread(s), "
+        f"torchserve: {MODEL} {config.version}{also}, {config.workers} worker(s) x {config.threads} thread(s), "
         f"inference on {config.host}:{config.inference_port}",
         flush=True,
     )

@@ -44,6 +44,8 @@ async def test_a_version_is_described_with_workers_batching_queue_and_its_own_de
                 ],
             }
         ],
+        "routing": None,
+        "traffic": [],
         "request_id": response.headers["x-request-id"],
     }
 

@@ -70,14 +70,16 @@ async def test_every_route_documents_its_errors_with_the_one_body(client: httpx.
 
 
 NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz"]
+HEADERS = ["X-Model-Version", "X-Client-Key"]
 
 
 async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
-    names = [*NAMES, "format", "quality", "max_side"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == names
+    names = [*NAMES, "version", "format", "quality", "max_side"]
+    assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
+    assert "X-Model-Version" in operation["responses"]["200"]["headers"]
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["file", *names]
     assert content["multipart/form-data"]["schema"]["required"] == ["file"]
     assert list(content["application/json"]["schema"]["properties"]) == ["image", "url", *names]
@@ -89,8 +91,8 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
 async def test_the_batch_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict/batch"]["post"]
     content = operation["requestBody"]["content"]
-    names = [*NAMES, "format"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == names
+    names = [*NAMES, "version", "format"]
+    assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["files", *names]
     assert list(content["application/json"]["schema"]["properties"]) == ["images", *names]
     assert {"application/json", "application/x-ndjson"} == set(operation["responses"]["200"]["content"])

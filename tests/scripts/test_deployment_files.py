@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -22,6 +23,7 @@ NOT_FOR_OPERATORS = {
     "API_KEYS_FILE",
     "TORCHSERVE_INFERENCE_URL",
     "TORCHSERVE_MANAGEMENT_URL",
+    "ROUTING_FILE",
     "TORCHSERVE_HOST",
     "TORCHSERVE_RUN_DIR",
     "JAVA_HOME",
@@ -99,6 +101,18 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
         "model-archiver": [],
         "model-archiver-int8": [],
     }
+
+
+def test_the_gateway_sees_the_routing_of_the_model_store_and_nothing_else_of_it():
+    (mount,) = services("docker-compose.yml")["api-gateway"]["volumes"]
+    assert mount["source"] == "./serving/torchserve/model-store/routing"
+    assert (mount["read_only"], mount["bind"]) == (True, {"create_host_path": False})
+    environment = services("docker-compose.yml")["api-gateway"]["environment"]
+    assert environment["ROUTING_FILE"] == f"{mount['target']}/routing.json"
+    kept = subprocess.run(["git", "ls-files", mount["source"]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert kept.stdout.splitlines() == ["serving/torchserve/model-store/routing/README.md"]
+    ignored = ["git", "check-ignore", "--quiet", f"{mount['source']}/routing.json"]
+    assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 0
 
 
 def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_nothing():

@@ -111,6 +111,13 @@ class TorchServeBackend:
             return Readiness(False, f"none of its {workers} workers is ready", version.version)
         return Readiness(True, None, version.version)
 
+    async def ready_versions(self) -> frozenset[str]:
+        """Return the versions with a worker in state READY; more than the interface asks for, see Availability."""
+        loaded = await self._describe("/all")
+        return frozenset(
+            version.version for version in loaded if any(worker.state == "READY" for worker in version.workers)
+        )
+
     async def models(self) -> Sequence[Model]:
         """Describe every loaded version, with what the handler tells of itself where it answers soon."""
         loaded, default = await asyncio.gather(self._describe("/all"), self._describe(""))

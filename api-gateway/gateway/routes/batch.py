@@ -17,6 +17,7 @@ from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
 from gateway.parameters import openapi_parameters, read_parameters
 from gateway.request_id import current_request_id
+from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import BatchResponse
 from gateway.services import ServicesOf
 from gateway.streaming import LinesResponse
@@ -44,7 +45,7 @@ ERRORS = error_answers(
     responses={**BATCH_ANSWERS, **ERRORS},
     openapi_extra={
         "requestBody": BATCH_BODY,
-        "parameters": [*openapi_parameters(), *option_parameters(BATCH_OPTIONS)],
+        "parameters": [*openapi_parameters(), *openapi_naming(), *option_parameters(BATCH_OPTIONS)],
     },
     summary="Detect the objects in many pictures",
 )
@@ -59,8 +60,9 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     sent = await read_pictures(request, services.settings)
     options, given = split_options(BATCH_OPTIONS, request.query_params.multi_items(), sent.fields)
     media_type = answer_for_many(options, request.headers.get("accept"))
+    version, given = take_version(request, given)
     parameters = read_parameters(given)
-    work = partial(run_batch, request, services, sent.pictures, parameters)
+    work = partial(run_batch, request, services, sent.pictures, parameters, version)
     if media_type == NDJSON:
         return LinesResponse(request, work, NDJSON)
     results: list[Entry] = []

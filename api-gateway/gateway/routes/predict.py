@@ -7,13 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, picture_headers, prediction_body
+from gateway.answers import compact, picture_headers, prediction_body, prediction_headers
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.intake import detect, load, make_ask, read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
 from gateway.parameters import openapi_parameters, read_parameters
+from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import PredictResponse
 from gateway.services import ServicesOf
 
@@ -49,7 +50,10 @@ ERRORS = error_answers(
     "/predict",
     response_model=PredictResponse,
     responses={**PREDICT_ANSWERS, **ERRORS},
-    openapi_extra={"requestBody": PREDICT_BODY, "parameters": [*openapi_parameters(), *option_parameters(OPTIONS)]},
+    openapi_extra={
+        "requestBody": PREDICT_BODY,
+        "parameters": [*openapi_parameters(), *openapi_naming(), *option_parameters(OPTIONS)],
+    },
     summary="Detect the objects in one picture",
 )
 async def predict(request: Request, services: ServicesOf) -> Response:
@@ -63,12 +67,13 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     sent = await read_picture(request, services.settings)
     options, given = split_options(OPTIONS, request.query_params.multi_items(), sent.fields)
     wanted = answer_for_one(options, request.headers.get("accept"))
+    version, given = take_version(request, given)
     parameters = read_parameters(given)
     if isinstance(sent.source, bytes):
         image = sent.source
     else:
         image = await unless_client_leaves(request, load(sent.source, services))
-    ask = make_ask(request, services, image, parameters)
+    ask = make_ask(request, services, image, parameters, version)
     answer = await detect(request, services, ask)
     if wanted is not None:
         drawing = time.perf_counter()
@@ -79,4 +84,4 @@ async def predict(request: Request, services: ServicesOf) -> Response:
         headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
         return Response(drawn, media_type=wanted.media_type, headers=headers)
     body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
-    return Response(compact(body), media_type="application/json")
+    return Response(compact(body), headers=prediction_headers(answer.prediction), media_type="application/json")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import zipfile
 
@@ -81,3 +82,105 @@ def test_java_leaves_the_cpus_to_the_workers_unless_the_operator_chooses_otherwi
 def test_an_unknown_argument_is_a_configuration_error(capsys):
     assert entrypoint.main(["dance"]) == entrypoint.EX_CONFIG
     assert "serve|healthcheck" in capsys.readouterr().err
+
+
+def kept(store, version, inside=None):
+    with zipfile.ZipFile(store / f"yolo-{version}.mar", "w") as mar:
+        mar.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": {"modelVersion": inside or version}}))
+        mar.writestr("best.xml", "x" * 10_000)
+    return store / f"yolo-{version}.mar"
+
+
+def route(store, **parts):
+    (store / "routing").mkdir(exist_ok=True)
+    (store / "routing" / "routing.json").write_text(json.dumps({"schema": 1, "revision": 1, **parts}))
+
+
+def served(store):
+    found = rendered({"MODEL_STORE": str(store)})
+    versions = json.loads(found["models"])["yolo"]
+    assert [version for version, entry in versions.items() if entry["defaultVersion"]] == ["1.3"]
+    assert [entry["marName"] for entry in versions.values()] == found["load_models"].split(",")
+    return list(versions), found["load_models"]
+
+
+def test_without_a_routing_the_current_archive_is_served_alone(store):
+    assert served(store) == (["1.3"], "yolo.mar")
+    assert entrypoint.configuration({"MODEL_STORE": str(store)}).left_out == ()
+
+
+def test_versions_that_routing_names_are_served_beside_it_and_yolo_mar_stays_the_first_and_the_default(store):
+    for version in ("1.0", "1.1", "1.2"):
+        kept(store, version)
+    route(
+        store,
+        stable="1.3",
+        canary=None,
+        experiment={"name": "night", "shares": {"1.3": 20, "1.1": 40}, "salt": "a"},
+        shadow={"version": "1.2", "percent": 5},
+    )
+    versions, load = served(store)
+    assert (versions[0], set(versions)) == ("1.3", {"1.3", "1.1", "1.2"})
+    assert load.startswith("yolo.mar,")
+    route(store, canary={"version": "1.0", "percent": 10, "salt": "a"}, shadow={"version": "1.0", "percent": 1})
+    assert served(store) == (["1.3", "1.0"], "yolo.mar,yolo-1.0.mar")
+
+
+def test_a_version_beside_it_has_as_many_workers(store):
+    kept(store, "1.4")
+    route(store, canary={"version": "1.4", "percent": 10, "salt": "a"})
+    models = json.loads(rendered({"MODEL_STORE": str(store), "WORKERS": "3"})["models"])["yolo"]
+    assert models["1.4"]["minWorkers"] == models["1.4"]["maxWorkers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda archive: archive.unlink(), "there is no yolo-1.4.mar"),
+        (lambda archive: archive.write_bytes(archive.read_bytes()[:200]), "cannot be read"),
+        (lambda archive: archive.write_bytes(archive.read_bytes().replace(b"xxxx", b"xxxy", 1)), "is damaged"),
+        (lambda archive: kept(archive.parent, "1.4", inside="1.0"), "holds version 1.0"),
+    ],
+)
+def test_an_archive_that_is_not_intact_is_left_out_and_said(store, spoil, says):
+    spoil(kept(store, "1.4"))
+    route(store, canary={"version": "1.4", "percent": 10, "salt": "a"})
+    assert served(store) == (["1.3"], "yolo.mar")
+    (problem,) = entrypoint.configuration({"MODEL_STORE": str(store)}).left_out
+    assert says in problem
+
+
+def test_an_archive_that_is_not_what_was_recorded_is_left_out(store):
+    archive = kept(store, "1.4")
+    route(store, shadow={"version": "1.4", "percent": 10})
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    for recorded, loaded in ((digest, ["1.3", "1.4"]), ("0" * 64, ["1.3"])):
+        (store / "releases.json").write_text(json.dumps({"schema": 1, "releases": {"1.4": {"sha256": recorded}}}))
+        assert served(store)[0] == loaded
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema": 2, "canary": {"version": "1.4"}}',
+        '{"schema": 1, "canary": "1.4", "experiment": {"shares": [1]}, "shadow": {"version": 7}}',
+        '{"schema": 1, "canary": {"version": "../1.4"}}',
+        '{"schema": 1, "canary": {"version": "1.4,evil.mar"}}',
+    ],
+)
+def test_a_routing_that_is_none_never_keeps_the_server_from_starting(store, content):
+    kept(store, "1.4")
+    route(store)
+    (store / "routing" / "routing.json").write_text(content)
+    assert served(store) == (["1.3"], "yolo.mar")
+
+
+def test_no_more_versions_than_a_machine_could_hold_are_loaded(store):
+    shares = {f"2.{number}": 1 for number in range(30)}
+    for version in shares:
+        kept(store, version)
+    route(store, experiment={"name": "many", "shares": shares, "salt": "a"})
+    assert len(served(store)[0]) == 17

@@ -1,0 +1,34 @@
+"""Prometheus metrics of versioned traffic. Versions in labels come from answers and routing.json, never a client."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+#: Seconds, of the model server's answer: finer than the whole request's where models answer.
+BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 30, 60)
+
+
+class RoutingMetrics:
+    """What each version did, and how a shadowed candidate differs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, help_: str, *labels: str) -> Counter:
+            return Counter(f"gateway_{name}", help_, labels or ("version",), registry=registry)
+
+        self.requests = counter(
+            "version_requests", "Requests that a version got: ok, rejected, error", "version", "role", "outcome"
+        )
+        self.seconds = Histogram(
+            "gateway_version_seconds", "Time of a version to answer", ["version"], buckets=BUCKETS, registry=registry
+        )
+        self.detections = counter("version_detections", "Objects that a version found")
+        self.fallbacks = counter(
+            "routing_fallbacks", "Requests that the default version answered instead of the one chosen for them"
+        )
+        self.errors = Counter(
+            "gateway_routing_errors", "Contents of the routing file that could not be used", registry=registry
+        )
+        self.shadow_compared = counter("shadow_compared", "Answers of a candidate compared with the stable version's")
+        self.shadow_missing = counter("shadow_missing", "Boxes of the stable version that the candidate does not have")
+        self.shadow_extra = counter("shadow_extra", "Boxes of the candidate that the stable version does not have")
+        self.shadow_moved = counter("shadow_moved", "Boxes of both that overlap by less than 0.9")
+        self.shadow_errors = counter("shadow_errors", "Pictures that the candidate did not answer")
+        self.shadow_skipped = counter("shadow_skipped", "Pictures not shown to the candidate because of load")

@@ -1,0 +1,177 @@
+"""Blue/green: routing.json names the model server, readiness follows it, and what is in flight is finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.routing.server_list import Server, parse_servers
+from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
+from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
+from tests.gateway.pictures import picture
+from tests.gateway.routing_files import RoutingJson, agreed, by_version
+
+pytestmark = pytest.mark.anyio
+
+JPEG = picture("JPEG")
+
+
+@pytest.fixture(scope="module")
+def _green() -> Iterator[tuple[FakeTorchServe, str]]:
+    fake = FakeTorchServe()
+    with serving(fake) as url:
+        yield fake, url
+
+
+@pytest.fixture
+def green(_green: tuple[FakeTorchServe, str]) -> FakeTorchServe:
+    fake, _ = _green
+    fake.reset()
+    fake.workers = {"2.0": ["READY"]}
+    fake.predict = by_version(default="2.0")
+    return fake
+
+
+@pytest.fixture
+def routing(tmp_path: Path) -> RoutingJson:
+    return RoutingJson(tmp_path)
+
+
+@pytest.fixture
+async def client(
+    settings: SettingsMaker, routing: RoutingJson, green: FakeTorchServe, _green: tuple[FakeTorchServe, str]
+) -> AsyncIterator[httpx.AsyncClient]:
+    servers = f"green={_green[1]}|{_green[1]}/"
+    async with running_app(settings(routing_file=str(routing.path), torchserve_servers=servers)) as (_, client):
+        yield client
+
+
+async def version(client: httpx.AsyncClient) -> str:
+    response = await client.post("/predict", content=JPEG)
+    assert response.status_code == 200
+    return response.headers["x-model-version"]
+
+
+async def test_the_server_that_the_file_names_is_asked_and_the_way_back_works(
+    client: httpx.AsyncClient, routing: RoutingJson
+) -> None:
+    assert await version(client) == "1.0"
+    routing.write(server="green", stable="2.0")
+    await agreed()
+    assert await version(client) == "2.0"
+    models = (await client.get("/models")).json()
+    assert models["routing"]["server"] == "green"
+    assert [entry["version"] for entry in models["models"][0]["versions"]] == ["2.0"]
+    routing.write(server=None)
+    await agreed()
+    assert await version(client) == "1.0"
+
+
+async def test_readiness_follows_the_switch(
+    client: httpx.AsyncClient, fake: FakeTorchServe, green: FakeTorchServe, routing: RoutingJson
+) -> None:
+    fake.workers = {"1.0": []}
+    assert_error(await client.get("/health/ready"), 503, "model_not_ready")
+    routing.write(server="green")
+    await agreed()
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["model"]["version"]) == (200, "2.0")
+    green.workers = {"2.0": []}
+    assert_error(await client.get("/health/ready"), 503, "model_not_ready")
+
+
+async def test_what_is_in_flight_is_finished_by_the_server_that_has_it(
+    client: httpx.AsyncClient, fake: FakeTorchServe, routing: RoutingJson
+) -> None:
+    fake.predict = lambda asked: Answer([STREET], delay_s=0.7)
+    asking = asyncio.create_task(version(client))
+    await until(lambda: fake.predictions)
+    routing.write(server="green")
+    await agreed()
+    assert await version(client) == "2.0"
+    assert not asking.done()
+    assert await asking == "1.0"
+
+
+async def test_a_server_that_nobody_knows_never_comes_into_force(
+    client: httpx.AsyncClient, routing: RoutingJson, caplog: pytest.LogCaptureFixture
+) -> None:
+    routing.write(server="green")
+    await agreed()
+    assert await version(client) == "2.0"
+    routing.write(server="red")
+    await agreed()
+    assert await version(client) == "2.0"
+    shown = (await client.get("/models")).json()["routing"]
+    assert (shown["revision"], shown["server"]) == (1, "green")
+    assert "'red' is not in TORCHSERVE_SERVERS (known: green)" in shown["problem"]
+    assert any("cannot be used" in record.message for record in caplog.records)
+    assert "gateway_routing_errors_total 1.0" in (await client.get("/metrics")).text
+
+
+async def test_a_split_goes_on_on_the_new_server(
+    client: httpx.AsyncClient, green: FakeTorchServe, routing: RoutingJson
+) -> None:
+    green.workers["2.1"] = ["READY"]
+    routing.canary(100, version="2.1", stable="2.0", server="green")
+    await agreed()
+    assert await version(client) == "2.1"
+
+
+async def test_under_load_a_switch_there_and_back_loses_nothing(
+    client: httpx.AsyncClient, routing: RoutingJson
+) -> None:
+    over = False
+    answers: list[str] = []
+
+    async def ask() -> None:
+        while not over:
+            answers.append(await version(client))
+
+    asking = [asyncio.create_task(ask()) for _ in range(8)]
+    for server in ("green", None, "green"):
+        routing.write(server=server)
+        await asyncio.sleep(0.4)
+    over = True
+    await asyncio.gather(*asking)
+    assert min(answers.count("1.0"), answers.count("2.0")) > 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "blue=http://one:8085|http://one:8086,green=http://two:8085/|http://two:8086/",
+        " blue = http://one:8085 | http://one:8086 , green=http://two:8085|http://two:8086, ",
+        '{"blue": "http://one:8085|http://one:8086", "green": "http://two:8085|http://two:8086"}',
+    ],
+)
+def test_the_list_has_two_forms(text: str) -> None:
+    assert parse_servers(text) == {
+        "blue": Server("http://one:8085", "http://one:8086"),
+        "green": Server("http://two:8085", "http://two:8086"),
+    }
+
+
+def test_no_list_is_no_server() -> None:
+    assert parse_servers("  ") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("http://one|http://two", "cannot be a server's name"),
+        ("blue=http://one", "needs two URLs"),
+        ("blue=http://one|two", "has a URL that is none"),
+        ("blue=http://a|http://b,blue=http://a|http://b", "named twice"),
+        ('{"blue": "http://a|http://b", "blue": "http://a|http://b"}', "named twice"),
+        ('{"blue": {"inference": "http://a"}}', "no text"),
+        ("{blue}", "no JSON"),
+    ],
+)
+def test_a_list_that_is_none_says_what_is_wrong(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_servers(text)
