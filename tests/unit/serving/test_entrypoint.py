@@ -73,6 +73,11 @@ def test_the_server_is_java_itself_with_the_operators_options(store, tmp_path):
     assert {"-Xmx1g", "-XX:+UseSerialGC", "-ncs", f"-Djava.io.tmpdir={tmp_path}"} <= set(argv)
 
 
+def test_java_leaves_the_cpus_to_the_workers_unless_the_operator_chooses_otherwise():
+    assert entrypoint.java_options("-Xmx1g") == ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g"]
+    assert entrypoint.java_options("-XX:+UseZGC") == ["-XX:TieredStopAtLevel=1", "-XX:+UseZGC"]
+
+
 def test_an_unknown_argument_is_a_configuration_error(capsys):
     assert entrypoint.main(["dance"]) == entrypoint.EX_CONFIG
     assert "serve|healthcheck" in capsys.readouterr().err
