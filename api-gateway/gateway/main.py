@@ -16,9 +16,10 @@ from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
-from gateway.routes import health, models, predict, root
+from gateway.routes import health, models, page, predict, root
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.static_files import static_files
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -59,6 +60,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     )
     app.state.services = Services(settings, backend, BackendDetector(backend, readiness), readiness, metrics)
     install_error_handlers(app)
-    for part in (root, predict, health, models):
+    static_files()  # an installation without its page is told now, not at the first visit
+    for part in (root, page, predict, health, models):
         app.include_router(part.router)
     return app
