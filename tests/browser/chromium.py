@@ -5,18 +5,26 @@ Playwright brings the protocol and not the browser: its own builds come from a h
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.compose import packages
 from tests.compose.packages import Progress
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# The gateway as a browser sees it on another machine, over plain HTTP: no loopback, so not trusted with the camera.
+LAN_NAME = "gateway.test"
 ARGUMENTS = (
     "--no-sandbox",  # root, as in CI, may not use it; only our own page is opened
     "--disable-gpu",
     "--force-color-profile=srgb",  # colours are compared
+    "--no-proxy-server",
+    f"--host-resolver-rules=MAP {LAN_NAME} 127.0.0.1",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
@@ -24,6 +32,18 @@ ARGUMENTS = (
 
 class NoChromiumError(Exception):
     """There is no Chromium and none can be installed; the message says why."""
+
+
+@contextlib.contextmanager
+def launched(progress: Progress) -> Iterator[Browser]:
+    """Give a headless browser. Raises NoChromiumError."""
+    path = executable(progress)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def executable(progress: Progress) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage
 
 from gateway.main import create_app
 from gateway.settings import Settings
 from tests.browser.answers import DOG, PERSON, answer
-from tests.browser.chromium import ARGUMENTS, NoChromiumError, executable
+from tests.browser.chromium import LAN_NAME, NoChromiumError, launched
 from tests.browser.visit import Visit
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
 from tests.support import cannot_run
@@ -32,13 +32,10 @@ def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
             print(f"\nbrowser ring: {message}", flush=True)
 
     try:
-        path = executable(progress)
+        with launched(progress) as browser:
+            yield browser
     except NoChromiumError as reason:
         cannot_run(f"browser ring: {reason}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +70,12 @@ def visit(chromium: Browser, _servers: tuple[FakeTorchServe, str], fake: FakeTor
     _, url = _servers
     with ExitStack() as stack:
 
-        def open_page(**options: Any) -> Visit:
+        def open_page(*, lan: bool = False, **options: Any) -> Visit:
             context: BrowserContext = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
             stack.callback(context.close)
             context.set_default_timeout(10_000)
             page = context.new_page()
-            made = Visit(page, url)
+            made = Visit(page, url.replace("127.0.0.1", LAN_NAME) if lan else url)
 
             def said(message: ConsoleMessage) -> None:
                 if message.type in ("error", "warning"):
@@ -88,7 +85,7 @@ def visit(chromium: Browser, _servers: tuple[FakeTorchServe, str], fake: FakeTor
             page.on("pageerror", lambda error: made.complaints.append(str(error)))
             page.on("requestfailed", lambda request: made.failed.append(request.url))
             page.on("request", lambda request: made.requested.append(request.url))
-            page.goto(url)
+            page.goto(made.url)
             visits.append(made)
             return made
 
@@ -96,7 +93,7 @@ def visit(chromium: Browser, _servers: tuple[FakeTorchServe, str], fake: FakeTor
         yield open_page
         for made in visits:
             assert made.complaints == [], "the browser's console complained"
-            assert [asked for asked in made.requested if not asked.startswith((url, "blob:"))] == []
+            assert [asked for asked in made.requested if not asked.startswith((made.url, "blob:"))] == []
 
 
 @pytest.fixture

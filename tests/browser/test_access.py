@@ -125,6 +125,20 @@ def test_nothing_moves_for_those_who_want_no_motion(visit: Open) -> None:
     assert page.page.evaluate(moving) == 0
 
 
+def test_over_plain_http_from_another_machine_everything_but_the_camera_works(
+    visit: Open, two: FakeTorchServe, grey: Path
+) -> None:
+    page = visit(lan=True)
+    assert page.page.evaluate("[isSecureContext, typeof navigator.clipboard].join()") == "false,undefined"
+    expect(page["#welcome [data-camera]"]).to_be_hidden()
+    page.choose(grey)
+    page.headline(FOUND)
+    page["#curl-box summary"].click()
+    page["[data-copy=curl]"].click()
+    expect(page["[data-copy=curl]"]).to_have_text("Copied")
+    expect(page["#curl"]).to_contain_text(page.url)
+
+
 def test_on_a_phone_without_a_camera_for_pages_the_phone_s_own_camera_is_offered(visit: Open) -> None:
     page = visit(**PHONE)
     page.page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
