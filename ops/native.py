@@ -158,7 +158,8 @@ def up(picture: Path = STREET) -> None:
     say(f"""
 Up. Try next:
   curl -F file=@{STREET.relative_to(ROOT)} {settings.gateway}/predict
-  {settings.gateway}/docs          every route, in the browser
+  {settings.gateway}/              the same with your pictures, in the browser
+  {settings.gateway}/docs          every route
   bash scripts/package_mar.sh      after replacing models/weights/best.pt
   bash scripts/down.sh             stop everything (logs: {LOGS.relative_to(ROOT)}/)""")
 

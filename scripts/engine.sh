@@ -103,7 +103,8 @@ compose_up() {
   cat <<EOF
 
 Up. Try next:
-  http://localhost:$port/docs               every route, in the browser
+  http://localhost:$port/                   the same with your pictures, in the browser
+  http://localhost:$port/docs               every route
   bash scripts/package_mar_docker.sh       after replacing models/weights/best.pt, then: docker compose restart torchserve
   bash scripts/down.sh                     stop everything
 EOF

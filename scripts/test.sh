@@ -9,12 +9,13 @@ usage() {
   cat <<'EOF'
 Usage: bash scripts/test.sh [--require-all] [PYTEST ARGUMENTS]
 
-Lints, then runs the rings unit, gateway, scripts, native and compose, and says which could not run and why.
+Lints, then runs the rings unit, gateway, scripts, browser, native and compose, and says which could not run and why.
 
   --require-all    a ring that could not run is a failure (CI)
 
-As root on Debian without a Docker engine, the compose ring installs one for itself and stops it afterwards;
-without it:        bash scripts/test.sh -m "not compose"
+As root on Debian without a Docker engine, the compose ring installs one for itself and stops it afterwards, and
+without a Chromium the browser ring installs Debian's;
+without them:      bash scripts/test.sh -m "not compose and not browser"
 One ring:          bash scripts/test.sh tests/gateway
 EOF
 }
@@ -52,6 +53,7 @@ run() {
 run tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks
 run tests/unit/yolo tests/unit/parity
 run tests/unit/ops
+run tests/browser
 run tests/native
 run tests/compose
 if ((status)); then

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import ROOT, SHARED
 
-RINGS = ("unit", "gateway", "scripts", "native", "compose")
+RINGS = ("unit", "gateway", "scripts", "browser", "native", "compose")
 # What a newcomer's first run leaves is looked at before other tests of that ring change it.
 FIRST = "test_service.py"
 

@@ -23,7 +23,7 @@ from gateway.openapi import AT_THE_DOOR, LIMITED
 from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
-from gateway.routes import batch, health, models, predict, root
+from gateway.routes import batch, health, models, page, predict, root
 from gateway.routing.after import AfterAnswerMiddleware
 from gateway.routing.file import RoutingFile
 from gateway.routing.server_list import parse_servers
@@ -32,6 +32,7 @@ from gateway.routing.versions import Versions
 from gateway.security_headers import SecurityHeadersMiddleware
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.static_files import static_files
 from gateway.studio import Studio
 
 
@@ -114,7 +115,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         versions=versions,
     )
     install_error_handlers(app)
-    for part in (root, health):
+    static_files()  # an installation without its page is told now, not at the first visit
+    for part in (root, page, health):
         app.include_router(part.router, responses=AT_THE_DOOR)
     for part in (predict, batch, models):
         app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import httpx
@@ -47,6 +48,13 @@ def test_torchserves_command_of_the_readme_finds_the_four_people(service):
     url = f"{service.inference}/predictions/yolo"
     (entry,) = json.loads(service.run("curl", "-sS", "-X", "POST", url, "-T", "samples/street.jpg").stdout)
     assert normals([box["name"] for box in entry["boxes"]]) >= 4
+
+
+def test_the_page_for_browsers_is_in_the_image(service):
+    page = httpx.get(f"{service.gateway}/", headers={"Accept": "text/html"}, timeout=30)
+    assert "<title>YOLO serving</title>" in page.text
+    for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
+        assert httpx.get(f"{service.gateway}/{name}", timeout=30).status_code == 200, name
 
 
 def test_a_request_id_stands_in_both_logs(service):

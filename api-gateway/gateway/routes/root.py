@@ -1,21 +1,37 @@
-"""GET / and GET /metrics: where to go from here, and what Prometheus scrapes."""
+"""GET / and GET /metrics: the page for people or where to go from here, and what Prometheus scrapes."""
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import __version__, errors
 from gateway.metrics import CONTENT_TYPE
 from gateway.openapi import error_answers
 from gateway.request_id import current_request_id
+from gateway.routes.page import NOT_MODIFIED, page_response, wants_page
 from gateway.schemas import RootResponse
 from gateway.services import ServicesOf
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
 
-@router.get("/", response_model=RootResponse, tags=["about"])
-async def root() -> RootResponse:
-    """Name the addresses worth knowing."""
+@router.get(
+    "/",
+    response_model=RootResponse,
+    tags=["about"],
+    responses={
+        200: {
+            "description": "The addresses worth knowing; for `Accept: text/html` the page to try pictures on",
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        },
+        **NOT_MODIFIED,
+    },
+)
+async def root(request: Request, response: Response) -> RootResponse | Response:
+    """Show browsers the page where pictures can be tried; name the addresses worth knowing to everything else."""
+    if wants_page(request.headers.get("accept", "")):
+        return page_response(request)
+    response.headers["Vary"] = "Accept"
     return RootResponse(
         name="yolo-serving gateway",
         version=__version__,

@@ -1,0 +1,68 @@
+"""The page at ``/`` for people: whether a client wants it, and the files it is made of."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import errors
+from gateway.openapi import error_answers
+from gateway.static_files import PAGE, file_response, static_files
+
+router = APIRouter(responses=error_answers(errors.InternalError))
+
+_TEXT = {"schema": {"type": "string"}}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client's copy, named in If-None-Match, is still good"}
+}
+
+
+def wants_page(accept: str) -> bool:
+    """Tell whether an Accept header names HTML, and not as second to JSON: browsers do, curl and programs do not."""
+    weights = dict(_weight(part) for part in accept.split(","))
+    html = weights.get("text/html", 0.0)
+    return html > 0 and html >= weights.get("application/json", 0.0)
+
+
+def page_response(request: Request) -> Response:
+    """Answer the page itself; a cache must not give it to clients that want JSON."""
+    return file_response(request, static_files()[PAGE], {"Vary": "Accept"})
+
+
+@router.get(
+    "/static/{name}",
+    tags=["about"],
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A style sheet, a script or an icon of the page at `/`, with an ETag",
+            "content": {"text/css": _TEXT, "text/javascript": _TEXT, "image/svg+xml": _TEXT},
+        },
+        **NOT_MODIFIED,
+        **error_answers(errors.NotFound),
+    },
+    # By hand: declared to FastAPI, any text at all would still be documented as a possible 422.
+    openapi_extra={
+        "parameters": [
+            {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "app.js"}
+        ]
+    },
+)
+async def static_file(request: Request) -> Response:
+    """Answer a file that the page at `/` is made of."""
+    name = request.path_params["name"]
+    file = static_files().get(name)
+    if file is None or name == PAGE:
+        raise errors.NotFound
+    return file_response(request, file)
+
+
+def _weight(part: str) -> tuple[str, float]:
+    """Read ``text/html;q=0.9`` as ("text/html", 0.9); what cannot be read weighs nothing."""
+    kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    quality = next((value for value in parameters if value.startswith("q=")), "q=1")
+    try:
+        return kind, float(quality.removeprefix("q="))
+    except ValueError:
+        return kind, 0.0

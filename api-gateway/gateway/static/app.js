@@ -1,0 +1,168 @@
+// Puts the parts together: a picture comes in, is asked about, and the answer is shown in all of them.
+import { AnswerError, predict, predictAddress } from "./api.js";
+import { Asker } from "./asker.js";
+import { offerCamera } from "./camera.js";
+import { Code } from "./code.js";
+import { curlCommand } from "./curl.js";
+import { downloadAnnotated } from "./download.js";
+import { bytes, milliseconds } from "./elements.js";
+import { watchHealth } from "./health.js";
+import { takePictures } from "./intake.js";
+import { Key } from "./key.js";
+import { clearNotice, showNotice } from "./notice.js";
+import { guessesOf, headline, itemsOf } from "./objects.js";
+import { Results } from "./results.js";
+import { Settings } from "./settings.js";
+import { Stage } from "./stage.js";
+
+const HAND_RESTS_MS = 180;
+const byId = (id) => document.getElementById(id);
+
+let picture = null; // {bytes, name}
+let displayed = true; // whether this browser can show it
+let shown = null; // {answer, milliseconds, confidence asked for}
+
+const stage = new Stage({ onPoint: point });
+const code = new Code();
+const key = new Key({ onChange: ask });
+const settings = new Settings({ onChange: settingsChanged });
+const results = new Results({ onFilter: show, onPoint: point });
+const asker = new Asker({
+  work: async (signal) => {
+    const confidence = settings.confidence;
+    const outcome = await predict(picture, settings.parameters, key.value, { signal, onProgress: progress });
+    return { ...outcome, confidence };
+  },
+  onStart: () => progress(null),
+  onAnswer,
+  onError,
+});
+const { choose } = takePictures({ onFile: take, onProblem: (text) => showNotice(text) });
+offerCamera({ onFile: take });
+watchHealth({ key: () => key.value });
+byId("another").addEventListener("click", choose);
+byId("download").addEventListener("click", download);
+
+async function take(file, ofSeveral = 1) {
+  asker.stop();
+  progressDone();
+  clearNotice();
+  let content;
+  try {
+    // Kept here: sliders ask about the same bytes again, whatever becomes of the file.
+    content = new Blob([await file.arrayBuffer()], { type: file.type });
+  } catch {
+    showNotice(`${file.name || "That"} cannot be read. A folder, or a file that is gone?`);
+    return;
+  }
+  picture = { bytes: content, name: file.name || "picture" };
+  const focusGoes = byId("welcome").contains(document.activeElement);
+  byId("welcome").hidden = true;
+  byId("work").hidden = false;
+  if (focusGoes) byId("another").focus();
+  byId("name").textContent = `${picture.name} · ${bytes(content.size)}`;
+  forget();
+  results.reset();
+  results.say("Looking…");
+  note(ofSeveral > 1 ? `One picture at a time: of the ${ofSeveral} this one was taken.` : "");
+  ask();
+  displayed = await stage.show(content);
+  if (!displayed && byId("notice").childElementCount === 0) note("This browser cannot display this format. The gateway may read it all the same.");
+  if (shown) show();
+}
+
+function ask() {
+  if (!picture) return;
+  code.curl = curlCommand({ url: predictAddress(settings.parameters), name: picture.name, hasKey: Boolean(key.value) });
+  asker.ask();
+}
+
+function settingsChanged() {
+  if (!picture) return;
+  ask();
+  asker.ask(HAND_RESTS_MS);
+  if (shown) show();
+}
+
+function onAnswer(outcome) {
+  progressDone();
+  clearNotice();
+  shown = outcome;
+  code.answer = outcome.answer;
+  show();
+  results.times(outcome.answer.timings_ms ?? {}, outcome.milliseconds);
+}
+
+function onError(error) {
+  progressDone();
+  forget();
+  results.say("");
+  const problem = error instanceof AnswerError ? error : new AnswerError("This page failed on the answer; reload it.");
+  if (!(error instanceof AnswerError)) console.error(error);
+  const ofPicture = [400, 413, 415].includes(problem.status); // the same again would be refused again
+  const actions = ofPicture ? { "Choose another": choose } : { "Try again": ask };
+  if (problem.status === 401) actions["Enter an API key"] = () => key.ask();
+  if (ofPicture) note("");
+  showNotice(problem, actions);
+  if (problem.status === 401) key.ask(problem.message);
+}
+
+/** Show the answer as the slider and the chips let it through. */
+function show() {
+  const { answer, milliseconds: took } = shown;
+  const items = found();
+  const guesses = guessesOf(answer);
+  results.show(items, guesses);
+  results.say(headline(items, guesses), `in ${milliseconds(took)}`);
+  stage.draw(results.filter(items), answer.image, guesses[0] ?? null);
+  byId("download").disabled = !displayed;
+}
+
+/** The answer's items; those below a slider that was raised meanwhile are gone before the gateway says so too. */
+function found() {
+  const { answer, confidence } = shown;
+  const least = settings.confidence;
+  const items = itemsOf(answer);
+  return least === null || least === confidence ? items : items.filter((item) => item.confidence > least);
+}
+
+function forget() {
+  shown = null;
+  code.answer = null;
+  stage.clear();
+  results.show([], []);
+  byId("timing").hidden = true;
+  byId("download").disabled = true;
+}
+
+function point(index) {
+  stage.point(index);
+  results.point(index);
+}
+
+async function download() {
+  const { answer } = shown;
+  const items = results.filter(found());
+  const guess = guessesOf(answer)[0] ?? null;
+  const done = await downloadAnnotated({ picture: stage.picture, items, guess, size: answer.image, name: picture.name });
+  if (!done) showNotice("The browser could not write this picture: it is too large for it.");
+}
+
+/** part: 0 to 1 of the picture sent; null: sent, or not begun. */
+function progress(part) {
+  const bar = byId("progress");
+  bar.hidden = false;
+  if (part === null) bar.removeAttribute("value");
+  else bar.value = part;
+  if (!shown && part !== null) byId("headline").textContent = `Sending ${Math.round(part * 100)} %`;
+  else if (!shown) byId("headline").textContent = "Looking…";
+}
+
+function progressDone() {
+  byId("progress").hidden = true;
+}
+
+function note(text) {
+  byId("note").textContent = text;
+  byId("note").hidden = !text;
+}

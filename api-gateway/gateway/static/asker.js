@@ -1,0 +1,40 @@
+// One question at a time: a new one waits a moment for the hand to rest, and ends the one before it.
+
+/** Calls work(signal) after the delay; only the outcome of the latest call is reported. */
+export class Asker {
+  #running = null;
+  #timer = 0;
+
+  constructor({ work, onStart, onAnswer, onError }) {
+    Object.assign(this, { work, onStart, onAnswer, onError });
+  }
+
+  ask(delay = 0) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), delay);
+  }
+
+  /** End what runs and what waits; nothing of it is reported. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.#running?.abort();
+    this.#running = null;
+  }
+
+  async #start() {
+    this.stop();
+    const mine = new AbortController();
+    this.#running = mine;
+    this.onStart();
+    let report;
+    try {
+      const outcome = await this.work(mine.signal);
+      report = () => this.onAnswer(outcome);
+    } catch (error) {
+      report = () => this.onError(error);
+    }
+    if (this.#running !== mine) return; // a newer question is under way
+    this.#running = null;
+    report();
+  }
+}

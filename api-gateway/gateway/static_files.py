@@ -1,0 +1,73 @@
+"""The files of the page at ``/``, as they lie in the package: read once, answered from memory."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+FOLDER = Path(__file__).parent / "static"
+PAGE = "page.html"
+#: By suffix, and none but these: Python's own table follows the machine it runs on.
+MEDIA_TYPES: Mapping[str, str] = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+#: Nothing from elsewhere, nothing inline, no frame around it. Pictures are shown from memory (blob:).
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+HEADERS: Mapping[str, str] = {
+    # Asked for again every time and answered 304: a new gateway is never met by half of an old page.
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file's bytes, its Content-Type, and an ETag made from the bytes."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+@cache
+def static_files() -> Mapping[str, StaticFile]:
+    """Return every file of the page by name; names are looked up here, never joined to a path."""
+    return {
+        path.name: StaticFile(content, MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        for path in sorted(FOLDER.iterdir())
+        if path.suffix in MEDIA_TYPES
+        for content in (path.read_bytes(),)
+    }
+
+
+def file_response(request: Request, file: StaticFile, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer a file, or 304 when the browser has it."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    sent = {**HEADERS, "ETag": file.etag, **(headers or {})}
+    if file.etag in known:
+        return Response(status_code=304, headers=sent)
+    return Response(file.content, headers={**sent, "Content-Type": file.media_type})
