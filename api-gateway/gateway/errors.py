@@ -8,9 +8,11 @@
     ├── InvalidJson           400 invalid_json            not JSON, or not the object that is expected
     ├── InvalidBase64         400 invalid_base64          the text of a picture in JSON
     ├── InvalidRequest        400 invalid_request         not HTTP, before there is a route
+    ├── InvalidInferRequest   400 invalid_infer_request   no inference request of the Open Inference Protocol
     ├── UrlNotAllowed         403 url_not_allowed         an address that pictures are not fetched from
     ├── OriginRefused         403 origin_refused          a preflight from a site that CORS_ORIGINS does not name
     ├── NotFound              404 not_found
+    ├── ModelNotFound         404 model_not_found         the address names a model that is not served
     ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── MethodNotAllowed      405 method_not_allowed
     ├── NotAcceptable         406 not_acceptable          Accept leaves nothing to answer with
@@ -108,6 +110,13 @@ class OriginRefused(ApiError):
     default = "Pages of this origin may not send this request; CORS_ORIGINS in the gateway's settings says which may."
 
 
+class InvalidInferRequest(ApiError):
+    """The body is no inference request of the Open Inference Protocol for this model."""
+
+    status, code = 400, "invalid_infer_request"
+    default = "The inference request cannot be read; GET /v2/models/MODEL describes inputs and outputs."
+
+
 class NotFound(ApiError):
     """No such route."""
 
@@ -199,6 +208,13 @@ class UrlFailed(ApiError):
 
     status, code = 422, "url_failed"
     default = "The picture could not be fetched from its address."
+
+
+class ModelNotFound(ApiError):
+    """The address names a model that is not served."""
+
+    status, code = 404, "model_not_found"
+    default = "This model is not served here; GET /models lists those that are."
 
 
 class VersionNotFound(ApiError):

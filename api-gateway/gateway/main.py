@@ -12,15 +12,16 @@ from gateway.admission import AdmittingDetector
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
+from gateway.error_bodies import DEEPSTACK, OIP
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
-from gateway.openapi import AT_THE_DOOR, LIMITED
+from gateway.openapi import AT_THE_DOOR, DOOR_ERRORS, LIMIT_ERRORS, LIMITED, error_answers
 from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
-from gateway.routes import batch, health, models, predict, root
+from gateway.routes import batch, deepstack, health, models, oip, oip_infer, predict, root
 from gateway.security_headers import SecurityHeadersMiddleware
 from gateway.services import Services
 from gateway.settings import Settings
@@ -93,4 +94,6 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         app.include_router(part.router, responses=AT_THE_DOOR)
     for part in (predict, batch, models):
         app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
+    for part, prefix in ((oip, OIP), (oip_infer, OIP), (deepstack, DEEPSTACK)):
+        app.include_router(part.router, responses=error_answers(*DOOR_ERRORS, *LIMIT_ERRORS, path=f"{prefix}/"))
     return app

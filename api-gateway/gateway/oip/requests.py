@@ -1,0 +1,156 @@
+"""Read an inference request: which pictures, how to look at them, which outputs in which encoding."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.errors import InvalidInferRequest, InvalidParameter, TooManyFiles, printable
+from gateway.oip.layout import INPUT, OUTPUT_NAMES
+from gateway.oip.messages import split, take_data, values_of
+from gateway.oip.tensors import TensorError, check_shape
+from gateway.parameters import Parameters, read_parameters
+
+#: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.
+_NOT_OURS = frozenset(
+    {
+        "binary_data_output",
+        "content_type",
+        "headers",
+        "priority",
+        "sequence_end",
+        "sequence_id",
+        "sequence_start",
+        "timeout",
+    }
+)
+_NOT_OURS_PREFIX = "triton_"
+LONGEST_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """A request that fits the protocol and the model; the pictures' headers have not been looked at."""
+
+    images: Sequence[bytes]
+    parameters: Parameters
+    #: The outputs to answer, in this order, each with whether as binary data.
+    outputs: Mapping[str, bool]
+    id: str | None = None
+
+
+def read_raw(image: bytes) -> InferRequest:
+    """Read a request without a head: the body is the one picture, and every output is answered in binary."""
+    return InferRequest([image], read_parameters(()), dict.fromkeys(OUTPUT_NAMES, True))
+
+
+def read_infer(body: bytes, head_length: int | None, max_images: int) -> InferRequest:
+    """Read a request; ``head_length`` is what the client's header says of the JSON before the binary data.
+
+    Raises :class:`~gateway.errors.InvalidInferRequest` for what breaks the protocol or asks for tensors that there
+    are not, :class:`~gateway.errors.TooManyFiles` beyond ``max_images``, and
+    :class:`~gateway.errors.InvalidParameter`.
+    """
+    try:
+        head, binary = split(body, head_length)
+        images = _images(_list(head, "inputs"), binary, max_images)
+    except TensorError as error:
+        raise InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
+    parameters = _mapping(head.get("parameters"))
+    identity = head.get("id")
+    if identity is not None and (not isinstance(identity, str) or len(identity) > LONGEST_ID):
+        raise InvalidInferRequest(f"'id' is text of at most {LONGEST_ID} characters.")
+    outputs = _outputs(_list(head, "outputs"), parameters.get("binary_data_output") is True)
+    return InferRequest(images, _parameters(parameters), outputs, identity)
+
+
+def _images(inputs: Sequence[Any], binary: memoryview, max_images: int) -> list[bytes]:
+    if len(inputs) != 1 or not isinstance(inputs[0], dict) or inputs[0].get("name") != INPUT:
+        raise TensorError(f"it takes exactly one input, with the name '{INPUT}'")
+    (tensor,) = inputs
+    if tensor.get("datatype") != "BYTES":
+        raise TensorError(
+            f"the input '{INPUT}' has the datatype BYTES (encoded pictures, not pixels), "
+            f"and {printable(str(tensor.get('datatype')))} was sent"
+        )
+    shape = tensor.get("shape")
+    if not isinstance(shape, list):
+        raise TensorError(f"the input '{INPUT}' has no shape; it is [1] for one picture")
+    (data,) = take_data(inputs, binary)
+    values = values_of("BYTES", data)
+    check_shape(shape, len(values))
+    if not values:
+        raise TensorError("it has no pictures")
+    if len(values) > max_images:
+        raise TooManyFiles(f"The request has {len(values)} pictures; at most {max_images} are taken at once.")
+    return [_picture(number, value) for number, value in enumerate(values)]
+
+
+def _picture(number: int, value: Any) -> bytes:
+    """Take binary data as it is; from JSON base64, by itself, as a data: URL, or as KServe writes it, {"b64": …}."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict):
+        value = value.get("b64")
+    if not isinstance(value, str):
+        raise TensorError(f"element {number} of '{INPUT}' is neither base64 text nor {{'b64': …}}")
+    if value.startswith("data:"):
+        value = value.partition(",")[2]
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise TensorError(
+            f"element {number} of '{INPUT}' is not base64; in JSON a picture's bytes are base64, "
+            "and as binary data they are sent as they are"
+        ) from error
+
+
+def _parameters(given: Mapping[str, Any]) -> Parameters:
+    return read_parameters(
+        [
+            (name, _as_text(name, value))
+            for name, value in given.items()
+            if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX) and value is not None
+        ]
+    )
+
+
+def _as_text(name: str, value: Any) -> str:
+    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
+        return ",".join(str(part) for part in value)
+    if isinstance(value, list | dict):
+        raise InvalidParameter(f"{printable(name)}: a number, text, true or false is expected")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _outputs(wanted: Sequence[Any], binary: bool) -> dict[str, bool]:
+    if not wanted:
+        return dict.fromkeys(OUTPUT_NAMES, binary)
+    outputs: dict[str, bool] = {}
+    for entry in wanted:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if name not in OUTPUT_NAMES:
+            raise InvalidInferRequest(
+                f"There is no output {printable(str(name))}; there are {', '.join(OUTPUT_NAMES)}."
+            )
+        outputs[name] = _mapping(entry.get("parameters")).get("binary_data", binary) is True
+    return outputs
+
+
+def _list(head: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = head.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise InvalidInferRequest(f"'{key}' is a list of tensors.")
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInferRequest("'parameters' is a JSON object.")
+    return value
