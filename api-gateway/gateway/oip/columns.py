@@ -30,11 +30,7 @@ def read_rows(tensors: Tensors, class_names: Sequence[str]) -> list[Detection]:
         raise TensorError(f"one tensor of the shape {list(shape)} is no list of x1, y1, x2, y2, score, class")
     numbers = [number(value) for value in values]
     rows = (numbers[start : start + _ROW] for start in range(0, len(numbers), _ROW))
-    return [
-        Detection(row[4], _name(int(row[5]), class_names), int(row[5]), (row[0], row[1], row[2], row[3]))
-        for row in rows
-        if row[4] > 0
-    ]
+    return [_detection(row[4], _name(int(row[5]), class_names), int(row[5]), row[:4]) for row in rows if row[4] > 0]
 
 
 def read_columns(tensors: Tensors, class_names: Sequence[str]) -> list[Detection]:
@@ -46,14 +42,20 @@ def read_columns(tensors: Tensors, class_names: Sequence[str]) -> list[Detection
     counted = _column(tensors, "count")
     rows = len(scores) if counted is None else min(len(scores), int(counted[1][0]))
     return [
-        Detection(number(score), name, class_id, (number(x1), number(y1), number(x2), number(y2)))
-        for score, (name, class_id), x1, y1, x2, y2 in zip(
+        _detection(number(score), name, class_id, [number(edge) for edge in box])
+        for score, (name, class_id), *box in zip(
             scores[:rows],
             _classes(tensors, len(scores), class_names)[:rows],
             *(edges[edge : 4 * rows : 4] for edge in range(4)),
             strict=True,
         )
     ]
+
+
+def _detection(score: float, name: str, class_id: int, box: Sequence[float]) -> Detection:
+    # To the digits that our own handler gives: what is behind them is the noise of 32 bits.
+    x1, y1, x2, y2 = (round(edge, 2) for edge in box)
+    return Detection(round(score, 4), name, class_id, (x1, y1, x2, y2))
 
 
 def number(value: Any) -> float:

@@ -19,7 +19,7 @@ def split(body: bytes, head_length: int | None) -> tuple[dict[str, Any], memoryv
         raise TensorError(f"{HEAD_LENGTH_HEADER} is {head_length}, and the whole body has {len(body)} bytes")
     whole = memoryview(body)
     try:
-        head = json.loads(body if head_length is None else body[:head_length], parse_constant=_refuse_constant)
+        head = json.loads(body if head_length is None else body[:head_length], parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise TensorError("the JSON cannot be parsed") from error
     if not isinstance(head, dict):
@@ -78,5 +78,6 @@ def values_of(datatype: str, data: bytes | memoryview | list[Any]) -> list[Any]:
     return data if isinstance(data, list) else unpack(datatype, data)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
     raise ValueError(f"{name} is not JSON")

@@ -8,6 +8,7 @@
 A leading batch dimension of 1 is read through. Anything else is a :class:`~gateway.backends.errors.BackendError`.
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
 from gateway.oip.columns import Tensors, number, read_columns, read_rows, text
-from gateway.oip.messages import split, take_data, values_of
+from gateway.oip.messages import refuse_constant, split, take_data, values_of
 from gateway.oip.tensors import check_shape
 from gateway.parameters import Parameters
 
@@ -60,6 +61,8 @@ def _tensors(body: bytes, head_length: int | None) -> tuple[dict[str, Any], Tens
     tensors: dict[str, tuple[Sequence[int], list[Any]]] = {}
     for tensor, data in zip(outputs, take_data(outputs, binary), strict=True):
         values = values_of(tensor["datatype"], data)
+        if (tensor.get("parameters") or {}).get("content_type") == "base64" and isinstance(data, list):
+            values = [base64.b64decode(value, validate=True) for value in values]  # MLServer's bytes in JSON
         check_shape(tensor["shape"], len(values))
         tensors[str(tensor["name"]).lower()] = (tensor["shape"], values)
     return head, tensors
@@ -67,7 +70,7 @@ def _tensors(body: bytes, head_length: int | None) -> tuple[dict[str, Any], Tens
 
 def _from_document(values: list[Any], model: str, version: str | None) -> Prediction:
     (document,) = values
-    answer = json.loads(document)
+    answer = json.loads(document, parse_constant=refuse_constant)
     image, by = answer.get("image"), answer.get("model") or {}
     own_version = by.get("version", version)
     return Prediction(
