@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import ApiError
 from gateway.oip.messages import join, split, take_data
-from gateway.oip.requests import read_infer
+from gateway.oip.requests import Limits, read_infer
 from gateway.oip.tensors import FORMATS, TensorError, check_shape, flatten, pack, unpack
 
 PICTURE = b"\xff\xd8 not looked at here \0"
@@ -23,7 +23,9 @@ def request(**changed: Any) -> dict[str, Any]:
 
 
 def read(body: Any, head_length: int | None = None, max_images: int = 4) -> Any:
-    return read_infer(body if isinstance(body, bytes) else json.dumps(body).encode(), head_length, max_images)
+    return read_infer(
+        body if isinstance(body, bytes) else json.dumps(body).encode(), head_length, Limits(max_images, 1000)
+    )
 
 
 @pytest.mark.parametrize("datatype", [name for name in FORMATS if name != "BOOL"])
@@ -137,7 +139,10 @@ def image(**changed: Any) -> dict[str, Any]:
         (image(shape=[2]), None, "invalid_infer_request", "stands for 2 elements"),
         (image(shape=[0], data=[]), None, "invalid_infer_request", "no pictures"),
         (image(data=[7]), None, "invalid_infer_request", "element 0"),
-        (image(data=["not base64!"]), None, "invalid_infer_request", "not base64"),
+        (image(data=["not base64!"]), None, "invalid_base64", "base64"),
+        (image(shape=[2], data=[B64, "?"]), None, "invalid_base64", "Picture 1: "),
+        (image(data=["A" * 2000]), None, "body_too_large", "1000 bytes"),
+        (b'{"inputs": [' + b"1" * 5000 + b"]}", None, "invalid_infer_request", "JSON"),
         (image(parameters={"binary_data_size": 4}), None, "invalid_infer_request", "both"),
         (image(parameters={"binary_data_size": -1}, data=[]), None, "invalid_infer_request", "number of bytes"),
         (image(shape=[5], data=[B64] * 5), None, "too_many_files", "at most 4"),
@@ -149,6 +154,7 @@ def image(**changed: Any) -> dict[str, Any]:
         (request(parameters={"conf": {}}), None, "invalid_parameter", "number"),
         (request(id="x" * 300), None, "invalid_infer_request", "256"),
         (request(id=7), None, "invalid_infer_request", "'id'"),
+        (request(id="\ud800"), None, "invalid_infer_request", "'id'"),
     ],
 )
 def test_what_is_no_request_is_refused_with_the_reason(

@@ -19,8 +19,9 @@ from gateway.backends.oip_faults import REFUSED, fault
 from gateway.backends.oip_plan import Plan, make_plan
 from gateway.backends.token_file import TokenFile
 from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
-from gateway.oip.messages import HEAD_LENGTH_HEADER
+from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.results import read_response
+from gateway.oip.tensors import TensorError
 from gateway.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
@@ -71,10 +72,10 @@ class OipBackend:
     ) -> Prediction:
         """Send the picture as one BYTES tensor, with the parameters that were given as the protocol's."""
         plan = await self._planned()
-        body, head_length = plan.request(image, parameters, request_id)
+        body, length = plan.request(image, parameters, request_id)
         headers = {"Content-Type": "application/json", REQUEST_ID_HEADER: request_id}
-        if head_length is not None:
-            headers.update({"Content-Type": "application/octet-stream", HEAD_LENGTH_HEADER: str(head_length)})
+        if length is not None:
+            headers.update({"Content-Type": "application/octet-stream", HEAD_LENGTH_HEADER: str(length)})
         response = await self._send(self._client, "POST", f"{self._url(version)}/infer", content=body, headers=headers)
         if response.status_code != httpx.codes.OK:
             raise await self._fault(response, version)
@@ -188,12 +189,10 @@ class OipBackend:
 
 
 def _head_length(response: httpx.Response) -> int | None:
-    declared = response.headers.get(HEAD_LENGTH_HEADER)
-    if declared is None:
-        return None
-    if not (declared.isascii() and declared.isdecimal()):
-        raise BackendError(f"the server's {HEAD_LENGTH_HEADER} is {declared!r}")
-    return int(declared)
+    try:
+        return head_length(response.headers.get(HEAD_LENGTH_HEADER))
+    except TensorError as error:
+        raise BackendError(f"the server's answer cannot be read: {error}") from error
 
 
 def _json(response: httpx.Response) -> Any:

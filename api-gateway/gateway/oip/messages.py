@@ -8,23 +8,33 @@ from gateway.oip.tensors import TensorError, flatten, unpack
 
 #: Bytes of the head in a body that has binary data behind it.
 HEAD_LENGTH_HEADER = "Inference-Header-Content-Length"
+_MOST_DIGITS = 12
 
 
-def split(body: bytes, head_length: int | None) -> tuple[dict[str, Any], memoryview]:
-    """Return the head as an object and what follows it; ``head_length`` None means that nothing does.
+def head_length(declared: str | None) -> int | None:
+    """Read the header that says how long the head is; raises :class:`TensorError` if it is no number of bytes."""
+    if declared is None:
+        return None
+    if not (declared.isascii() and declared.isdecimal() and len(declared) <= _MOST_DIGITS):
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is no number of bytes")
+    return int(declared)
+
+
+def split(body: bytes, length: int | None) -> tuple[dict[str, Any], memoryview]:
+    """Return the head as an object and what follows it; ``length`` of None means that nothing does.
 
     Raises :class:`TensorError` if the head is longer than the body, or is no JSON object.
     """
-    if head_length is not None and head_length > len(body):
-        raise TensorError(f"{HEAD_LENGTH_HEADER} is {head_length}, and the whole body has {len(body)} bytes")
+    if length is not None and length > len(body):
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, and the whole body has {len(body)} bytes")
     whole = memoryview(body)
     try:
-        head = json.loads(body if head_length is None else body[:head_length], parse_constant=refuse_constant)
+        head = json.loads(body if length is None else body[:length], parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise TensorError("the JSON cannot be parsed") from error
     if not isinstance(head, dict):
         raise TensorError("the JSON is no object")
-    return head, whole[len(body) if head_length is None else head_length :]
+    return head, whole[len(body) if length is None else length :]
 
 
 def join(head: Mapping[str, Any], binary: Sequence[bytes]) -> tuple[bytes, int | None]:

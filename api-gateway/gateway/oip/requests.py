@@ -1,15 +1,15 @@
 """Read an inference request: which pictures, how to look at them, which outputs in which encoding."""
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import InvalidInferRequest, InvalidParameter, TooManyFiles, printable
+from gateway.errors import BodyTooLarge, InvalidInferRequest, InvalidParameter, TooManyFiles, printable
+from gateway.json_input import decode_picture
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
+from gateway.oip.several import about_picture
 from gateway.oip.tensors import TensorError, check_shape
 from gateway.parameters import Parameters, read_parameters
 
@@ -31,6 +31,14 @@ LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The most pictures of one request, and the most bytes of each."""
+
+    images: int
+    image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class InferRequest:
     """A request that fits the protocol and the model; the pictures' headers have not been looked at."""
 
@@ -41,32 +49,40 @@ class InferRequest:
     id: str | None = None
 
 
-def read_raw(image: bytes) -> InferRequest:
+def read_raw(image: bytes, limits: Limits) -> InferRequest:
     """Read a request without a head: the body is the one picture, and every output is answered in binary."""
-    return InferRequest([image], read_parameters(()), dict.fromkeys(OUTPUT_NAMES, True))
+    return InferRequest([_picture(0, image, limits)], read_parameters(()), dict.fromkeys(OUTPUT_NAMES, True))
 
 
-def read_infer(body: bytes, head_length: int | None, max_images: int) -> InferRequest:
+def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferRequest:
     """Read a request; ``head_length`` is what the client's header says of the JSON before the binary data.
 
     Raises :class:`~gateway.errors.InvalidInferRequest` for what breaks the protocol or asks for tensors that there
-    are not, :class:`~gateway.errors.TooManyFiles` beyond ``max_images``, and
-    :class:`~gateway.errors.InvalidParameter`.
+    are not, :class:`~gateway.errors.InvalidParameter`, and for the pictures :class:`~gateway.errors.TooManyFiles`,
+    :class:`~gateway.errors.BodyTooLarge` and :class:`~gateway.errors.InvalidBase64`.
     """
     try:
         head, binary = split(body, head_length)
-        images = _images(_list(head, "inputs"), binary, max_images)
+        images = _images(_list(head, "inputs"), binary, limits)
     except TensorError as error:
         raise InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
     parameters = _mapping(head.get("parameters"))
     identity = head.get("id")
-    if identity is not None and (not isinstance(identity, str) or len(identity) > LONGEST_ID):
-        raise InvalidInferRequest(f"'id' is text of at most {LONGEST_ID} characters.")
+    # Printable, because it goes back: JSON can smuggle in halves of surrogate pairs, which UTF-8 cannot write.
+    if identity is not None and not (
+        isinstance(identity, str) and len(identity) <= LONGEST_ID and identity.isprintable()
+    ):
+        raise InvalidInferRequest(f"'id' is printable text of at most {LONGEST_ID} characters.")
     outputs = _outputs(_list(head, "outputs"), parameters.get("binary_data_output") is True)
     return InferRequest(images, _parameters(parameters), outputs, identity)
 
 
-def _images(inputs: Sequence[Any], binary: memoryview, max_images: int) -> list[bytes]:
+def _is_identity(value: object) -> bool:
+    # Printable, because it goes back: JSON can smuggle in halves of surrogate pairs, which UTF-8 cannot write.
+    return isinstance(value, str) and len(value) <= LONGEST_ID and value.isprintable()
+
+
+def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[bytes]:
     if len(inputs) != 1 or not isinstance(inputs[0], dict) or inputs[0].get("name") != INPUT:
         raise TensorError(f"it takes exactly one input, with the name '{INPUT}'")
     (tensor,) = inputs
@@ -83,28 +99,26 @@ def _images(inputs: Sequence[Any], binary: memoryview, max_images: int) -> list[
     check_shape(shape, len(values))
     if not values:
         raise TensorError("it has no pictures")
-    if len(values) > max_images:
-        raise TooManyFiles(f"The request has {len(values)} pictures; at most {max_images} are taken at once.")
-    return [_picture(number, value) for number, value in enumerate(values)]
+    if len(values) > limits.images:
+        raise TooManyFiles(f"The request has {len(values)} pictures; at most {limits.images} are taken at once.")
+    images: list[bytes] = []
+    for number, value in enumerate(values):
+        with about_picture(number, len(values)):
+            images.append(_picture(number, value, limits))
+    return images
 
 
-def _picture(number: int, value: Any) -> bytes:
+def _picture(number: int, value: Any, limits: Limits) -> bytes:
     """Take binary data as it is; from JSON base64, by itself, as a data: URL, or as KServe writes it, {"b64": …}."""
     if isinstance(value, bytes):
+        if len(value) > limits.image_bytes:
+            raise BodyTooLarge(f"The picture is larger than {limits.image_bytes} bytes, the most that is taken.")
         return value
     if isinstance(value, dict):
         value = value.get("b64")
     if not isinstance(value, str):
         raise TensorError(f"element {number} of '{INPUT}' is neither base64 text nor {{'b64': …}}")
-    if value.startswith("data:"):
-        value = value.partition(",")[2]
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise TensorError(
-            f"element {number} of '{INPUT}' is not base64; in JSON a picture's bytes are base64, "
-            "and as binary data they are sent as they are"
-        ) from error
+    return decode_picture(value, limits.image_bytes)
 
 
 def _parameters(given: Mapping[str, Any]) -> Parameters:

@@ -9,15 +9,15 @@ from gateway.detector import Answer, Ask, Detector
 from gateway.error_responses import as_api_error
 from gateway.errors import ApiError
 
-#: Pictures of one request in the model server at once: enough to fill its batches, and room for other clients.
-AT_ONCE = 4
 
+async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:
+    """Answer every ask, in order, so many at once; what one of them raises, the whole raises.
 
-async def detect_all(detector: Detector, asks: Sequence[Ask]) -> list[Answer]:
-    """Answer every ask, in order. The protocol knows no partial success: what one raises, the whole raises."""
+    The protocol knows no partial success.
+    """
     if len(asks) == 1:
         return [await detector.detect(asks[0])]
-    places = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(at_once)
 
     async def one(number: int, ask: Ask) -> Answer:
         async with places:

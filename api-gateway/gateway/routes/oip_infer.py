@@ -16,20 +16,23 @@ from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
 from gateway.intake import make_ask
-from gateway.oip.messages import HEAD_LENGTH_HEADER
+from gateway.json_input import most_json_bytes
+from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
-from gateway.oip.requests import InferRequest, read_infer, read_raw
+from gateway.oip.requests import InferRequest, Limits, read_infer, read_raw
 from gateway.oip.responses import Found, write_response
 from gateway.oip.several import about_picture, detect_all
+from gateway.oip.tensors import TensorError
 from gateway.openapi import error_answers
 from gateway.routes.oip import NAME, UPSTREAM, VERSION, Name, Version, check_name
 from gateway.services import Services, ServicesOf
-from gateway.upload import MAX_FILES, read_body
+from gateway.upload import read_body
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 
 ERRORS = error_answers(
     errors.InvalidInferRequest,
+    errors.InvalidBase64,
     errors.InvalidImage,
     errors.ModelNotFound,
     errors.VersionNotFound,
@@ -74,19 +77,21 @@ async def _infer(name: str, version: str | None, request: Request, services: Ser
     services.readiness.require()
     wanted = await _read(request, services)
     asks = [_ask(request, services, wanted, number, version) for number in range(len(wanted.images))]
-    answers = await unless_client_leaves(request, detect_all(services.detector, asks))
+    answers = await unless_client_leaves(
+        request, detect_all(services.detector, asks, services.settings.batch_concurrency)
+    )
     predictions = [answer.prediction for answer in answers]
     total_ms = (time.perf_counter() - started) * 1000
     documents = [
         compact(prediction_body(prediction, ask.header, ask.request_id, total_ms))
         for prediction, ask in zip(predictions, asks, strict=True)
     ]
-    body, head_length = write_response(
+    body, length = write_response(
         Found(predictions, [ask.header for ask in asks], documents), wanted.outputs, name, wanted.id
     )
-    if head_length is None:
+    if length is None:
         return Response(body, media_type="application/json")
-    return Response(body, headers={HEAD_LENGTH_HEADER: str(head_length)}, media_type="application/octet-stream")
+    return Response(body, headers={HEAD_LENGTH_HEADER: str(length)}, media_type="application/octet-stream")
 
 
 async def _read(request: Request, services: Services) -> InferRequest:
@@ -96,13 +101,15 @@ async def _read(request: Request, services: Services) -> InferRequest:
             f"Content-Encoding {errors.printable(encoding)} is not taken: pictures are compressed already. "
             "Send the request without request_compression_algorithm."
         )
-    declared = request.headers.get(HEAD_LENGTH_HEADER)
-    if declared is not None and not (declared.isascii() and declared.isdecimal()):
-        raise errors.InvalidInferRequest(f"{HEAD_LENGTH_HEADER} is no number of bytes.")
-    body = await read_body(request, services.settings.max_body_bytes)
-    if declared is not None and int(declared) == 0:
-        return read_raw(body)
-    return read_infer(body, None if declared is None else int(declared), MAX_FILES)
+    try:
+        length = head_length(request.headers.get(HEAD_LENGTH_HEADER))
+    except TensorError as error:
+        raise errors.InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
+    settings = services.settings
+    limits = Limits(settings.max_batch_files, settings.max_body_bytes)
+    most = settings.max_batch_bytes if length is not None else most_json_bytes(settings.max_batch_bytes)
+    body = await read_body(request, most)
+    return read_raw(body, limits) if length == 0 else read_infer(body, length, limits)
 
 
 def _ask(request: Request, services: Services, wanted: InferRequest, number: int, version: str | None) -> Ask:
