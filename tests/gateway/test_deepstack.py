@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import deepstack.core
 import httpx
 import pytest
 
 from gateway.deepstack import DeepStackResponse
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
+from tests.gateway.peers.environment import HERE, python_with
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -112,12 +114,15 @@ def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("custom_model", ["", "yolo"])
 def test_home_assistants_own_client_reads_the_predictions(url: str, fake: FakeTorchServe, custom_model: str) -> None:
-    address = urlsplit(url)
-    client = deepstack.core.DeepstackObject(
-        address.hostname, address.port, api_key="k", min_confidence=0.1, custom_model=custom_model
-    )
-    predictions = client.detect(JPEG)
-    assert deepstack.core.get_objects_summary(predictions) == {"bus": 1, "person": 1}
-    assert predictions[0]["x_max"] - predictions[0]["x_min"] == 211
-    with pytest.raises(deepstack.core.DeepstackException, match="400"):
-        client.detect(b"no picture")
+    def ask(picture: bytes) -> Any:
+        address = urlsplit(url)
+        script = str(HERE / "deepstack_client.py")
+        argv = [str(python_with("deepstack")), script, str(address.hostname), str(address.port), custom_model]
+        done = subprocess.run(argv, input=picture, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    found = ask(JPEG)
+    assert found["summary"] == {"bus": 1, "person": 1}
+    assert found["predictions"][0]["x_max"] - found["predictions"][0]["x_min"] == 211
+    assert "400" in ask(b"no picture")["error"]

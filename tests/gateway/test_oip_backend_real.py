@@ -12,7 +12,7 @@ from gateway.settings import Settings
 from tests.gateway.conftest import assert_error, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.oip_servers import run
+from tests.gateway.peers import servers
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -34,13 +34,13 @@ def version_of(answer: httpx.Response) -> str | None:
 
 @pytest.fixture(scope="module")
 def mlserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with run.mlserver(tmp_path_factory.mktemp("mlserver")) as url:
+    with servers.mlserver(tmp_path_factory.mktemp("mlserver")) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def kserve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with run.kserve(tmp_path_factory.mktemp("kserve")) as url:
+    with servers.kserve(tmp_path_factory.mktemp("kserve")) as url:
         yield url
 
 

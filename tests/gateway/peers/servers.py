@@ -1,56 +1,26 @@
-"""Install and run the real servers: each in an environment of its own, kept in the user's cache folder."""
+"""Run real servers of the Open Inference Protocol, each in an environment of its own."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import platform
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
-from tests.support import cannot_run, free_ports, wait_until
-
-HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "yolo-serving" / "tests"
-
-
-def python_with(name: str) -> Path:
-    """Return the interpreter of an environment with NAME.txt installed, made now if it is not there."""
-    requirements, constraints = HERE / f"{name}.txt", HERE / f"{name}.constraints.txt"
-    made_from = hashlib.sha256(platform.python_version().encode())
-    for path in (requirements, constraints):
-        made_from.update(path.read_bytes())
-    CACHE.mkdir(parents=True, exist_ok=True)
-    folder = CACHE / f"{name}-{made_from.hexdigest()[:12]}"
-    python, stamp = folder / "bin" / "python", folder / "complete"
-    with (CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once make it once
-        if not stamp.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-            done = subprocess.run(
-                [*pip, "-r", requirements, "-c", constraints], capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                cannot_run(f"{name} cannot be installed from the package index: {done.stderr[-500:]}")
-            stamp.touch()
-    return python
+from tests.gateway.peers.environment import HERE, python_with
+from tests.support import free_ports, wait_until
 
 
 @contextlib.contextmanager
-def mlserver(folder: Path) -> Iterator[str]:
+def mlserver(folder: Path, runtime: str = "mlserver_boxes.Boxes", **environment: str) -> Iterator[str]:
     """Run MLServer with the model yolo, version 1; ``folder`` is an empty one. Yields its URL."""
-    shutil.copy(HERE / "mlserver_runtime.py", folder)
-    model = {"name": "yolo", "implementation": "mlserver_runtime.Boxes", "parameters": {"version": "1"}}
+    shutil.copy(HERE / f"{runtime.partition('.')[0]}.py", folder)
+    model = {"name": "yolo", "implementation": runtime, "parameters": {"version": "1"}}
     (folder / "model-settings.json").write_text(json.dumps(model))
     http, grpc, metrics = free_ports(3)
     variables = {
@@ -60,6 +30,7 @@ def mlserver(folder: Path) -> Iterator[str]:
         "MLSERVER_METRICS_PORT": str(metrics),
         "MLSERVER_PARALLEL_WORKERS": "0",
         "PYTHONPATH": str(folder),
+        **environment,
     }
     argv = [str(python_with("mlserver")), "-m", "mlserver.cli.main", "start", str(folder)]
     with _running(argv, folder, http, variables) as url:
