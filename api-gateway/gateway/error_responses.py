@@ -1,4 +1,4 @@
-"""From an exception to an answer: one JSON body for every error, whoever raised it."""
+"""From an exception to an answer: one JSON body for every error, whoever raised it, in the shape of the address."""
 
 import logging
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import errors
 from gateway.answers import compact
 from gateway.backends import errors as backend
+from gateway.error_bodies import shape_for
 from gateway.request_id import current_request_id
 
 logger = logging.getLogger("gateway.errors")
@@ -43,23 +44,24 @@ HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
 
 
 def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
-    """Render ``{"status": "error", "error": {"code", "message"}, "request_id"}`` and note the code for the log."""
+    """Render the error as clients of this address read it, and note its code for the log.
+
+    Ours is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
+    :mod:`gateway.error_bodies`.
+    """
     scope["gateway.error"] = error.code
+    shape = shape_for(scope["path"])
     return Response(
-        compact(error_body(error)),
-        error.status,
+        compact(shape.body(error, current_request_id())),
+        shape.status(error.status),
         headers={**error.headers, **(headers or {})},
         media_type="application/json",
     )
 
 
 def error_body(error: errors.ApiError, request_id: str | None = None) -> dict[str, Any]:
-    """Build the one body of every error; without ``request_id`` it carries that of the request being answered."""
-    return {
-        "status": "error",
-        "error": {"code": error.code, "message": error.message},
-        "request_id": request_id or current_request_id(),
-    }
+    """Build our own body of an error; without ``request_id`` it carries that of the request being answered."""
+    return dict(shape_for("/").body(error, request_id or current_request_id()))
 
 
 def noted(error: Exception) -> errors.ApiError:

@@ -8,12 +8,14 @@
     ├── InvalidJson           400 invalid_json            not JSON, or not the object that is expected
     ├── InvalidBase64         400 invalid_base64          the text of a picture in JSON
     ├── InvalidRequest        400 invalid_request         not HTTP, before there is a route
+    ├── InvalidInferRequest   400 invalid_infer_request   no inference request of the Open Inference Protocol
     ├── Unauthenticated       401 unauthenticated         no key or token, where one is needed
     ├── InvalidCredentials    401 invalid_credentials     unknown, revoked, expired, wrongly signed
     ├── UrlNotAllowed         403 url_not_allowed         an address that pictures are not fetched from
     ├── OriginRefused         403 origin_refused          a preflight from a site that CORS_ORIGINS does not name
     ├── InsufficientScope     403 insufficient_scope      known, and may not do this
     ├── NotFound              404 not_found
+    ├── ModelNotFound         404 model_not_found         the address names a model that is not served
     ├── VersionNotFound       404 version_not_found       the version that the request names is not served
     ├── MethodNotAllowed      405 method_not_allowed
     ├── NotAcceptable         406 not_acceptable          Accept leaves nothing to answer with
@@ -146,6 +148,13 @@ class AuthUnavailable(ApiError):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}
 
 
+class InvalidInferRequest(ApiError):
+    """The body is no inference request of the Open Inference Protocol for this model."""
+
+    status, code = 400, "invalid_infer_request"
+    default = "The inference request cannot be read; GET /v2/models/MODEL describes inputs and outputs."
+
+
 class NotFound(ApiError):
     """No such route."""
 
@@ -237,6 +246,13 @@ class UrlFailed(ApiError):
 
     status, code = 422, "url_failed"
     default = "The picture could not be fetched from its address."
+
+
+class ModelNotFound(ApiError):
+    """The address names a model that is not served."""
+
+    status, code = 404, "model_not_found"
+    default = "This model is not served here; GET /models lists those that are."
 
 
 class VersionNotFound(ApiError):

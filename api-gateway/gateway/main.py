@@ -15,15 +15,16 @@ from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
+from gateway.error_bodies import DEEPSTACK, OIP
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
-from gateway.openapi import AT_THE_DOOR, LIMITED
+from gateway.openapi import AT_THE_DOOR, DOOR_ERRORS, LIMIT_ERRORS, LIMITED, error_answers
 from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
-from gateway.routes import batch, health, models, page, predict, root
+from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
 from gateway.routing.after import AfterAnswerMiddleware
 from gateway.routing.file import RoutingFile
 from gateway.routing.server_list import parse_servers
@@ -120,6 +121,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         app.include_router(part.router, responses=AT_THE_DOOR)
     for part in (predict, batch, models):
         app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
+    for part, prefix in ((oip, OIP), (oip_infer, OIP), (deepstack, DEEPSTACK)):
+        app.include_router(part.router, responses=error_answers(*DOOR_ERRORS, *LIMIT_ERRORS, path=f"{prefix}/"))
     if authenticator is not None:
         install_auth_description(app, settings.metrics_public)
     return app

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.error_bodies import shape_for
 from gateway.errors import ApiError, HeadersTooLarge, RateLimited, UriTooLong
-from gateway.schemas import REQUEST_ID_EXAMPLE, ErrorResponse
+from gateway.schemas import REQUEST_ID_EXAMPLE
 
 
 def option_parameters(options: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -21,27 +22,40 @@ def option_parameters(options: Mapping[str, dict[str, Any]]) -> list[dict[str, A
     ]
 
 
-def error_answers(*kinds: type[ApiError]) -> dict[int | str, dict[str, Any]]:
-    """Describe these errors for a route's ``responses``: one entry per status, an example per code."""
+def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
+    """Describe a parameter in the address that the route reads itself: any text does, so it has no 422 of its own."""
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string"},
+        "example": example,
+    }
+
+
+def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:
+    """Describe these errors for a route's ``responses``: one entry per status, an example per code.
+
+    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.error_bodies`).
+    """
+    shape = shape_for(path)
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         answer = answers.setdefault(
-            kind.status,
-            {"model": ErrorResponse, "description": "", "content": {"application/json": {"examples": {}}}},
+            shape.status(kind.status),
+            {"model": shape.schema, "description": "", "content": {"application/json": {"examples": {}}}},
         )
         answer["description"] = " or ".join(filter(None, [answer["description"], f"`{kind.code}`"]))
         answer["content"]["application/json"]["examples"][kind.code] = {
             "summary": (kind.__doc__ or "").splitlines()[0],
-            "value": {
-                "status": "error",
-                "error": {"code": kind.code, "message": kind.default},
-                "request_id": REQUEST_ID_EXAMPLE,
-            },
+            "value": shape.body(kind(), REQUEST_ID_EXAMPLE),
         }
     return answers
 
 
+DOOR_ERRORS, LIMIT_ERRORS = (UriTooLong, HeadersTooLarge), (RateLimited,)
 #: Errors that come before any route; for every router.
-AT_THE_DOOR = error_answers(UriTooLong, HeadersTooLarge)
+AT_THE_DOOR = error_answers(*DOOR_ERRORS)
 #: For routers whose routes count against RATE_LIMIT.
-LIMITED = error_answers(RateLimited)
+LIMITED = error_answers(*LIMIT_ERRORS)

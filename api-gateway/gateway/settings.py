@@ -1,5 +1,6 @@
 """The gateway's settings: environment variables, typed and bounded, read once."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,12 @@ def _url_or_nothing(text: str) -> str:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _readable_file(text: str) -> str:
+    if text and not os.access(text, os.R_OK):
+        raise ValueError("there is no such file, or it cannot be read")
+    return text
 
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
@@ -79,6 +86,18 @@ class Settings(LimitSettings):
         default="",
         max_length=8192,
         description="further TorchServes that routing may switch to: name=inference_url|management_url,…",
+    )
+    oip_url: BaseUrl = Field(
+        default="http://127.0.0.1:8080", description="the server of the Open Inference Protocol, with BACKEND=oip"
+    )
+    oip_token_file: Annotated[str, AfterValidator(_readable_file)] = Field(
+        default="", description="file with the token that this server wants as Authorization: Bearer"
+    )
+    oip_encoding: Literal["auto", "binary", "json"] = Field(
+        default="auto", description="how pictures go to this server: as binary data, or in JSON as base64"
+    )
+    oip_class_names: str = Field(
+        default="", max_length=100_000, description="names of classes 0, 1, …, where this server only has numbers"
     )
     model_name: str = Field(
         default="yolo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the served model"

@@ -16,7 +16,7 @@ from gateway.auth.routes import BELOW, EXACT, OPEN, needed_scope, rule_for
 from gateway.main import create_app
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
-from tests.gateway.test_openapi import NOT_OF_A_ROUTE, codes
+from tests.gateway.test_openapi import NOT_OF_A_ROUTE, OF_OTHER_PROTOCOLS, codes, error_model
 
 pytestmark = pytest.mark.anyio
 
@@ -108,8 +108,10 @@ async def test_open_addresses_are_open_and_unknown_ones_are_not_told_from_known(
     _, client = guarded
     for address in ("/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json"):
         assert (await client.get(address)).status_code == 200, address
-    for address in ("/models", "/nothing", "/predict/", "/v2", "/static"):
+    for address in ("/models", "/nothing", "/predict/", "/static"):
         assert_error(await client.get(address), 401, "unauthenticated")
+    refused = await client.get("/v2")  # in the words of its protocol
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
     assert_error(await client.get("/nothing", headers=bearer(key)), 404, "not_found")
     assert_error(await client.get("/predict", headers=bearer(key)), 405, "method_not_allowed")
 
@@ -149,7 +151,7 @@ async def test_openapi_describes_schemes_requirements_and_refusals(
                 assert f"`{needed_scope(address)}`" in operation["description"]
                 for status in ("401", "403", "503"):
                     schema = operation["responses"][status]["content"]["application/json"]["schema"]
-                    assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+                    assert schema == {"$ref": f"#/components/schemas/{error_model(address).__name__}"}
     assert document == (await client.get("/openapi.json")).json()  # nothing is added twice
 
 
@@ -157,5 +159,5 @@ async def test_with_authentication_predict_documents_every_error_there_is(
     guarded: tuple[FastAPI, httpx.AsyncClient],
 ) -> None:
     operation = (await guarded[1].get("/openapi.json")).json()["paths"]["/predict"]["post"]
-    not_of_a_route = {kind.code for kind in NOT_OF_A_ROUTE}
+    not_of_a_route = {kind.code for kind in (*NOT_OF_A_ROUTE, *OF_OTHER_PROTOCOLS)}
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route

@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from gateway import errors
+from gateway.deepstack import DeepStackErrorResponse
+from gateway.oip.schemas import OipErrorResponse
 from gateway.schemas import BatchResponse, ErrorResponse, PredictResponse
 from tests.gateway.pictures import picture
 
@@ -44,17 +47,29 @@ NOT_OF_A_ROUTE = (
     errors.MethodNotAllowed,
     errors.ClientClosed,
 )
+OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.ModelNotFound)
+
+
+def error_model(path: str) -> type[BaseModel]:
+    if path.startswith("/v2"):
+        return OipErrorResponse
+    return DeepStackErrorResponse if path.startswith("/v1/vision/") else ErrorResponse
+
+
+def code_of(body: dict[str, Any]) -> str:
+    code: str = body["code"] if "code" in body else body["error"]["code"]
+    return code
 
 
 async def test_predict_documents_every_error_there_is(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict"]["post"]
     not_of_a_route = {kind.code for kind in NOT_OF_A_ROUTE}
-    # And these four only where callers are asked who they are: see test_auth_routes.py.
-    not_of_a_route |= {kind.code for kind in _REFUSALS}
+    # And these only where callers are asked who they are (see test_auth_routes.py), and by other protocols' routes.
+    not_of_a_route |= {kind.code for kind in (*_REFUSALS, *OF_OTHER_PROTOCOLS)}
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route
 
 
-async def test_every_route_documents_its_errors_with_the_one_body(client: httpx.AsyncClient) -> None:
+async def test_every_route_documents_its_errors_with_the_one_body_of_its_protocol(client: httpx.AsyncClient) -> None:
     document = await described(client)
     for path, methods in document["paths"].items():
         for operation in methods.values():
@@ -62,10 +77,12 @@ async def test_every_route_documents_its_errors_with_the_one_body(client: httpx.
             for status, answer in operation["responses"].items():
                 if int(status) < 400:
                     continue
+                model = error_model(path)
                 schema = answer["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ErrorResponse"}, (path, status)
+                assert schema == {"$ref": f"#/components/schemas/{model.__name__}"}, (path, status)
                 for code, example in answer["content"]["application/json"]["examples"].items():
-                    assert ErrorResponse.model_validate(example["value"]).error.code == code
+                    model.model_validate(example["value"])
+                    assert code_of(example["value"]) == code
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 

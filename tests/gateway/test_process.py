@@ -106,7 +106,7 @@ def test_a_bad_setting_is_exit_2_and_names_the_variable(start: Start) -> None:
 def test_an_unknown_backend_is_exit_2_and_names_the_known_ones(start: Start) -> None:
     code, _, err = start(BACKEND="triton").end()
     assert code == 2
-    assert "BACKEND='triton': known are torchserve" in err
+    assert "BACKEND='triton': known are torchserve, oip" in err
 
 
 def test_a_taken_port_is_exit_3_and_says_what_to_do(start: Start) -> None:

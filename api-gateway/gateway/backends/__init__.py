@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 
 from gateway.backends.base import InferenceBackend
+from gateway.backends.oip import OipBackend
 from gateway.backends.torchserve import TorchServeBackend
 from gateway.settings import Settings
 
 #: To add a server: write a class with InferenceBackend's methods and name it here. No route changes.
-BACKENDS: Mapping[str, Callable[[Settings], InferenceBackend]] = {"torchserve": TorchServeBackend}
+BACKENDS: Mapping[str, Callable[[Settings], InferenceBackend]] = {
+    TorchServeBackend.name: TorchServeBackend,
+    OipBackend.name: OipBackend,
+}
 
 
 class UnknownBackendError(ValueError):

@@ -1,0 +1,202 @@
+"""Any server of the Open Inference Protocol as a backend: Triton, OpenVINO Model Server, KServe, MLServer, or this.
+
+Read in the protocol's text and checked against MLServer 1.7.1, KServe's ModelServer 0.21.0 and this gateway. The model
+must take one encoded picture as BYTES; which outputs are read, :mod:`gateway.oip.results` says.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Worker
+from gateway.backends.errors import BackendError, BackendFault, BackendNoSuchVersion, BackendNotReady, BackendRejected
+from gateway.backends.oip_faults import REFUSED, fault
+from gateway.backends.oip_plan import Plan, make_plan
+from gateway.backends.token_file import TokenFile
+from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
+from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
+from gateway.oip.results import read_response
+from gateway.oip.tensors import TensorError
+from gateway.parameters import Parameters
+from gateway.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.settings import Settings
+
+logger = logging.getLogger("gateway.backends")
+
+#: A readiness check that takes longer than this is a 'no': who asks wants to know now.
+READY_TIMEOUT_S = 1.0
+#: Kept apart from predictions, so that readiness can be asked while every prediction connection is taken.
+CONTROL_CONNECTIONS = 8
+#: How GET /models names the version of a model that has none.
+UNVERSIONED = "unversioned"
+
+
+class OipBackend:
+    """An :class:`~gateway.backends.base.InferenceBackend` that speaks the protocol's HTTP side."""
+
+    name = "oip"
+
+    def __init__(self, settings: Settings) -> None:
+        self._model = settings.model_name
+        self._server_url = f"{settings.oip_url}/v2"
+        self._model_url = f"{self._server_url}/models/{quote(self._model, safe='')}"
+        self._encoding = settings.oip_encoding
+        self._class_names = [name.strip() for name in settings.oip_class_names.split(",") if name.strip()]
+        self._token = TokenFile(settings.oip_token_file) if settings.oip_token_file else None
+        self._plan: Plan | None = None
+        #: The version that last answered a request which named none: which one that is, only the server knows.
+        self._default: str | None = None
+        timeout = httpx.Timeout(
+            connect=settings.connect_timeout_s,
+            read=settings.read_timeout_s,
+            write=settings.write_timeout_s,
+            pool=settings.pool_timeout_s,
+        )
+        self._client, self._control = (
+            httpx.AsyncClient(
+                transport=StaleRetryTransport(connections),
+                timeout=timeout,
+                headers={"Accept-Encoding": "identity"},
+                trust_env=False,  # a proxy for the internet is none for the machine next door
+            )
+            for connections in (settings.max_connections, CONTROL_CONNECTIONS)
+        )
+
+    async def predict(
+        self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
+    ) -> Prediction:
+        """Send the picture as one BYTES tensor, with the parameters that were given as the protocol's."""
+        plan = await self._planned()
+        body, length = plan.request(image, parameters, request_id)
+        headers = {"Content-Type": "application/json", REQUEST_ID_HEADER: request_id}
+        if length is not None:
+            headers.update({"Content-Type": "application/octet-stream", HEAD_LENGTH_HEADER: str(length)})
+        response = await self._send(self._client, "POST", f"{self._url(version)}/infer", content=body, headers=headers)
+        if response.status_code != httpx.codes.OK:
+            raise await self._fault(response, version)
+        try:
+            found = read_response(response.content, _head_length(response), self._model, parameters, self._class_names)
+        except BackendError:
+            self._plan = None
+            raise
+        if version is None:
+            self._default = found.model_version
+        return found
+
+    async def ready(self) -> Readiness:
+        """Ask the model's own readiness; the server's would be that of all its models."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                ready = await self._is_ready(None)
+                plan = await self._planned() if ready else None
+        except TimeoutError:
+            return self._not_ready("the model server does not answer in time")
+        except BackendNotReady as refusal:
+            return self._not_ready(refusal.reason)
+        except BackendError as error:
+            logger.warning("the model cannot be used", extra={"detail": str(error)})
+            return self._not_ready("the model server describes no model that takes pictures as BYTES")
+        except BackendFault:
+            return self._not_ready("the model server cannot be reached")
+        if plan is None:
+            return self._not_ready("the model server says that the model is not ready")
+        return Readiness(True, None, self._default or (plan.versions[-1] if len(plan.versions) == 1 else None))
+
+    async def models(self) -> Sequence[Model]:
+        """Describe the model's versions. The protocol tells of no workers: each version has one, itself."""
+        self._plan = None
+        plan = await self._planned()
+        versions = plan.versions or [UNVERSIONED]
+        ready = await asyncio.gather(*(self._is_ready(version if plan.versions else None) for version in versions))
+        return [
+            Model(
+                self._model,
+                [
+                    ModelVersion(
+                        version=version,
+                        default=len(versions) == 1 or version == self._default,
+                        workers=[Worker(id="server", state="READY" if usable else "UNAVAILABLE")],
+                        details=plan.details or {},
+                    )
+                    for version, usable in zip(versions, ready, strict=True)
+                ],
+            )
+        ]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+        await self._control.aclose()
+
+    def _not_ready(self, reason: str) -> Readiness:
+        self._plan = None
+        return Readiness(False, reason, self._default)
+
+    def _url(self, version: str | None) -> str:
+        return self._model_url if version is None else f"{self._model_url}/versions/{quote(version, safe='')}"
+
+    async def _planned(self) -> Plan:
+        """Return what the server told of itself and the model; asked once, and again after anything went wrong."""
+        if self._plan is None:
+            server, model = await asyncio.gather(
+                self._send(self._control, "GET", self._server_url), self._send(self._control, "GET", self._model_url)
+            )
+            if model.status_code != httpx.codes.OK:
+                raise fault(model, self._model, None)
+            self._plan = make_plan(
+                _json(server) if server.status_code == httpx.codes.OK else None, _json(model), self._encoding
+            )
+        return self._plan
+
+    async def _is_ready(self, version: str | None) -> bool:
+        response = await self._send(self._control, "GET", f"{self._url(version)}/ready")
+        if response.status_code == httpx.codes.NOT_FOUND and version is None:
+            raise BackendNotReady(f"no model '{self._model}' is loaded")
+        if response.status_code != httpx.codes.OK:
+            return False
+        try:
+            body = json.loads(response.content)
+        except (ValueError, RecursionError):
+            return True  # most say it by the status alone
+        return not isinstance(body, dict) or body.get("ready") is not False
+
+    async def _fault(self, response: httpx.Response, version: str | None) -> BackendFault:
+        found = fault(response, self._model, version)
+        if not isinstance(found, BackendRejected) or found.message != REFUSED:
+            return found
+        self._plan = None  # perhaps the model was exchanged for one with other tensors
+        if version is not None:
+            # Some servers say 400 of a version that is not loaded too: ask which of the two it meant.
+            try:
+                if not await self._is_ready(version):
+                    return BackendNoSuchVersion(version)
+            except BackendFault as silent:
+                return silent
+        return found
+
+    async def _send(self, client: httpx.AsyncClient, method: str, url: str, **kwargs: Any) -> httpx.Response:
+        if self._token is not None:
+            kwargs["headers"] = {**kwargs.get("headers", {}), "Authorization": f"Bearer {self._token.read()}"}
+        try:
+            return await client.request(method, url, **kwargs)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
+            raise fault_from_httpx(error) from error
+
+
+def _head_length(response: httpx.Response) -> int | None:
+    try:
+        return head_length(response.headers.get(HEAD_LENGTH_HEADER))
+    except TensorError as error:
+        raise BackendError(f"the server's answer cannot be read: {error}") from error
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise BackendError("the server's answer is not JSON") from error

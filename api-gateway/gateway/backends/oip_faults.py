@@ -1,0 +1,67 @@
+"""What an answer other than 200 means, said by a server of the Open Inference Protocol.
+
+The protocol knows ``{"error": TEXT}`` and leaves statuses to the server. Another gateway of ours adds the ``code`` of
+:mod:`gateway.errors`, which tells exactly; of any other server the text goes to the log and no further.
+"""
+
+import json
+from typing import Any, get_args
+
+import httpx
+
+from gateway.backends.errors import (
+    BackendError,
+    BackendFault,
+    BackendNoSuchVersion,
+    BackendNotReady,
+    BackendOverloaded,
+    BackendRejected,
+    BackendTimeout,
+    Rejection,
+)
+
+LONGEST_MESSAGE = 500
+_REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
+#: What is said of a refusal whose reason is not known here.
+REFUSED = (
+    "The model server refused the picture or a parameter; its log has the details under this request_id. "
+    "Is the picture whole?"
+)
+
+
+def fault(response: httpx.Response, model: str, version: str | None) -> BackendFault:
+    """Name the fault; ``version`` is the one that the request named, if it did."""
+    status = response.status_code
+    body = _body(response)
+    code, said = body.get("code"), body.get("error")
+    detail = f"the server answered {status} {code or ''} {said!r:.{LONGEST_MESSAGE}}"
+    if code in _REJECTIONS:
+        return BackendRejected(code, _message(said))
+    if status == httpx.codes.NOT_FOUND:
+        return (
+            BackendNoSuchVersion(version) if version is not None else BackendNotReady(f"no model '{model}' is loaded")
+        )
+    if status == httpx.codes.NOT_IMPLEMENTED and version is not None:
+        return BackendNoSuchVersion(version)  # KServe's way to say that it knows no versions
+    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        return BackendRejected("body_too_large", "")
+    if status in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS):
+        return BackendOverloaded(detail)
+    if status in (httpx.codes.GATEWAY_TIMEOUT, httpx.codes.REQUEST_TIMEOUT):
+        return BackendTimeout(detail)
+    if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
+        return BackendRejected("invalid_image", REFUSED)
+    return BackendError(detail)
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _message(said: object) -> str:
+    """Pass on a message of one plain line; anything else is left to the gateway's own words."""
+    return said if isinstance(said, str) and said.isprintable() and len(said) <= LONGEST_MESSAGE else ""

@@ -1,0 +1,24 @@
+"""A token that lies in a file and may be exchanged there, as Kubernetes and secret managers do."""
+
+from pathlib import Path
+
+from gateway.backends.errors import BackendUnavailable
+
+
+class TokenFile:
+    """Reads the token when it is needed, and again only after the file has changed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._seen: tuple[int, int, int] | None = None
+        self._token = ""
+
+    def read(self) -> str:
+        """Return the token; raises :class:`BackendUnavailable` if the file cannot be read, which ends once it can."""
+        try:
+            facts = self._path.stat()
+            if (seen := (facts.st_mtime_ns, facts.st_ino, facts.st_size)) != self._seen:
+                self._token, self._seen = self._path.read_text(encoding="ascii").strip(), seen
+        except (OSError, ValueError) as error:
+            raise BackendUnavailable(f"the token file cannot be read: {error!r}") from error
+        return self._token

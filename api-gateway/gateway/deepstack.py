@@ -1,0 +1,78 @@
+"""DeepStack's JSON: what the route writes, and the typed models that OpenAPI shows."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from gateway.backends.base import Prediction
+from gateway.schemas import REQUEST_ID_EXAMPLE
+
+_EDGES = ("x_min", "y_min", "x_max", "y_max")
+
+
+def deepstack_body(prediction: Prediction, request_id: str, total_ms: float) -> dict[str, Any]:
+    """Build a :class:`DeepStackResponse`; ``total_ms`` is the gateway's whole time in milliseconds."""
+    labels = list(dict.fromkeys(found.class_name for found in prediction.detections))
+    return {
+        "success": True,
+        "predictions": [
+            {
+                "confidence": found.confidence,
+                "label": found.class_name,
+                # Whole pixels, cut off as DeepStack cuts them.
+                **dict(zip(_EDGES, map(int, found.bbox), strict=True)),
+            }
+            for found in prediction.detections
+        ],
+        "count": len(prediction.detections),
+        "message": f"Found {', '.join(labels)}" if labels else "No objects found",
+        "inferenceMs": round(prediction.timings_ms.get("infer", 0)),
+        "processMs": round(prediction.timings_ms.get("total", 0)),
+        "analysisRoundTripMs": round(total_ms),
+        "code": 200,
+        "request_id": request_id,
+    }
+
+
+class DeepStackErrorResponse(BaseModel):
+    """DeepStack's error body, with our fields beside it."""
+
+    success: Literal[False]
+    error: str = Field(description="What is wrong and how to mend it")
+    code: str
+    request_id: str | None
+
+
+class DeepStackPrediction(BaseModel):
+    """One object; the box in whole pixels of the upright picture."""
+
+    confidence: float = Field(ge=0, le=1, examples=[0.89])
+    label: str = Field(examples=["person"])
+    x_min: int = Field(examples=[245])
+    y_min: int = Field(examples=[184])
+    x_max: int = Field(examples=[456])
+    y_max: int = Field(examples=[298])
+
+
+class DeepStackResponse(BaseModel):
+    """DeepStack's answer, highest confidence first, with CodeProject.AI's fields beside it."""
+
+    success: Literal[True]
+    predictions: list[DeepStackPrediction]
+    count: int = Field(examples=[1])
+    message: str = Field(examples=["Found person"])
+    inference_ms: int = Field(alias="inferenceMs", description="The network alone, in milliseconds", examples=[59])
+    process_ms: int = Field(alias="processMs", description="The model server's whole, in milliseconds", examples=[65])
+    analysis_round_trip_ms: int = Field(
+        alias="analysisRoundTripMs", description="The gateway's whole, in milliseconds", examples=[69]
+    )
+    code: Literal[200]
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
+class DeepStackListResponse(BaseModel):
+    """The custom models' names."""
+
+    success: Literal[True] = True
+    models: list[str] = Field(examples=[["yolo"]])
+    request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])

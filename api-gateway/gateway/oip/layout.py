@@ -1,0 +1,58 @@
+"""The tensors that stand for pictures and detections here: what ``GET /v2/models/MODEL`` tells a client.
+
+One layout for one picture and for many: everything that belongs to a detection is counted over all pictures, in their
+order, and ``count`` and ``image_index`` say which belong to which.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+INPUT = "image"
+PLATFORM = "yolo_gateway"
+#: The name that Triton and its clients have for the binary tensor data extension.
+BINARY_EXTENSION = "binary_tensor_data"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor by name; a size of -1 is only known in the answer. ``description`` is for people."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    description: str
+
+    def describe(self) -> dict[str, Any]:
+        """Return the protocol's metadata of it; ``description`` is ours."""
+        return {
+            "name": self.name,
+            "datatype": self.datatype,
+            "shape": list(self.shape),
+            "description": self.description,
+        }
+
+
+INPUTS = (Tensor(INPUT, "BYTES", (-1,), "Encoded pictures (JPEG, PNG…); in JSON base64 or {'b64': …}"),)
+#: P pictures, N detections over all of them, best first within each picture.
+OUTPUTS = (
+    Tensor("detections", "BYTES", (-1,), "[P] for each picture the JSON that POST /predict answers"),
+    Tensor("boxes", "FP32", (-1, 4), "[N,4] x1, y1, x2, y2 in pixels of the upright picture"),
+    Tensor("scores", "FP32", (-1,), "[N] confidence, 0 to 1"),
+    Tensor("class_ids", "INT64", (-1,), "[N] class by number"),
+    Tensor("labels", "BYTES", (-1,), "[N] class by name, UTF-8"),
+    Tensor("image_index", "INT64", (-1,), "[N] which picture of the request, from 0"),
+    Tensor("count", "INT64", (-1,), "[P] detections in each picture"),
+    Tensor("image_size", "INT64", (-1, 2), "[P,2] width and height of each upright picture"),
+)
+OUTPUT_NAMES = tuple(output.name for output in OUTPUTS)
+
+
+def model_metadata(name: str, versions: list[str]) -> dict[str, Any]:
+    """Describe the model to a client of the protocol."""
+    return {
+        "name": name,
+        "versions": versions,
+        "platform": PLATFORM,
+        "inputs": [tensor.describe() for tensor in INPUTS],
+        "outputs": [tensor.describe() for tensor in OUTPUTS],
+    }

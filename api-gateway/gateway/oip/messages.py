@@ -1,0 +1,93 @@
+"""A message of the protocol: a JSON head and, behind it, the binary data of those tensors that say so."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from gateway.oip.tensors import TensorError, flatten, unpack
+
+#: Bytes of the head in a body that has binary data behind it.
+HEAD_LENGTH_HEADER = "Inference-Header-Content-Length"
+_MOST_DIGITS = 12
+
+
+def head_length(declared: str | None) -> int | None:
+    """Read the header that says how long the head is; raises :class:`TensorError` if it is no number of bytes."""
+    if declared is None:
+        return None
+    if not (declared.isascii() and declared.isdecimal() and len(declared) <= _MOST_DIGITS):
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is no number of bytes")
+    return int(declared)
+
+
+def split(body: bytes, length: int | None) -> tuple[dict[str, Any], memoryview]:
+    """Return the head as an object and what follows it; ``length`` of None means that nothing does.
+
+    Raises :class:`TensorError` if the head is longer than the body, or is no JSON object.
+    """
+    if length is not None and length > len(body):
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, and the whole body has {len(body)} bytes")
+    whole = memoryview(body)
+    try:
+        head = json.loads(body if length is None else body[:length], parse_constant=refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise TensorError("the JSON cannot be parsed") from error
+    if not isinstance(head, dict):
+        raise TensorError("the JSON is no object")
+    return head, whole[len(body) if length is None else length :]
+
+
+def join(head: Mapping[str, Any], binary: Sequence[bytes]) -> tuple[bytes, int | None]:
+    """Return the body, and the head's length if binary data follows it."""
+    written = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    if not binary:
+        return written, None
+    return b"".join((written, *binary)), len(written)
+
+
+def binary_size(tensor: Mapping[str, Any]) -> int | None:
+    """Return how many bytes of binary data belong to a tensor, None if its values stand in the JSON."""
+    parameters = tensor.get("parameters")
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size is None:
+        return None
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise TensorError("binary_data_size is no number of bytes")
+    return size
+
+
+def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memoryview | list[Any]]:
+    """Return each tensor's data: its share of the binary data in their order, or the flat list from the JSON.
+
+    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even.
+    """
+    taken: list[bytes | memoryview | list[Any]] = []
+    position = 0
+    for tensor in tensors:
+        if not isinstance(tensor, dict):
+            raise TensorError("a tensor is no JSON object")
+        size = binary_size(tensor)
+        if size is None:
+            if "data" not in tensor:
+                raise TensorError("a tensor has neither 'data' nor the parameter 'binary_data_size'")
+            taken.append(flatten(tensor["data"]))
+            continue
+        if "data" in tensor:
+            raise TensorError("a tensor has both 'data' and the parameter 'binary_data_size'")
+        if position + size > len(binary):
+            raise TensorError(f"a tensor is said to have {size} bytes of binary data; {len(binary) - position} follow")
+        taken.append(binary[position : position + size])
+        position += size
+    if position != len(binary):
+        raise TensorError(f"{len(binary) - position} bytes follow that belong to no tensor")
+    return taken
+
+
+def values_of(datatype: str, data: bytes | memoryview | list[Any]) -> list[Any]:
+    """Return a tensor's values, whichever way they came; JSON's strings stay strings."""
+    return data if isinstance(data, list) else unpack(datatype, data)
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
+    raise ValueError(f"{name} is not JSON")

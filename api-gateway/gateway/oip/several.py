@@ -1,0 +1,45 @@
+"""Several pictures of one request: sent on a few at a time, and the first error ends them all."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from gateway.backends.errors import BackendFault
+from gateway.detector import Answer, Ask, Detector
+from gateway.error_responses import as_api_error
+from gateway.errors import ApiError
+
+
+async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:
+    """Answer every ask, in order, so many at once; what one of them raises, the whole raises.
+
+    The protocol knows no partial success.
+    """
+    if len(asks) == 1:
+        return [await detector.detect(asks[0])]
+    places = asyncio.Semaphore(at_once)
+
+    async def one(number: int, ask: Ask) -> Answer:
+        async with places:
+            with about_picture(number, len(asks)):
+                return await detector.detect(ask)
+
+    working = [asyncio.ensure_future(one(number, ask)) for number, ask in enumerate(asks)]
+    try:
+        return await asyncio.gather(*working)
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+@contextmanager
+def about_picture(number: int, of: int) -> Iterator[None]:
+    """Say in a refusal which picture it is about, where there are several."""
+    try:
+        yield
+    except (ApiError, BackendFault) as error:
+        refusal = as_api_error(error)
+        if of == 1 or refusal.status >= 500:
+            raise
+        raise type(refusal)(f"Picture {number}: {refusal.message}") from error

@@ -1,0 +1,87 @@
+"""Tensor values as the binary extension lays them out: little-endian, row by row, without padding."""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+#: Format characters of :mod:`struct` by datatype. BF16 is left out: no Python type reads it.
+FORMATS = {
+    "BOOL": "?",
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
+}
+_LENGTH = struct.Struct("<I")
+
+
+class TensorError(ValueError):
+    """A tensor's bytes, shape and datatype do not fit each other. The text says which and how."""
+
+
+def pack(datatype: str, values: Sequence[Any]) -> bytes:
+    """Write values of a number type, or the elements (``bytes``) of BYTES."""
+    if datatype == "BYTES":
+        return b"".join(part for value in values for part in (_LENGTH.pack(len(value)), value))
+    return struct.pack(f"<{len(values)}{FORMATS[datatype]}", *values)
+
+
+def unpack(datatype: str, data: bytes | memoryview) -> list[Any]:
+    """Read all values; raises :class:`TensorError` if the bytes do not come out even or the datatype is not known."""
+    if datatype == "BYTES":
+        return _elements(memoryview(data))
+    if datatype not in FORMATS:
+        raise TensorError(f"the datatype {datatype!r} is not read")
+    size = struct.calcsize(f"<{FORMATS[datatype]}")
+    if len(data) % size:
+        raise TensorError(f"{len(data)} bytes are no whole number of {datatype} values, which have {size} each")
+    return list(struct.unpack(f"<{len(data) // size}{FORMATS[datatype]}", data))
+
+
+def check_shape(shape: Sequence[int], count: int) -> None:
+    """Raise :class:`TensorError` unless ``shape`` holds exactly ``count`` elements."""
+    if any(isinstance(size, bool) or not isinstance(size, int) or size < 0 for size in shape):
+        raise TensorError(f"the shape {list(shape)} is no list of sizes")
+    if math.prod(shape) != count:
+        raise TensorError(f"the shape {list(shape)} stands for {math.prod(shape)} elements, and there are {count}")
+
+
+def flatten(data: Any) -> list[Any]:
+    """Return the elements of a JSON tensor, whose rows may be nested lists or already in one."""
+    if not isinstance(data, list):
+        return [data]
+    flat: list[Any] = []
+    # Not by recursion: how deep a client nests its lists is the client's choice.
+    waiting = [iter(data)]
+    while waiting:
+        for value in waiting[-1]:
+            if isinstance(value, list):
+                waiting.append(iter(value))
+                break
+            flat.append(value)
+        else:
+            waiting.pop()
+    return flat
+
+
+def _elements(data: memoryview) -> list[Any]:
+    elements: list[bytes] = []
+    position = 0
+    while position < len(data):
+        if position + _LENGTH.size > len(data):
+            raise TensorError(f"{len(data) - position} bytes are left over behind element {len(elements)}")
+        (length,) = _LENGTH.unpack_from(data, position)
+        position += _LENGTH.size
+        if position + length > len(data):
+            raise TensorError(f"element {len(elements)} is said to have {length} bytes; {len(data) - position} follow")
+        elements.append(bytes(data[position : position + length]))
+        position += length
+    return elements

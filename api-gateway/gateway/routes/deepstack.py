@@ -1,0 +1,144 @@
+"""DeepStack's object detection, as Frigate, Blue Iris, Home Assistant and Agent DVR ask for it.
+
+Read in DeepStack's server, CodeProject.AI's detection module (its successor, which Blue Iris expects), Frigate's
+detector plugin and Home Assistant's integration: they send the picture as the form field ``image``, most also
+``min_confidence`` and ``api_key``, and stop reading at the first prediction below their own threshold.
+"""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import errors
+from gateway.answers import compact
+from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
+from gateway.error_bodies import DEEPSTACK
+from gateway.intake import detect, make_ask
+from gateway.openapi import error_answers, path_parameter
+from gateway.parameters import Parameters
+from gateway.request_id import current_request_id
+from gateway.services import Services, ServicesOf
+from gateway.upload import Form, media_type_of, only_file, read_form
+
+router = APIRouter(tags=["DeepStack"])
+
+FIELD = "image"
+#: What DeepStack and CodeProject.AI take where a client says nothing; Frigate, for one, says nothing.
+DEFAULT_CONFIDENCE = 0.4
+#: Beside the served model's own name: what clients are told to write in the README, whatever the model is called.
+ALIAS = "yolo"
+
+ERRORS = error_answers(
+    errors.InvalidImage,
+    errors.InvalidForm,
+    errors.MissingFile,
+    errors.TooManyFiles,
+    errors.InvalidParameter,
+    errors.UnsupportedImage,
+    errors.UnsupportedMediaType,
+    errors.BodyTooLarge,
+    errors.ImageTooLarge,
+    errors.VersionNotFound,
+    errors.InternalError,
+    errors.UpstreamError,
+    errors.UpstreamUnavailable,
+    errors.ModelNotReady,
+    errors.Overloaded,
+    errors.UpstreamTimeout,
+    path=f"{DEEPSTACK}/",
+)
+CUSTOM_ERRORS = {**ERRORS, **error_answers(errors.ModelNotFound, errors.VersionNotFound, path=f"{DEEPSTACK}/")}
+BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {
+                    FIELD: {"type": "string", "format": "binary", "description": "The picture"},
+                    "min_confidence": {
+                        "type": "number",
+                        "minimum": 0,
+                        "maximum": 1,
+                        "default": DEFAULT_CONFIDENCE,
+                        "description": "Least confidence of a prediction",
+                    },
+                },
+            }
+        }
+    },
+}
+
+
+@router.post(
+    f"{DEEPSTACK}/detection",
+    response_model=DeepStackResponse,
+    responses=ERRORS,
+    openapi_extra={"requestBody": BODY},
+    summary="Detect the objects in one picture, as DeepStack does",
+)
+async def detection(request: Request, services: ServicesOf) -> Response:
+    """Send the picture as the form field `image`; fields of DeepStack's that mean nothing here are ignored."""
+    return await _answer(request, services)
+
+
+@router.get(
+    f"{DEEPSTACK}/custom/list",
+    response_model=DeepStackListResponse,
+    responses=error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+)
+@router.post(
+    f"{DEEPSTACK}/custom/list",
+    response_model=DeepStackListResponse,
+    responses=error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+)
+async def list_custom(services: ServicesOf) -> DeepStackListResponse:
+    """Name the models of `/v1/vision/custom/…`; Blue Iris fills its list of custom models with this."""
+    return DeepStackListResponse(models=[services.settings.model_name], request_id=current_request_id())
+
+
+@router.post(
+    f"{DEEPSTACK}/custom/{{name}}",
+    response_model=DeepStackResponse,
+    responses=CUSTOM_ERRORS,
+    openapi_extra={"requestBody": BODY, "parameters": [path_parameter("name", "The served model's name", "yolo")]},
+    summary="The same under the model's name",
+)
+async def custom(request: Request, services: ServicesOf) -> Response:
+    """Detect with the model of this name: the served one's, or `yolo`."""
+    name = str(request.path_params["name"])
+    if name not in (services.settings.model_name, ALIAS):
+        raise errors.ModelNotFound(
+            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
+        )
+    return await _answer(request, services)
+
+
+async def _answer(request: Request, services: Services) -> Response:
+    started = time.perf_counter()
+    services.readiness.require()
+    media_type = media_type_of(request)
+    if media_type != "multipart/form-data":
+        raise errors.UnsupportedMediaType(
+            f"Send a multipart form with the picture in the field '{FIELD}' (curl -F {FIELD}=@picture.jpg)."
+        )
+    form = await read_form(request, services.settings.max_body_bytes)
+    ask = make_ask(request, services, only_file(form, FIELD), _parameters(form))
+    answer = await detect(request, services, ask)
+    body = deepstack_body(answer.prediction, ask.request_id, (time.perf_counter() - started) * 1000)
+    return Response(compact(body), media_type="application/json")
+
+
+def _parameters(form: Form) -> Parameters:
+    given = next((value.strip() for name, value in form.fields if name == "min_confidence"), "")
+    try:
+        return Parameters.model_validate({"conf": given or DEFAULT_CONFIDENCE})
+    except ValidationError as error:
+        raise errors.InvalidParameter(
+            f"min_confidence: a number from 0 to 1 is expected (given: {errors.printable(given)})."
+        ) from error

@@ -1,0 +1,150 @@
+"""The Open Inference Protocol, version 2, but for inference: is it alive, is it ready, what does the model take."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+
+from gateway import __version__, errors
+from gateway.backends.base import ModelVersion
+from gateway.backends.errors import BackendNotReady
+from gateway.error_bodies import OIP
+from gateway.oip.layout import BINARY_EXTENSION, model_metadata
+from gateway.oip.schemas import (
+    OipLiveResponse,
+    OipModelMetadata,
+    OipModelReadyResponse,
+    OipModelsResponse,
+    OipReadyResponse,
+    OipServerMetadata,
+)
+from gateway.openapi import error_answers, path_parameter
+from gateway.services import Services, ServicesOf
+
+router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
+
+UPSTREAM = (
+    errors.InternalError,
+    errors.UpstreamError,
+    errors.UpstreamUnavailable,
+    errors.ModelNotReady,
+    errors.Overloaded,
+    errors.UpstreamTimeout,
+)
+SELF_ERRORS = error_answers(errors.InternalError, path=OIP)
+READY_ERRORS = error_answers(errors.InternalError, errors.ModelNotReady, path=OIP)
+MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *UPSTREAM, path=OIP)
+
+
+NAME = path_parameter("name", "The served model's name", "yolo")
+VERSION = path_parameter("version", "One of its loaded versions", "1.0")
+ONE_MODEL, ONE_VERSION = {"parameters": [NAME]}, {"parameters": [NAME, VERSION]}
+
+
+async def _name(request: Request) -> str:
+    return str(request.path_params["name"])
+
+
+async def _version_of(request: Request) -> str:
+    return str(request.path_params["version"])
+
+
+#: What the address names; described by ONE_MODEL and ONE_VERSION.
+Name = Annotated[str, Depends(_name)]
+Version = Annotated[str, Depends(_version_of)]
+
+
+@router.get("", response_model=OipServerMetadata, responses=SELF_ERRORS)
+async def server() -> OipServerMetadata:
+    """Name the server and the extensions that it speaks."""
+    return OipServerMetadata(name="yolo-serving gateway", version=__version__, extensions=[BINARY_EXTENSION])
+
+
+@router.get("/health/live", response_model=OipLiveResponse, responses=SELF_ERRORS)
+async def live() -> OipLiveResponse:
+    """Say that the gateway's process answers."""
+    return OipLiveResponse(live=True)
+
+
+@router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ERRORS)
+async def ready(services: ServicesOf) -> OipReadyResponse:
+    """Ask the model server now; 503 with the reason while a prediction cannot be made."""
+    await _require_ready(services)
+    return OipReadyResponse(ready=True)
+
+
+@router.get("/models", response_model=OipModelsResponse, responses=SELF_ERRORS)
+async def models(services: ServicesOf) -> OipModelsResponse:
+    """List the models' names."""
+    return OipModelsResponse(models=[services.settings.model_name])
+
+
+@router.get("/models/{name}", response_model=OipModelMetadata, responses=MODEL_ERRORS, openapi_extra=ONE_MODEL)
+async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
+    """Describe the model's loaded versions, its input and its outputs."""
+    return _described(name, await _versions(name, services))
+
+
+@router.get(
+    "/models/{name}/versions/{version}",
+    response_model=OipModelMetadata,
+    responses=MODEL_ERRORS,
+    openapi_extra=ONE_VERSION,
+)
+async def version_metadata(name: Name, version: Version, services: ServicesOf) -> OipModelMetadata:
+    """Describe one version; 404 for one that is not loaded."""
+    return _described(name, [await _version(name, version, services)])
+
+
+@router.get(
+    "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_ERRORS, openapi_extra=ONE_MODEL
+)
+async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
+    """Ask the model server now; 503 with the reason while a prediction cannot be made."""
+    check_name(name, services)
+    await _require_ready(services)
+    return OipModelReadyResponse(name=name, ready=True)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/ready",
+    response_model=OipModelReadyResponse,
+    responses=MODEL_ERRORS,
+    openapi_extra=ONE_VERSION,
+)
+async def version_ready(name: Name, version: Version, services: ServicesOf) -> OipModelReadyResponse:
+    """Ask the model server whether this version can be used."""
+    found = await _version(name, version, services)
+    if not any(worker.state == "READY" for worker in found.workers):
+        raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")
+    return OipModelReadyResponse(name=name, ready=True)
+
+
+def check_name(name: str, services: Services) -> None:
+    """Raise :class:`~gateway.errors.ModelNotFound` for any but the served model."""
+    if name != services.settings.model_name:
+        raise errors.ModelNotFound(
+            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
+        )
+
+
+async def _require_ready(services: Services) -> None:
+    state = await services.readiness.ask()
+    if not state.ready:
+        raise BackendNotReady(state.reason or "no reason was given")
+
+
+async def _versions(name: str, services: Services) -> list[ModelVersion]:
+    check_name(name, services)
+    return [version for model in await services.backend.models() for version in model.versions]
+
+
+async def _version(name: str, version: str, services: Services) -> ModelVersion:
+    for loaded in await _versions(name, services):
+        if loaded.version == version:
+            return loaded
+    raise errors.VersionNotFound
+
+
+def _described(name: str, versions: list[ModelVersion]) -> OipModelMetadata:
+    return OipModelMetadata.model_validate(model_metadata(name, [each.version for each in versions]))
