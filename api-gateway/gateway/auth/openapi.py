@@ -27,7 +27,7 @@ def describe_auth(document: dict[str, Any], metrics_public: bool) -> dict[str, A
                 operation["security"] = [{name: []} for name in SCHEMES]
                 told = operation.get("description", "")
                 operation["description"] = f"{told}\n\nNeeds the scope `{scope}`.".strip()
-                _add_refusals(operation.setdefault("responses", {}))
+                _add_refusals(operation.setdefault("responses", {}), path)
     return document
 
 
@@ -43,8 +43,8 @@ def install_auth_description(app: FastAPI, metrics_public: bool) -> None:
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to do it
 
 
-def _add_refusals(responses: dict[str, Any]) -> None:
-    for status, refusal in error_answers(*REFUSALS).items():
+def _add_refusals(responses: dict[str, Any], path: str) -> None:
+    for status, refusal in error_answers(*REFUSALS, path=path).items():
         media = refusal["content"]["application/json"]
         known = responses.get(str(status))
         if known is None:

@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact
+from gateway.answers import compact, prediction_headers
 from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
 from gateway.error_bodies import DEEPSTACK
 from gateway.intake import detect, make_ask
 from gateway.openapi import error_answers, path_parameter
 from gateway.parameters import Parameters
 from gateway.request_id import current_request_id
+from gateway.routing.naming import take_version
 from gateway.services import Services, ServicesOf
 from gateway.upload import Form, media_type_of, only_file, read_form
 
@@ -128,10 +129,11 @@ async def _answer(request: Request, services: Services) -> Response:
             f"Send a multipart form with the picture in the field '{FIELD}' (curl -F {FIELD}=@picture.jpg)."
         )
     form = await read_form(request, services.settings.max_body_bytes)
-    ask = make_ask(request, services, only_file(form, FIELD), _parameters(form))
+    version, _ = take_version(request, [])
+    ask = make_ask(request, services, only_file(form, FIELD), _parameters(form), version)
     answer = await detect(request, services, ask)
     body = deepstack_body(answer.prediction, ask.request_id, (time.perf_counter() - started) * 1000)
-    return Response(compact(body), media_type="application/json")
+    return Response(compact(body), headers=prediction_headers(answer.prediction), media_type="application/json")
 
 
 def _parameters(form: Form) -> Parameters:

@@ -4,14 +4,13 @@ https://github.com/kserve/open-inference-protocol, with the binary tensor data e
 """
 
 import time
-from dataclasses import replace
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, prediction_body
+from gateway.answers import compact, prediction_body, prediction_headers
 from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
@@ -25,6 +24,7 @@ from gateway.oip.several import about_picture, detect_all
 from gateway.oip.tensors import TensorError
 from gateway.openapi import error_answers
 from gateway.routes.oip import NAME, UPSTREAM, VERSION, Name, Version, check_name
+from gateway.routing.naming import take_version
 from gateway.services import Services, ServicesOf
 from gateway.upload import read_body
 
@@ -75,6 +75,7 @@ async def _infer(name: str, version: str | None, request: Request, services: Ser
     started = time.perf_counter()
     check_name(name, services)
     services.readiness.require()
+    version = _one_version(request, version)
     wanted = await _read(request, services)
     asks = [_ask(request, services, wanted, number, version) for number in range(len(wanted.images))]
     answers = await unless_client_leaves(
@@ -89,9 +90,11 @@ async def _infer(name: str, version: str | None, request: Request, services: Ser
     body, length = write_response(
         Found(predictions, [ask.header for ask in asks], documents), wanted.outputs, name, wanted.id
     )
+    headers = prediction_headers(predictions[0])
     if length is None:
-        return Response(body, media_type="application/json")
-    return Response(body, headers={HEAD_LENGTH_HEADER: str(length)}, media_type="application/octet-stream")
+        return Response(body, headers=headers, media_type="application/json")
+    headers[HEAD_LENGTH_HEADER] = str(length)
+    return Response(body, headers=headers, media_type="application/octet-stream")
 
 
 async def _read(request: Request, services: Services) -> InferRequest:
@@ -114,11 +117,14 @@ async def _read(request: Request, services: Services) -> InferRequest:
 
 def _ask(request: Request, services: Services, wanted: InferRequest, number: int, version: str | None) -> Ask:
     with about_picture(number, len(wanted.images)):
-        ask = make_ask(request, services, wanted.images[number], wanted.parameters)
-    if version is None:
-        return ask
-    if ask.version not in (None, version):
-        raise errors.InvalidParameter(
-            f"version: the address names {errors.printable(version)} and the request {errors.printable(ask.version)}"
-        )
-    return replace(ask, version=version)
+        return make_ask(request, services, wanted.images[number], wanted.parameters, version)
+
+
+def _one_version(request: Request, addressed: str | None) -> str | None:
+    """Return the version that the address names, else the header; both may name the same one."""
+    named, _ = take_version(request, [])
+    if addressed is None or named in (None, addressed):
+        return addressed or named
+    raise errors.InvalidParameter(
+        f"version: the address names {errors.printable(addressed)} and the header {errors.printable(str(named))}"
+    )
