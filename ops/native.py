@@ -40,7 +40,9 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
         "MODEL_STORE": str(STORE),
         "GATEWAY_HOST": settings.bind,
-        "PUBLISHED_BIND": "",  # no container here: what it listens on is what others see
+        # No container here: what it listens on is what others see.
+        "PUBLISHED_BIND": "",
+        "PUBLISHED_PROFILES": "",
         "API_KEYS_FILE": str(API_KEYS),
         # Services start elsewhere; a path in .env is meant from the checkout, as Compose takes it.
         **{name: str(ROOT / path) for name in SECRET_FILES if (path := settings.environment.get(name, ""))},

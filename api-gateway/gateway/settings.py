@@ -74,6 +74,9 @@ class Settings(LimitSettings):
         default="",
         description="address that a container's port is published at; empty: gateway_host is what others see",
     )
+    published_profiles: str = Field(
+        default="", description="Compose profiles that run beside; edge passes requests from the internet on"
+    )
 
     backend: str = Field(
         default="torchserve", description="which model server is behind: a name known to gateway.backends"

@@ -77,6 +77,17 @@ def test_published_elsewhere_somebody_must_be_able_to_get_in(path: Path) -> None
     assert asks(gateway_host="0.0.0.0", api_keys_file=str(path))
 
 
+def test_a_proxy_for_the_internet_in_front_counts_as_being_published(path: Path) -> None:
+    behind = {"gateway_host": "0.0.0.0", "published_bind": "127.0.0.1", "api_keys_file": str(path)}
+    for profiles in ("edge", "redis,edge", "redis, edge"):
+        with pytest.raises(AuthSettingsError, match="open to others at the profile edge"):
+            asks(**behind, published_profiles=profiles)
+        assert not asks(**behind, published_profiles=profiles, auth="off")
+    assert not asks(**behind, published_profiles="redis,knowledge")
+    add_key(path)
+    assert asks(**behind, published_profiles="edge")
+
+
 def test_the_last_key_revoked_does_not_open_the_door(path: Path) -> None:
     add_key(path)
     keys.revoke(path, "camera-7")

@@ -374,7 +374,13 @@ async def test_closing_gives_up_what_is_being_fetched(url: str, issuer: Issuer) 
 
 @pytest.fixture
 def token_settings(settings: SettingsMaker, issuer: Issuer, url: str) -> SettingsMaker:
-    defaults = {"jwt_jwks_url": url, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "metrics_public": True}
+    defaults: dict[str, Any] = {
+        "jwt_jwks_url": url,
+        "jwt_issuer": ISSUER,
+        "jwt_audience": AUDIENCE,
+        "metrics_public": True,
+    }
+    defaults["connect_timeout_s"] = 10  # what is tested here is the issuer, also on a machine with more to do
     return lambda **changed: settings(**{**defaults, **changed})
 
 

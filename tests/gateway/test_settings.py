@@ -70,6 +70,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "ready_grace_s": 5,
         "shutdown_grace_s": 30,
         "published_bind": "",
+        "published_profiles": "",
         "auth": "auto",
         "api_keys_file": "",
         "metrics_public": False,

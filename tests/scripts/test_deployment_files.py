@@ -20,6 +20,7 @@ DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
 NOT_FOR_OPERATORS = {
     "GATEWAY_HOST",
     "PUBLISHED_BIND",
+    "PUBLISHED_PROFILES",
     "API_KEYS_FILE",
     "TORCHSERVE_INFERENCE_URL",
     "TORCHSERVE_MANAGEMENT_URL",
@@ -104,7 +105,8 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
 
 
 def test_the_gateway_sees_the_routing_of_the_model_store_and_nothing_else_of_it():
-    (mount,) = services("docker-compose.yml")["api-gateway"]["volumes"]
+    mounts = services("docker-compose.yml")["api-gateway"]["volumes"]
+    (mount,) = [mount for mount in mounts if mount["source"].startswith("./serving/")]
     assert mount["source"] == "./serving/torchserve/model-store/routing"
     assert (mount["read_only"], mount["bind"]) == (True, {"create_host_path": False})
     environment = services("docker-compose.yml")["api-gateway"]["environment"]
@@ -251,3 +253,30 @@ def test_a_build_sees_nothing_but_what_is_named():
         "ops",
         "serving",
     }
+
+
+EVERY_COMPOSE_FILE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("docker-compose*.yml"), *ROOT.glob("deploy/compose/*.yml")]
+)
+
+
+@pytest.mark.parametrize("name", EVERY_COMPOSE_FILE)
+def test_no_key_stands_twice_in_a_compose_file(name):
+    assert_no_key_twice(text(name))
+
+
+def assert_no_key_twice(content: str) -> None:
+    """Compose refuses a file with a key twice in one mapping; the YAML reader of the other tests takes the last one."""
+
+    def check(node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            assert len(keys) == len(set(keys)), [key for key in keys if keys.count(key) > 1]
+            for _, value in node.value:
+                check(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                check(value)
+
+    check(yaml.compose(content))

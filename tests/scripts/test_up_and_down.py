@@ -91,6 +91,7 @@ AS_DELIVERED = """\
       JWT_JWKS_URL: ""
       JWT_SECRET_FILE: ""
       PUBLISHED_BIND: 127.0.0.1
+      PUBLISHED_PROFILES: ""
 """
 
 
@@ -100,6 +101,8 @@ AS_DELIVERED = """\
         (("", ""), False),
         (("127.0.0.1", "0.0.0.0"), True),
         (("127.0.0.1", '"::"'), True),
+        (('PROFILES: ""', "PROFILES: redis"), False),
+        (('PROFILES: ""', "PROFILES: redis,edge"), True),
         (("auto", '"on"'), True),
         (('JWKS_URL: ""', "JWKS_URL: https://id.example.org/keys"), True),
         (('SECRET_FILE: ""', "SECRET_FILE: secrets/jwt"), True),

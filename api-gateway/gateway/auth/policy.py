@@ -20,8 +20,17 @@ class AuthSettingsError(Exception):
     """The settings would leave the gateway open, or closed to everybody; the message says how to mend it."""
 
 
+#: The Compose profile whose proxy stands between the internet and a gateway that is itself on loopback.
+EDGE = "edge"
+
+
 def published_address(settings: Settings) -> str:
-    """Return where others meet the gateway: a container listens everywhere, what counts is what is published of it."""
+    """Return where others meet the gateway: a container listens everywhere, what counts is what is published of it.
+
+    A proxy in front counts for the gateway behind it: then this is the word for that proxy, and no address.
+    """
+    if EDGE in (profile.strip() for profile in settings.published_profiles.split(",")):
+        return f"the profile {EDGE}"
     return settings.published_bind or settings.gateway_host
 
 
@@ -82,7 +91,7 @@ def _no_way_in(settings: Settings, published: bool) -> str:
     return (
         f"{why}\nMake a key:            bash scripts/keys.sh add NAME\n"
         "or name an issuer:     JWT_JWKS_URL or JWT_SECRET_FILE, with JWT_ISSUER and JWT_AUDIENCE\n"
-        "or stay on loopback:   BIND=127.0.0.1\n"
+        "or stay on loopback:   BIND=127.0.0.1, and no profile edge\n"
         "or leave it open:      AUTH=off"
     )
 

@@ -22,7 +22,7 @@ def environment(monkeypatch, tmp_path):
 
 def test_natively_the_address_that_is_listened_on_decides_who_is_asked(environment):
     found = environment()
-    assert (found["GATEWAY_HOST"], found["PUBLISHED_BIND"]) == ("0.0.0.0", "")
+    assert (found["GATEWAY_HOST"], found["PUBLISHED_BIND"], found["PUBLISHED_PROFILES"]) == ("0.0.0.0", "", "")
     assert found["API_KEYS_FILE"] == str(API_KEYS)
     assert "JWT_SECRET_FILE" not in found
 
