@@ -155,9 +155,11 @@ def test_the_edge_is_the_one_proxy_that_the_gateway_believes_unasked_and_both_ta
     found = services("docker-compose.yml", *PROFILE_FILES)
     gateway = found["api-gateway"]["environment"]
     assert gateway["FORWARDED_ALLOW_IPS"] == "edge,${FORWARDED_ALLOW_IPS:-}"
-    assert found["edge"]["environment"]["MAX_BODY_BYTES"] == gateway["MAX_BODY_BYTES"]
     caddyfile = text("deploy/edge/Caddyfile")
-    assert set(re.findall(r"\{\$MAX_BODY_BYTES:(\d+)\}", caddyfile)) == {str(Settings().max_body_bytes)}
+    for variable in ("MAX_BODY_BYTES", "MAX_BATCH_BYTES"):
+        assert found["edge"]["environment"][variable] == gateway[variable]
+        defaults = set(re.findall(rf"\{{\${variable}:(\d+)\}}", caddyfile))
+        assert defaults == {str(getattr(Settings(), variable.lower()))}
     assert "admin off" in caddyfile
 
 
