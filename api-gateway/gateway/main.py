@@ -19,7 +19,7 @@ from gateway.error_responses import UnhandledErrorMiddleware, install_error_hand
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
-from gateway.openapi import AT_THE_DOOR, LIMITED
+from gateway.openapi_limits import install_limit_descriptions
 from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
@@ -116,10 +116,9 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     )
     install_error_handlers(app)
     static_files()  # an installation without its page is told now, not at the first visit
-    for part in (root, page, health):
-        app.include_router(part.router, responses=AT_THE_DOOR)
-    for part in (predict, batch, models):
-        app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
+    for part in (root, page, predict, batch, health, models):
+        app.include_router(part.router)
+    install_limit_descriptions(app)
     if authenticator is not None:
         install_auth_description(app, settings.metrics_public)
     return app

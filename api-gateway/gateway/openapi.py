@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.errors import ApiError, HeadersTooLarge, RateLimited, UriTooLong
+from gateway.errors import ApiError
 from gateway.schemas import REQUEST_ID_EXAMPLE, ErrorResponse
 
 
@@ -39,9 +39,3 @@ def error_answers(*kinds: type[ApiError]) -> dict[int | str, dict[str, Any]]:
             },
         }
     return answers
-
-
-#: Errors that come before any route; for every router.
-AT_THE_DOOR = error_answers(UriTooLong, HeadersTooLarge)
-#: For routers whose routes count against RATE_LIMIT.
-LIMITED = error_answers(RateLimited)
