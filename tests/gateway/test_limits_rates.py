@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.caller import caller_of
 from gateway.rate_limit import UNLIMITED
 from gateway.rate_windows import MemoryWindows
+from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
@@ -164,6 +166,22 @@ async def test_an_identity_counts_wherever_it_calls_from(settings: SettingsMaker
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
                 statuses.append((await client.get("/models")).status_code)
     assert statuses == [200, 200, 429, 200]
+
+
+async def test_each_api_key_has_its_own_rate_and_a_refused_one_takes_nobodys(
+    settings: SettingsMaker, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.jsonl"
+    first, second = (bearer(add_key(keys, name)) for name in ("camera-1", "camera-2"))
+    async with running_app(settings(rate_limit="2/minute", api_keys_file=str(keys), cors_origins="*")) as (_, client):
+        for _ in range(5):
+            refused = await client.post("/predict", content=JPEG, headers={**bearer("wrong"), "Origin": "https://a.b"})
+            assert refused.status_code == 401
+            assert refused.headers["access-control-allow-origin"] == "*", "a page may read why"
+            assert refused.headers["x-content-type-options"] == "nosniff"
+        for key in (first, second):
+            statuses = [(await client.post("/predict", content=JPEG, headers=key)).status_code for _ in range(3)]
+            assert statuses == [200, 200, 429]
 
 
 async def test_of_several_rates_the_one_that_is_closest_is_told(settings: SettingsMaker) -> None:
