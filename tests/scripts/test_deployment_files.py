@@ -34,6 +34,26 @@ def text(name: str) -> str:
     return (ROOT / name).read_text()
 
 
+class OneOfEach(yaml.SafeLoader):
+    """Refuses a key that stands twice, as Compose does and PyYAML does not."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        assert not twice, f"{twice} twice{node.start_mark}"
+        return super().construct_mapping(node, deep)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docker-compose*.yml"), *ROOT.glob("deploy/**/*.yml"))
+    ),
+)
+def test_no_key_stands_twice_in_a_compose_file(name):
+    yaml.load(text(name), OneOfEach)
+
+
 def services(*names: str) -> dict[str, dict]:
     return {key: value for name in names for key, value in yaml.safe_load(text(name))["services"].items()}
 
@@ -104,7 +124,8 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
 
 
 def test_the_gateway_sees_the_routing_of_the_model_store_and_nothing_else_of_it():
-    (mount,) = services("docker-compose.yml")["api-gateway"]["volumes"]
+    secrets, mount = services("docker-compose.yml")["api-gateway"]["volumes"]
+    assert (secrets["source"], secrets["read_only"]) == ("./secrets", True)
     assert mount["source"] == "./serving/torchserve/model-store/routing"
     assert (mount["read_only"], mount["bind"]) == (True, {"create_host_path": False})
     environment = services("docker-compose.yml")["api-gateway"]["environment"]
