@@ -15,12 +15,11 @@ from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.detector import BackendDetector
-from gateway.error_bodies import DEEPSTACK, OIP
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
-from gateway.openapi import AT_THE_DOOR, DOOR_ERRORS, LIMIT_ERRORS, LIMITED, error_answers
+from gateway.openapi_limits import install_limit_descriptions
 from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
@@ -117,12 +116,9 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     )
     install_error_handlers(app)
     static_files()  # an installation without its page is told now, not at the first visit
-    for part in (root, page, health):
-        app.include_router(part.router, responses=AT_THE_DOOR)
-    for part in (predict, batch, models):
-        app.include_router(part.router, responses={**AT_THE_DOOR, **LIMITED})
-    for part, prefix in ((oip, OIP), (oip_infer, OIP), (deepstack, DEEPSTACK)):
-        app.include_router(part.router, responses=error_answers(*DOOR_ERRORS, *LIMIT_ERRORS, path=f"{prefix}/"))
+    for part in (root, page, predict, batch, oip, oip_infer, deepstack, health, models):
+        app.include_router(part.router)
+    install_limit_descriptions(app)
     if authenticator is not None:
         install_auth_description(app, settings.metrics_public)
     return app

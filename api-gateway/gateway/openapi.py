@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.error_bodies import shape_for
-from gateway.errors import ApiError, HeadersTooLarge, RateLimited, UriTooLong
+from gateway.errors import ApiError
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
 
@@ -52,10 +52,3 @@ def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, di
             "value": shape.body(kind(), REQUEST_ID_EXAMPLE),
         }
     return answers
-
-
-DOOR_ERRORS, LIMIT_ERRORS = (UriTooLong, HeadersTooLarge), (RateLimited,)
-#: Errors that come before any route; for every router.
-AT_THE_DOOR = error_answers(*DOOR_ERRORS)
-#: For routers whose routes count against RATE_LIMIT.
-LIMITED = error_answers(*LIMIT_ERRORS)

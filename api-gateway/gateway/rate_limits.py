@@ -68,14 +68,12 @@ class RateLimits:
     async def take(self, caller: str) -> Verdict:
         """Count a request of this caller; never raises for a store that is slow or gone."""
         if self._shared is not None and self._breaker.allows():
-            on_trial = self._breaker.open
             try:
                 async with asyncio.timeout(REDIS_TIMEOUT_S):
                     verdict = await self._ask(self._shared, caller)
             except (RedisError, OSError, TimeoutError, ValueError) as error:
                 self._failures.inc()
-                # Those that were on their way when it opened say nothing new.
-                if (on_trial or not self._breaker.open) and self._breaker.failed():
+                if self._breaker.failed():
                     logger.warning("Redis does not answer, rates count in this process", extra={"cause": repr(error)})
             else:
                 if self._breaker.succeeded():

@@ -31,7 +31,7 @@ def gateway(start: Start) -> Gateway:
 @pytest.fixture
 def edge(gateway: Gateway, tmp_path: Path) -> Iterator[Edge]:
     upstream = gateway.url().removeprefix("http://")
-    with caddy(tmp_path, NAME, upstream, MAX_BODY_BYTES=str(MOST)) as running:
+    with caddy(tmp_path, NAME, upstream, MAX_BODY_BYTES=str(MOST), MAX_BATCH_BYTES=str(3 * MOST)) as running:
         yield running
 
 
@@ -120,6 +120,15 @@ def test_an_oversized_body_is_refused_with_the_one_error_body(edge: Edge, fake: 
         )
     assert fits.status_code == 200
     assert len(fake.predictions) == 1
+
+
+def test_a_batch_has_its_own_limit(edge: Edge) -> None:
+    with edge.client() as client:
+        for pictures, status in ((2, 200), (4, 413)):
+            files = [("files", JPEG.ljust(MOST * 9 // 10, b"\0"))] * pictures
+            response = edge.ask(client, "POST", "/predict/batch", files=files)
+            assert response.status_code == status, response.text
+    assert str(3 * MOST) in response.json()["error"]["message"]
 
 
 def test_a_gateway_that_is_gone_is_503_in_the_same_words(edge: Edge, gateway: Gateway) -> None:

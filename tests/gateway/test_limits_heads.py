@@ -62,7 +62,7 @@ def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start
     url = start(HEADER_TIMEOUT_S="0.5").url()
     with connect(url) as client:
         client.settimeout(0.02)
-        answer, began = b"", time.monotonic()
+        answer = b""
         for byte in b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + b"X-Slow: " + b"a" * 2000:
             try:
                 client.sendall(bytes([byte]))
@@ -70,7 +70,8 @@ def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start
                 break
             except TimeoutError:
                 continue
-        assert time.monotonic() - began < 10
+        else:
+            pytest.fail("it was let go on for half a minute")
         client.settimeout(10)
         assert error_in(answer + read_all(client))[:2] == (408, "request_timeout")
     assert is_alive(url)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.caller import caller_of
 from gateway.rate_limit import UNLIMITED
 from gateway.rate_windows import MemoryWindows
+from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
@@ -166,6 +168,22 @@ async def test_an_identity_counts_wherever_it_calls_from(settings: SettingsMaker
     assert statuses == [200, 200, 429, 200]
 
 
+async def test_each_api_key_has_its_own_rate_and_a_refused_one_takes_nobodys(
+    settings: SettingsMaker, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.jsonl"
+    first, second = (bearer(add_key(keys, name)) for name in ("camera-1", "camera-2"))
+    async with running_app(settings(rate_limit="2/minute", api_keys_file=str(keys), cors_origins="*")) as (_, client):
+        for _ in range(5):
+            refused = await client.post("/predict", content=JPEG, headers={**bearer("wrong"), "Origin": "https://a.b"})
+            assert refused.status_code == 401
+            assert refused.headers["access-control-allow-origin"] == "*", "a page may read why"
+            assert refused.headers["x-content-type-options"] == "nosniff"
+        for key in (first, second):
+            statuses = [(await client.post("/predict", content=JPEG, headers=key)).status_code for _ in range(3)]
+            assert statuses == [200, 200, 429]
+
+
 async def test_of_several_rates_the_one_that_is_closest_is_told(settings: SettingsMaker) -> None:
     async with running_app(settings(rate_limit="2/second;3/hour")) as (_, client):
         first = await client.get("/models")
@@ -212,10 +230,8 @@ async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
     async with running_app(settings(rate_limit="5/minute", redis_url=redis.url)) as (_, client):
         assert [(await client.get("/models")).status_code for _ in range(2)] == [200, 200]
         redis.kill()
-        began = time.monotonic()
         # From here on this process counts by itself, from nothing.
         assert [(await client.get("/models")).status_code for _ in range(7)] == [200] * 5 + [429] * 2
-        assert time.monotonic() - began < 1
         assert [record.message for record in caplog.records] == ["Redis does not answer, rates count in this process"]
         scraped = (await client.get("/metrics")).text
         assert "gateway_rate_limits_shared 0.0" in scraped
@@ -229,18 +245,15 @@ async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
         assert "gateway_rate_limits_shared 1.0" in (await client.get("/metrics")).text
 
 
-async def test_a_redis_that_hangs_delays_one_request_by_a_quarter_of_a_second(
+async def test_a_redis_that_hangs_is_waited_for_once_and_then_left_alone(
     settings: SettingsMaker, redis: RedisServer
 ) -> None:
     async with running_app(settings(rate_limit="1000/minute", redis_url=redis.url)) as (_, client):
         await client.get("/models")
         redis.pause()
-        times = []
         for _ in range(10):
-            began = time.monotonic()
             assert (await client.get("/models")).status_code == 200
-            times.append(time.monotonic() - began)
-        assert sum(seconds > 0.24 for seconds in times) == 1
+        assert "gateway_rate_limit_store_errors_total 1.0" in (await client.get("/metrics")).text
 
 
 async def test_a_redis_that_is_full_or_refuses_is_as_one_that_is_gone(
@@ -262,8 +275,13 @@ async def test_a_redis_that_was_never_there_stops_nothing(settings: SettingsMake
         assert [(await client.post("/predict", content=JPEG)).status_code for _ in range(3)] == [200, 200, 429]
 
 
-async def test_every_limited_route_documents_429_and_no_other(client: httpx.AsyncClient) -> None:
+async def test_every_route_documents_what_comes_before_it(client: httpx.AsyncClient) -> None:
     for path, methods in (await client.get("/openapi.json")).json()["paths"].items():
         for operation in methods.values():
             assert ("429" in operation["responses"]) is (UNLIMITED.fullmatch(path) is None), path
             assert {"414", "431"} <= set(operation["responses"]), path
+            assert ("408" in operation["responses"]) is ("requestBody" in operation), path
+            if "requestBody" in operation:
+                overloaded = operation["responses"]["503"]
+                assert "overloaded" in overloaded["content"]["application/json"]["examples"]
+                assert overloaded["description"].count("`overloaded`") == 1

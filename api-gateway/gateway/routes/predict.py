@@ -27,7 +27,6 @@ ERRORS = error_answers(
     errors.InvalidBase64,
     errors.UrlNotAllowed,
     errors.NotAcceptable,
-    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,
