@@ -14,7 +14,8 @@ from gateway.auth.openapi import install_auth_description
 from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
-from gateway.detector import BackendDetector
+from gateway.cache import create_cache
+from gateway.detector import BackendDetector, Detector
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
@@ -43,13 +44,15 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     metrics = Metrics()
     metrics.watch_readiness(lambda: readiness.state.ready)
     rate_limits = create_rate_limits(settings, metrics.registry)
-    detector = AdmittingDetector(
+    detector: Detector = AdmittingDetector(
         BackendDetector(backend, readiness),
         in_flight=settings.max_in_flight or settings.max_connections,
         waiting=settings.max_waiting,
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
+    if cache := create_cache(settings, detector, backend, metrics.registry):
+        detector = cache
 
     asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
 
@@ -65,6 +68,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             with suppress(asyncio.CancelledError):
                 await watching
             await fetcher.aclose()
+            if cache:
+                await cache.aclose()
             if authenticator is not None:
                 await authenticator.aclose()
             await backend.aclose()
