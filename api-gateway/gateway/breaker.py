@@ -26,9 +26,10 @@ class Breaker:
         self._first_pause_s = pause_s
         self._longest_s = longest_s
         self._clock = clock
-        self._failed = 0
+        self._failed, self._trying = 0, False
         self._pause_s = pause_s
         self._next_try = 0.0
+        self._trying = False
 
     @property
     def open(self) -> bool:
@@ -43,22 +44,25 @@ class Breaker:
         if now < self._next_try:
             return False
         self._next_try = now + self._pause_s
+        self._trying = True
         return True
 
     def failed(self) -> bool:
         """Note that a call failed; True if this very failure opened it."""
-        was_open = self.open
-        self._failed += 1
-        if not self.open:
+        if self.open:
+            if self._trying:  # not one of those that were under way when it opened
+                self._trying = False
+                self._pause_s = min(2 * self._pause_s, self._longest_s)
+                self._next_try = self._clock() + self._pause_s
             return False
-        if was_open:
-            self._pause_s = min(2 * self._pause_s, self._longest_s)
-        self._next_try = self._clock() + self._pause_s
-        return not was_open
+        self._failed += 1
+        if self.open:
+            self._next_try = self._clock() + self._pause_s
+        return self.open
 
     def succeeded(self) -> bool:
         """Note that a call succeeded; True if this closed it."""
         was_open = self.open
-        self._failed = 0
+        self._failed, self._trying = 0, False
         self._pause_s = self._first_pause_s
         return was_open

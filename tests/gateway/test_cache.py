@@ -11,9 +11,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.backends.errors import BackendNoSuchVersion
 from gateway.cache import serving
+from gateway.detector import Answer as Detected
 from gateway.detector import Ask
+from gateway.image_header import read_image_header
 from gateway.main import create_app
+from gateway.parameters import NO_PARAMETERS
 from ops import drain
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
@@ -99,9 +103,7 @@ async def test_a_form_and_a_raw_body_with_the_same_picture_share_the_answer(
 @pytest.mark.parametrize(
     "query", ["conf=0.5", "iou=0.5", "max_det=3", "classes=1", "agnostic_nms=true", "imgsz=320", "conf=0.51"]
 )
-async def test_another_parameter_is_another_answer(
-    client: httpx.AsyncClient, fake: FakeTorchServe, query: str
-) -> None:
+async def test_another_parameter_is_another_answer(client: httpx.AsyncClient, fake: FakeTorchServe, query: str) -> None:
     await ask(client)
     await client.post("/predict?conf=0.500", content=JPEG)
     expected = "HIT" if query == "conf=0.5" else "MISS"
@@ -211,6 +213,17 @@ async def test_what_cannot_be_told_is_not_waited_for_nor_remembered(
     assert len(fake.predictions) == 3
 
 
+async def test_what_is_served_is_not_asked_for_every_request(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    await ask(client)
+    before = fake.described
+    started = asyncio.get_running_loop().time()
+    for _ in range(50):
+        assert (await ask(client)).headers["x-cache"] == "HIT"
+    took = asyncio.get_running_loop().time() - started
+    # The readiness watch asks once a second beside it.
+    assert fake.described - before <= took / serving.FRESH_S + took + 2
+
+
 async def test_a_model_that_does_not_say_its_version_is_remembered_under_the_servers(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
@@ -225,15 +238,11 @@ async def test_a_named_version_has_answers_of_its_own(settings: SettingsMaker, f
     )
     async with running_app(settings(cache="memory")) as (app, client):
         await ask(client)
-        header = None
 
-        async def named(version: str) -> Any:
-            from gateway.image_header import read_image_header
-            from gateway.parameters import NO_PARAMETERS
-
-            nonlocal header
-            header = header or read_image_header(JPEG, 10**8)
-            return await app.state.services.detector.detect(Ask(JPEG, header, NO_PARAMETERS, "x", version=version))
+        async def named(version: str) -> Detected:
+            wanted = Ask(JPEG, read_image_header(JPEG, 10**8), NO_PARAMETERS, "x", version=version)
+            answer: Detected = await app.state.services.detector.detect(wanted)
+            return answer
 
         one, two = await named("1.1"), await named("1.1")
         assert (one.cache, two.cache) == ("miss", "hit")
@@ -242,8 +251,6 @@ async def test_a_named_version_has_answers_of_its_own(settings: SettingsMaker, f
         assert (await named("1.0")).cache == "hit"
         del fake.workers["1.1"]
         await asyncio.sleep(serving.FRESH_S)
-        from gateway.backends.errors import BackendNoSuchVersion
-
         with pytest.raises(BackendNoSuchVersion):
             await named("1.1")
 

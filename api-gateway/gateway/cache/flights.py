@@ -48,10 +48,7 @@ class Flights(Generic[T]):
         flight = self._flights.get(key)
         shared = flight is not None
         if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.get_running_loop().create_future())
-            flight.task = asyncio.create_task(self._fly(key, flight, work, after))
-            self._tasks.add(flight.task)
-            flight.task.add_done_callback(self._tasks.discard)
+            flight = self._flights[key] = self._take_off(key, work, after)
         elif flight.waiting >= self._most:
             raise TooManyWaitError
         flight.waiting += 1
@@ -71,6 +68,24 @@ class Flights(Generic[T]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _take_off(
+        self,
+        key: Hashable,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        after: Callable[[T], Awaitable[None]] | None,
+    ) -> _Flight[T]:
+        flight: _Flight[T] = _Flight(asyncio.get_running_loop().create_future())
+        flight.task = asyncio.create_task(self._fly(key, flight, work, after))
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(self._tasks.discard)
+        flight.task.add_done_callback(lambda _: self._end(key, flight))
+        return flight
+
+    def _end(self, key: Hashable, flight: _Flight[T]) -> None:
+        # Matters for one that was cancelled, maybe before its first step: nobody waits for it for ever.
+        self._forget(key, flight)
+        flight.landed.cancel()
+
     async def _give_up(self, key: Hashable, flight: _Flight[T]) -> None:
         self._forget(key, flight)  # first: nobody may join what is being cancelled
         if flight.task is not None:
@@ -86,10 +101,7 @@ class Flights(Generic[T]):
     ) -> None:
         try:
             result = await work()
-        except asyncio.CancelledError:
-            flight.landed.cancel()
-            raise
-        except BaseException as error:
+        except Exception as error:
             self._forget(key, flight)
             flight.landed.set_exception(error)
             flight.landed.exception()  # looked at, so that nobody is told off when all have left meanwhile
@@ -97,8 +109,6 @@ class Flights(Generic[T]):
             flight.landed.set_result(result)
             if after is not None:
                 await after(result)
-        finally:
-            self._forget(key, flight)
 
     def _forget(self, key: Hashable, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
