@@ -77,7 +77,7 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
     content = operation["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
     names = [*NAMES, "format", "quality", "max_side"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == names
+    assert [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"] == names
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["file", *names]
     assert content["multipart/form-data"]["schema"]["required"] == ["file"]
     assert list(content["application/json"]["schema"]["properties"]) == ["image", "url", *names]
@@ -90,7 +90,7 @@ async def test_the_batch_documents_its_bodies_and_all_parameters(client: httpx.A
     operation = (await described(client))["paths"]["/predict/batch"]["post"]
     content = operation["requestBody"]["content"]
     names = [*NAMES, "format"]
-    assert [parameter["name"] for parameter in operation["parameters"]] == names
+    assert [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"] == names
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["files", *names]
     assert list(content["application/json"]["schema"]["properties"]) == ["images", *names]
     assert {"application/json", "application/x-ndjson"} == set(operation["responses"]["200"]["content"])
@@ -133,6 +133,14 @@ async def test_the_answer_is_what_its_schema_says(client: httpx.AsyncClient) -> 
     response = await client.post("/predict", files={"file": JPEG})
     answer = PredictResponse.model_validate(response.json())
     assert answer.model_dump(by_alias=True, mode="json") == response.json()
+
+
+async def test_predict_documents_the_headers_of_the_cache(client: httpx.AsyncClient) -> None:
+    operation = (await described(client))["paths"]["/predict"]["post"]
+    assert "Cache-Control" in [parameter["name"] for parameter in operation["parameters"]]
+    answer = operation["responses"]["200"]
+    assert {"X-Cache", "Age"} <= set(answer["headers"])
+    assert "schema" in answer["content"]["application/json"]
 
 
 async def test_the_documentation_page_and_the_first_page_are_there(client: httpx.AsyncClient) -> None:
