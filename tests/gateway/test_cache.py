@@ -288,3 +288,14 @@ async def test_the_time_to_look_and_the_memory_taken_are_told(settings: Settings
     samples = {sample.name: sample.value for f in text_string_to_metric_families(text) for sample in f.samples}
     assert samples["gateway_cache_seconds_count"] == 2
     assert 500 < samples["gateway_cache_bytes"] < 2000
+
+
+async def test_a_drawn_picture_and_a_batch_use_the_same_answers(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    await ask(client)
+    drawn = await client.post("/predict?format=png", content=JPEG)
+    assert (drawn.headers["content-type"], drawn.headers["x-cache"]) == ("image/png", "HIT")
+    batch = await client.post("/predict/batch", files=[("files", JPEG), ("files", JPEG), ("files", OTHER)])
+    assert batch.json()["succeeded"] == 3
+    assert len(fake.predictions) == 2

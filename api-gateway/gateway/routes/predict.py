@@ -50,7 +50,10 @@ ERRORS = error_answers(
     "/predict",
     response_model=PredictResponse,
     responses={**PREDICT_ANSWERS, **ERRORS},
-    openapi_extra={"requestBody": PREDICT_BODY, "parameters": [*openapi_parameters(), *option_parameters(OPTIONS), openapi_request_header()]},
+    openapi_extra={
+        "requestBody": PREDICT_BODY,
+        "parameters": [*openapi_parameters(), *option_parameters(OPTIONS), openapi_request_header()],
+    },
     summary="Detect the objects in one picture",
 )
 async def predict(request: Request, services: ServicesOf) -> Response:
