@@ -22,6 +22,7 @@ REQUEST_HEADERS = (
 )
 #: …and read.
 ANSWER_HEADERS = (
+    "Age",
     "RateLimit-Limit",
     "RateLimit-Policy",
     "RateLimit-Remaining",

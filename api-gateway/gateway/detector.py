@@ -28,6 +28,8 @@ class Ask:
     client_key: str | None = None
     #: The caller wants neither a remembered answer nor this one remembered.
     no_store: bool = False
+    #: The oldest remembered answer that the caller takes, in seconds; 0 is none at all, None is any.
+    max_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ class Answer:
     """What was found, and how it was had."""
 
     prediction: Prediction
-    #: ``hit`` or ``miss`` of a cache that was asked; None where there is none.
+    #: ``hit`` or ``miss`` of a cache that was asked, ``bypass`` of one that was not; None where there is none.
     cache: Literal["hit", "miss", "bypass"] | None = None
+    #: Seconds since a remembered answer was made; None for a new one.
+    age_s: float | None = None
 
 
 class Detector(Protocol):

@@ -50,7 +50,7 @@ def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, s
     :mod:`gateway.error_bodies`.
     """
     scope["gateway.error"] = error.code
-    shape = shape_for(scope["path"])
+    shape = shape_for(scope.get("path", "/"))
     return Response(
         compact(shape.body(error, current_request_id())),
         shape.status(error.status),

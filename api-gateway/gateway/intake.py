@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from gateway import json_input
+from gateway.cache.http import read_wish
 from gateway.detector import Answer, Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.errors import BodyTooLarge, InvalidImage, UnsupportedMediaType, printable
@@ -102,7 +103,8 @@ def make_ask(
     Raises what :func:`~gateway.image_header.read_image_header` raises.
     """
     header = read_image_header(image, services.settings.max_image_pixels)
-    return Ask(image, header, parameters, current_request_id() or "", version, client_key(request))
+    no_store, max_age_s = read_wish(request.headers)
+    return Ask(image, header, parameters, current_request_id() or "", version, client_key(request), no_store, max_age_s)
 
 
 async def detect(request: Request, services: Services, ask: Ask) -> Answer:

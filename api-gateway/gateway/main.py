@@ -14,7 +14,8 @@ from gateway.auth.openapi import install_auth_description
 from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
-from gateway.detector import BackendDetector
+from gateway.cache import create_cache
+from gateway.detector import BackendDetector, Detector
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.image_url import ImageFetcher
 from gateway.logs import AccessLogMiddleware
@@ -52,15 +53,16 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     metrics.watch_readiness(lambda: readiness.state.ready)
     rate_limits = create_rate_limits(settings, metrics.registry)
-    admitting = AdmittingDetector(
+    admitting: Detector = AdmittingDetector(
         BackendDetector(backend, readiness),
         in_flight=settings.max_in_flight or settings.max_connections,
         waiting=settings.max_waiting,
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
+    cache = create_cache(settings, admitting, backend, metrics.registry)
     versions = Versions(routing, backend, metrics.routing, settings.shadow_in_flight)
-    detector = versions.around(admitting, default_version=lambda: readiness.state.version)
+    detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
 
     asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
 
@@ -77,6 +79,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             await asyncio.gather(*watching, return_exceptions=True)
             await versions.aclose()
             await fetcher.aclose()
+            if cache:
+                await cache.aclose()
             if authenticator is not None:
                 await authenticator.aclose()
             await backend.aclose()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.cache.http import openapi_answer_headers
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.parameters import openapi_form_fields
@@ -150,6 +151,7 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
             "X-Detections": {"schema": {"type": "integer"}, "description": "With a picture: how many are drawn on it"},
             **OPENAPI_ANSWER_HEADERS,
             "Server-Timing": {"schema": {"type": "string"}, "description": "With a picture: milliseconds by stage"},
+            **openapi_answer_headers(),
         },
         "content": {
             "application/json": {"example": _SUCCESS},

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from gateway.cache_settings import CacheSettings
 from gateway.limit_settings import LimitSettings, RedisUrl, Seconds
 from gateway.routing.server_list import parse_servers
 from gateway.url_policy import parse_allowed, parse_networks
@@ -58,7 +59,7 @@ NetworkList = Annotated[str, _parsed_by(parse_networks)]
 OptionalUrl = Annotated[str, AfterValidator(_url_or_nothing)]
 
 
-class Settings(LimitSettings):
+class Settings(LimitSettings, CacheSettings):
     """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
 
     An empty variable counts as unset, because Compose passes optional ones on as empty strings.
@@ -210,6 +211,12 @@ class Settings(LimitSettings):
                 reason = error.strerror if isinstance(error, OSError) else "it is not text"
                 raise ValueError(f"{variable}_FILE={path!r} cannot be read: {reason}") from error
         return given
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.cache == "redis" and not (self.cache_redis_url or self.redis_url):
+            raise ValueError("CACHE=redis needs an address: set CACHE_REDIS_URL or REDIS_URL")
+        return self
 
 
 def secrets() -> tuple[str, ...]:

@@ -62,6 +62,10 @@ class FakeTorchServe:
     predict: Callable[[Asked], Answer] = lambda asked: Answer([STREET])
     #: State of each worker by version; the first version is the default.
     workers: dict[str, list[str]] = field(default_factory=lambda: {"1.0": ["READY"]})
+    #: When each worker started: another time is a version loaded anew.
+    started: str = "2026-11-23T11:40:39.223Z"
+    #: How often the default or one version was described.
+    described: int = 0
     #: What the handler tells of itself; None is a worker too busy to say, and an Answer is one that cannot.
     details: dict[str, Any] | Answer | None = field(default_factory=lambda: {"engine": "openvino", "threads": 2})
     #: Replaces the description altogether.
@@ -117,12 +121,16 @@ class FakeTorchServe:
                 asked.query = {}
                 return self.predict(asked)
             case ["models", "yolo"]:
+                self.described += 1
                 return self.describe or self._description(next(iter(self.workers)), asked)
             case ["models", "yolo", "all"]:
                 versions = [self._description(version, asked).body[0] for version in self.workers]
                 return self.describe or Answer(versions)
             case ["models", "yolo", version]:
-                return self._description(version, asked)
+                self.described += 1
+                if version not in self.workers:
+                    return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
+                return self.describe or self._description(version, asked)
             case ["models" | "predictions", name, *_]:
                 return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
         return torchserve_error(404, "ResourceNotFoundException", "Requested resource is not found")
@@ -137,7 +145,7 @@ class FakeTorchServe:
             "workers": [
                 {
                     "id": str(9000 + number),
-                    "startTime": "2026-11-23T11:40:39.223Z",
+                    "startTime": self.started,
                     "status": state,
                     "memoryUsage": 231186432,
                     "pid": 15544,

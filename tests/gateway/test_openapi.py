@@ -87,7 +87,7 @@ async def test_every_route_documents_its_errors_with_the_one_body_of_its_protoco
 
 
 NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz"]
-HEADERS = ["X-Model-Version", "X-Client-Key"]
+HEADERS = ["X-Model-Version", "X-Client-Key", "Cache-Control"]
 
 
 async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
@@ -152,6 +152,14 @@ async def test_the_answer_is_what_its_schema_says(client: httpx.AsyncClient) -> 
     response = await client.post("/predict", files={"file": JPEG})
     answer = PredictResponse.model_validate(response.json())
     assert answer.model_dump(by_alias=True, mode="json") == response.json()
+
+
+async def test_predict_documents_the_headers_of_the_cache(client: httpx.AsyncClient) -> None:
+    operation = (await described(client))["paths"]["/predict"]["post"]
+    assert "Cache-Control" in [parameter["name"] for parameter in operation["parameters"]]
+    answer = operation["responses"]["200"]
+    assert {"X-Cache", "Age"} <= set(answer["headers"])
+    assert "schema" in answer["content"]["application/json"]
 
 
 async def test_the_documentation_page_and_the_first_page_are_there(client: httpx.AsyncClient) -> None:

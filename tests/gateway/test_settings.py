@@ -85,6 +85,12 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "log_level": "INFO",
         "redis_url": "",
         "redis_url_file": "",
+        "cache": "off",
+        "cache_ttl_s": 3600,
+        "cache_max_bytes": 67108864,
+        "cache_timeout_s": 0.05,
+        "cache_redis_url": "",
+        "cache_redis_url_file": "",
     }
 
 
@@ -152,6 +158,11 @@ def test_variables_are_read_and_empty_ones_are_unset(monkeypatch: pytest.MonkeyP
         ("JWT_LEEWAY_S", "3600"),
         ("JWT_JWKS_REFRESH_S", "0"),
         ("JWT_JWKS_MAX_AGE_S", "inf"),
+        ("CACHE", "disk"),
+        ("CACHE_TTL_S", "0"),
+        ("CACHE_TTL_S", "inf"),
+        ("CACHE_MAX_BYTES", "1"),
+        ("CACHE_TIMEOUT_S", "0"),
     ],
 )
 def test_a_bad_value_is_refused_and_the_variable_named(
@@ -184,6 +195,48 @@ def test_an_address_with_a_password_comes_from_a_file_and_is_never_printed(
     with pytest.raises(ValidationError) as caught:
         Settings()
     assert "both set" in describe_invalid(caught.value)
+
+
+@pytest.mark.parametrize("value", ["http://:secret@redis", "redis://:secret@redis:port/0", ":secret"])
+def test_a_bad_address_with_a_password_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("CACHE_REDIS_URL", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    said = describe_invalid(caught.value)
+    assert said.startswith("CACHE_REDIS_URL: ")
+    assert "secret" not in said
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "address"
+    file.write_text("redis://:secret@redis:6379/0\n")
+    monkeypatch.setenv("REDIS_URL_FILE", str(file))
+    monkeypatch.setenv("REDIS_URL", "")
+    assert Settings().redis_url == "redis://:secret@redis:6379/0"
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"CACHE": "redis"}, "CACHE=redis needs an address: set CACHE_REDIS_URL or REDIS_URL"),
+        ({"REDIS_URL_FILE": "/nowhere/x"}, "REDIS_URL_FILE='/nowhere/x' cannot be read: No such file or directory"),
+        ({"REDIS_URL_FILE": "/", "REDIS_URL": "redis://:secret@x"}, "REDIS_URL and REDIS_URL_FILE are both set"),
+        ({"CACHE": "redis", "CACHE_REDIS_URL": ""}, "set CACHE_REDIS_URL or REDIS_URL"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    said = describe_invalid(caught.value)
+    assert says in said
+    assert "secret" not in said
+    assert "\n" not in said
 
 
 def test_every_setting_says_what_it_is_for() -> None:

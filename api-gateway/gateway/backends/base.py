@@ -45,6 +45,14 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """Which content of a model answers: its version, and an epoch that changes when that name is loaded anew."""
+
+    version: str
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """One process that runs the model; ``state`` is READY when it can take a picture."""
 
@@ -102,6 +110,13 @@ class InferenceBackend(Protocol):
 
     async def ready(self) -> Readiness:
         """Ask whether a worker can run the model; answers within about a second and never raises for 'no'."""
+        ...
+
+    async def served(self, version: str | None = None) -> Served | None:
+        """Say which content a prediction with this ``version`` would be made by now; None if that cannot be told.
+
+        All gateways in front of one server must hear the same of it. Without an answer nothing is remembered.
+        """
         ...
 
     async def models(self) -> Sequence[Model]:

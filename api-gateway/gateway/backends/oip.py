@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Worker
+from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served, Worker
 from gateway.backends.errors import BackendError, BackendFault, BackendNoSuchVersion, BackendNotReady, BackendRejected
 from gateway.backends.oip_faults import REFUSED, fault
 from gateway.backends.oip_plan import Plan, make_plan
@@ -106,6 +106,10 @@ class OipBackend:
         if plan is None:
             return self._not_ready("the model server says that the model is not ready")
         return Readiness(True, None, self._default or (plan.versions[-1] if len(plan.versions) == 1 else None))
+
+    async def served(self, version: str | None = None) -> Served | None:
+        """Nothing: the protocol does not tell when a model was loaded anew under its old name."""
+        return None
 
     async def models(self) -> Sequence[Model]:
         """Describe the model's versions. The protocol tells of no workers: each version has one, itself."""

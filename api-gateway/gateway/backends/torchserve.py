@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from gateway.backends import torchserve_answers as answers
-from gateway.backends.base import Model, ModelVersion, Prediction, Readiness
+from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served
 from gateway.backends.errors import (
     BackendError,
     BackendFault,
@@ -117,6 +117,11 @@ class TorchServeBackend:
         return frozenset(
             version.version for version in loaded if any(worker.state == "READY" for worker in version.workers)
         )
+
+    async def served(self, version: str | None = None) -> Served | None:
+        """Tell a version loaded anew by its workers: whatever loads an archive starts them all."""
+        (described, *_) = await self._describe("" if version is None else f"/{quote(version, safe='')}")
+        return answers.served(described)
 
     async def models(self) -> Sequence[Model]:
         """Describe every loaded version, with what the handler tells of itself where it answers soon."""

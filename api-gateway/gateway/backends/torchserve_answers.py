@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from gateway.backends.base import Detection, ModelVersion, Prediction, Worker
+from gateway.backends.base import Detection, ModelVersion, Prediction, Served, Worker
 from gateway.backends.errors import BackendError
 
 _BOX_KEYS = frozenset({"xyxy", "conf", "cls", "name"})
@@ -50,6 +50,15 @@ def read_versions(content: bytes) -> Sequence[ModelVersion]:
 def with_default_and_details(version: ModelVersion, default: bool, details: Mapping[str, Any]) -> ModelVersion:
     """Return the version with what other answers told about it."""
     return replace(version, default=default, details=details)
+
+
+def served(version: ModelVersion) -> Served | None:
+    """Name the content of a loaded version by when its workers started; None without workers.
+
+    A worker that crashed and came back makes it another one too: some answers are asked for again, none is wrong.
+    """
+    started = sorted(f"{worker.id}@{worker.started}" for worker in version.workers)
+    return Served(version.version, " ".join(started)) if started else None
 
 
 def _load(content: bytes) -> Any:

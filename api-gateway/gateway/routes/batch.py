@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway import errors
 from gateway.answers import compact
 from gateway.batch import Entry, run_batch
+from gateway.cache.http import openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
 from gateway.intake import read_pictures
@@ -45,7 +46,12 @@ ERRORS = error_answers(
     responses={**BATCH_ANSWERS, **ERRORS},
     openapi_extra={
         "requestBody": BATCH_BODY,
-        "parameters": [*openapi_parameters(), *openapi_naming(), *option_parameters(BATCH_OPTIONS)],
+        "parameters": [
+            *openapi_parameters(),
+            *openapi_naming(),
+            *option_parameters(BATCH_OPTIONS),
+            openapi_request_header(),
+        ],
     },
     summary="Detect the objects in many pictures",
 )

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, picture_headers, prediction_body, prediction_headers
+from gateway.cache.http import cache_headers, openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.intake import detect, load, make_ask, read_picture
@@ -51,7 +52,12 @@ ERRORS = error_answers(
     responses={**PREDICT_ANSWERS, **ERRORS},
     openapi_extra={
         "requestBody": PREDICT_BODY,
-        "parameters": [*openapi_parameters(), *openapi_naming(), *option_parameters(OPTIONS)],
+        "parameters": [
+            *openapi_parameters(),
+            *openapi_naming(),
+            *option_parameters(OPTIONS),
+            openapi_request_header(),
+        ],
     },
     summary="Detect the objects in one picture",
 )
@@ -81,6 +87,7 @@ async def predict(request: Request, services: ServicesOf) -> Response:
         )
         now = time.perf_counter()
         headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
-        return Response(drawn, media_type=wanted.media_type, headers=headers)
+        return Response(drawn, media_type=wanted.media_type, headers={**headers, **cache_headers(answer)})
     body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
-    return Response(compact(body), headers=prediction_headers(answer.prediction), media_type="application/json")
+    headers = {**prediction_headers(answer.prediction), **cache_headers(answer)}
+    return Response(compact(body), headers=headers, media_type="application/json")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from gateway.backends import create_backend
-from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness
+from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
 from gateway.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
@@ -44,6 +44,10 @@ class SwitchedBackend:
         """Ask the server in force."""
         chosen = self._chosen()
         return await chosen.ready_versions() if isinstance(chosen, TellsReadyVersions) else None
+
+    async def served(self, version: str | None = None) -> Served | None:
+        """Ask the server in force."""
+        return await self._chosen().served(version)
 
     async def models(self) -> Sequence[Model]:
         """Describe what the server in force has loaded."""

@@ -1,0 +1,126 @@
+"""A detector that remembers: the same picture, looked at in the same way by the same model, is asked about once."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from gateway.backends.base import Prediction, Served
+from gateway.backends.errors import BackendOverloaded
+from gateway.cache.codec import decode, encode
+from gateway.cache.flights import Flights, TooManyWaitError
+from gateway.cache.key import cache_key, picture_digest
+from gateway.cache.metrics import CacheMetrics
+from gateway.cache.serving import Serving
+from gateway.cache.stores import Store
+from gateway.detector import Answer, Ask, Detector
+
+logger = logging.getLogger("gateway.cache")
+
+#: Bytes of a written answer above which it is not worth keeping: thousands of polygons.
+LARGEST = 1_048_576
+#: How often a request follows a change of what is served before it goes to the model server like any other.
+TRIES = 3
+
+Outcome = Literal["hit", "shared", "miss", "bypass"]
+
+
+class CachingDetector:
+    """Answers from ``store`` what ``inner`` found before; only successes are remembered.
+
+    What is remembered belongs to one content of the model (:class:`~gateway.backends.base.Served`), and before it is
+    given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
+    asked for, and only if it names that very version: so under a name never lies anything older than the name says.
+    """
+
+    def __init__(
+        self,
+        inner: Detector,
+        store: Store,
+        serving: Serving,
+        metrics: CacheMetrics,
+        names: tuple[str, str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._inner = inner
+        self._store = store
+        self._serving = serving
+        self._metrics = metrics
+        self._backend_name, self._model_name = names
+        self._clock = clock
+        self._flights: Flights[Answer] = Flights()
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Return what is remembered if there is such a thing and the caller takes it; ask otherwise."""
+        if ask.no_store:
+            return self._counted("bypass", await self._inner.detect(ask))
+        started = time.perf_counter()
+        digest = await picture_digest(ask.image)
+        for _ in range(TRIES):
+            served = await self._serving.believed(ask.version)
+            if served is None:
+                break
+            key = cache_key(digest, ask.parameters, self._backend_name, self._model_name, served)
+            if ask.max_age_s == 0:
+                answer = await self._inner.detect(ask)
+                await self._remember(key, ask, served, answer)
+                return self._counted("bypass", answer)
+            found = await self._look_up(key, ask.max_age_s)
+            if (found or key in self._flights) and not await self._serving.still(ask.version, served):
+                continue
+            self._metrics.seconds.observe(time.perf_counter() - started)
+            return self._counted("hit", found) if found else await self._ask(key, ask, served)
+        return self._counted("bypass", await self._inner.detect(ask))
+
+    async def aclose(self) -> None:
+        """Let go of what is under way and of the store."""
+        await self._flights.aclose()
+        await self._serving.aclose()
+        await self._store.aclose()
+
+    async def _look_up(self, key: str, max_age_s: float | None) -> Answer | None:
+        value = await self._store.get(key)
+        if value is None:
+            return None
+        try:
+            prediction, made = decode(value)
+        except ValueError:
+            self._metrics.errors.labels("corrupt").inc()
+            logger.warning("a remembered answer cannot be read; asking again", extra={"key": key})
+            return None
+        age_s = max(0.0, self._clock() - made)
+        if max_age_s is not None and age_s > max_age_s:
+            return None
+        return Answer(prediction, age_s=age_s)
+
+    async def _ask(self, key: str, ask: Ask, served: Served) -> Answer:
+        try:
+            answer, shared = await self._flights.join(
+                key,
+                lambda: self._inner.detect(ask),
+                lambda answer: self._remember(key, ask, served, answer),
+            )
+        except TooManyWaitError:
+            raise BackendOverloaded("too many requests wait for the answer about this very picture") from None
+        return self._counted("shared", replace(answer, age_s=0.0)) if shared else self._counted("miss", answer)
+
+    async def _remember(self, key: str, ask: Ask, served: Served, answer: Answer) -> None:
+        said = answer.prediction.model_version
+        if said is not None and said != served.version:
+            self._serving.doubt(ask.version)
+            return
+        if (value := self._written(answer.prediction)) is not None:
+            await self._store.set(key, value)
+
+    def _written(self, prediction: Prediction) -> bytes | None:
+        try:
+            value = encode(prediction, self._clock())
+        except (TypeError, ValueError):
+            logger.exception("an answer cannot be written down")
+            return None
+        return value if len(value) <= LARGEST else None
+
+    def _counted(self, outcome: Outcome, answer: Answer) -> Answer:
+        self._metrics.outcomes.labels(outcome).inc()
+        return replace(answer, cache="hit" if outcome == "shared" else outcome)

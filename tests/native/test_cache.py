@@ -1,0 +1,97 @@
+"""The cache in front of the real TorchServe: while versions change, and after."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from tests.native.test_releases import BASE, Service
+from tests.support import free_ports, wait_until
+
+OTHER = "1.0-cached"
+
+
+@contextmanager
+def second_gateway(checkout, **variables: str) -> Iterator[str]:
+    """A gateway of its own in front of the same TorchServe."""
+    (port,) = free_ports(1)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(checkout.root / "api-gateway"),
+        "GATEWAY_PORT": str(port),
+        "TORCHSERVE_INFERENCE_URL": checkout.inference,
+        "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}",
+        **variables,
+    }
+    python = checkout.root / ".venv/bin/python"
+    process = subprocess.Popen([python, "-m", "gateway"], env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        wait_until(ready, "the second gateway is ready")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(service):
+    store = Service(service)
+    if store.loaded() != [BASE]:
+        assert store.run("scripts/rollback.sh", BASE).returncode == 0
+    picture = (service.root / "samples/street.jpg").read_bytes()
+    over, seen, wrong = threading.Event(), [], []
+
+    def ask(client: httpx.Client, url: str) -> tuple[str, str, int]:
+        response = client.post(f"{url}/predict", content=picture)
+        body = response.json()
+        assert response.status_code == 200, body
+        return response.headers["x-cache"], body["model"]["version"], len(body["detections"])
+
+    def keep_asking(url: str) -> None:
+        with httpx.Client(timeout=90, trust_env=False) as client:
+            while not over.is_set():
+                try:
+                    seen.append(ask(client, url))
+                except (AssertionError, httpx.HTTPError) as error:
+                    wrong.append(repr(error))
+
+    with second_gateway(service, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
+        thread = threading.Thread(target=keep_asking, args=(url,))
+        thread.start()
+        try:
+            wait_until(lambda: any(cache == "HIT" for cache, _, _ in seen), "an answer is remembered")
+            store.archive(OTHER, conf=0.99)  # finds nothing: its answers can be told from the first's
+            done = store.run("scripts/rollback.sh", OTHER)
+            assert done.returncode == 0, done.stdout
+            assert ask(client, url)[1:] == (OTHER, 0)
+            assert ask(client, url) == ("HIT", OTHER, 0)
+        finally:
+            over.set()
+            thread.join()
+        # The plain way: other content under the same name, and a restart.
+        store.archive(OTHER, conf=0.01).replace(store.store / "yolo.mar")
+        done = store.run("scripts/up.sh", "--native")
+        assert done.returncode == 0, done.stdout
+        wait_until(lambda: client.get(f"{url}/health/ready").status_code == 200, "the second gateway sees it")
+        _, version, found = ask(client, url)
+        assert version == OTHER
+        assert found > 0
+        done = store.run("scripts/rollback.sh", BASE)
+        assert done.returncode == 0, done.stdout
+        assert ask(client, url)[1] == BASE
+        (store.store / f"yolo-{OTHER}.mar").unlink(missing_ok=True)
+    assert not wrong
+    assert {version for _, version, _ in seen} == {BASE, OTHER}
+    assert [cache for cache, _, _ in seen].count("HIT") > len(seen) * 0.8
