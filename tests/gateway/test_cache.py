@@ -258,7 +258,7 @@ async def test_a_named_version_has_answers_of_its_own(settings: SettingsMaker, f
 async def test_identical_requests_at_the_same_moment_share_one_inference(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
-    fake.predict = lambda asked: Answer([STREET], delay_s=0.3)
+    fake.predict = lambda asked: Answer([STREET], delay_s=2)
     responses = await asyncio.gather(*(ask(client) for _ in range(20)))
     assert len(fake.predictions) == 1
     assert sorted(response.headers["x-cache"] for response in responses) == ["HIT"] * 19 + ["MISS"]
@@ -267,7 +267,7 @@ async def test_identical_requests_at_the_same_moment_share_one_inference(
 
 
 async def test_a_failure_is_everybodys_and_asked_for_once(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
-    fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full", delay_s=0.3)
+    fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full", delay_s=2)
     responses = await asyncio.gather(*(client.post("/predict", content=JPEG) for _ in range(10)))
     assert len(fake.predictions) == 1
     assert {response.status_code for response in responses} == {503}
