@@ -6,16 +6,21 @@ import asyncio
 import json
 
 import pytest
+from prometheus_client import CollectorRegistry
 from starlette.datastructures import Headers
 
 from gateway.backends.base import Detection, Prediction, Served
 from gateway.breaker import Breaker
 from gateway.cache.codec import decode, encode
+from gateway.cache.detector import CachingDetector
 from gateway.cache.flights import Flights, TooManyWaitError
 from gateway.cache.http import Wish, cache_headers, read_wish
 from gateway.cache.key import cache_key
+from gateway.cache.metrics import CacheMetrics
+from gateway.cache.serving import Serving
 from gateway.cache.stores import ENTRY_OVERHEAD, MemoryStore
-from gateway.detector import Answer
+from gateway.detector import Answer, Ask
+from gateway.image_header import ImageHeader
 from gateway.parameters import NO_PARAMETERS, Parameters
 from tests.gateway.conftest import until
 
@@ -270,3 +275,42 @@ def test_an_answer_is_small() -> None:
     full = Prediction([box] * 20, (810, 1080), "yolo", "1.0", "detect", {"infer": 59.02})
     assert len(encode(full)) < 20 * 60 + 150
     assert json.loads(encode(full))["v"] == "1.0"
+
+
+class Switching:
+    """A backend of two servers with the same version on each; `server` says which is asked."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.server = "blue"
+        self.asked = 0
+
+    async def served(self, version: str | None = None) -> Served | None:
+        return Served("1.0", self.server)
+
+    async def detect(self, ask: Ask) -> Answer:
+        self.asked += 1
+        return Answer(Prediction([], None, self.server, "1.0", None))
+
+
+@pytest.mark.anyio
+async def test_an_answer_of_another_server_is_not_found_when_it_is_switched_back() -> None:
+    backend, revision = Switching(), 1
+    serving = Serving(backend, lambda: revision)  # type: ignore[arg-type]
+    cache = CachingDetector(
+        backend, MemoryStore(10_000, 60), serving, CacheMetrics(CollectorRegistry()), ("fake", "yolo")
+    )
+    one, two = (Ask(image, ImageHeader("JPEG", 1, 1), NO_PARAMETERS, "x") for image in (b"1", b"2"))
+
+    async def server_of(ask: Ask) -> tuple[str | None, str]:
+        answer = await cache.detect(ask)
+        return answer.cache, answer.prediction.model_name
+
+    assert [await server_of(one) for _ in range(2)] == [("miss", "blue"), ("hit", "blue")]
+    backend.server, revision = "green", 2
+    assert await server_of(one) == ("miss", "green"), "what is known is old at once"
+    assert await server_of(two) == ("miss", "green")
+    backend.server, revision = "blue", 3
+    assert await server_of(two) == ("miss", "blue"), "the other server's answer is not this one's"
+    assert await server_of(one) == ("hit", "blue")

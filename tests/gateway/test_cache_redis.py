@@ -174,8 +174,8 @@ async def test_a_redis_that_evicts_only_forgets(settings: SettingsMaker, fake: F
             for number in range(100):
                 assert await status(client, other(number)) == "MISS"
             assert await status(client, other(99)) == "HIT"
-            assert await status(client, other(0)) == "MISS"
             assert await metric(client, "gateway_cache_errors_total") == 0
+        assert int(redis.command("DBSIZE")[1:]) < 100, "some had to make room"
 
 
 async def test_rubbish_under_a_key_is_asked_for_again(
