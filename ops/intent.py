@@ -59,7 +59,12 @@ def read(store: Path) -> Intent | None:
 
 def clear(store: Path) -> None:
     """The operation came to its end: nothing of it is left to mend."""
-    patterns = (f".{current_archive(store).name}.*", f".{MODEL}-*.mar.*.part", ".*.json.*.part")
+    patterns = (
+        f".{current_archive(store).name}.*",
+        f".{MODEL}-*.mar.*.part",
+        ".*.json.*.part",
+        f"{routing.FOLDER}/.*.part",
+    )
     leftovers = [*(path for pattern in patterns for path in store.glob(pattern)), store / NAME]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
