@@ -49,7 +49,7 @@ def start(
         candidate.verify(host, state, made, "canary start")
         stable = host.server.default().version
         free(routing.read(host.store), stable, made.version)
-        split = Canary(made.version, routing.percent(percent), salt or routing.new_salt())
+        split = Canary(made.version, routing.percent(percent), routing.salt(salt))
         begun.append(True)
         routed = replace(routing.read(host.store), stable=stable, canary=split)
         beginning = Beginning(

@@ -15,6 +15,8 @@ from ops.steps import Steps
 from ops.versions import check
 
 PART = "experiment"
+# Each is loaded with workers of its own; gateways take no more.
+MOST = 16
 
 
 def shares(words: list[str]) -> dict[str, float]:
@@ -29,6 +31,8 @@ def shares(words: list[str]) -> dict[str, float]:
         read[version] = routing.percent(share)
     if not read:
         raise UsageError("name at least one version: --share 1.1=50")
+    if len(read) > MOST:
+        raise UsageError(f"{len(read)} versions; {MOST} at most")
     if sum(read.values()) > 100:
         raise UsageError(f"the shares are {sum(read.values()):g} % together; 100 % is the whole")
     return read
@@ -64,7 +68,7 @@ def start(
         unsplit(host)
         stable = host.server.default().version
         _verify(host, state, stable, wanted)
-        experiment = Experiment(name, wanted, salt or routing.new_salt())
+        experiment = Experiment(name, wanted, routing.salt(salt))
         routed = replace(routing.read(host.store), stable=stable, experiment=experiment)
         loading = [version for version in wanted if version != stable]
         beginning = Beginning(

@@ -24,6 +24,7 @@ SCHEMA = 1
 PARTS = ("canary", "experiment", "shadow")
 # Gateways look every 100 ms; in half a second every one has seen the file and sent what it had chosen before.
 NOTICE_S = 0.5
+LONGEST_SALT = 256
 
 
 class DamagedError(OpsError):
@@ -179,9 +180,14 @@ def percent(value: Any) -> float:
     return int(number) if number == int(number) else number
 
 
-def new_salt() -> str:
-    """Return what makes one split's choice of clients independent of another's."""
-    return secrets.token_hex(4)
+def salt(given: str | None) -> str:
+    """Return what makes one split's choice of clients independent of another's: the one given or a new one.
+
+    Raises UsageError.
+    """
+    if given is not None and not 1 <= len(given) <= LONGEST_SALT:
+        raise UsageError(f"--key-salt has 1 to {LONGEST_SALT} characters")
+    return given or secrets.token_hex(4)
 
 
 def settle(store: Path, stable: str) -> bool:
