@@ -76,6 +76,7 @@ def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -
         host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
         seconds=round(steps.seconds, 1), steps=steps.took,
     )  # fmt: skip
+    routing.await_notice()  # done means in force
 
 
 def _undo(
