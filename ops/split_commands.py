@@ -202,4 +202,4 @@ def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
     urls = arguments.gateway or [host.gateway]
     if not all(urls):
         raise UsageError("name the gateway: --gateway URL")
-    return Gateways(urls)
+    return Gateways(urls, key=host.gateway_key.strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,9 +48,8 @@ class Seen:
 class Gateways:
     """All the gateways of a deployment; each counts for itself."""
 
-    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None, key: str = "") -> None:
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
-        key = os.environ.get("OPS_GATEWAY_KEY", "").strip()
         self._client = httpx.Client(
             timeout=TIMEOUT, transport=transport, trust_env=False, headers={"X-API-Key": key} if key else {}
         )

@@ -78,7 +78,7 @@ def test_one_that_does_not_answer_is_no_reason_not_to_hear_the_others(gateway, t
     assert "does not answer" in problem
 
 
-def test_the_key_of_the_operations_is_sent_when_there_is_one(monkeypatch):
+def test_the_key_of_the_operations_is_sent_when_there_is_one():
     sent = []
 
     def gateway(request):
@@ -86,6 +86,5 @@ def test_the_key_of_the_operations_is_sent_when_there_is_one(monkeypatch):
         return httpx.Response(200, json={"traffic": []})
 
     Gateways(["http://gateway"], httpx.MockTransport(gateway)).read()
-    monkeypatch.setenv("OPS_GATEWAY_KEY", "secret")
-    Gateways(["http://gateway"], httpx.MockTransport(gateway)).read()
+    Gateways(["http://gateway"], httpx.MockTransport(gateway), key="secret").read()
     assert sent == [None, "secret"]
