@@ -8,6 +8,7 @@ from typing import Any
 
 from ops import routing
 from ops.candidate import Packaging
+from ops.console import say
 from ops.errors import UsageError
 from ops.host import Host
 
@@ -123,31 +124,45 @@ def run(host: Host, arguments: argparse.Namespace) -> None:
         case "canary":
             _canary(host, arguments)
         case "experiment":
-            from ops import experiment
-
-            if arguments.what == "stop":
-                experiment.stop(host, dry_run=arguments.dry_run)
-                return
-            experiment.start(
-                host,
-                arguments.name,
-                experiment.shares(arguments.share),
-                accept_drift=arguments.accept_drift,
-                salt=arguments.key_salt,
-                note=arguments.note,
-                dry_run=arguments.dry_run,
-            )
+            _experiment(host, arguments)
         case _:
-            from ops import shadow
+            _shadow(host, arguments)
+    if arguments.what in ("start", "set") and host.gateway and not arguments.dry_run:
+        if getattr(arguments, "auto", False):  # has looked all the time
+            return
+        from ops import split_status
 
-            if arguments.what == "stop":
-                shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
-            elif arguments.dry_run:
-                shadow.plan_start(host, arguments.target, routing.percent(arguments.percent), packaging(arguments))
-            else:
-                share = routing.percent(arguments.percent)
-                how = packaging(arguments)
-                shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
+        split_status.heard(host, _gateways(host, arguments))
+
+
+def _experiment(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import experiment
+
+    if arguments.what == "stop":
+        experiment.stop(host, dry_run=arguments.dry_run)
+        return
+    experiment.start(
+        host,
+        arguments.name,
+        experiment.shares(arguments.share),
+        accept_drift=arguments.accept_drift,
+        salt=arguments.key_salt,
+        note=arguments.note,
+        dry_run=arguments.dry_run,
+    )
+
+
+def _shadow(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import shadow
+
+    if arguments.what == "stop":
+        shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
+        return
+    share, how = routing.percent(arguments.percent), packaging(arguments)
+    if arguments.dry_run:
+        shadow.plan_start(host, arguments.target, share, how)
+    else:
+        shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
 
 
 def _canary(host: Host, arguments: argparse.Namespace) -> None:
@@ -187,7 +202,11 @@ def _auto(host: Host, arguments: argparse.Namespace) -> None:
     from ops import autopilot, bounds
 
     steps = bounds.steps(arguments.steps) if arguments.steps else None
-    autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
+    try:
+        autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
+    except KeyboardInterrupt:
+        say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
+        raise
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -199,7 +218,7 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
 def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
     from ops.traffic import Gateways
 
-    urls = arguments.gateway or [host.gateway]
+    urls = getattr(arguments, "gateway", None) or [host.gateway]
     if not all(urls):
         raise UsageError("name the gateway: --gateway URL")
     return Gateways(urls, key=host.gateway_key.strip())

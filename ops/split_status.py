@@ -44,6 +44,24 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(f"  note: {line}")
 
 
+def heard(host: Host, gateways: Gateways) -> None:
+    """Say which gateways do not have in force what was just written: there nothing is split."""
+    present = routing.read(host.store)
+    seen, problems = gateways.read()
+    for line in [*problems, *deaf(present, seen)]:
+        say(f"  note: {line}")
+
+
+def deaf(present: Routing, seen: list[Seen]) -> list[str]:
+    """Return a line for each gateway that has another routing in force than the present one."""
+    return [
+        f"{gateway.gateway} is at revision {gateway.revision or 'none'} of the routing, not {present.revision}: "
+        "does it read the file? (ROUTING_FILE)"
+        for gateway in seen
+        if gateway.revision != present.revision
+    ]
+
+
 def rows(gateway: Seen, name: str) -> list[str]:
     """Return the table of one gateway's numbers; of a shadow also how its boxes differ."""
     shown = [row for row in gateway.rows if row.role in ("stable", name)]
@@ -68,12 +86,7 @@ def _cells(row: Row) -> list[str]:
 
 def remarks(host: Host, present: Routing, seen: list[Seen], name: str) -> list[str]:
     """Return what an operator should know besides."""
-    lines = [
-        f"{gateway.gateway} is at revision {gateway.revision or 'none'} of the routing, not {present.revision}: "
-        "does it read the file? (ROUTING_FILE)"
-        for gateway in seen
-        if gateway.revision != present.revision
-    ]
+    lines = deaf(present, seen)
     for gateway in seen:
         for row in gateway.rows:
             if row.role == name and row.counts["fallbacks"]:

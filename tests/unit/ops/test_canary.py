@@ -186,6 +186,63 @@ def test_a_rollback_to_the_canary_itself_keeps_its_archive(split):
     assert_consistent(split)
 
 
+def killed(fake):
+    """The server is gone, and is back when somebody asks the default version for an answer."""
+
+    def back(fake):
+        fake.faults.clear()
+        fake.down = False
+        fake.restarts(beside=True)
+
+    fake.down = True
+    fake.faults = {"POST /predictions/yolo": lambda fake: back(fake)}
+
+
+@pytest.mark.parametrize(
+    "call", ["POST /models", "PUT /models/yolo/1.1", "GET /models/yolo/1.1", "POST /predictions/yolo/1.1"]
+)
+def test_a_server_killed_while_a_canary_starts_comes_back_without_it(served, call):
+    served.faults[call] = killed
+    with pytest.raises(OpsError, match=r"Version 1\.0 answers as before; nothing of 1\.1 is left loaded"):
+        start(served)
+    assert not (served.store / "yolo-1.1.mar").exists()
+    assert_consistent(served)
+
+
+@pytest.mark.parametrize("call", ["GET /models/yolo/all", "POST /predictions/yolo/1.1"])
+def test_a_server_killed_before_a_promotion_is_decided_comes_back_with_the_canary(split, call):
+    split.faults[call] = killed
+    with pytest.raises(OpsError, match=r"canary 1\.1 10 % goes on"):
+        canary.promote(split.host())
+    assert (shares(split), split.default) == (("1.1", 10), "1.0")
+    assert_consistent(split)
+
+
+@pytest.mark.parametrize("call", ["PUT /models/yolo/1.1/set-default", "DELETE /models/yolo/1.0"])
+def test_a_server_killed_after_a_promotion_is_decided_comes_back_promoted(split, call, opened):
+    def dies_and_is_back(fake):
+        fake.faults.clear()
+        fake.restarts(beside=True)
+        return error(503, "starting")
+
+    split.faults[call] = dies_and_is_back
+    canary.promote(split.host())
+    opened(split)
+    assert (shares(split), split.default) == (None, "1.1")
+    assert_consistent(split)
+
+
+@pytest.mark.parametrize("call", ["GET /models/yolo/all", "GET /models/yolo/1.1", "DELETE /models/yolo/1.1"])
+def test_a_server_killed_under_an_abort_comes_back_without_the_canary(split, call):
+    split.faults[call] = killed
+    canary.abort(split.host())
+    split.down = False
+    split.faults.clear()
+    split.restarts(beside=True)
+    assert shares(split) is None
+    assert_consistent(split)
+
+
 def test_what_is_not_there_cannot_be_set_promoted_or_aborted(served):
     for operation in (
         lambda: canary.set_percent(served.host(), 5),

@@ -196,6 +196,8 @@ def test_a_gateway_that_does_not_read_the_file_is_found_out(server, capsys, tmp_
     deaf = FakeGateway(tmp_path_factory.mktemp("elsewhere"))
     split_status.status(server.host(), gateways(deaf), "canary")
     assert "ROUTING_FILE" in capsys.readouterr().out
+    split_status.heard(server.host(), gateways(deaf, FakeGateway(server.store)))
+    assert capsys.readouterr().out.count("note:") == 1
 
 
 @pytest.mark.parametrize("part", ["canary", "experiment", "shadow"])

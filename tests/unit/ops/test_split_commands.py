@@ -2,7 +2,17 @@
 
 import pytest
 
-from ops import autopilot, canary, candidate, experiment, redeploy, release_commands, shadow, split_commands
+from ops import (
+    autopilot,
+    canary,
+    candidate,
+    experiment,
+    redeploy,
+    release_commands,
+    shadow,
+    split_commands,
+    split_status,
+)
 from ops.__main__ import parser
 from ops.errors import OpsError, UsageError
 from tests.unit.ops.conftest import assert_consistent
@@ -25,6 +35,7 @@ def called(monkeypatch, served):
         shadow: ["start", "plan_start", "stop"],
         redeploy: ["redeploy", "plan"],
         autopilot: ["run"],
+        split_status: ["heard"],
     }.items():
         for name in names:
             calls[f"{module.__name__.split('.')[1]}.{name}"] = remembered = Calls()
@@ -45,6 +56,7 @@ def test_a_start_with_auto_begins_at_the_first_step_and_then_watches(called):
     (((target, percent, how), options),) = called["canary.start"]
     assert (target, percent, how) == ("new.pt", 2, candidate.Packaging())
     assert options == {"accept_drift": False, "salt": None}
+    assert called["split_status.heard"] == [], "it looks all the time"
     (((gateways, steps, given), _),) = called["autopilot.run"]
     assert (gateways.urls, steps) == (["http://one", "http://two"], [2, 20, 100])
     assert given == {"errors": 0.5, "requests": 7, "deadline_s": 90.0}
@@ -127,6 +139,7 @@ def test_the_rest(called, argv, name, words, options):
 
 def test_an_experiment_with_its_shares(called):
     run("experiment", "start", "night", "--share", "1.1=50", "--share", "1.2=25", "--key-salt", "s")
+    assert len(called["split_status.heard"]) == 1, "whether the gateways have heard of it is looked at"
     (((name, shares), options),) = called["experiment.start"]
     assert (name, shares, options["salt"]) == ("night", {"1.1": 50, "1.2": 25}, "s")
 
