@@ -27,7 +27,6 @@ from ops.routing import Canary
 from ops.steps import Steps
 from ops.traffic import Gateways
 
-NAME = ".canary-auto.json"
 GUARD = ".canary-auto-guard"
 STEPS = (5, 25, 50, 100)
 POLL_S = 2.0
@@ -59,7 +58,7 @@ class Watch:
 def load(store: Path) -> Watch | None:
     """Return what a run that did not come to its end was doing."""
     try:
-        return Watch(**(read_json(store / NAME) or {}))
+        return Watch(**(read_json(store / routing.AUTO) or {}))
     except TypeError:
         return None
 
@@ -203,8 +202,8 @@ def _revive(host: Host, version: str) -> None:
 
 
 def _save(host: Host, watch: Watch) -> None:
-    write_json(host.store / NAME, asdict(watch))
+    write_json(host.store / routing.AUTO, asdict(watch))
 
 
 def _forget(host: Host) -> None:
-    (host.store / NAME).unlink(missing_ok=True)
+    (host.store / routing.AUTO).unlink(missing_ok=True)

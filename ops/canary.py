@@ -140,6 +140,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
         releases.verified(host.store, state, now.version)
         transaction = Transaction(host, state, steps, "promote", now.version, fresh=False, note=why, canary_of=present)
         transaction.run(compare=False, accept_drift=True)
+        routing.forget_auto(host.store)
     old = transaction.before.version
     steps.report(f"{now.version} is live, {old} is kept. The way back: bash scripts/rollback.sh")
 
@@ -170,6 +171,7 @@ def end_any(host: Host, state: releases.Releases, steps: Steps, why: str, *, kee
         return ""
     remove = removable(state, found.version) and not keep
     part.end(host, state, steps, "canary abort", PART, to=found.version, remove=remove, detail=why)
+    routing.forget_auto(host.store)
     return f"the archive of {found.version} is {'removed' if remove else 'kept'}"
 
 

@@ -72,6 +72,7 @@ def opened(host: Host, left_by: str | None) -> releases.Releases:
         for line in noticed:
             audit.write(host.store, "store", "noticed", detail=line)
     _fit_routing(host, state)
+    routing.forget_auto(host.store)
     releases.save(host.store, state)
     return state
 

@@ -25,6 +25,8 @@ PARTS = ("canary", "experiment", "shadow")
 # Gateways look every 100 ms; in half a second every one has seen the file and sent what it had chosen before.
 NOTICE_S = 0.5
 LONGEST_SALT = 256
+# Beside the archives: what `canary.sh auto` was doing, see `ops.autopilot`.
+AUTO = ".canary-auto.json"
 
 
 class DamagedError(OpsError):
@@ -188,6 +190,12 @@ def salt(given: str | None) -> str:
     if given is not None and not 1 <= len(given) <= LONGEST_SALT:
         raise UsageError(f"--key-salt has 1 to {LONGEST_SALT} characters")
     return given or secrets.token_hex(4)
+
+
+def forget_auto(store: Path) -> None:
+    """Without a canary there is nothing that `canary.sh auto` could go on with."""
+    if glance(store).canary is None:
+        (store / AUTO).unlink(missing_ok=True)
 
 
 def settle(store: Path, stable: str) -> bool:

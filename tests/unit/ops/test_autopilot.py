@@ -8,6 +8,7 @@ from ops.candidate import Packaging
 from ops.errors import LockedError, NotNowError, OutOfBoundsError
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways
+from tests.unit.ops.fake_server import make_current
 
 QUICK = {"hold_s": 0.0, "requests": 100}
 
@@ -50,14 +51,14 @@ def sets(server):
 
 
 def state_file(server):
-    return json.loads((server.store / autopilot.NAME).read_text())
+    return json.loads((server.store / routing.AUTO).read_text())
 
 
 def test_a_good_canary_goes_up_step_by_step_until_it_serves(split, gateway):
     fly(split, Clients(gateway))
     assert sets(split) == ["5 % to 25 %; auto", "25 % to 50 %; auto"]
     assert (releases.read(split.store).current, split.default) == ("1.1", "1.1")
-    assert not (split.store / autopilot.NAME).exists()
+    assert not (split.store / routing.AUTO).exists()
     assert_consistent(split)
 
 
@@ -164,11 +165,24 @@ def test_a_run_whose_canary_is_over_says_how(split, gateway):
 
     with pytest.raises(KeyboardInterrupt):
         fly(split, Clients(gateway, killed))
-    canary.promote(split.host())
+    routing.settle(split.store, "1.1")  # as far as a promotion gets before it is killed
+    make_current(split.store, "1.1")
+    split.restarts()
     with pytest.raises(NotNowError, match="was promoted already"):
         fly(split, Clients(gateway))
     with pytest.raises(NotNowError, match="no canary is active"):
         fly(split, Clients(gateway))
+
+
+@pytest.mark.parametrize("end", [canary.promote, canary.abort])
+def test_nothing_is_left_of_a_run_whose_canary_a_person_ended(split, gateway, end):
+    def killed(looks):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fly(split, Clients(gateway, killed))
+    end(split.host())
+    assert_consistent(split)
 
 
 def test_a_canary_that_a_restarted_server_came_back_without_is_loaded_again(split, gateway):
