@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ops import split_commands
+from ops import split_commands, split_parser
 from ops.errors import UsageError
 from ops.host import here
 from ops.loglines import telling
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     """Add the commands to the parser's."""
     redeploy = commands.add_parser("redeploy", help="package weights and put them live without a dropped request")
     redeploy.add_argument("weights", type=Path, help="the .pt that is to be served")
-    split_commands.add_packaging(redeploy)
+    split_parser.add_packaging(redeploy)
     redeploy.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
     redeploy.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
 
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     releases.add_argument("--force", action="store_true", help="unlock: even when its holder seems to be at work")
     releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
 
-    split_commands.add(commands)
+    split_parser.add(commands)
     commands.add_parser("loglines", help="of a TorchServe log on stdin, the lines that say why something failed")
 
 
