@@ -18,16 +18,12 @@ GATEWAY_NOTICES_S = 20.0
 
 @dataclass
 class Host:
-    """A server and the store it loads from. `compose`: this runs in a container beside it.
-
-    `gateway`: its base URL; `gateway_key`: what it wants as X-API-Key of those who ask for numbers, if it does.
-    """
+    """A server and the store it loads from. `compose`: this runs in a container beside it."""
 
     server: Server
     store: Path
     compose: bool
     gateway: str = ""
-    gateway_key: str = ""
     _log_from: int = 0
 
     def mark_log(self) -> None:
@@ -82,13 +78,11 @@ def here(store: Path = STORE) -> Host:
     """Return the host this runs on. Compose names the server in OPS_MANAGEMENT_URL and OPS_INFERENCE_URL."""
     management, inference = os.environ.get("OPS_MANAGEMENT_URL"), os.environ.get("OPS_INFERENCE_URL")
     if management and inference:
-        gateway, key = os.environ.get("OPS_GATEWAY_URL", ""), os.environ.get("OPS_GATEWAY_KEY", "")
-        return Host(Server(management, inference), store, True, gateway, key)
+        return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""))
     if management or inference:
         raise OpsError("set both OPS_MANAGEMENT_URL and OPS_INFERENCE_URL, or neither")
     from ops import settings
 
     found = settings.load()
     inference = f"http://127.0.0.1:{found.ports['INFERENCE_PORT']}"
-    key = found.environment.get("OPS_GATEWAY_KEY", "")
-    return Host(Server(found.management, inference), store, False, found.gateway, key)
+    return Host(Server(found.management, inference), store, False, found.gateway)

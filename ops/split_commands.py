@@ -139,4 +139,4 @@ def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
     urls = getattr(arguments, "gateway", None) or [host.gateway]
     if not all(urls):
         raise UsageError("name the gateway: --gateway URL")
-    return Gateways(urls, key=host.gateway_key.strip())
+    return Gateways(urls)

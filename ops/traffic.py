@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from ops import credentials
 from ops.errors import OpsError
 
 TIMEOUT = httpx.Timeout(10, connect=2)
@@ -48,10 +49,10 @@ class Seen:
 class Gateways:
     """All the gateways of a deployment; each counts for itself."""
 
-    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None, key: str = "") -> None:
+    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
         self._client = httpx.Client(
-            timeout=TIMEOUT, transport=transport, trust_env=False, headers={"X-API-Key": key} if key else {}
+            timeout=TIMEOUT, transport=transport, trust_env=False, headers=credentials.headers()
         )
 
     def read(self) -> tuple[list[Seen], list[str]]:
@@ -73,7 +74,7 @@ class Gateways:
         except ValueError as error:
             raise NoTrafficError(f"{url} answers no JSON: is that a gateway?") from error
         if answer.status_code in (401, 403):
-            raise NoTrafficError(f"the gateway {url} wants a key: set OPS_GATEWAY_KEY ({answer.status_code})")
+            raise NoTrafficError(f"the gateway {url} wants a key that may predict. {credentials.MEND}")
         if answer.status_code != 200:
             raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
         try:

@@ -54,7 +54,7 @@ def test_a_version_that_nobody_asked_has_done_nothing(gateway):
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (httpx.Response(401), "OPS_GATEWAY_KEY"),
+        (httpx.Response(401), "YOLO_API_KEY"),
         (httpx.Response(503, json={}), "answers 503"),
         (httpx.Response(200, text="<html>"), "no JSON"),
         (httpx.Response(200, json={"models": []}), "older"),
@@ -78,13 +78,16 @@ def test_one_that_does_not_answer_is_no_reason_not_to_hear_the_others(gateway, t
     assert "does not answer" in problem
 
 
-def test_the_key_of_the_operations_is_sent_when_there_is_one():
+def test_the_key_of_the_operations_is_sent_when_there_is_one(monkeypatch):
     sent = []
+    monkeypatch.delenv("YOLO_API_KEY", raising=False)
+    monkeypatch.delenv("YOLO_API_KEY_FILE", raising=False)
 
     def gateway(request):
         sent.append(request.headers.get("x-api-key"))
         return httpx.Response(200, json={"traffic": []})
 
     Gateways(["http://gateway"], httpx.MockTransport(gateway)).read()
-    Gateways(["http://gateway"], httpx.MockTransport(gateway), key="secret").read()
+    monkeypatch.setenv("YOLO_API_KEY", "secret")
+    Gateways(["http://gateway"], httpx.MockTransport(gateway)).read()
     assert sent == [None, "secret"]
