@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ops import release_commands
 from ops.commandline import ending
-from ops.errors import OpsError
+from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
 
 
@@ -45,17 +45,6 @@ def parser() -> argparse.ArgumentParser:
     asking.add_argument("--url", help="the gateway (default: this machine's)")
     release_commands.add(commands)
     return root
-
-
-def check_int8(arguments: argparse.Namespace) -> None:
-    """Refuse options of int8 that do not belong together. Raises OpsError."""
-    if arguments.int8 and arguments.calibration is None:
-        raise OpsError("--int8 needs --calibration DIR, a folder of pictures like those to be served")
-    for option in ("calibration", "force"):
-        if getattr(arguments, option) and not arguments.int8:
-            raise OpsError(f"--{option} goes with --int8")
-    if arguments.int8 and arguments.if_needed:
-        raise OpsError("--int8 makes a new version; --if-needed only the first. Leave one of them out")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ OpsError                 1  it could not be done; what served before still serve
 ├── NotRunningError      5  there is no running service to do it on
 ├── NotServingError      6  it failed, and nothing answers now: somebody has to look
 ├── NoSuchVersionError   7  no such kept version, or its archive is not what was packaged
+├── NotNowError          8  not while a canary or experiment is active; or there is none to end
+├── OutOfBoundsError     9  the canary did not keep to its bounds and was taken back
 └── RestartNeededError  10  done on disk; whoever called has to restart TorchServe (the scripts do, in Compose)
 
 130 is an interruption.
@@ -62,6 +64,18 @@ class NoSuchVersionError(OpsError):
     """The version is not kept, or its archive is not what was packaged."""
 
     exit_code = 7
+
+
+class NotNowError(OpsError):
+    """Another operation has to come first."""
+
+    exit_code = 8
+
+
+class OutOfBoundsError(OpsError):
+    """The canary was judged and taken back."""
+
+    exit_code = 9
 
 
 class RestartNeededError(OpsError):

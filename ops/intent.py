@@ -1,20 +1,26 @@
 """What an operation on the releases is about to do, written down before it does it, and mended after when it could not.
 
-The rule: the rename of `yolo.mar` is the decision. An operation that was cut off before it is undone, one that was cut
-off after it is completed; so what is on disk, what is served and what is served after a restart agree again.
+The rule: each operation has one rename that is its decision. Cut off before it, the operation is undone; cut off after
+it, completed; so what is on disk, what is served, what the gateways send where and what is served after a restart agree
+again. The decisions:
+
+    switch   redeploy, rollback, promote: the rename of `yolo.mar`
+    join     a canary, experiment or shadow begins: the `routing.json` that names its versions
+    leave    it ends: this intent itself; from then on it is only completed
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ops import audit, drain, releases
+from ops import audit, drain, releases, routing
 from ops.errors import OpsError
 from ops.files import read_json, write_json
 from ops.management import Server, UnreachableError
-from ops.paths import current_archive, kept_archive
+from ops.paths import MODEL, current_archive, kept_archive
 from ops.probes import pictures
 
 NAME = ".release-intent.json"
@@ -22,12 +28,20 @@ NAME = ".release-intent.json"
 
 @dataclass(frozen=True)
 class Intent:
-    """`before`: the version that served. `fresh`: the archive of `to` was made for this and has never served."""
+    """`to`: the version, or the experiment's name. `before`: the version that served.
+
+    `fresh`: the archive of `to` has never served and goes when this is undone (switch, join) or done (leave).
+    `beside`: the versions that join or leave. `routing`: what is in force again when a switch is undone.
+    """
 
     action: str
     to: str
     before: str
     fresh: bool
+    kind: str = "switch"
+    part: str = ""
+    beside: list[str] = field(default_factory=list)
+    routing: dict[str, Any] | None = None
 
 
 def write(store: Path, intent: Intent) -> None:
@@ -45,7 +59,14 @@ def read(store: Path) -> Intent | None:
 
 def clear(store: Path) -> None:
     """The operation came to its end: nothing of it is left to mend."""
-    for leftover in (*store.glob(f".{current_archive(store).name}.*"), store / NAME):
+    patterns = (
+        f".{current_archive(store).name}.*",
+        f".{MODEL}-*.mar.*.part",
+        ".*.json.*.part",
+        f"{routing.FOLDER}/.*.part",
+    )
+    leftovers = [*(path for pattern in patterns for path in store.glob(pattern)), store / NAME]
+    for leftover in leftovers:
         leftover.unlink(missing_ok=True)
 
 
@@ -58,35 +79,65 @@ def mend(server: Server, store: Path, state: releases.Releases) -> str | None:
     if found is None:
         clear(store)
         return None
-    committed = state.current == found.to
-    if committed:
+    committed = _committed(found, store, state)
+    done = f"the {found.action} of {found.to} had {'' if committed else 'not '}been decided: "
+    done += "completed" if committed else "undone"
+    _mend_routing(found, store, committed)
+    record = state.releases.get(found.to)
+    if found.kind == "switch" and committed:
         state.became_current(found.to, found.before)
-        done = f"the {found.action} of {found.to} had been decided: completed"
-    else:
-        done = f"the {found.action} of {found.to} had not been decided: undone"
-        record = state.releases.get(found.to)
-        if found.fresh and record is not None and not record.served:
-            kept_archive(found.to, store).unlink(missing_ok=True)
-            state.forget(found.to, "interrupted")
+    elif found.kind == "join" and committed and record is not None:
+        record.made_for = found.part if found.fresh else record.made_for
+    elif found.fresh and record is not None and not record.served:
+        kept_archive(found.to, store).unlink(missing_ok=True)
+        state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
+    present = routing.read(store)
+    playing = {version for part in routing.PARTS for version in present.versions(part)}
     # A server that does not answer has nothing loaded, and will load what is on disk.
     with contextlib.suppress(UnreachableError):
         loaded = {version.version for version in server.versions()}
         default = server.default().version
-        if committed and default != found.to:
+        if found.kind == "switch" and committed and default != found.to:
             if found.to in loaded and server.version(found.to).ready:
                 server.set_default(found.to)
                 default = found.to
             else:
                 done += f"; TorchServe still serves {default}: restart it to serve {found.to}"
-        playing = {state.roles["canary"], state.roles["shadow"]}
         picture = next(iter(pictures().values()))
-        for version in ({found.to, found.before} & loaded) - {default} - playing:
+        for version in ({found.to, found.before, *found.beside} & loaded) - {default} - playing:
             drain.drain(server, version, picture)
             server.unregister(version)
+    state.play(present)
     releases.save(store, state)
     audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     clear(store)
     return done
+
+
+def _committed(found: Intent, store: Path, state: releases.Releases) -> bool:
+    match found.kind:
+        case "join":
+            return routing.read(store).versions(found.part) == found.beside
+        case "leave":
+            return True
+        case _:
+            return state.current == found.to
+
+
+def _mend_routing(found: Intent, store: Path, committed: bool) -> None:
+    """Bring the gateways to where the operation ends; wait for them when that is news to them."""
+    present = routing.read(store)
+    if found.kind == "leave" and set(present.versions(found.part)) & set(found.beside):
+        routing.write(store, present.without(found.part))
+        routing.await_notice()
+    elif found.kind == "switch" and committed:
+        if routing.settle(store, found.to):
+            routing.await_notice()
+    elif found.kind == "switch" and found.routing is not None:
+        before = routing.parse(found.routing)
+        if before.canary != present.canary:
+            routing.write(store, before)
+            routing.await_notice()
 
 
 def remove_archive(store: Path, state: releases.Releases, version: str, outcome: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import audit, intent, lock, releases
+from ops import audit, intent, lock, releases, routing
 from ops.console import say, size
 from ops.errors import OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
-from ops.redeploy import opened
+from ops.opening import opened
 from ops.steps import table
 
 
@@ -56,9 +56,17 @@ def remarks(host: Host, state: releases.Releases, served: str | None, loaded: li
         lines.append("TorchServe does not answer: nothing is served")
     elif served != state.current:
         lines.append(f"TorchServe serves {served}; a restart would serve {state.current or 'what yolo.mar is'}")
-    beside = [version for version in loaded if version not in (served, state.roles["canary"], state.roles["shadow"])]
+    beside = [version for version in loaded if version != served and version not in state.playing]
     if beside:
         lines.append(f"also loaded: {', '.join(beside)}")
+    missing = sorted(state.playing - set(loaded)) if served else []
+    if missing:
+        lines.append(
+            f"{', '.join(missing)} should be loaded beside it and is not; what is meant for it goes to {served}. "
+            "Load it again: bash scripts/canary.sh set PERCENT; or end it"
+        )
+    if state.playing:
+        lines.append(f"requests: {routing.glance(host.store).split}")
     found = lock.holder(host.store)
     if found is not None:
         gone = lock.stale(host.store, found)

@@ -84,14 +84,21 @@ def _me(what: str) -> Holder:
     return Holder(identity.name(), what, identity.now(), socket.gethostname(), os.getpid(), born, uuid.uuid4().hex)
 
 
+@contextlib.contextmanager
+def _guard(store: Path) -> Iterator[None]:
+    """Be the only one that takes or leaves the lock: two that find the same stale one must not both clear it away."""
+    with (store / GUARD).open("a") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+
+
 def _take(store: Path, mine: Holder) -> tuple[Holder | None, str | None]:
     """Try once. Returns who holds it now and why a former holder was put aside, if one was."""
-    with (store / GUARD).open("a") as guard:
-        # Two that find the same stale lock must not both clear it away.
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    with _guard(store):
         found, reason = holder(store), None
         if found is not None:
-            gone = stale(store, found)
+            # Who takes or leaves the lock is alone, as we are now: without a name it is of one that was killed at it.
+            gone = stale(store, found) if found.token else "it was killed while it took or left the lock"
             if gone is None:
                 return found, None
             reason = f"{found}: {gone}"
@@ -130,9 +137,10 @@ def held(store: Path, what: str, wait_s: float = 0.0) -> Iterator[str | None]:
     finally:
         over.set()
         thread.join()
-        present = holder(store)
-        if present is not None and present.token == mine.token:
-            shutil.rmtree(store / FOLDER, ignore_errors=True)
+        with _guard(store):
+            present = holder(store)
+            if present is not None and present.token == mine.token:
+                shutil.rmtree(store / FOLDER, ignore_errors=True)
 
 
 def break_open(store: Path, force: bool = False) -> Holder | None:
@@ -143,7 +151,8 @@ def break_open(store: Path, force: bool = False) -> Holder | None:
     if not force and stale(store, found) is None:
         raise LockedError(f"{found}: still at work. Wait for it, or stop it; --force removes its lock all the same")
     try:
-        shutil.rmtree(store / FOLDER)
+        with _guard(store):
+            shutil.rmtree(store / FOLDER)
     except OSError as error:
         raise OpsError(f"the lock {store / FOLDER} cannot be removed: {error.strerror}") from error
     return found

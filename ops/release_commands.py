@@ -9,25 +9,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ops import split_commands, split_parser
 from ops.errors import UsageError
 from ops.host import here
 from ops.loglines import telling
 
-NAMES = ("redeploy", "rollback", "releases", "loglines")
+NAMES = ("redeploy", "rollback", "releases", "loglines", *split_commands.NAMES)
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
     redeploy = commands.add_parser("redeploy", help="package weights and put them live without a dropped request")
     redeploy.add_argument("weights", type=Path, help="the .pt that is to be served")
-    redeploy.add_argument("--version", help="the version to give it (default: the next one)")
-    redeploy.add_argument("--note", default="", help="a line kept with the version")
-    redeploy.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
+    split_parser.add_packaging(redeploy)
+    redeploy.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
     redeploy.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    redeploy.add_argument("--packaged", metavar="VERSION", help="this kept version was made of the weights just now")
 
     rollback = commands.add_parser("rollback", help="put a kept version live again")
     rollback.add_argument("version", nargs="?", help="the kept version (default: the previous one)")
+    rollback.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
     rollback.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
 
     releases = commands.add_parser("releases", help="kept versions, audit trail, prune, unlock")
@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     releases.add_argument("--force", action="store_true", help="unlock: even when its holder seems to be at work")
     releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
 
+    split_parser.add(commands)
     commands.add_parser("loglines", help="of a TorchServe log on stdin, the lines that say why something failed")
 
 
@@ -55,24 +56,21 @@ def run(arguments: argparse.Namespace) -> None:
         case "redeploy":
             from ops import redeploy
 
+            how = split_commands.packaging(arguments)
+            drift, abort = arguments.accept_drift, arguments.abort_canary
             if arguments.dry_run:
-                redeploy.plan(host, arguments.weights, arguments.version, accept_drift=arguments.accept_drift)
+                redeploy.plan(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
             else:
-                redeploy.redeploy(
-                    host,
-                    arguments.weights,
-                    arguments.version,
-                    arguments.note,
-                    accept_drift=arguments.accept_drift,
-                    packaged=arguments.packaged,
-                )
+                redeploy.redeploy(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
         case "rollback":
             from ops import rollback
 
             if arguments.dry_run:
-                rollback.plan(host, arguments.version)
+                rollback.plan(host, arguments.version, abort_canary=arguments.abort_canary)
             else:
-                rollback.rollback(host, arguments.version)
+                rollback.rollback(host, arguments.version, abort_canary=arguments.abort_canary)
+        case command if command in split_commands.NAMES:
+            split_commands.run(host, arguments)
         case "releases":
             from ops import listing
 

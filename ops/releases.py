@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops import archive, audit, identity
+from ops import archive, audit, identity, routing
 from ops.errors import NoSuchVersionError, OpsError
 from ops.files import read_json, write_json
 from ops.paths import MODEL, current_archive, kept_archive
 
 NAME = "releases.json"
 SCHEMA = 1
-# Parts that a version can play. canary and shadow are given by the gateway's traffic, not by this file's module.
+# Parts that one version can play. canary and shadow are what routing.json says; so is the list `experiment`.
 ROLES = ("current", "previous", "canary", "shadow")
 
 
@@ -41,6 +41,8 @@ class Release:
     note: str = ""
     # When it last became the current one by an operation here; empty when it never did.
     served: str = ""
+    # The part it was packaged for, canary or shadow; empty when it was packaged to be kept.
+    made_for: str = ""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Releases:
     roles: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(ROLES))
     current_sha256: str = ""
     sources: dict[str, dict[str, str]] = field(default_factory=dict)
+    experiment: list[str] = field(default_factory=list)
 
     @property
     def current(self) -> str | None:
@@ -64,7 +67,19 @@ class Releases:
 
     def parts(self, version: str) -> list[str]:
         """Return the parts that a version plays."""
-        return [role for role, played_by in self.roles.items() if played_by == version]
+        parts = [role for role, played_by in self.roles.items() if played_by == version]
+        return [*parts, *(["experiment"] if version in self.experiment else [])]
+
+    @property
+    def playing(self) -> set[str]:
+        """The versions that gateways send requests to besides the default one."""
+        return {version for version in (self.roles["canary"], self.roles["shadow"], *self.experiment) if version}
+
+    def play(self, routed: routing.Routing) -> None:
+        """Take over the parts that routing.json gives."""
+        for role in ("canary", "shadow"):
+            self.roles[role] = next(iter(routed.versions(role)), None)
+        self.experiment = routed.versions("experiment")
 
     def became_current(self, version: str, before: str | None) -> None:
         """Note that `version` is the current one now, and `before` was."""
@@ -125,6 +140,10 @@ def look(store: Path) -> tuple[Releases, list[str]]:
             state.releases[version] = record
         # Else: the content changed under its name. The record stays what it was, so that nobody rolls back to it.
     _find_current(store, state, noticed)
+    try:
+        state.play(routing.read(store))
+    except routing.DamagedError as error:  # then the parts are those that were written down last
+        noticed.append(str(error))
     if known is None:
         state.roles["previous"] = _previous_by_trail(store, state)
     return state, noticed

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import time
 
-from ops import audit, intent, lock, releases
+from ops import audit, canary, intent, lock, releases, routing
+from ops.aftermath import COME_BACK_S
 from ops.console import say
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError, wait
+from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
-from ops.redeploy import opened, preflight, report
+from ops.signals import uninterrupted
 from ops.steps import Steps
-from ops.transaction import COME_BACK_S, Transaction, uninterrupted
+from ops.transaction import Transaction
 
 # A server that does not answer at once may just be starting again: so long it is given before it counts as down.
 DOWN_AFTER_S = 5.0
 
 
-def rollback(host: Host, version: str | None = None) -> None:
+def rollback(host: Host, version: str | None = None, *, abort_canary: bool = False) -> None:
     """Put a kept version live. Raises OpsError; then what answered before goes on answering."""
+    unsplit(host, but_canary=abort_canary)
     steps = Steps()
     with lock.held(host.store, f"rollback to {version or 'the previous version'}") as left_by:
         state = opened(host, left_by)
+        unsplit(host, but_canary=abort_canary)
         to = target(state, version)
         with steps.step(f"verify the archive of {to}"):
             releases.verified(host.store, state, to)
+        if abort_canary:
+            wanted = to in routing.read(host.store).versions("canary")
+            canary.end_any(host, state, steps, f"rollback to {to}", keep=wanted)
         if not answering(host):
             on_disk(host, state, steps, to)
             return
@@ -35,14 +42,13 @@ def rollback(host: Host, version: str | None = None) -> None:
             say(f"{to} is current and served already; nothing changed")
             return
         Transaction(host, state, steps, "rollback", to, fresh=False).run(compare=False, accept_drift=True)
-    report(steps, f"{to} is live again, {served} is kept.")
+    steps.report(f"{to} is live again, {served} is kept.")
 
 
-def plan(host: Host, version: str | None) -> None:
+def plan(host: Host, version: str | None, *, abort_canary: bool = False) -> None:
     """Say what rolling back would do; change nothing. Raises OpsError where it could not."""
-    found = lock.holder(host.store)
-    if found is not None and lock.stale(host.store, found) is None:
-        preflight(host)
+    unlocked(host)
+    unsplit(host, but_canary=abort_canary)
     state, _ = releases.look(host.store)
     to = target(state, version)
     releases.verified(host.store, state, to)
@@ -79,12 +85,14 @@ def on_disk(host: Host, state: releases.Releases, steps: Steps, to: str) -> None
     with steps.step("make it current (TorchServe is down)"), uninterrupted():
         archive.make_current(kept_archive(to, host.store), host.store)
         state.became_current(to, before)
+        routing.settle(host.store, to)
+        state.play(routing.read(host.store))
         releases.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}
     audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))
     if not host.comes_back():
-        report(steps, f"{to} is current. Nothing runs here; start it: bash scripts/up.sh")
+        steps.report(f"{to} is current. Nothing runs here; start it: bash scripts/up.sh")
         return
     with steps.step("restart TorchServe"):
         host.restart()
@@ -92,7 +100,7 @@ def on_disk(host: Host, state: releases.Releases, steps: Steps, to: str) -> None
         await_answer(host, to)
         host.clients_are_answered()
     host.served_is_on_disk()
-    report(steps, f"{to} is live again.")
+    steps.report(f"{to} is live again.")
 
 
 def await_answer(host: Host, version: str) -> None:

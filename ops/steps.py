@@ -47,6 +47,13 @@ class Steps:
         )
         return [*lines, f"  in all {self.seconds:.1f} s"]
 
+    def report(self, last: str) -> None:
+        """Print the table and how it ended."""
+        console.say()
+        for row in self.table():
+            console.say(row)
+        console.say(last)
+
 
 def table(rows: list[list[str]], head: list[str]) -> list[str]:
     """Return rows as aligned lines under a head; the last column is not padded."""

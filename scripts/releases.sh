@@ -11,9 +11,10 @@ usage() {
   cat <<'EOF'
 Usage: bash scripts/releases.sh [list | audit | prune --keep N [--dry-run] | unlock [--force]] [--json] [--native | --docker]
 
-  list     every kept version: size, sha256, when, by whom, note, and which is current, previous, served (the default)
+  list     every kept version: size, sha256, when, by whom, note, and which part it plays (the default)
   audit    what was done, by whom, when, how it ended
-  prune    remove all but the newest N; never the current or previous version, nor one that is loaded
+  prune    remove all but the newest N; never the current or previous version, a canary, a shadow, one of
+           an experiment, nor one that is loaded
   unlock   remove the lock of an operation that is gone; --force: even when it seems to be at work
   --json   list and audit for programs
 

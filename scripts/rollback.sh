@@ -9,16 +9,17 @@ source scripts/where.sh
 
 usage() {
   cat <<'EOF'
-Usage: bash scripts/rollback.sh [VERSION] [--dry-run] [--native | --docker]
+Usage: bash scripts/rollback.sh [VERSION] [--abort-canary] [--dry-run] [--native | --docker]
 
 Checks the kept archive's sha256, then puts it live as redeploy.sh does, without a dropped request. Where TorchServe is
 down it makes the version current on disk and restarts TorchServe. Without VERSION: the version that was current before.
 
+  --abort-canary       end a canary that is active; without it that is exit code 8
   --dry-run            say what would be done; change nothing
   --native, --docker   where to operate (default: where the service runs)
 
 Exit codes: 0 live; 1 failed, what answered goes on answering; 2 wrong usage; 3 another operation is at work; 6 failed,
-and nothing answers; 7 no such kept version, or its archive is not what was packaged.
+and nothing answers; 7 no such kept version, or its archive is not what was packaged; 8 a canary or experiment is active.
 EOF
 }
 
@@ -26,7 +27,7 @@ version='' mode='' flags=()
 while (($#)); do
   case "$1" in
     -h | --help) usage; exit 0 ;;
-    --dry-run) flags+=("$1") ;;
+    --dry-run | --abort-canary) flags+=("$1") ;;
     --native | --docker) mode=${1#--} ;;
     *)
       if [[ $1 == -* || -n $version ]]; then echo "error: unknown argument: $1" >&2; usage >&2; exit 2; fi

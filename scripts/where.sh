@@ -50,3 +50,19 @@ explain() {
   docker compose logs --no-color --no-log-prefix --since "$1" torchserve 2>/dev/null \
     | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
 }
+
+# anywhere COMMAND...: the operation where the service runs, or where $mode says. Exits with its code.
+anywhere() {
+  local status=0 began
+  mode=$(choose_mode "${mode:-}")
+  if [[ $mode == native ]]; then
+    native_ops "$@" || status=$?
+    exit "$status"
+  fi
+  RELEASED_BY=$(released_by)
+  export RELEASED_BY
+  began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  docker_ops "$@" || status=$?
+  if ((status == 1 || status == 6)); then explain "$began"; fi
+  exit "$status"
+}

@@ -44,6 +44,32 @@ def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_b
     assert hidden(running) == set()
 
 
+def test_eight_clients_lose_no_request_while_a_canary_is_split_watched_and_promoted(running, base):
+    with clients(8, lambda: running.predict(timeout=90)) as answers:
+        wait_until(lambda: len(answers) > 8, "the clients are at work")
+        went = running.run("bash", "scripts/canary.sh", "start", "live", "--percent", "50")
+        assert went.returncode == 0, went.stdout
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 24, "both versions answer them")
+        status = running.run("bash", "scripts/canary.sh", "status")
+        assert "canary live 50 %" in status.stdout
+        assert "http://api-gateway:8000" in status.stdout
+        assert "note:" not in status.stdout, "the gateway answers, and reads the file"
+        promoted = running.run("bash", "scripts/canary.sh", "promote")
+        assert promoted.returncode == 0, promoted.stdout
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 8, "the new version answers them")
+        back = running.run("bash", "scripts/rollback.sh")
+        assert back.returncode == 0, back.stdout
+    print(f"\n{went.stdout}\n{status.stdout}\n{promoted.stdout}\n{len(answers)} answers")
+    assert {status for status, _, _ in answers} == {200}
+    assert {version for _, version, _ in answers} == {base, "live"}
+    assert running.predict().json()["model"]["version"] == base
+    owner = running.root.stat().st_uid
+    assert (running.store / "routing/routing.json").stat().st_uid == owner
+    assert hidden(running) == set()
+
+
 def test_a_broken_version_leaves_the_old_one_answering_and_says_why(running, base):
     with zipfile.ZipFile(running.store / f"yolo-{base}.mar") as whole:
         files = {name: whole.read(name) for name in whole.namelist()}

@@ -6,104 +6,20 @@ The tests share one service and leave version 1.0 (the demonstration weights) cu
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
+import threading
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
 from ops import lock
+from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
-
-BASE = "1.0"
-
-
-class Service:
-    """The running service of the checkout, and its model store."""
-
-    def __init__(self, checkout):
-        self.checkout = checkout
-        self.store = checkout.root / "serving/torchserve/model-store"
-        self.management = f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}"
-        self.demo = checkout.root / "demo.pt"
-        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as mar:
-            self.demo.write_bytes(mar.read("best.pt"))
-
-    def run(self, *argv, **env):
-        return self.checkout.run(*argv, **env)
-
-    def ops(self, *argv):
-        """The operation itself, as the scripts call it."""
-        return self.checkout.run("-c", '.venv/bin/python -m ops "$@"', "ops", *map(str, argv))
-
-    def start_ops(self, *argv):
-        python = self.checkout.root / ".venv/bin/python"
-        return subprocess.Popen(
-            [python, "-m", "ops", *map(str, argv)],
-            cwd=self.checkout.root,
-            env=self.checkout.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def loaded(self):
-        try:
-            answer = httpx.get(f"{self.management}/models/yolo/all", timeout=5)
-        except httpx.HTTPError:
-            return []
-        return [version["modelVersion"] for version in answer.json()] if answer.status_code == 200 else []
-
-    def kept(self):
-        return sorted(path.name for path in self.store.glob("*.mar"))
-
-    def state(self):
-        return json.loads(self.run("scripts/releases.sh", "--json").stdout)
-
-    def names(self, version):
-        with zipfile.ZipFile(self.store / f"yolo-{version}.mar") as mar:
-            return set(json.loads(mar.read("yolo.json"))["names"].values())
-
-    def ask(self):
-        picture = (self.checkout.root / "samples/street.jpg").read_bytes()
-        return httpx.post(f"{self.checkout.gateway}/predict", files={"file": picture}, timeout=90)
-
-    def served(self):
-        answer = self.ask()
-        return answer.json()["model"]["version"] if answer.status_code == 200 else None
-
-    def kill_torchserve(self):
-        (java,) = self.checkout.processes("org.pytorch.serve.ModelServer")
-        java.send_signal(signal.SIGKILL)
-        java.wait(10)
-
-    def archive(self, version, handler=None, conf=None, cut=False):
-        """Put a version into the store by hand: the base version's files, with something changed."""
-        path = self.store / f"yolo-{version}.mar"
-        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as whole, zipfile.ZipFile(path, "w") as mar:
-            for name in whole.namelist():
-                data = whole.read(name)
-                if name == "yolo.json":
-                    metadata = json.loads(data) | {"version": version}
-                    if conf is not None:
-                        metadata["thresholds"]["conf"] = conf
-                    data = json.dumps(metadata).encode()
-                elif name == "MAR-INF/MANIFEST.json":
-                    manifest = json.loads(data)
-                    manifest["model"]["modelVersion"] = version
-                    data = json.dumps(manifest).encode()
-                elif name == "yolo_handler.py" and handler:
-                    data = handler.encode()
-                mar.writestr(name, data)
-        if cut:
-            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        return path
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +38,36 @@ def service(started) -> Service:
         assert done.returncode == 0, done.stdout
     assert started.loaded() == [BASE]
     return started
+
+
+@contextmanager
+def refusing(what: str, server: str) -> Iterator[str]:
+    """A server before another that passes everything on but the paths that end with this."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            if self.path.endswith(what):
+                answer = httpx.Response(500, json={"code": 500, "message": "refused by the test"})
+            else:
+                answer = httpx.request(self.command, server + self.path, timeout=120)
+            self.send_response(answer.status_code)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_address[1]}"
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -226,6 +172,57 @@ def test_weights_that_cannot_be_loaded_and_a_version_that_is_there_are_refused(s
     assert service.run("scripts/redeploy.sh", "garbage.pt").returncode == 1
     done = service.run("scripts/redeploy.sh", "demo.pt", "--version", BASE)
     assert (done.returncode, "already there" in done.stdout) == (1, True)
+
+
+def test_weights_of_another_task_are_stopped(service, untouched):
+    make = "from ultralytics import YOLO; YOLO('yolov8n-cls.yaml').save('classify.pt')"
+    made = service.run("-c", '.venv/bin/python -c "$1"', "make", make, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+    assert made.returncode == 0, made.stdout
+    done = service.run("scripts/redeploy.sh", "classify.pt", "--version", "classes")
+    assert done.returncode == 4, done.stdout
+    assert "another task: classify, not detect" in done.stdout
+
+
+def test_a_full_disk_leaves_the_old_version_answering(service, untouched):
+    service.archive("fat")
+    # No file that the operation writes may grow beyond 1 MB, as on a disk that is full.
+    limited = "ulimit -f 1000; exec .venv/bin/python -m ops redeploy demo.pt --packaged fat"
+    done = service.run("-c", limited)
+    assert done.returncode == 1, done.stdout
+    assert "writing yolo.mar" in done.stdout
+
+
+def test_a_default_that_torchserve_refuses_leaves_the_old_version_answering(service, untouched):
+    service.archive("unwanted")
+    with refusing("set-default", service.management) as management:
+        done = service.run(
+            *("-c", ".venv/bin/python -m ops redeploy demo.pt --packaged unwanted"),
+            OPS_MANAGEMENT_URL=management,
+            OPS_INFERENCE_URL=service.checkout.inference,
+        )
+    assert done.returncode == 1, done.stdout
+    assert "refused by the test" in done.stdout
+
+
+def test_an_operator_killed_between_the_rename_and_the_default_leaves_the_old_version_answering(service):
+    service.archive("half")
+    code = """
+import os, signal, sys
+renamed = []
+def hook(event, arguments):
+    if renamed: os.kill(os.getpid(), signal.SIGKILL)
+    if event == "os.rename" and str(arguments[1]).endswith("/yolo.mar"): renamed.append(arguments)
+sys.addaudithook(hook)
+from ops.__main__ import main
+sys.exit(main())
+"""
+    killed = service.run("-c", '.venv/bin/python -c "$1" redeploy demo.pt --packaged half', "half", code)
+    assert killed.returncode == 137, killed.stdout
+    assert service.served() == BASE
+    assert "a restart would serve half" in service.run("scripts/releases.sh").stdout
+    done = service.run("scripts/releases.sh", "prune", "--keep", "9")
+    assert "completed" in done.stdout
+    assert (service.served(), service.loaded(), service.state()["current"]) == ("half", ["half"], "half")
 
 
 def test_a_dry_run_changes_nothing(service, untouched):

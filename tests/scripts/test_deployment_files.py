@@ -11,9 +11,11 @@ import yaml
 from gateway.settings import Settings
 from tests.support import ROOT
 
-COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml"]
+COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml", "deploy/compose/release.yml"]
 # Others' images, started only by who names their profile.
 PROFILE_FILES = ["deploy/compose/edge.yml", "deploy/compose/redis.yml"]
+# Who operates and with which key: of the caller's environment, set by the scripts or for one command; not of .env.
+CALLERS = {"RELEASED_BY", "YOLO_API_KEY"}
 GPU_FILE = "docker-compose.gpu.yml"
 DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
 # What start-up code works out or Compose fixes: an operator has nothing to choose there.
@@ -105,6 +107,7 @@ def test_a_service_without_healthcheck_is_a_one_shot():
     assert {n for n, s in services(*COMPOSE_FILES).items() if "healthcheck" not in s} == {
         "model-archiver",
         "model-archiver-int8",
+        "release",
     }
     archiver = services(*COMPOSE_FILES)["model-archiver"]
     assert archiver["restart"] == "no"
@@ -121,6 +124,7 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
         "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
         "model-archiver": [],
         "model-archiver-int8": [],
+        "release": [],
     }
 
 
@@ -188,9 +192,26 @@ def test_the_edge_is_the_one_proxy_that_the_gateway_believes_unasked_and_both_ta
 def test_no_container_name_is_fixed_and_every_image_has_a_tag():
     for name, service in services(*COMPOSE_FILES).items():
         assert "container_name" not in service
+        if name == "release":  # runs the packager's image, and builds none
+            assert (service["pull_policy"], service["image"]) == (
+                "never",
+                services(*COMPOSE_FILES)["model-archiver"]["image"],
+            )
+            continue
         assert service["image"] == f"yolo-serving/{name}:${{IMAGE_TAG:-local}}"
         # Somebody else could publish that name: it must never be looked for in a registry.
         assert service["pull_policy"] == "build"
+
+
+def test_the_release_operations_run_beside_the_service_without_rights_and_start_with_nothing():
+    release = services("deploy/compose/release.yml")["release"]
+    assert (release["profiles"], release["restart"], release["read_only"]) == (["ops"], "no", True)
+    assert release["networks"] == ["backend"], "where TorchServe's management API and the gateway's numbers are"
+    assert release["networks"][0] in services("docker-compose.yml")["api-gateway"]["networks"]
+    assert "/app/serving/torchserve/model-store" in [mount["target"] for mount in release["volumes"]]
+    archiver = services(*COMPOSE_FILES)["model-archiver"]
+    for key in ("user", "cap_drop", "cap_add", "security_opt"):
+        assert release[key] == archiver[key]
 
 
 def test_the_gpu_file_changes_the_model_server_alone_and_names_documented_variables():
@@ -212,6 +233,8 @@ def test_nothing_is_taken_at_its_latest(name):
 def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
     documented = example()
     for name, default in substitutions(*COMPOSE_FILES, *PROFILE_FILES):
+        if name in CALLERS:
+            continue
         assert name in documented, f"{name} is not in .env.example"
         assert documented[name] == default, name
 

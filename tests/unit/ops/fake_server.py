@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from ops import routing
 from ops.host import Host
 from ops.management import Server
 
@@ -94,11 +95,15 @@ class FakeServer:
                 return self._predicted(version)
         raise AssertionError(f"the fake knows no {call}")
 
-    def restarts(self) -> None:
-        """Come back as the real one does: with what yolo.mar is."""
+    def restarts(self, beside: bool = False) -> None:
+        """Come back as the real one does: with what yolo.mar is; and `beside` it, unless something is amiss there,
+        with what routing.json names.
+        """
         with zipfile.ZipFile(self.store / "yolo.mar") as mar:
             self.default = json.loads(mar.read("yolo.json"))["version"]
-        self.workers = {self.default: [("READY", 300)]}
+        present = routing.glance(self.store)
+        named = [version for part in routing.PARTS for version in present.versions(part)] if beside else []
+        self.workers = {version: [("READY", 300)] for version in [self.default, *named]}
 
     def host(self) -> Host:
         """A host that somebody else keeps running, as Compose does."""

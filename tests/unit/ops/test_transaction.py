@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from ops import audit, intent, lock, management, redeploy, releases, rollback
+from ops import audit, intent, lock, management, opening, redeploy, releases, rollback
+from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
 from tests.support import ROOT
 from tests.unit.ops.fake_server import FakeServer, error, make_current, write_archive
@@ -22,7 +23,8 @@ def server(tmp_path):
 
 
 def go(server, **options):
-    redeploy.redeploy(server.host(), server.store / "best.pt", packaged="1.1", **options)
+    how = Packaging(note=options.pop("note", ""), packaged="1.1")
+    redeploy.redeploy(server.host(), server.store / "best.pt", how, **options)
 
 
 def current(server):
@@ -161,7 +163,7 @@ def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operati
     assert "warning: 1.0 is still loaded" in capsys.readouterr().out
     assert (current(server), server.default, set(server.workers)) == ("1.1", "1.1", {"1.0", "1.1"})
     server.faults.clear()
-    redeploy.opened(server.host(), left_by=None)
+    opening.opened(server.host(), left_by=None)
     assert (current(server), server.default, set(server.workers)) == ("1.1", "1.1", {"1.1"})
     assert releases.read(server.store).previous == "1.0"
 
@@ -179,12 +181,12 @@ def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(ser
 def test_where_nothing_runs_it_is_said_before_packaging(server):
     server.down = True
     with pytest.raises(NotRunningError, match=r"bash scripts/up\.sh"):
-        redeploy.preflight(server.host())
+        opening.preflight(server.host())
 
 
 def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(server):
     with lock.held(server.store, "something else"), pytest.raises(LockedError, match="something else"):
-        redeploy.preflight(server.host())
+        opening.preflight(server.host())
     assert server.calls == []
 
 
@@ -205,7 +207,7 @@ def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed
     server.workers["1.1"] = [("READY", 200)]
     if decided:
         make_current(server.store, "1.1")
-    redeploy.opened(server.host(), left_by="somebody")
+    opening.opened(server.host(), left_by="somebody")
     state = releases.read(server.store)
     serves = "1.1" if decided else "1.0"
     assert (state.current, server.default, list(server.workers)) == (serves, serves, [serves])
@@ -251,7 +253,7 @@ def test_signals_wait_until_the_decision_is_over():
     # In a process of its own: libraries that other tests have loaded here bring signal handlers of theirs.
     code = """
 import signal
-from ops.transaction import uninterrupted
+from ops.signals import uninterrupted
 try:
     with uninterrupted():
         signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,119 @@
+"""A version beside the running one: registered, READY, checked on the samples, and gone again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from ops import drain, drift
+from ops.errors import DriftError, OpsError
+from ops.host import Host
+from ops.management import Loaded, RefusedError
+from ops.paths import kept_archive
+from ops.probes import pictures
+from ops.steps import Steps
+
+# Beyond TorchServe's own limit for a worker that loads: the time of the server itself.
+READY_GRACE_S = 15.0
+POLL_S = 0.2
+
+
+class Beside:
+    """What is done with versions that clients are not sent to. `running` is the one that answers by default."""
+
+    def __init__(self, host: Host, steps: Steps, running: Loaded) -> None:
+        self.host, self.server, self.store = host, host.server, host.store
+        self.steps, self.running = steps, running
+        self.pictures = pictures()
+
+    @property
+    def picture(self) -> bytes:
+        """One picture, to see that something answers."""
+        return next(iter(self.pictures.values()))
+
+    def load(self, version: str) -> None:
+        """Register a kept version and wait until it can answer; what was there under its name goes first."""
+        with self.steps.step(f"register {version} beside {self.running.version}"):
+            self.server.unregister(version)  # what an operation that was killed may have left
+            self.register(version)
+        self.wait_ready(version)
+
+    def ensure(self, version: str) -> None:
+        """Load a version unless it is loaded: a server that was restarted may have come back without it."""
+        if version in {loaded.version for loaded in self.server.versions()}:
+            self.wait_ready(version)
+        else:
+            self.load(version)
+
+    def is_ready(self, version: str) -> bool:
+        """Tell whether a version is loaded and all its workers are READY."""
+        found = [loaded for loaded in self.server.versions() if loaded.version == version]
+        return bool(found) and found[0].ready
+
+    def register(self, version: str) -> None:
+        """Register a kept version with the workers and settings of the running one."""
+        self.server.register(kept_archive(version, self.store).name, self.running)
+        self.server.scale(version, max(self.running.min_workers, 1))
+
+    def wait_ready(self, version: str) -> None:
+        """Wait for its workers, as a step."""
+        with self.steps.step("wait until its workers are READY") as remarks:
+            remarks.append(f"{len(self.await_ready(version).workers)} worker(s)")
+
+    def await_ready(self, version: str) -> Loaded:
+        """Return the version when its workers are READY. Raises OpsError when one dies, or at the deadline."""
+        deadline_s = self.running.startup_timeout_s + READY_GRACE_S
+        end = time.monotonic() + deadline_s
+        pids: set[int] = set()
+        while True:
+            seen = self.server.version(version)
+            if seen.ready:
+                return seen
+            pids |= {pid for state, pid in seen.workers if pid > 0 and state != "READY"}
+            if len(pids) > max(len(seen.workers), 1):
+                raise OpsError(f"a worker of version {version} died while it loaded")
+            if time.monotonic() > end:
+                raise OpsError(f"version {version} was not READY within {deadline_s:.0f} s")
+            time.sleep(POLL_S)
+
+    def check(self, version: str, *, compare: bool, accept_drift: bool) -> None:
+        """Ask it about the samples; with `compare`, hold its answers against the running version's.
+
+        Raises OpsError when an answer is none, DriftError when they differ too much and that is not accepted.
+        """
+        if compare:  # a version that has served before need not be waited for twice: its first answers are the check
+            with self.steps.step("warm up"):
+                for picture in self.pictures.values():
+                    self.server.predict(picture, version)
+        with self.steps.step(f"check it on {len(self.pictures)} sample(s)") as remarks:
+            after = {
+                name: drift.read(self.server.predict(picture, version), version)
+                for name, picture in self.pictures.items()
+            }
+            remarks.append(f"found {sum(answer.found for answer in after.values())}")
+            if not compare:
+                return
+            before, running = {}, self.running.version
+            for name, picture in self.pictures.items():
+                # A running version that fails on a picture is no reason to keep it.
+                with contextlib.suppress(RefusedError, drift.NoAnswerError):
+                    before[name] = drift.read(self.server.predict(picture, running), running)
+            names: dict[str, str] = {}
+            with contextlib.suppress(RefusedError):
+                names = self.server.names(running)
+            remarks.append(f"{running} finds {sum(answer.found for answer in before.values())}")
+            problems = drift.compare(before, after, names, self.server.names(version))
+            if problems and accept_drift:
+                remarks.append("accepted: " + "; ".join(problems))
+            elif problems:
+                raise DriftError(
+                    "\n    ".join([f"version {version} answers otherwise than {running}:", *problems])
+                    + "\n  If this is meant: --accept-drift"
+                )
+
+    def unload(self, version: str) -> None:
+        """Let a version that gets no new requests answer those it has, then remove it. Raises as the server does."""
+        with self.steps.step(f"drain {version}") as remarks:
+            remarks.append(drain.drain(self.server, version, self.picture))
+        with self.steps.step(f"unregister {version}"):
+            self.server.unregister(version)

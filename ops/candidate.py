@@ -1,0 +1,98 @@
+"""The version that an operation is about: packaged of weights just now, or kept already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops import audit, identity, releases, versions
+from ops.console import size
+from ops.errors import NoSuchVersionError, OpsError, UsageError
+from ops.host import Host
+from ops.paths import kept_archive
+from ops.steps import Steps
+
+
+@dataclass(frozen=True)
+class Packaging:
+    """How weights become a version. `packaged`: the caller has done it just now, in a container without a network."""
+
+    version: str | None = None
+    note: str = ""
+    calibration: Path | None = None
+    force: bool = False
+    packaged: str | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`fresh`: made for this operation; its archive goes when the operation fails."""
+
+    version: str
+    fresh: bool
+
+
+def is_kept(target: str) -> bool:
+    """Tell whether a word of the command line names a kept version; else it is a file of weights."""
+    return not target.endswith(".pt") and versions.FORM.fullmatch(target) is not None and not Path(target).is_file()
+
+
+def check(host: Host, target: str, how: Packaging) -> str:
+    """Check what can be checked before minutes of packaging; return the version it would be. Raises OpsError."""
+    state, _ = releases.look(host.store)
+    if is_kept(target):
+        if how.version or how.calibration:
+            raise UsageError(f"{target} is a kept version: --version and --int8 are for weights")
+        releases.verified(host.store, state, target)
+        return target
+    if how.packaged is None and not host.compose and not Path(target).is_file():
+        raise OpsError(f"there are no weights at {target}")
+    if how.version is not None and kept_archive(versions.check(how.version), host.store).exists():
+        raise OpsError(
+            f"version {how.version} is already there. Choose another, or leave --version out for the next one"
+        )
+    return how.packaged or how.version or versions.following(state.releases)
+
+
+def obtain(host: Host, steps: Steps, target: str, how: Packaging) -> Candidate:
+    """Package weights, or take the kept version that is named. Without the lock: it takes long. Raises OpsError."""
+    if is_kept(target):
+        return Candidate(target, fresh=False)
+    if how.packaged is not None:
+        return Candidate(how.packaged, fresh=True)
+    from ops import package  # ultralytics is there where packaging is done
+
+    with steps.step("package") as remarks:
+        made = package.package(
+            Path(target), how.version, how.note, host.store, calibration=how.calibration, force=how.force, current=False
+        )
+        remarks.append(f"version {made.version}, {size(made.size)}")
+    return Candidate(made.version, fresh=True)
+
+
+@contextmanager
+def guarded(host: Host, candidate: Candidate, action: str) -> Iterator[list[bool]]:
+    """Remove a fresh version that could not even begin: it is no way back. Append to the list when it has begun."""
+    begun: list[bool] = []
+    try:
+        yield begun
+    except NoSuchVersionError as error:
+        if begun or not candidate.fresh:
+            raise
+        raise OpsError(f"{action} of {candidate.version}: the archive is cut short or damaged. {error}") from error
+    finally:
+        if candidate.fresh and not begun:
+            kept_archive(candidate.version, host.store).unlink(missing_ok=True)
+
+
+def verify(host: Host, state: releases.Releases, candidate: Candidate, action: str) -> None:
+    """Read the whole archive, and note who made it. Raises OpsError, with a line in the trail."""
+    try:
+        releases.verified(host.store, state, candidate.version)
+    except OpsError as error:
+        audit.write(host.store, action, "failed", to=candidate.version, detail=str(error))
+        raise
+    if candidate.fresh:
+        state.releases[candidate.version].by = identity.name()

@@ -1,0 +1,127 @@
+"""How each operation begins: is a service there, is it allowed now, and what did others leave."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from ops import audit, intent, lock, releases, routing
+from ops.beside import Beside
+from ops.console import say
+from ops.errors import LockedError, NotNowError, NotRunningError
+from ops.host import Host
+from ops.management import Loaded, RefusedError, UnreachableError
+from ops.steps import Steps
+
+
+def preflight(host: Host) -> Loaded:
+    """Check what can be checked before minutes of packaging; return what runs. Raises OpsError."""
+    unlocked(host)
+    return running(host)
+
+
+def unlocked(host: Host) -> None:
+    """Raise LockedError when somebody is at work."""
+    found = lock.holder(host.store)
+    if found is not None and lock.stale(host.store, found) is None:
+        raise LockedError(f"another operation is at work: {found}. Nothing changed; try again when it is done")
+
+
+def running(host: Host) -> Loaded:
+    """Return the version that answers by default. Raises NotRunningError."""
+    try:
+        return host.server.default()
+    except UnreachableError as error:
+        raise NotRunningError(
+            f"no service runs here yet ({error}). Start it first: bash scripts/up.sh. Nothing changed"
+        ) from error
+    except RefusedError as error:
+        raise NotRunningError(
+            f"TorchServe runs but holds no model ({error}). Restart it: bash scripts/up.sh"
+        ) from error
+
+
+def unsplit(host: Host, *, but_canary: bool = False) -> None:
+    """Raise NotNowError while requests are split between versions. `but_canary`: the caller deals with a canary."""
+    present = routing.glance(host.store)
+    if present.canary and not but_canary:
+        raise NotNowError(
+            f"a canary is active: {present.canary.version} at {present.canary.percent:g} %. End it first: "
+            "bash scripts/canary.sh promote (or: abort). Redeploy and rollback do that with --abort-canary. "
+            "Nothing changed"
+        )
+    if present.experiment:
+        raise NotNowError(
+            f"an experiment is active: {present.experiment.name}. End it first: bash scripts/experiment.sh stop. "
+            "Nothing changed"
+        )
+
+
+def opened(host: Host, left_by: str | None) -> releases.Releases:
+    """Look at the store, note what changed, mend what was left half done. Needs the lock. Returns the state."""
+    if left_by:
+        say(f"  a lock was left behind by {left_by}; taken over")
+        audit.write(host.store, "lock", "mended", detail=f"left behind by {left_by}")
+    state, noticed = releases.look(host.store)
+    _replace_damaged(host, state)
+    done = intent.mend(host.server, host.store, state)
+    if done:
+        say(f"  {done}")
+        state, _ = releases.look(host.store)
+    else:
+        for line in noticed:
+            audit.write(host.store, "store", "noticed", detail=line)
+    _fit_routing(host, state)
+    routing.forget_auto(host.store)
+    releases.save(host.store, state)
+    return state
+
+
+def _replace_damaged(host: Host, state: releases.Releases) -> None:
+    """A routing.json that is none becomes one without a split. Gateways keep to the last good one until then."""
+    try:
+        routing.read(host.store)
+    except routing.DamagedError as error:
+        known = set(state.playing)
+        routing.write(host.store, routing.Routing(stable=state.current))
+        state.play(routing.Routing())
+        _tell(host, f"{error}: replaced by one without a split")
+        _unload(host, known)
+
+
+def _fit_routing(host: Host, state: releases.Releases) -> None:
+    """Take out of the routing what cannot be: a part of the version that is the default, or of one that is not kept."""
+    present = routing.read(host.store)
+    if not present.revision:
+        return
+    stable = present.stable
+    with contextlib.suppress(UnreachableError, RefusedError):
+        stable = host.server.default().version
+    fitting = replace(present, stable=stable)
+    for part in routing.PARTS:
+        versions = set(present.versions(part))
+        if versions - set(state.releases) or (part != "experiment" and stable in versions):
+            fitting = fitting.without(part)
+    if fitting == present:
+        return
+    routing.write(host.store, fitting)
+    state.play(fitting)
+    if fitting.split != present.split:
+        _tell(host, f"routing was: {present.split}; is now: {fitting.split}")
+        gone = {version for part in routing.PARTS for version in present.versions(part)}
+        _unload(host, gone - state.playing)
+
+
+def _tell(host: Host, line: str) -> None:
+    say(f"  {line}")
+    audit.write(host.store, "routing", "mended", detail=line)
+
+
+def _unload(host: Host, versions: set[str]) -> None:
+    """Remove versions that nobody is sent to any more. A server that does not answer has nothing loaded."""
+    routing.await_notice()
+    with contextlib.suppress(UnreachableError, RefusedError):
+        default = host.server.default()
+        loaded = {version.version for version in host.server.versions()}
+        for version in (versions & loaded) - {default.version}:
+            Beside(host, Steps(), default).unload(version)

@@ -1,0 +1,156 @@
+"""A part beside the stable version begins or ends: canary, experiment, shadow, all in the same way.
+
+Begin: load the versions beside the running one, READY, checked; then `routing.json` names them (the decision). Until
+that rename no client has been sent to them, and what fails leaves nothing. End: `routing.json` names them no more, the
+gateways are given time to notice, what they had sent is answered, the versions are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+
+from ops import aftermath, audit, intent, releases, routing
+from ops.beside import Beside
+from ops.console import say
+from ops.errors import DriftError, OpsError
+from ops.host import Host
+from ops.management import Loaded, RefusedError, UnreachableError
+from ops.signals import uninterrupted
+from ops.steps import Steps
+
+
+@dataclass
+class Beginning:
+    """What begins. `to` names it; `versions` are loaded; `fresh`: the archive of `to` was made for this.
+
+    `routed`: the routing that puts it in force. `compare`: against the running version's answers.
+    """
+
+    action: str
+    part: str
+    to: str
+    versions: list[str]
+    routed: routing.Routing
+    fresh: bool = False
+    compare: bool = True
+    accept_drift: bool = False
+    note: str = ""
+    loaded: list[str] = field(default_factory=list)
+
+
+def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -> None:
+    """Put a part in force. Needs the lock; `state` is saved. Raises OpsError; then nothing of it is left."""
+    before = host.server.default()
+    beside = Beside(host, steps, before)
+    host.mark_log()
+    try:
+        intent.write(
+            host.store,
+            intent.Intent(
+                what.action,
+                what.to,
+                before.version,
+                what.fresh,
+                kind="join",
+                part=what.part,
+                beside=what.routed.versions(what.part),
+            ),
+        )
+        for version in what.versions:
+            what.loaded.append(version)
+            beside.load(version)
+            beside.check(version, compare=what.compare, accept_drift=what.accept_drift)
+        with steps.step("tell the gateways") as remarks, uninterrupted():
+            routed = routing.write(host.store, what.routed)
+            remarks.append(routed.split)
+    except BaseException as error:
+        _undo(host, state, steps, what, before, error)
+        raise
+    if what.fresh:
+        state.releases[what.to].made_for = what.part
+    state.play(routed)
+    releases.save(host.store, state)
+    intent.clear(host.store)
+    audit.write(
+        host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
+        seconds=round(steps.seconds, 1), steps=steps.took,
+    )  # fmt: skip
+    routing.await_notice()  # done means in force
+
+
+def _undo(
+    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded, error: BaseException
+) -> None:
+    for version in what.loaded:
+        with contextlib.suppress(OpsError):
+            host.server.unregister(version)
+    with uninterrupted():
+        if what.fresh:
+            refused = "refused" if isinstance(error, DriftError) else "failed"
+            intent.remove_archive(host.store, state, what.to, refused)
+        intent.clear(host.store)
+    detail = str(error) or type(error).__name__
+    audit.write(host.store, what.action, "failed", **{"from": before.version, "to": what.to, "detail": detail})
+    for row in steps.table():
+        say(row)
+    aftermath.tell(host, error, f"{what.action} of {what.to}", f"nothing of {what.to} is left loaded")
+
+
+def end(
+    host: Host,
+    state: releases.Releases,
+    steps: Steps,
+    action: str,
+    part: str,
+    *,
+    to: str,
+    remove: bool = False,
+    detail: str = "",
+) -> None:
+    """Take a part out of force. Needs the lock; `state` is saved. `remove`: the archive of `to` goes too.
+
+    Cut off at any moment, it is completed by the next operation. Raises OpsError.
+    """
+    present = routing.read(host.store)
+    versions = present.versions(part)
+    served = default_version(host)
+    doing = intent.Intent(action, to, served or "", fresh=remove, kind="leave", part=part, beside=versions)
+    intent.write(host.store, doing)
+    with steps.step("tell the gateways") as remarks:
+        remaining = routing.write(host.store, present.without(part))
+        remarks.append(remaining.split)
+        routing.await_notice()
+    warning = ""
+    state.play(remaining)
+    try:
+        running = host.server.default()
+        loaded = {version.version for version in host.server.versions()}
+        for version in versions:
+            if version in loaded - {running.version} - state.playing:
+                Beside(host, steps, running).unload(version)
+    except RefusedError as error:
+        if error.status != 404:
+            warning = f"a version of it is still loaded ({error}); the next operation tries again"
+    except UnreachableError:
+        pass  # what was loaded is gone, and it comes back without it
+    if remove and not warning:
+        with steps.step(f"remove the archive of {to}"):
+            intent.remove_archive(host.store, state, to, "aborted")
+    releases.save(host.store, state)
+    if not warning:  # else the intent stays
+        intent.clear(host.store)
+    audit.write(
+        host.store, action, "done", to=to, detail="; ".join(filter(None, [detail, warning])),
+        seconds=round(steps.seconds, 1), steps=steps.took,
+    )  # fmt: skip
+    if warning:
+        say(f"  warning: {warning}")
+
+
+def default_version(host: Host) -> str | None:
+    """Return the version that answers by default, None when the server does not say."""
+    try:
+        return host.server.default().version
+    except (UnreachableError, RefusedError):
+        return None

@@ -1,0 +1,142 @@
+"""What the command lines of canary, experiment and shadow do; their words are in `ops.split_parser`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ops import routing
+from ops.candidate import Packaging
+from ops.console import say
+from ops.errors import UsageError
+from ops.host import Host
+
+NAMES = ("canary", "experiment", "shadow")
+# What the command line calls the bounds of `ops.bounds.Bounds`.
+BOUNDS = {
+    "max_errors": "errors",
+    "max_p95": "p95",
+    "max_detections": "detections",
+    "min_requests": "requests",
+    "hold": "hold_s",
+    "deadline": "deadline_s",
+}
+
+
+def packaging(arguments: argparse.Namespace) -> Packaging:
+    """Return what the options of packaging say. Raises OpsError."""
+    from ops.int8_options import check_int8
+
+    check_int8(arguments)
+    return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
+
+
+def run(host: Host, arguments: argparse.Namespace) -> None:
+    """Do what the command line says. Raises OpsError."""
+    if arguments.what == "status":
+        from ops import split_status
+
+        split_status.status(host, _gateways(host, arguments), arguments.command, arguments.json)
+        return
+    match arguments.command:
+        case "canary":
+            _canary(host, arguments)
+        case "experiment":
+            _experiment(host, arguments)
+        case _:
+            _shadow(host, arguments)
+    if arguments.what in ("start", "set") and host.gateway and not arguments.dry_run:
+        if getattr(arguments, "auto", False):  # has looked all the time
+            return
+        from ops import split_status
+
+        split_status.heard(host, _gateways(host, arguments))
+
+
+def _experiment(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import experiment
+
+    if arguments.what == "stop":
+        experiment.stop(host, dry_run=arguments.dry_run)
+        return
+    experiment.start(
+        host,
+        arguments.name,
+        experiment.shares(arguments.share),
+        accept_drift=arguments.accept_drift,
+        salt=arguments.key_salt,
+        note=arguments.note,
+        dry_run=arguments.dry_run,
+    )
+
+
+def _shadow(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import shadow
+
+    if arguments.what == "stop":
+        shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
+        return
+    share, how = routing.percent(arguments.percent), packaging(arguments)
+    if arguments.dry_run:
+        shadow.plan_start(host, arguments.target, share, how)
+    else:
+        shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
+
+
+def _canary(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import canary
+
+    match arguments.what:
+        case "start":
+            _start(host, arguments)
+        case "set":
+            canary.set_percent(host, routing.percent(arguments.percent), dry_run=arguments.dry_run)
+        case "promote":
+            canary.promote(host, dry_run=arguments.dry_run)
+        case "abort":
+            canary.abort(host, keep=arguments.keep, dry_run=arguments.dry_run)
+        case _:
+            _auto(host, arguments)
+
+
+def _start(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import autopilot, bounds, canary
+
+    steps = bounds.steps(arguments.steps) if arguments.steps else list(autopilot.STEPS)
+    bounds.Bounds(**given(arguments)).check()  # a mistake in them is told before minutes of packaging
+    if arguments.percent is None and not arguments.auto:
+        raise UsageError("start needs --percent P: the canary's share (or --auto)")
+    share = steps[0] if arguments.percent is None else routing.percent(arguments.percent)
+    how = packaging(arguments)
+    if arguments.dry_run:
+        canary.plan_start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
+        return
+    canary.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift, salt=arguments.key_salt)
+    if arguments.auto:
+        _auto(host, arguments)
+
+
+def _auto(host: Host, arguments: argparse.Namespace) -> None:
+    from ops import autopilot, bounds
+
+    steps = bounds.steps(arguments.steps) if arguments.steps else None
+    try:
+        autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
+    except KeyboardInterrupt:
+        say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
+        raise
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the bounds that the command line names."""
+    named = {field: getattr(arguments, option) for option, field in BOUNDS.items()}
+    return {field: value for field, value in named.items() if value is not None}
+
+
+def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
+    from ops.traffic import Gateways
+
+    urls = getattr(arguments, "gateway", None) or [host.gateway]
+    if not all(urls):
+        raise UsageError("name the gateway: --gateway URL")
+    return Gateways(urls)

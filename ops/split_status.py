@@ -1,0 +1,113 @@
+"""What the split does, for people and for programs: what routing.json says, what is loaded, what the gateways count."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from ops import autopilot, routing, traffic
+from ops.console import say
+from ops.host import Host
+from ops.management import RefusedError, UnreachableError
+from ops.routing import Routing
+from ops.steps import table
+from ops.traffic import Gateways, Row, Seen
+
+PARTS = {
+    "canary": "no canary is active. Start one: bash scripts/canary.sh start NEW.pt --percent 10",
+    "experiment": "no experiment is active. Start one: bash scripts/experiment.sh start NAME --share 1.1=50",
+    "shadow": "no shadow is active. Start one: bash scripts/shadow.sh start NEW.pt --percent 20",
+}
+
+
+def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
+    """Print how a part (canary, experiment or shadow) is doing. Changes nothing. Raises DamagedError."""
+    present = routing.read(host.store)
+    active = bool(present.versions(name))
+    states = loaded(host)
+    seen, problems = gateways.read() if active else ([], [])
+    if as_json:
+        known = {**routing.document(present), "active": active, "loaded": states, "problems": problems}
+        say(json.dumps({**known, "gateways": [asdict(gateway) for gateway in seen]}, indent=1, ensure_ascii=False))
+        return
+    if not active:
+        say(PARTS[name])
+        return
+    say(f"{present.split} (revision {present.revision}, {present.updated}); stable: {present.stable}")
+    for version in present.versions(name):
+        say(f"  {version}: {states.get(version, 'not loaded; what is meant for it goes to the default version')}")
+    for gateway in seen:
+        say(f"{gateway.gateway}:")
+        for line in rows(gateway, name):
+            say(line)
+    for line in [*problems, *remarks(host, present, seen, name)]:
+        say(f"  note: {line}")
+
+
+def heard(host: Host, gateways: Gateways) -> None:
+    """Say which gateways do not have in force what was just written: there nothing is split."""
+    present = routing.read(host.store)
+    seen, problems = gateways.read()
+    for line in [*problems, *deaf(present, seen)]:
+        say(f"  note: {line}")
+
+
+def deaf(present: Routing, seen: list[Seen]) -> list[str]:
+    """Return a line for each gateway that has another routing in force than the present one."""
+    return [
+        f"{gateway.gateway} is at revision {gateway.revision or 'none'} of the routing, not {present.revision}: "
+        "does it read the file? (ROUTING_FILE)"
+        for gateway in seen
+        if gateway.revision != present.revision
+    ]
+
+
+def rows(gateway: Seen, name: str) -> list[str]:
+    """Return the table of one gateway's numbers; of a shadow also how its boxes differ."""
+    shown = [row for row in gateway.rows if row.role in ("stable", name)]
+    lines = table(
+        [_cells(row) for row in shown], ["version", "part", "requests", "failed", "p50 ms", "p95 ms", "found"]
+    )
+    differing = [row for row in shown if row.role == "shadow"]
+    if differing:
+        head = ["version", *traffic.DIFFERENCES]
+        lines += table(
+            [[row.version, *(str(row.counts[key]) for key in traffic.DIFFERENCES)] for row in differing], head
+        )
+    return lines
+
+
+def _cells(row: Row) -> list[str]:
+    answered = row.counts["requests"] - row.counts["errors"] - row.counts["rejected"]
+    found = f"{row.counts['detections'] / answered:.2f}" if answered else ""
+    times = ["" if value is None else f"{value:.0f}" for value in (row.p50_ms, row.p95_ms)]
+    return [row.version, row.role, str(row.counts["requests"]), str(row.counts["errors"]), *times, found]
+
+
+def remarks(host: Host, present: Routing, seen: list[Seen], name: str) -> list[str]:
+    """Return what an operator should know besides."""
+    lines = deaf(present, seen)
+    for gateway in seen:
+        for row in gateway.rows:
+            if row.role == name and row.counts["fallbacks"]:
+                lines.append(
+                    f"{row.counts['fallbacks']} requests meant for {row.version} were answered by the stable one"
+                )
+    watch = autopilot.load(host.store)
+    if name == "canary" and watch and present.canary and watch.salt == present.canary.salt:
+        lines.append(
+            f"auto is at {watch.percent:g} %, steps {', '.join(f'{step:g}' for step in watch.steps)}; "
+            "if it does not run any more: bash scripts/canary.sh auto"
+        )
+    return lines
+
+
+def loaded(host: Host) -> dict[str, str]:
+    """Return the states of each loaded version's workers; empty when the server does not answer."""
+    try:
+        return {
+            version.version: ", ".join(state for state, _ in version.workers) or "no worker"
+            for version in host.server.versions()
+        }
+    except (UnreachableError, RefusedError):
+        return {}

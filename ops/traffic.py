@@ -1,0 +1,157 @@
+"""What each version did, as the gateways count it: `GET /models`, the keys `routing` and `traffic`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from ops import credentials
+from ops.errors import OpsError
+
+TIMEOUT = httpx.Timeout(10, connect=2)
+COUNTS = ("requests", "errors", "rejected", "fallbacks", "detections")
+DIFFERENCES = ("compared", "missing", "extra", "moved", "skipped")
+
+
+class NoTrafficError(OpsError):
+    """A gateway does not tell its numbers."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One version in one part, at one gateway. Counts since `since`; the percentiles (ms) are of the last answers."""
+
+    version: str
+    role: str
+    since: str
+    counts: dict[str, int]
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    window: int = 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One gateway's answer. `revision`: of the routing that is in force there, None when it has none."""
+
+    gateway: str
+    revision: int | None
+    rows: list[Row] = field(default_factory=list)
+
+    def row(self, version: str, role: str) -> Row | None:
+        """Return the numbers of a version in a part."""
+        return next((row for row in self.rows if (row.version, row.role) == (version, role)), None)
+
+
+class Gateways:
+    """All the gateways of a deployment; each counts for itself."""
+
+    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
+        self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
+        self._client = httpx.Client(
+            timeout=TIMEOUT, transport=transport, trust_env=False, headers=credentials.headers()
+        )
+
+    def read(self) -> tuple[list[Seen], list[str]]:
+        """Ask every gateway. Returns what those that answer say, and what is wrong with the others."""
+        seen, problems = [], []
+        for url in self.urls:
+            try:
+                seen.append(self._ask(url))
+            except NoTrafficError as error:
+                problems.append(str(error))
+        return seen, problems
+
+    def _ask(self, url: str) -> Seen:
+        try:
+            answer = self._client.get(f"{url}/models")
+            body = answer.json()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NoTrafficError(f"the gateway {url} does not answer ({type(error).__name__})") from error
+        except ValueError as error:
+            raise NoTrafficError(f"{url} answers no JSON: is that a gateway?") from error
+        if answer.status_code in (401, 403):
+            raise NoTrafficError(f"the gateway {url} wants a key that may predict. {credentials.MEND}")
+        if answer.status_code != 200:
+            raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
+        try:
+            routing = body.get("routing") or {}
+            return Seen(url, routing.get("revision"), [_row(entry) for entry in body["traffic"]])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise NoTrafficError(f"the gateway {url} tells no traffic by version: is it an older one?") from error
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    return Row(
+        version=str(entry["version"]),
+        role=str(entry["role"]),
+        since=f"{entry.get('since_revision')} {entry.get('since')}",
+        counts={name: int(entry.get(name) or 0) for name in (*COUNTS, *DIFFERENCES)},
+        p50_ms=entry.get("p50_ms"),
+        p95_ms=entry.get("p95_ms"),
+        window=int(entry.get("window") or 0),
+    )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A version's requests over some time, of all gateways together."""
+
+    requests: int = 0
+    failures: int = 0
+    answered: int = 0
+    detections: int = 0
+    p95_ms: float | None = None
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of its requests that it failed, 0 to 1."""
+        return self.failures / self.requests if self.requests else 0.0
+
+    @property
+    def found(self) -> float | None:
+        """Mean number of detections in an answer."""
+        return self.detections / self.answered if self.answered else None
+
+
+#: Counts by gateway and part at the beginning of a step, with the `since` that they were counted from.
+Base = dict[str, dict[str, Any]]
+
+
+def base(seen: Iterable[Seen]) -> Base:
+    """Return what to take off later, to be kept as JSON."""
+    return {
+        f"{gateway.gateway} {row.role} {row.version}": {"since": row.since, **row.counts}
+        for gateway in seen
+        for row in gateway.rows
+    }
+
+
+def measured(seen: Iterable[Seen], before: Base, version: str, role: str) -> Measured:
+    """Return what a version did since `before`. A gateway that was restarted since counts from its start."""
+    total = dict.fromkeys(COUNTS, 0)
+    weighted, weight = 0.0, 0
+    for gateway in seen:
+        row = gateway.row(version, role)
+        if row is None:
+            continue
+        start = before.get(f"{gateway.gateway} {role} {version}", {})
+        same = start.get("since") == row.since
+        grown = {name: row.counts[name] - (int(start.get(name, 0)) if same else 0) for name in COUNTS}
+        for name in COUNTS:
+            total[name] += max(grown[name], 0)
+        if row.p95_ms is not None and grown["requests"] > 0:
+            weighted, weight = weighted + row.p95_ms * grown["requests"], weight + grown["requests"]
+    # What it failed was answered by the stable one and counts as a fallback too; so does what it was not asked at all
+    # because no worker of it was READY.
+    absent = max(total["fallbacks"] - total["errors"], 0)
+    return Measured(
+        requests=total["requests"] - total["rejected"] + absent,
+        failures=total["errors"] + absent,
+        answered=total["requests"] - total["rejected"] - total["errors"],
+        detections=total["detections"],
+        p95_ms=weighted / weight if weight else None,
+    )

@@ -1,0 +1,268 @@
+"""Canary, experiment and shadow on the real service: nobody loses a request, and every answer is the named version's.
+
+The tests share one service and leave version 1.0 (the demonstration weights) current after themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from tests.native.service import BASE, Service
+from tests.support import clients, wait_until
+
+CLIENTS = 8
+# The canary sees fewer boxes, so that an answer shows which version made it, whatever it calls itself.
+SURE = 0.6
+
+
+@dataclass
+class Clients:
+    """Clients with a key each, as long as `at_work`. An answer: when asked, key, status, version, least confidence."""
+
+    service: Service
+    answers: list[tuple[float, str, int | str, str | None, float]] = field(default_factory=list)
+    _local: threading.local = field(default_factory=threading.local)
+    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
+
+    def _ask(self) -> httpx.Response:
+        if not hasattr(self._local, "key"):
+            self._local.key = f"camera-{next(self._numbers)}"
+        picture = (self.service.checkout.root / "samples/street.jpg").read_bytes()
+        key, asked = self._local.key, time.monotonic()
+        try:
+            answer = httpx.post(
+                f"{self.service.checkout.gateway}/predict",
+                files={"file": picture},
+                headers={"X-Client-Key": key},
+                timeout=90,
+            )
+        except httpx.HTTPError as error:
+            self.answers.append((asked, key, type(error).__name__, None, 0.0))
+            raise
+        body = answer.json()
+        least = min((found["confidence"] for found in body.get("detections", [])), default=0.0)
+        version = body.get("model", {}).get("version")
+        assert answer.headers.get("x-model-version") == version
+        self.answers.append((asked, key, answer.status_code, version, least))
+        return answer
+
+    @contextmanager
+    def at_work(self) -> Iterator[Clients]:
+        """So long they ask; afterwards none of their requests was lost, and every answer is its version's."""
+        with clients(CLIENTS, self._ask):
+            self.more()
+            yield self
+            self.more()
+        print(f"\nanswers: {Counter((status, version) for _, _, status, version, _ in self.answers)}")
+        assert {status for _, _, status, _, _ in self.answers} == {200}
+        for _, _, _, version, least in self.answers:
+            assert (least >= SURE) == (version != BASE), f"{version} found something at {least}"
+
+    def more(self, count: int = 3 * CLIENTS) -> list[tuple[float, str, int | str, str | None, float]]:
+        """Wait for so many more answers, and return those that were asked for from now on."""
+        now = time.monotonic()
+
+        def asked_since() -> list[tuple[float, str, int | str, str | None, float]]:
+            return [answer for answer in self.answers if answer[0] > now]
+
+        wait_until(lambda: len(asked_since()) >= count, "the clients are answered")
+        return asked_since()
+
+
+def bucket(salt: str, key: str) -> int:
+    return int.from_bytes(hashlib.sha256((salt + key).encode()).digest()[:8], "big") % 10_000
+
+
+def splitting_salt(percent: int) -> str:
+    """A salt that puts some of the clients on either side."""
+    for number in range(1000):
+        inside = [bucket(f"s{number}", f"camera-{key}") < percent * 100 for key in range(CLIENTS)]
+        if 3 <= sum(inside) <= CLIENTS - 3:
+            return f"s{number}"
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def started(checkout, first_up) -> Service:
+    done = checkout.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    return Service(checkout)
+
+
+@pytest.fixture
+def service(started) -> Service:
+    """The base version is current and served, nothing is split, nothing else is loaded."""
+    wait_until(started.loaded, "TorchServe answers")
+    for script, word in (("canary.sh", "abort"), ("experiment.sh", "stop"), ("shadow.sh", "stop")):
+        started.run(f"scripts/{script}", word)
+    if started.loaded() != [BASE] or started.state()["current"] != BASE:
+        done = started.run("scripts/rollback.sh", BASE)
+        assert done.returncode == 0, done.stdout
+    assert started.loaded() == [BASE]
+    started.checkout.wait_ready()
+    return started
+
+
+@pytest.fixture
+def sure(service) -> str:
+    """A kept version that finds only what it is sure of."""
+    if not (service.store / "yolo-sure.mar").exists():
+        service.archive("sure", conf=SURE)
+    return "sure"
+
+
+def go(service, *argv, code=0):
+    done = service.run(*argv)
+    print(done.stdout)
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def split(service):
+    return json.loads((service.store / "routing/routing.json").read_text())
+
+
+def test_eight_clients_lose_no_request_from_the_start_of_a_canary_to_its_promotion(service, sure):
+    salt = splitting_salt(50)
+    with Clients(service).at_work() as people:
+        go(service, "scripts/canary.sh", "start", sure, "--percent", "50", "--key-salt", salt)
+        for _, key, _, version, _ in people.more():
+            assert version == (sure if bucket(salt, key) < 5000 else BASE), "who is in the canary stays in it"
+        said = go(service, "scripts/canary.sh", "status")
+        assert "sure: READY" in said
+        refused = service.run("scripts/redeploy.sh", "demo.pt")
+        assert (refused.returncode, "canary.sh promote" in refused.stdout) == (8, True)
+        go(service, "scripts/canary.sh", "promote")
+        assert {version for _, _, _, version, _ in people.more()} == {sure}
+        go(service, "scripts/rollback.sh")
+        assert {version for _, _, _, version, _ in people.more()} == {BASE}
+    assert (service.loaded(), split(service)["canary"], split(service)["stable"]) == ([BASE], None, BASE)
+
+
+def test_eight_clients_lose_no_request_when_a_canary_of_new_weights_is_taken_back(service):
+    salt, key = "s", next(f"camera-{n}" for n in range(99) if bucket("s", f"camera-{n}") < 5000)
+    with clients(CLIENTS, service.ask) as answers:
+        go(service, "scripts/canary.sh", "start", "demo.pt", "--version", "new", "--percent", "50", "--key-salt", salt)
+        picture = (service.checkout.root / "samples/street.jpg").read_bytes()
+        asked = httpx.post(
+            f"{service.checkout.gateway}/predict", content=picture, headers={"X-Client-Key": key}, timeout=90
+        )
+        assert asked.headers["x-model-version"] == "new"
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 3 * CLIENTS, "the clients are answered")
+        go(service, "scripts/canary.sh", "abort")
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 2 * CLIENTS, "the clients are answered")
+        after = answers[count + CLIENTS :]
+    assert {status for status, _, _ in answers} == {200}
+    assert {version for _, version, _ in answers} == {BASE, "new"}
+    assert {version for _, version, _ in after} == {BASE}
+    assert service.loaded() == [BASE]
+    assert not (service.store / "yolo-new.mar").exists()
+
+
+def test_a_version_with_two_workers_answers_all_it_has_before_it_goes(service, sure):
+    done = service.run("scripts/up.sh", "--native", WORKERS="2", THREADS="1")
+    assert done.returncode == 0, done.stdout
+    try:
+        with Clients(service).at_work() as people:
+            go(service, "scripts/canary.sh", "start", sure, "--percent", "50")
+            people.more()
+            go(service, "scripts/canary.sh", "promote")
+            people.more()
+            loaded = httpx.get(f"{service.management}/models/yolo", timeout=5).json()
+            assert len(loaded[0]["workers"]) == 2
+            go(service, "scripts/rollback.sh")
+    finally:
+        assert service.run("scripts/up.sh", "--native").returncode == 0
+
+
+def test_it_goes_up_by_itself_and_after_a_kill_where_it_was(service, sure):
+    bounds = ["--min-requests", "8", "--hold", "2", "--max-p95", "10", "--max-detections", "90"]
+    with Clients(service).at_work() as people:
+        go(service, "scripts/canary.sh", "start", sure, "--percent", "20", "--key-salt", splitting_salt(20))
+        running = service.start_ops("canary", "auto", "--steps", "20,60,100", *bounds)
+        wait_until(lambda: split(service)["canary"]["percent"] == 60, "the canary is at the second step")
+        running.kill()
+        running.communicate()
+        people.more()
+        said = go(service, "scripts/canary.sh", "auto")
+        assert "goes on where it was: sure at 60 %" in said
+        assert {version for _, _, _, version, _ in people.more()} == {sure}
+    assert service.state()["current"] == sure
+
+
+def test_one_that_finds_too_little_is_taken_back_by_itself(service, sure):
+    with Clients(service).at_work():
+        auto = ["--auto", "--steps", "40,100", "--min-requests", "8", "--hold", "1", "--max-p95", "10"]
+        go(service, "scripts/canary.sh", "start", sure, *auto, "--max-detections", "20", code=9)
+    assert (service.loaded(), split(service)["canary"]) == ([BASE], None)
+    trail = service.run("scripts/releases.sh", "audit").stdout
+    assert "detections in the mean" in trail
+
+
+def test_a_promotion_whose_operator_is_killed_gives_the_canary_its_share_back(service, sure):
+    go(service, "scripts/canary.sh", "start", sure, "--percent", "30")
+    with Clients(service).at_work():
+        running = service.start_ops("canary", "promote")
+        wait_until(lambda: split(service)["canary"]["percent"] == 100, "everything goes to the canary")
+        running.kill()
+        running.communicate()
+        said = go(service, "scripts/releases.sh", "prune", "--keep", "9")
+    assert "undone" in said
+    assert split(service)["canary"]["percent"] == 30
+    assert sorted(service.loaded()) == [BASE, sure]
+
+
+def test_torchserve_killed_under_a_canary_comes_back_with_it(service, sure):
+    go(service, "scripts/canary.sh", "start", sure, "--percent", "50", "--key-salt", splitting_salt(50))
+    service.kill_torchserve()
+    wait_until(lambda: sorted(service.loaded()) == [BASE, sure], "both versions are loaded again")
+    service.checkout.wait_ready()
+    time.sleep(2)
+    with Clients(service).at_work() as people:
+        wait_until(
+            lambda: {version for _, _, _, version, _ in people.answers[-CLIENTS:]} == {BASE, sure}, "both answer"
+        )
+        go(service, "scripts/canary.sh", "abort")
+
+
+def test_an_experiment_gives_each_version_its_share(service, sure):
+    service.archive("other", conf=SURE)
+    with Clients(service).at_work() as people:
+        shares = ["--share", f"{sure}=30", "--share", "other=30"]
+        go(service, "scripts/experiment.sh", "start", "night", *shares, "--key-salt", "s")
+        for _, key, _, version, _ in people.more():
+            assert version == (sure if bucket("s", key) < 3000 else "other" if bucket("s", key) < 6000 else BASE)
+        assert "experiment night" in go(service, "scripts/experiment.sh", "status")
+        go(service, "scripts/experiment.sh", "stop")
+    assert service.loaded() == [BASE]
+
+
+def test_a_shadow_counts_differences_and_reaches_nobody(service, sure):
+    go(service, "scripts/shadow.sh", "start", sure, "--percent", "100")
+
+    def shadow():
+        rows = httpx.get(f"{service.checkout.gateway}/models", timeout=10).json()["traffic"]
+        return next((row for row in rows if row["role"] == "shadow" and row["compared"]), None)
+
+    for _ in range(3):
+        assert service.ask().json()["model"]["version"] == BASE
+        time.sleep(0.5)
+    row = wait_until(shadow, "the shadow was compared", 30)
+    assert row["missing"] >= row["compared"], "it finds only what it is sure of"
+    assert (row["extra"], row["errors"]) == (0, 0)
+    said = go(service, "scripts/shadow.sh", "status")
+    assert "missing" in said
+    go(service, "scripts/shadow.sh", "stop")
+    assert service.loaded() == [BASE]

@@ -1,0 +1,47 @@
+"""A store with a version that serves and one that was just packaged, and no waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from ops import drain, opening, releases, routing
+from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody else is there who would need time to notice something."""
+    monkeypatch.setattr(routing, "NOTICE_S", 0.0)
+    monkeypatch.setattr(drain, "SETTLE_S", 0.0)
+
+
+@pytest.fixture
+def served(tmp_path, impatient) -> FakeServer:
+    """1.0 is current and served, 1.1 was just packaged."""
+    write_archive(tmp_path, "1.0", b"old")
+    make_current(tmp_path, "1.0")
+    releases.save(tmp_path, releases.look(tmp_path)[0])
+    write_archive(tmp_path, "1.1", b"new", padding=300_000)
+    return FakeServer(tmp_path)
+
+
+def assert_consistent(server: FakeServer) -> None:
+    """Disk, server and routing agree, and nothing is left of what was cut off."""
+    state, noticed = releases.look(server.store)
+    present = routing.read(server.store)
+    named = {version for part in routing.PARTS for version in present.versions(part)}
+    assert noticed == []
+    assert state.current == server.default
+    assert set(server.workers) == {server.default} | named
+    assert named <= set(state.releases)
+    assert state.playing == named
+    assert releases.read(server.store) == state
+    assert present.stable in (None, server.default)
+    hidden = {path.name for path in [*server.store.iterdir(), *(server.store / "routing").glob(".*")]}
+    assert {name for name in hidden if name.startswith(".")} <= {".release-guard", ".canary-auto-guard"}
+
+
+@pytest.fixture
+def opened():
+    """What the next operation finds and mends."""
+    return lambda server: opening.opened(server.host(), left_by=None)
