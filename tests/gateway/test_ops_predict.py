@@ -215,24 +215,21 @@ def test_wrong_usage_is_exit_2_and_says_what_is_wrong(predict: Predict, argv: li
     assert says in done.stdout
 
 
-def test_drawing_is_looked_for_before_anything_is_asked(predict: Predict, folder: Path, fake: FakeTorchServe) -> None:
-    if "format" in json.dumps(create_app_parameters()):
-        done = predict("in", "--format", "jpeg", "--out", "drawn")
-        assert done.returncode == 0, done.stderr
-        assert {path.name for path in (folder / "drawn").iterdir()} == {f"{number}.jpg" for number in range(6)}
-        assert (folder / "drawn/0.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
-    else:
-        done = predict("in", "--format", "jpeg", "--out", "drawn")
-        assert done.returncode == 1
-        assert "does not draw on pictures" in done.stdout
-        assert fake.predictions == []
+def test_pictures_are_drawn_by_the_gateway(predict: Predict, folder: Path) -> None:
+    done = predict("in", "--format", "jpeg", "--out", "drawn")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (folder / "drawn").iterdir()} == {f"{number}.jpg" for number in range(6)}
+    assert (folder / "drawn/0.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
+    assert "6 were there already" in predict("in", "--format", "jpeg", "--out", "drawn").stderr
 
 
-def create_app_parameters() -> list[str]:
-    from gateway.settings import Settings
-
-    operation = create_app(Settings()).openapi()["paths"]["/predict"]["post"]
-    return [parameter["name"] for parameter in operation["parameters"]]
+def test_a_gateway_that_cannot_draw_is_found_out_before_anything_is_asked(folder: Path) -> None:
+    with serving(Guard(draws=False)) as url:
+        process = start(folder, "in", "--format", "jpeg", "--out", "drawn", GATEWAY_URL=url)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "does not draw on pictures" in out
+    assert not (folder / "drawn").exists()
 
 
 class Camera:
@@ -278,13 +275,16 @@ def test_a_camera_is_watched_and_its_password_stays_unsaid(predict: Predict, fol
 class Guard:
     """A gateway that lets in who shows the key, then draws."""
 
+    def __init__(self, draws: bool = True) -> None:
+        self.parameters = [{"name": "format"}] if draws else []
+
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         known = dict(scope["headers"]).get(b"x-api-key") == b"the-key"
         kind, body, status = b"application/json", b"{}", 200
         if scope["path"] == "/openapi.json":
-            body = json.dumps({"paths": {"/predict": {"post": {"parameters": [{"name": "format"}]}}}}).encode()
+            body = json.dumps({"paths": {"/predict": {"post": {"parameters": self.parameters}}}}).encode()
         elif not known:
             status = 401
             body = b'{"status":"error","error":{"code":"unauthenticated","message":"Show a key."},"request_id":null}'
