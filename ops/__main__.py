@@ -10,6 +10,7 @@ from ops import release_commands
 from ops.commandline import ending
 from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
+from ops.predicting import options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,9 +41,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop the native service")
     commands.add_parser("status", help="what runs natively, and is it ready")
 
-    asking = commands.add_parser("predict", help="send pictures to the gateway")
-    asking.add_argument("pictures", type=Path, nargs="+")
-    asking.add_argument("--url", help="the gateway (default: this machine's)")
+    options.add_arguments(commands.add_parser("predict", help="ask the gateway about many pictures"))
     release_commands.add(commands)
     return root
 
@@ -81,11 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
 
             return 0 if native.status() else 1
         case "predict":
-            from ops import predict, settings
+            from ops.predicting import command
 
-            gateway = arguments.url or settings.load().gateway
-            for picture in arguments.pictures:
-                predict.show(gateway.rstrip("/"), picture)
+            return command.run(arguments)
         case command if command in release_commands.NAMES:
             release_commands.run(arguments)
     return 0

@@ -10,13 +10,17 @@ from ops.errors import OpsError
 MEND = "Here the key comes from YOLO_API_KEY_FILE (a file) or YOLO_API_KEY; bash scripts/keys.sh add NAME makes one."
 
 
-def headers() -> dict[str, str]:
-    """Return the header that shows the key; none where neither variable names one. Raises OpsError."""
-    if file := os.environ.get("YOLO_API_KEY_FILE", ""):
+def headers(named: Path | None = None) -> dict[str, str]:
+    """Return the header that shows the key; none where nothing names one. `named` is a file that wins over both.
+
+    Raises OpsError.
+    """
+    if file := str(named or os.environ.get("YOLO_API_KEY_FILE", "")):
         try:
             key = Path(file).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise OpsError(f"YOLO_API_KEY_FILE={file}: {getattr(error, 'strerror', None) or 'it is no key'}") from error
+            by = "--api-key-file " if named else "YOLO_API_KEY_FILE="
+            raise OpsError(f"{by}{file}: {getattr(error, 'strerror', None) or 'it is no key'}") from error
     else:
         key = os.environ.get("YOLO_API_KEY", "").strip()
     return {"X-API-Key": key} if key else {}

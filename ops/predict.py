@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from ops.errors import KeyNeededError, OpsError
 TIMEOUT = httpx.Timeout(connect=2, read=90, write=60, pool=5)
 
 
-def ask(gateway: str, picture: Path) -> dict[str, Any]:
+def ask(
+    gateway: str, picture: Path, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the gateway's answer for one picture. Raises OpsError with the gateway's own message."""
     try:
         with picture.open("rb") as stream:
             answer = httpx.post(
                 f"{gateway}/predict",
                 files={"file": (picture.name, stream)},
-                headers=credentials.headers(),
+                params=query,
+                headers=credentials.headers() if headers is None else headers,
                 timeout=TIMEOUT,
             )
         body: dict[str, Any] = answer.json()
@@ -49,9 +53,11 @@ def table(body: dict[str, Any]) -> list[str]:
     return rows or ["  nothing found above the confidence threshold"]
 
 
-def show(gateway: str, picture: Path) -> None:
+def show(
+    gateway: str, picture: Path, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+) -> None:
     """Ask for one picture and print the table. Raises OpsError."""
-    body = ask(gateway, picture)
+    body = ask(gateway, picture, query, headers)
     image, model = body["image"], body["model"]
     say(f"{picture.name} ({image['width']}×{image['height']}), model {model['name']} {model['version']}:")
     for row in table(body):

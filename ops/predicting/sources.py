@@ -1,0 +1,108 @@
+"""From what a person names (files, folders, patterns, addresses) to single pictures, each with a name of its own."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+from ops.errors import UsageError
+
+#: What counts as a picture in a folder; a file that is named itself, or by a pattern, is sent whatever it is called.
+SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".ppm"]
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to ask about. `name` stands in the output; `place` is the output's path, without a suffix."""
+
+    name: str
+    place: PurePosixPath
+    path: Path | None = None
+    url: str | None = None
+
+
+def is_url(text: str) -> bool:
+    """Say whether this is an address rather than a path."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def find(named: Sequence[str]) -> list[Item]:
+    """Return the pictures in the order named, those of a folder or pattern by name, each once.
+
+    Raises UsageError for what is not there, a folder without pictures, and an address that is none.
+    """
+    found: dict[str, Item] = {}
+    for text in named:
+        items = [_address(text)] if is_url(text) else list(_paths(text))
+        for item in items:
+            found.setdefault(item.name, item)
+    return list(found.values())
+
+
+def check_places(items: Iterable[Item]) -> None:
+    """Raise UsageError if two pictures would be written to the same file of an output folder."""
+    seen: dict[str, Item] = {}
+    for item in items:
+        other = seen.setdefault(str(item.place).casefold(), item)
+        if other is not item:
+            raise UsageError(
+                f"{other.name} and {item.name} would both be written as {item.place}. Name the folder that holds both "
+                "instead of the files, or write them to folders of their own. Nothing was asked"
+            )
+
+
+def snapshot(item: Item, moment: str) -> Item:
+    """Return a camera's picture of one moment (`20261123T150000.123Z`) as an item of its own."""
+    return Item(f"{item.name}#{moment}", item.place.with_name(f"{item.place.name}-{moment}"), url=item.url)
+
+
+def shown_url(url: str) -> str:
+    """Return an address without the user and password that may stand in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _paths(text: str) -> Iterator[Item]:
+    path = Path(text)
+    if path.is_dir():
+        pictures = sorted(file for file in path.rglob("*") if _is_picture(file, path))
+        if not pictures:
+            raise UsageError(f"{text}: no pictures in this folder (.jpg, .png, .webp and the like)")
+        for file in pictures:
+            yield Item(file.as_posix(), PurePosixPath(file.relative_to(path).with_suffix("").as_posix()), file)
+    elif path.exists():
+        yield Item(path.as_posix(), PurePosixPath(path.stem), path)
+    elif glob.has_magic(text):
+        matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  (absolute patterns too)
+        files = [Path(name) for name in matches if Path(name).is_file()]
+        if not files:
+            raise UsageError(f"{text}: no file matches this pattern")
+        fixed = re.split(r"[*?\[]", text, maxsplit=1)[0]
+        above = Path(fixed[: fixed.rfind("/") + 1])
+        for file in files:
+            yield Item(file.as_posix(), PurePosixPath(file.relative_to(above).with_suffix("").as_posix()), file)
+    else:
+        raise UsageError(f"{text}: there is no such file or folder")
+
+
+def _is_picture(file: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+    return not hidden and file.suffix.lower() in SUFFIXES and file.is_file()
+
+
+def _address(url: str) -> Item:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{shown_url(url)}: this is no address of a picture")
+    words = re.findall(r"[A-Za-z0-9.]+", f"{parts.netloc.rpartition('@')[2]} {parts.path} {parts.query}")
+    return Item(shown_url(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)
