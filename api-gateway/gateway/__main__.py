@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
 from gateway.backends import UnknownBackendError
-from gateway.http_protocol import bounded_protocol
+from gateway.limits.http_protocol import bounded_protocol
 from gateway.logs import configure_logging
 from gateway.main import create_app
 from gateway.settings import Settings, describe_invalid
@@ -66,7 +66,7 @@ def main() -> None:
             http=bounded_protocol(settings),
             ws="none",
             h11_max_incomplete_event_size=settings.max_header_bytes,
-            proxy_headers=False,  # gateway.proxies does it, before the access log and with host names
+            proxy_headers=False,  # gateway.limits.proxies does it, before the access log and with host names
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_grace_s,
         )

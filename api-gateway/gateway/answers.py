@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from gateway.backends.base import Prediction
-from gateway.image_header import ImageHeader
+from gateway.intake.image_header import ImageHeader
 from gateway.routing.naming import version_header
 
 #: What may stand in a header as it is: others' words are left out where they are something else.

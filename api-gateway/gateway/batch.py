@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -12,10 +11,10 @@ from starlette.requests import Request
 from gateway.answers import prediction_body
 from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
-from gateway.intake import load, make_ask
-from gateway.parameters import Parameters
+from gateway.intake.parameters import Parameters
+from gateway.intake.reading import load, make_ask
+from gateway.intake.sources import Named
 from gateway.services import Services
-from gateway.sources import Named
 
 #: One picture's outcome: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
@@ -64,8 +63,6 @@ async def outcome(
     started = time.perf_counter()
     try:
         ask = make_ask(request, services, await load(picture.source, services), parameters, version)
-        if ask.client_key is None:
-            ask = replace(ask, client_key=ask.request_id)  # while traffic is split, one batch stays with one version
         answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gateway.drawing_codec import DEFAULT_QUALITY, Wanted
+from gateway.drawing.codec import DEFAULT_QUALITY, Wanted
 from gateway.errors import InvalidParameter, printable
 from gateway.negotiation import negotiate
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.caller import client_address
+from gateway.limits.caller import client_address
 from gateway.request_id import current_request_id
 
 access_logger = logging.getLogger("gateway.access")

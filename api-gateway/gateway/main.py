@@ -7,21 +7,24 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import __version__, guards
-from gateway.admission import AdmittingDetector
+from gateway import __version__
 from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.openapi import install_auth_description
 from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
-from gateway.cache import create_cache
+from gateway.cache.creation import create_cache
 from gateway.detector import BackendDetector, Detector
+from gateway.drawing.studio import Studio
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
-from gateway.image_url import ImageFetcher
+from gateway.intake.image_url import ImageFetcher
+from gateway.limits import guards
+from gateway.limits.admission import AdmittingDetector
+from gateway.limits.openapi import install_limit_descriptions
+from gateway.limits.rate_limits import create_rate_limits
+from gateway.limits.security_headers import SecurityHeadersMiddleware
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
-from gateway.openapi_limits import install_limit_descriptions
-from gateway.rate_limits import create_rate_limits
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
@@ -30,11 +33,9 @@ from gateway.routing.file import RoutingFile
 from gateway.routing.server_list import parse_servers
 from gateway.routing.servers import with_servers
 from gateway.routing.versions import Versions
-from gateway.security_headers import SecurityHeadersMiddleware
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.static_files import static_files
-from gateway.studio import Studio
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -60,7 +61,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
-    cache = create_cache(settings, admitting, backend, metrics.registry)
+    cache = create_cache(settings, admitting, backend, metrics.registry, hint=lambda: routing.current().revision)
     versions = Versions(routing, backend, metrics.routing, settings.shadow_in_flight)
     detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
 

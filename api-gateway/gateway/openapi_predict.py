@@ -7,11 +7,11 @@ from typing import Any
 from gateway.cache.http import openapi_answer_headers
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
-from gateway.parameters import openapi_form_fields
+from gateway.intake.parameters import openapi_form_fields
+from gateway.intake.upload import FIELD, MANY_FIELD
+from gateway.intake.url_policy import LONGEST_URL
 from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
-from gateway.upload import FIELD, MANY_FIELD
-from gateway.url_policy import LONGEST_URL
 
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 _BASE64 = {"type": "string", "description": "base64 (RFC 4648, padded, no line breaks), or a data: URL of base64"}

@@ -8,12 +8,12 @@ from starlette.requests import Request
 
 from gateway.backends.base import InferenceBackend
 from gateway.detector import Detector
-from gateway.image_url import ImageFetcher
+from gateway.drawing.studio import Studio
+from gateway.intake.image_url import ImageFetcher
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
 from gateway.routing.versions import Versions
 from gateway.settings import Settings
-from gateway.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)

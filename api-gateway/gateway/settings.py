@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from gateway.cache_settings import CacheSettings
-from gateway.limit_settings import LimitSettings, RedisUrl, Seconds
+from gateway.cache.settings import CacheSettings
+from gateway.intake.url_policy import parse_allowed, parse_networks
+from gateway.limits.settings import LimitSettings, RedisUrl, Seconds
 from gateway.routing.server_list import parse_servers
-from gateway.url_policy import parse_allowed, parse_networks
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970

@@ -15,9 +15,9 @@ from gateway.backends.errors import BackendNoSuchVersion
 from gateway.cache import serving
 from gateway.detector import Answer as Detected
 from gateway.detector import Ask
-from gateway.image_header import read_image_header
+from gateway.intake.image_header import read_image_header
+from gateway.intake.parameters import NO_PARAMETERS
 from gateway.main import create_app
-from gateway.parameters import NO_PARAMETERS
 from ops import drain
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error

@@ -20,8 +20,8 @@ from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import ENTRY_OVERHEAD, MemoryStore
 from gateway.detector import Answer, Ask
-from gateway.image_header import ImageHeader
-from gateway.parameters import NO_PARAMETERS, Parameters
+from gateway.intake.image_header import ImageHeader
+from gateway.intake.parameters import NO_PARAMETERS, Parameters
 from tests.gateway.conftest import until
 
 SERVED = Served("1.0", "9000@12:00")

@@ -14,13 +14,13 @@ import pytest
 from PIL import Image, ImageChops
 
 from gateway.backends.base import Detection, Prediction
-from gateway.drawing import annotate
-from gateway.drawing_codec import Format, Wanted
-from gateway.drawing_labels import fit_text, place_label
-from gateway.drawing_style import BLACK, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
+from gateway.drawing.codec import Format, Wanted
+from gateway.drawing.labels import fit_text, place_label
+from gateway.drawing.picture import annotate
+from gateway.drawing.studio import Studio
+from gateway.drawing.style import BLACK, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
 from gateway.errors import InvalidImage, Overloaded
-from gateway.image_header import ImageHeader
-from gateway.studio import Studio
+from gateway.intake.image_header import ImageHeader
 from tests.gateway.conftest import assert_error, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture

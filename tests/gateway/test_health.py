@@ -9,7 +9,7 @@ import pytest
 
 from gateway.backends.base import Model, Prediction, Readiness
 from gateway.backends.errors import BackendNotReady, BackendUnavailable
-from gateway.parameters import Parameters
+from gateway.intake.parameters import Parameters
 from gateway.readiness import ReadinessWatch
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import Answer, FakeTorchServe, torchserve_error

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from gateway.image_header import READ_FORMATS, ImageHeader, read_image_header
+from gateway.intake.image_header import READ_FORMATS, ImageHeader, read_image_header
 from tests.gateway.pictures import picture, png_header
 
 LIMIT = 64_000_000

@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
-from gateway.image_url import ImageFetcher, Resolver
+from gateway.intake.image_url import ImageFetcher, Resolver
+from gateway.intake.url_policy import UrlPolicy, is_public, parse_allowed
 from gateway.main import create_app
 from gateway.settings import Settings
-from gateway.url_policy import UrlPolicy, is_public, parse_allowed
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
 from tests.gateway.pictures import picture

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.errors import BodyTooLarge, InvalidBase64
-from gateway.json_input import decode_picture
+from gateway.intake.json_input import decode_picture
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture, png_header

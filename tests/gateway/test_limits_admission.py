@@ -9,10 +9,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.admission import AdmittingDetector
 from gateway.detector import Answer as Found
 from gateway.detector import Ask
 from gateway.errors import Overloaded
+from gateway.limits.admission import AdmittingDetector
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving

@@ -14,10 +14,10 @@ import psutil
 import pytest
 import uvicorn
 
-from gateway import http_protocol
-from gateway.http_protocol import bounded_protocol
+from gateway.limits import http_protocol
+from gateway.limits.http_protocol import bounded_protocol
+from gateway.limits.slow_bodies import Pace
 from gateway.settings import Settings
-from gateway.slow_bodies import Pace
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture

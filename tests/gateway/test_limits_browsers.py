@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from gateway.proxies import TrustedProxiesMiddleware
+from gateway.limits.proxies import TrustedProxiesMiddleware
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.pictures import picture
 

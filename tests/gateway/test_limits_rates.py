@@ -14,9 +14,9 @@ from limits import parse
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.caller import caller_of
-from gateway.rate_limit import UNLIMITED
-from gateway.rate_windows import MemoryWindows
+from gateway.limits.caller import caller_of
+from gateway.limits.rate_limit import UNLIMITED
+from gateway.limits.rate_windows import MemoryWindows
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
@@ -226,7 +226,7 @@ async def test_many_at_once_are_counted_exactly(settings: SettingsMaker, redis: 
 async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
     settings: SettingsMaker, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "gateway.rate_limits")
+    caplog.set_level(logging.INFO, "gateway.limits.rate_limits")
     async with running_app(settings(rate_limit="5/minute", redis_url=redis.url)) as (_, client):
         assert [(await client.get("/models")).status_code for _ in range(2)] == [200, 200]
         redis.kill()

@@ -10,10 +10,10 @@ import pytest
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
 from gateway.backends.oip_plan import Plan, make_plan
+from gateway.intake.parameters import Parameters
 from gateway.oip.messages import join
 from gateway.oip.results import read_response
 from gateway.oip.tensors import pack
-from gateway.parameters import Parameters
 
 NAMES = ["person", "bicycle", "car", "motorcycle", "airplane", "bus"]
 PERSON = Detection(0.8912, "person", 0, (245.31, 184.2, 456.8, 298.1))

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.errors import InvalidParameter
-from gateway.parameters import Parameters, openapi_parameters, read_parameters
+from gateway.intake.parameters import Parameters, openapi_parameters, read_parameters
 from tests.gateway.conftest import assert_error
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

@@ -12,8 +12,8 @@ import pytest
 
 from gateway.backends.base import Detection, Prediction
 from gateway.detector import Answer, Ask, Detector
-from gateway.image_header import ImageHeader
-from gateway.parameters import Parameters
+from gateway.intake.image_header import ImageHeader
+from gateway.intake.parameters import Parameters
 from gateway.settings import Settings
 from tests.gateway.conftest import running_app
 from tests.gateway.routing_files import RoutingJson

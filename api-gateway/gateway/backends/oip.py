@@ -19,10 +19,10 @@ from gateway.backends.oip_faults import REFUSED, fault
 from gateway.backends.oip_plan import Plan, make_plan
 from gateway.backends.token_file import TokenFile
 from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
+from gateway.intake.parameters import Parameters
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.results import read_response
 from gateway.oip.tensors import TensorError
-from gateway.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.backends.errors import BackendError
+from gateway.intake.parameters import Parameters
 from gateway.oip.layout import BINARY_EXTENSION, INPUT
 from gateway.oip.messages import join
 from gateway.oip.results import DOCUMENT
 from gateway.oip.tensors import pack
-from gateway.parameters import Parameters
 
 Encoding = Literal["auto", "binary", "json"]
 #: Servers that read binary data and do not say so among their extensions (lower case). KServe's ModelServer is none of

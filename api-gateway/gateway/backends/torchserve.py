@@ -31,7 +31,7 @@ from gateway.backends.errors import (
 )
 from gateway.backends.sender import PictureSender, Reply
 from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
-from gateway.parameters import Parameters
+from gateway.intake.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from gateway.intake.parameters import openapi_form_fields
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
 from gateway.oip.messages import HEAD_LENGTH_HEADER
-from gateway.parameters import openapi_form_fields
 
 _TENSOR: dict[str, Any] = {
     "type": "object",

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import BodyTooLarge, InvalidInferRequest, InvalidParameter, TooManyFiles, printable
-from gateway.json_input import decode_picture
+from gateway.intake.json_input import decode_picture
+from gateway.intake.parameters import Parameters, read_parameters
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.several import about_picture
 from gateway.oip.tensors import TensorError, check_shape
-from gateway.parameters import Parameters, read_parameters
 
 #: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.
 _NOT_OURS = frozenset(

@@ -15,10 +15,10 @@ from typing import Any
 
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
+from gateway.intake.parameters import Parameters
 from gateway.oip.columns import Tensors, number, read_columns, read_rows, text
 from gateway.oip.messages import refuse_constant, split, take_data, values_of
 from gateway.oip.tensors import check_shape
-from gateway.parameters import Parameters
 
 DOCUMENT = "detections"
 _KNOWN = frozenset({"status", "detections", "image", "model", "task", "timings_ms", "request_id"})

@@ -13,10 +13,10 @@ from gateway.batch import Entry, run_batch
 from gateway.cache.http import openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
-from gateway.intake import read_pictures
+from gateway.intake.parameters import openapi_parameters, read_parameters
+from gateway.intake.reading import read_pictures
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
-from gateway.parameters import openapi_parameters, read_parameters
 from gateway.request_id import current_request_id
 from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import BatchResponse

@@ -14,8 +14,9 @@ from gateway.answers import compact, prediction_body, prediction_headers
 from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
-from gateway.intake import make_ask
-from gateway.json_input import most_json_bytes
+from gateway.intake.json_input import most_json_bytes
+from gateway.intake.reading import make_ask
+from gateway.intake.upload import read_body
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
 from gateway.oip.requests import InferRequest, Limits, read_infer, read_raw
@@ -26,7 +27,6 @@ from gateway.openapi import error_answers
 from gateway.routes.oip import NAME, UPSTREAM, VERSION, Name, Version, check_name
 from gateway.routing.naming import take_version
 from gateway.services import Services, ServicesOf
-from gateway.upload import read_body
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 

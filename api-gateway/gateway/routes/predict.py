@@ -11,10 +11,10 @@ from gateway.answers import compact, picture_headers, prediction_body, predictio
 from gateway.cache.http import cache_headers, openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
-from gateway.intake import detect, load, make_ask, read_picture
+from gateway.intake.parameters import openapi_parameters, read_parameters
+from gateway.intake.reading import detect, load, make_ask, read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
-from gateway.parameters import openapi_parameters, read_parameters
 from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import PredictResponse
 from gateway.services import ServicesOf

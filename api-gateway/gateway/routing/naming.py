@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from gateway.caller import IDENTITY
 from gateway.errors import InvalidParameter, printable
+from gateway.limits.caller import IDENTITY
 from gateway.routing.document import LONGEST_VERSION, VERSION_FORM
 
 PARAMETER = "version"

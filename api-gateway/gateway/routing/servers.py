@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
-from gateway.parameters import Parameters
+from gateway.intake.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
 from gateway.routing.server_list import parse_servers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.backends.base import Detection, Prediction
-from gateway.drawing_labels import Rectangle
+from gateway.drawing.labels import Rectangle
 
 Points = list[tuple[float, float]]
 

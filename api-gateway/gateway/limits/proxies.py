@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway.limit_settings import is_network
+from gateway.limits.settings import is_network
 
-logger = logging.getLogger("gateway.proxies")
+logger = logging.getLogger("gateway.limits.proxies")
 
 #: A restarted container has another address: names are looked up again this often.
 LOOK_UP_EVERY_S = 10.0

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gateway.answers import compact
 from gateway.error_responses import error_body
 from gateway.errors import ApiError, HeadersTooLarge, InvalidRequest, Overloaded, RequestTimeout
-from gateway.limit_settings import LimitSettings
+from gateway.limits.settings import LimitSettings
 
 logger = logging.getLogger("gateway.connections")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from PIL import ExifTags, Image, ImageOps
 
-from gateway.image_header import formats_of
+from gateway.intake.image_header import formats_of
 
 Format = Literal["jpeg", "png", "webp"]
 

@@ -19,12 +19,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from redis.exceptions import RedisError
 
 from gateway.breaker import Breaker
-from gateway.limit_settings import parse_rates
-from gateway.rate_windows import MemoryWindows
+from gateway.limits.rate_windows import MemoryWindows
+from gateway.limits.settings import parse_rates
 from gateway.redis import create_redis
 from gateway.settings import Settings
 
-logger = logging.getLogger("gateway.rate_limits")
+logger = logging.getLogger("gateway.limits.rate_limits")
 
 #: A Redis next door answers in a fraction of a millisecond; the rest is for a moment in which this process is busy.
 REDIS_TIMEOUT_S = 0.25

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from PIL.ImageDraw import ImageDraw
 
-from gateway.drawing_labels import Rectangle, fit_text, place_label
-from gateway.drawing_marks import Mark
-from gateway.drawing_style import (
+from gateway.drawing.labels import Rectangle, fit_text, place_label
+from gateway.drawing.marks import Mark
+from gateway.drawing.style import (
     BLACK,
     SMALLEST_FONT,
     WHITE,

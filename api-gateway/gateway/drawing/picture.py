@@ -10,10 +10,10 @@
 from PIL import Image, ImageDraw
 
 from gateway.backends.base import Prediction
-from gateway.drawing_codec import Wanted, encode, open_upright
-from gateway.drawing_marks import Frame, likeliest, marks_of
-from gateway.drawing_strokes import draw_caption, draw_fill, draw_labels, draw_outline, draw_skeleton
-from gateway.drawing_style import style_for
+from gateway.drawing.codec import Wanted, encode, open_upright
+from gateway.drawing.marks import Frame, likeliest, marks_of
+from gateway.drawing.strokes import draw_caption, draw_fill, draw_labels, draw_outline, draw_skeleton
+from gateway.drawing.style import style_for
 from gateway.errors import InvalidImage
 
 

@@ -15,7 +15,7 @@ from gateway.errors import (
     TooManyFiles,
     printable,
 )
-from gateway.sources import Encoded, Link, Named, Sent, SentMany
+from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany
 
 #: Room in a JSON body for everything that is not a picture.
 _BESIDES = 64 * 1024

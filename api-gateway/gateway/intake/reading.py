@@ -2,19 +2,15 @@
 
 from starlette.requests import Request
 
-from gateway import json_input
 from gateway.cache.http import read_wish
 from gateway.detector import Answer, Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.errors import BodyTooLarge, InvalidImage, UnsupportedMediaType, printable
-from gateway.image_header import read_image_header
-from gateway.parameters import Parameters
-from gateway.request_id import current_request_id
-from gateway.routing.naming import client_key
-from gateway.services import Services
-from gateway.settings import Settings
-from gateway.sources import Encoded, Link, Named, Sent, SentMany, Source
-from gateway.upload import (
+from gateway.intake import json_input
+from gateway.intake.image_header import read_image_header
+from gateway.intake.parameters import Parameters
+from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany, Source
+from gateway.intake.upload import (
     FIELD,
     MANY_FIELD,
     check_declared,
@@ -24,6 +20,10 @@ from gateway.upload import (
     read_body,
     read_form,
 )
+from gateway.request_id import current_request_id
+from gateway.routing.naming import client_key
+from gateway.services import Services
+from gateway.settings import Settings
 
 FORM, JSON = "multipart/form-data", "application/json"
 
@@ -32,8 +32,8 @@ async def read_picture(request: Request, settings: Settings) -> Sent:
     """Take one picture from the form field ``file``, from JSON, or, with an image content type or none, the body.
 
     Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size passes ``max_body_bytes``,
-    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.upload` and
-    :mod:`gateway.json_input` raise.
+    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.intake.upload` and
+    :mod:`gateway.intake.json_input` raise.
     """
     most = settings.max_body_bytes
     media_type = media_type_of(request)
@@ -80,7 +80,8 @@ async def read_pictures(request: Request, settings: Settings) -> SentMany:
 async def load(source: Source, services: Services) -> bytes:
     """Return a picture's bytes, wherever they are; of a size that the model server takes.
 
-    Raises what :func:`~gateway.json_input.decode_picture` and :meth:`~gateway.image_url.ImageFetcher.fetch` do.
+    Raises what :func:`~gateway.intake.json_input.decode_picture` and
+    :meth:`~gateway.intake.image_url.ImageFetcher.fetch` do.
     """
     most = services.settings.max_body_bytes
     match source:
@@ -100,11 +101,14 @@ def make_ask(
     """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
 
     ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
-    Raises what :func:`~gateway.image_header.read_image_header` raises.
+    Raises what :func:`~gateway.intake.image_header.read_image_header` raises.
     """
     header = read_image_header(image, services.settings.max_image_pixels)
     no_store, max_age_s = read_wish(request.headers)
-    return Ask(image, header, parameters, current_request_id() or "", version, client_key(request), no_store, max_age_s)
+    request_id = current_request_id() or ""
+    # Nobody to be kept with a version: chance decides, once for all pictures of the request.
+    key = client_key(request) or request_id
+    return Ask(image, header, parameters, request_id, version, key, no_store, max_age_s)
 
 
 async def detect(request: Request, services: Services, ask: Ask) -> Answer:

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.errors import ApiError, HeadersTooLarge, Overloaded, RateLimited, RequestTimeout, UriTooLong
+from gateway.limits.rate_limit import UNLIMITED
 from gateway.openapi import error_answers
-from gateway.rate_limit import UNLIMITED
 
 
 def errors_around(path: str, operation: dict[str, Any]) -> list[type[ApiError]]:

@@ -7,10 +7,10 @@ from functools import partial
 from anyio import CapacityLimiter, to_thread
 
 from gateway.backends.base import Prediction
-from gateway.drawing import annotate
-from gateway.drawing_codec import Wanted
+from gateway.drawing.codec import Wanted
+from gateway.drawing.picture import annotate
 from gateway.errors import Overloaded
-from gateway.image_header import ImageHeader
+from gateway.intake.image_header import ImageHeader
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 
@@ -32,7 +32,7 @@ class Studio:
         self._present = 0
 
     async def annotate(self, image: bytes, header: ImageHeader, prediction: Prediction, wanted: Wanted) -> bytes:
-        """Return the encoded annotated picture. Raises what :func:`~gateway.drawing.annotate` does.
+        """Return the encoded annotated picture. Raises what :func:`~gateway.drawing.picture.annotate` does.
 
         Raises :class:`~gateway.errors.Overloaded` at once when too many wait already. Cancelled, it ends when the
         drawing that has begun ends, so that no more are ever drawn at once.

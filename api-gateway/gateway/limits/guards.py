@@ -3,14 +3,14 @@
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
-from gateway.cors import CorsMiddleware
-from gateway.head_limits import HeadLimitsMiddleware
-from gateway.limit_settings import LimitSettings, split
-from gateway.proxies import TrustedProxiesMiddleware
-from gateway.rate_limit import RateLimitMiddleware
-from gateway.rate_limits import RateLimits
-from gateway.slow_bodies import Pace, SlowBodyMiddleware
-from gateway.upload_memory import UploadMemoryMiddleware
+from gateway.limits.cors import CorsMiddleware
+from gateway.limits.head_limits import HeadLimitsMiddleware
+from gateway.limits.proxies import TrustedProxiesMiddleware
+from gateway.limits.rate_limit import RateLimitMiddleware
+from gateway.limits.rate_limits import RateLimits
+from gateway.limits.settings import LimitSettings, split
+from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware
+from gateway.limits.upload_memory import UploadMemoryMiddleware
 
 
 def outermost(settings: LimitSettings) -> list[Middleware]:

@@ -4,10 +4,10 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.caller import caller_of
 from gateway.error_responses import error_response
 from gateway.errors import RateLimited
-from gateway.rate_limits import RateLimits, Verdict
+from gateway.limits.caller import caller_of
+from gateway.limits.rate_limits import RateLimits, Verdict
 
 #: What probes, scrapers and a browser that opens the page fetch; none of it reaches the model server.
 UNLIMITED = re.compile(r"/|/health(/.*)?|/v2/health/.*|/metrics|/docs(/.*)?|/openapi\.json|/favicon\.ico|/static/.*")

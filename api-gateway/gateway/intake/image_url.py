@@ -17,8 +17,8 @@ import httpx
 
 from gateway import __version__
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, printable
+from gateway.intake.url_policy import UrlPolicy, host_of
 from gateway.settings import Settings
-from gateway.url_policy import UrlPolicy, host_of
 
 #: From a host and a port to its addresses, in the order they are to be tried.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -35,7 +35,7 @@ _HEADERS = {
 }
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-logger = logging.getLogger("gateway.image_url")
+logger = logging.getLogger("gateway.intake.image_url")
 
 
 class SystemResolver:

@@ -1,0 +1,1 @@
+"""Annotated pictures: what was found, drawn on what was sent."""

@@ -1,0 +1,1 @@
+"""What bounds callers: rates, work under way, sizes, slowness, other sites' pages."""
