@@ -12,6 +12,7 @@ from tests.browser.answers import FOUND, RED
 from tests.browser.conftest import Open
 from tests.browser.visit import Visit
 from tests.gateway.fake_torchserve import FakeTorchServe
+from tests.support import wait_until
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 
@@ -58,6 +59,8 @@ def test_every_state_is_accessible_and_fits(
 def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Path) -> None:
     page = visit()
     keys = page.page.keyboard
+    # Listened for from the start: the browser takes a moment to hand choosers over instead of opening one.
+    page.page.on("filechooser", lambda chooser: chooser.set_files(grey))
 
     def tab_to(selector: str) -> None:
         for _ in range(40):
@@ -67,9 +70,7 @@ def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Pa
         pytest.fail(f"the Tab key does not reach {selector}")
 
     tab_to("#file")
-    with page.page.expect_file_chooser() as chooser:
-        keys.press("Enter")
-    chooser.value.set_files(grey)
+    keys.press("Enter")
     page.headline(FOUND)
     tab_to(".chip >> nth=1")
     keys.press("Space")
@@ -141,8 +142,11 @@ def test_over_plain_http_from_another_machine_everything_but_the_camera_works(
 
 def test_on_a_phone_without_a_camera_for_pages_the_phone_s_own_camera_is_offered(visit: Open) -> None:
     page = visit(**PHONE)
+    captures: list[str | None] = []
+    page.page.on("filechooser", lambda chooser: captures.append(chooser.element.get_attribute("capture")))
     page.page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
     page.page.reload()
-    with page.page.expect_file_chooser() as chooser:
+    with page.page.expect_event("filechooser"):
         page["#welcome [data-camera]"].click()
-    assert chooser.value.element.get_attribute("capture") == "environment"
+    wait_until(lambda: page.page.wait_for_timeout(10) or captures, "the handler ran", 10)
+    assert captures == ["environment"]

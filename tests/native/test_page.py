@@ -10,12 +10,14 @@ from tests.browser.chromium import NoChromiumError, launched
 from tests.browser.visit import Visit
 from tests.support import cannot_run
 
-#: How opaque the overlay is at places given in pixels of the picture.
+#: The most opaque pixel of the overlay within one pixel of each place, which is in pixels of the picture.
 ALPHA = """(canvas, [places, width]) => {
   const scale = canvas.width / width;
   const drawn = canvas.getContext("2d");
-  const at = (value, most) => Math.min(Math.round(value * scale), most - 1);
-  return places.map(([x, y]) => drawn.getImageData(at(x, canvas.width), at(y, canvas.height), 1, 1).data[3]);
+  return places.map(([x, y]) => {
+    const {data} = drawn.getImageData(Math.round(x * scale) - 1, Math.round(y * scale) - 1, 3, 3);
+    return Math.max(...data.filter((_, at) => at % 4 === 3));
+  });
 }"""
 
 
@@ -45,5 +47,5 @@ def test_the_page_shows_what_the_model_found_in_the_sample(service, chromium):
     width = answer["image"]["width"]
     for found in answer["detections"]:
         x1, y1, x2, y2 = found["bbox"]
-        edges = [[x1 + 1, (y1 + y2) / 2], [(x1 + x2) / 2, y1 + 1], [x2 - 1, (y1 + y2) / 2], [(x1 + x2) / 2, y2 - 1]]
-        assert min(page["#overlay"].evaluate(ALPHA, [edges, width])) > 100, found
+        edges = [[x1, (y1 + y2) / 2], [(x1 + x2) / 2, y1], [x2, (y1 + y2) / 2], [(x1 + x2) / 2, y2]]
+        assert min(page["#overlay"].evaluate(ALPHA, [edges, width])) > 200, found

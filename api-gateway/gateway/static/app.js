@@ -9,7 +9,7 @@ import { bytes, milliseconds } from "./elements.js";
 import { watchHealth } from "./health.js";
 import { takePictures } from "./intake.js";
 import { Key } from "./key.js";
-import { clearNotice, showNotice } from "./notice.js";
+import { clearNotice, hasNotice, showNotice } from "./notice.js";
 import { guessesOf, headline, itemsOf } from "./objects.js";
 import { Results } from "./results.js";
 import { Settings } from "./settings.js";
@@ -18,6 +18,7 @@ import { Stage } from "./stage.js";
 const HAND_RESTS_MS = 180;
 const byId = (id) => document.getElementById(id);
 
+let latest = null; // a token of the picture that came last
 let picture = null; // {bytes, name}
 let displayed = true; // whether this browser can show it
 let shown = null; // {answer, milliseconds, confidence asked for}
@@ -47,6 +48,7 @@ async function take(file, ofSeveral = 1) {
   asker.stop();
   progressDone();
   clearNotice();
+  const mine = (latest = {});
   let content;
   try {
     // Kept here: sliders ask about the same bytes again, whatever becomes of the file.
@@ -55,6 +57,7 @@ async function take(file, ofSeveral = 1) {
     showNotice(`${file.name || "That"} cannot be read. A folder, or a file that is gone?`);
     return;
   }
+  if (latest !== mine) return; // another one came while this was read
   picture = { bytes: content, name: file.name || "picture" };
   const focusGoes = byId("welcome").contains(document.activeElement);
   byId("welcome").hidden = true;
@@ -66,8 +69,10 @@ async function take(file, ofSeveral = 1) {
   results.say("Looking…");
   note(ofSeveral > 1 ? `One picture at a time: of the ${ofSeveral} this one was taken.` : "");
   ask();
-  displayed = await stage.show(content);
-  if (!displayed && byId("notice").childElementCount === 0) note("This browser cannot display this format. The gateway may read it all the same.");
+  const canShow = await stage.show(content);
+  if (latest !== mine) return;
+  displayed = canShow;
+  if (!displayed && !hasNotice()) note("This browser cannot display this format. The gateway may read it all the same.");
   if (shown) show();
 }
 

@@ -4,6 +4,7 @@ import { element } from "./elements.js";
 const box = document.getElementById("notice");
 
 export const clearNotice = () => box.replaceChildren();
+export const hasNotice = () => box.childElementCount > 0;
 
 /** problem: an AnswerError or a text. actions: {label: function}. */
 export function showNotice(problem, actions = {}) {
