@@ -38,7 +38,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(f"  {version}: {states.get(version, 'not loaded; what is meant for it goes to the default version')}")
     for gateway in seen:
         say(f"{gateway.gateway}:")
-        for line in rows(gateway, name):
+        for line in rows(gateway, name, present):
             say(line)
     for line in [*problems, *remarks(host, present, seen, name)]:
         say(f"  note: {line}")
@@ -62,9 +62,10 @@ def deaf(present: Routing, seen: list[Seen]) -> list[str]:
     ]
 
 
-def rows(gateway: Seen, name: str) -> list[str]:
-    """Return the table of one gateway's numbers; of a shadow also how its boxes differ."""
-    shown = [row for row in gateway.rows if row.role in ("stable", name)]
+def rows(gateway: Seen, name: str, present: Routing) -> list[str]:
+    """Return the table of one gateway's numbers now; of a shadow also how its boxes differ."""
+    playing = {(present.stable, "stable"), *((version, name) for version in present.versions(name))}
+    shown = [row for row in gateway.rows if (row.version, row.role) in playing]
     lines = table(
         [_cells(row) for row in shown], ["version", "part", "requests", "failed", "p50 ms", "p95 ms", "found"]
     )

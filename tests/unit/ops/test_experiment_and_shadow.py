@@ -178,10 +178,12 @@ def test_the_status_of_a_canary_by_gateway_with_what_is_wrong(server, capsys):
     gateway, down = FakeGateway(server.store), FakeGateway(server.store, down=True)
     gateway.happen("1.0", "stable", 90)
     gateway.happen("1.1", "canary", 10, fallbacks=4)
+    gateway.happen("0.9", "canary", 777)  # an earlier one's
     server.restarts()
     split_status.status(server.host(), gateways(gateway, down), "canary")
     said = capsys.readouterr().out
     assert "1.1: not loaded" in said
+    assert "777" not in said
     assert "note: the gateway http://gateway1 does not answer" in said
     assert "note: 4 requests meant for 1.1 were answered by the stable one" in said
     split_status.status(server.host(), gateways(gateway), "canary", as_json=True)
