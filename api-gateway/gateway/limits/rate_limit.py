@@ -10,7 +10,9 @@ from gateway.limits.caller import caller_of
 from gateway.limits.rate_limits import RateLimits, Verdict
 
 #: What probes, scrapers and a browser that opens the page fetch; none of it reaches the model server.
-UNLIMITED = re.compile(r"/|/health(/.*)?|/v2/health/.*|/metrics|/docs(/.*)?|/openapi\.json|/favicon\.ico|/static/.*")
+UNLIMITED = re.compile(
+    r"/|/health(/.*)?|/v2/health/.*|/v2/models/[^/]+/ready|/metrics|/docs(/.*)?|/openapi\.json|/favicon\.ico|/static/.*"
+)
 
 
 class RateLimitMiddleware:
