@@ -148,3 +148,20 @@ def test_the_client_is_known_by_its_own_key_or_by_that_of_its_authentication(
     headers: list[tuple[bytes, bytes]], scope: dict[str, str], key: str | None
 ) -> None:
     assert client_key(Request({"type": "http", "headers": headers, **scope})) == key
+
+
+async def test_clients_of_other_protocols_name_a_version_and_are_told_which_one_answered(
+    client: httpx.AsyncClient,
+) -> None:
+    raw, named = {"Inference-Header-Content-Length": "0"}, {"X-Model-Version": "1.1"}
+    for path, headers in (
+        ("/infer", {**raw, **named}),
+        ("/versions/1.1/infer", raw),
+        ("/versions/1.1/infer", {**raw, **named}),
+    ):
+        response = await client.post(f"/v2/models/yolo{path}", content=JPEG, headers=headers)
+        assert (response.status_code, response.headers["x-model-version"]) == (200, "1.1")
+    contradicting = await client.post("/v2/models/yolo/versions/1.0/infer", content=JPEG, headers={**raw, **named})
+    assert (contradicting.status_code, contradicting.json()["code"]) == (422, "invalid_parameter")
+    response = await client.post("/v1/vision/detection", files={"image": JPEG}, headers=named)
+    assert (response.status_code, response.headers["x-model-version"]) == (200, "1.1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,6 +99,25 @@ async def test_a_batch_stays_with_one_version(client: httpx.AsyncClient, routing
         answer = await client.post("/predict/batch", files=[("files", JPEG)] * 4)
         found = {entry["model"]["version"] for entry in answer.json()["results"]}
         assert len(found) == 1
+        seen |= found
+    assert seen == {"1.0", "1.1"}
+
+
+async def test_an_inference_request_of_several_pictures_stays_with_one_version(
+    client: httpx.AsyncClient, routing: RoutingJson
+) -> None:
+    routing.canary(50)
+    await agreed()
+    data = [base64.b64encode(JPEG).decode()] * 4
+    asked = {
+        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [4], "data": data}],
+        "outputs": [{"name": "detections"}],
+    }
+    seen = set()
+    for _ in range(20):
+        answer = (await client.post("/v2/models/yolo/infer", json=asked)).json()
+        found = {json.loads(one)["model"]["version"] for one in answer["outputs"][0]["data"]}
+        assert found == {answer["model_version"]}
         seen |= found
     assert seen == {"1.0", "1.1"}
 
