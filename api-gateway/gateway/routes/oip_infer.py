@@ -4,7 +4,6 @@ https://github.com/kserve/open-inference-protocol, with the binary tensor data e
 """
 
 import time
-from dataclasses import replace
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -119,10 +118,7 @@ async def _read(request: Request, services: Services) -> InferRequest:
 
 def _ask(request: Request, services: Services, wanted: InferRequest, number: int, version: str | None) -> Ask:
     with about_picture(number, len(wanted.images)):
-        ask = make_ask(request, services, wanted.images[number], wanted.parameters, version)
-    if ask.client_key is None and len(wanted.images) > 1:
-        return replace(ask, client_key=ask.request_id)  # while traffic is split, one request stays with one version
-    return ask
+        return make_ask(request, services, wanted.images[number], wanted.parameters, version)
 
 
 def _one_version(request: Request, addressed: str | None) -> str | None:
