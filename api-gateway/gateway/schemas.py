@@ -239,6 +239,9 @@ class RootResponse(BaseModel):
     version: str
     docs: str
     predict: str
+    batch: str
     health: str
     models: str
+    open_inference_protocol: str
+    deepstack: str
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])

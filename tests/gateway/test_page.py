@@ -60,7 +60,10 @@ async def test_the_front_is_a_page_for_browsers_and_json_for_everything_else(cli
             "docs": "/docs",
             "predict": "/predict",
             "health": "/health",
+            "batch": "/predict/batch",
             "models": "/models",
+            "open_inference_protocol": "/v2",
+            "deepstack": "/v1/vision/detection",
             "request_id": front.headers["x-request-id"],
         }
 

@@ -37,8 +37,11 @@ async def root(request: Request, response: Response) -> RootResponse | Response:
         version=__version__,
         docs="/docs",
         predict="/predict",
+        batch="/predict/batch",
         health="/health",
         models="/models",
+        open_inference_protocol="/v2",
+        deepstack="/v1/vision/detection",
         request_id=current_request_id(),
     )
 
