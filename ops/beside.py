@@ -31,12 +31,27 @@ class Beside:
         """One picture, to see that something answers."""
         return next(iter(self.pictures.values()))
 
-    def load(self, version: str) -> None:
-        """Register a kept version and wait until it can answer; what was there under its name goes first."""
+    @property
+    def workers(self) -> int:
+        """How many workers a version gets: as many as the running one."""
+        return max(self.running.min_workers, 1)
+
+    def load(self, version: str, workers: int | None = None) -> None:
+        """Register a kept version and wait until it can answer; what was there under its name goes first.
+
+        `workers` fewer than the running version has are READY sooner; `complete` brings up the others.
+        """
         with self.steps.step(f"register {version} beside {self.running.version}"):
             self.server.unregister(version)  # what an operation that was killed may have left
-            self.register(version)
+            self.register(version, workers)
         self.wait_ready(version)
+
+    def complete(self, version: str) -> None:
+        """Bring up the workers that `load` left out, while the version answers already."""
+        if self.server.version(version).min_workers < self.workers:
+            with self.steps.step(f"bring up the other workers of {version}"):
+                self.server.scale(version, self.workers)
+                self.await_ready(version)
 
     def ensure(self, version: str) -> None:
         """Load a version unless it is loaded: a server that was restarted may have come back without it."""
@@ -50,10 +65,10 @@ class Beside:
         found = [loaded for loaded in self.server.versions() if loaded.version == version]
         return bool(found) and found[0].ready
 
-    def register(self, version: str) -> None:
-        """Register a kept version with the workers and settings of the running one."""
+    def register(self, version: str, workers: int | None = None) -> None:
+        """Register a kept version with the workers, or fewer, and the settings of the running one."""
         self.server.register(kept_archive(version, self.store).name, self.running)
-        self.server.scale(version, max(self.running.min_workers, 1))
+        self.server.scale(version, workers or self.workers)
 
     def wait_ready(self, version: str) -> None:
         """Wait for its workers, as a step."""

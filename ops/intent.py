@@ -95,7 +95,8 @@ def mend(server: Server, store: Path, state: releases.Releases) -> str | None:
     playing = {version for part in routing.PARTS for version in present.versions(part)}
     # A server that does not answer has nothing loaded, and will load what is on disk.
     with contextlib.suppress(UnreachableError):
-        loaded = {version.version for version in server.versions()}
+        present_workers = {version.version: version.min_workers for version in server.versions()}
+        loaded = set(present_workers)
         default = server.default().version
         if found.kind == "switch" and committed and default != found.to:
             if found.to in loaded and server.version(found.to).ready:
@@ -103,6 +104,9 @@ def mend(server: Server, store: Path, state: releases.Releases) -> str | None:
                 default = found.to
             else:
                 done += f"; TorchServe still serves {default}: restart it to serve {found.to}"
+        # A rollback that was interrupted may have given the version that answers only the first of its workers.
+        if found.kind == "switch" and present_workers[default] < max(present_workers.values()):
+            server.scale(default, max(present_workers.values()))
         picture = next(iter(pictures().values()))
         for version in ({found.to, found.before, *found.beside} & loaded) - {default} - playing:
             drain.drain(server, version, picture)

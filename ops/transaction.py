@@ -77,7 +77,7 @@ class Transaction:
         self.host.mark_log()
         try:
             staged = self._back_up()
-            self._load()
+            self._load(quickly=not compare)
             if self.to != self.before.version:
                 self.beside.check(self.to, compare=compare, accept_drift=accept_drift)
             self._decide(staged)
@@ -105,12 +105,13 @@ class Transaction:
             remarks.append(f"{kept or self.before.version} is kept")
         return staged
 
-    def _load(self) -> None:
+    def _load(self, *, quickly: bool) -> None:
         if self.to == self.before.version:
             return
         if self.canary_of is None or self.canary_of.canary is None:
             self.registered = True
-            self.beside.load(self.to)
+            # On the way back seconds count: one worker answers while the others load.
+            self.beside.load(self.to, 1 if quickly else None)
             return
         self.beside.ensure(self.to)
         with self.steps.step(f"send everything to {self.to}"):
@@ -167,12 +168,15 @@ class Transaction:
         warning = self._settle_routing()
         if old != self.to:
             try:
+                self.beside.complete(self.to)
                 self.beside.unload(old)
             except RefusedError as error:
                 if error.status != 404:  # a server that came back has only the new one
                     warning = f"{old} is still loaded beside it ({error}); the next operation tries again"
             except UnreachableError as error:
                 warning = f"TorchServe stopped answering after the switch ({error}); it comes back on {self.to}"
+            except OpsError as error:
+                warning = f"{self.to} answers, but: {error}. {old} stays loaded until the next operation"
         self.undo.unlink(missing_ok=True)
         if not warning:  # else the intent stays, and the next operation removes what is still loaded
             intent.clear(self.store)

@@ -41,7 +41,7 @@ def make_current(store: Path, version: str) -> None:
 
 @dataclass
 class FakeServer:
-    """Versions with the state of their one worker. `down`: it does not answer."""
+    """Versions with the states of their workers. `down`: it does not answer."""
 
     store: Path
     default: str = "1.0"
@@ -81,7 +81,8 @@ class FakeServer:
                 self.default = version
                 return httpx.Response(200, json={"status": "done"})
             case ["PUT", "models", "yolo", version]:
-                self.workers[version] = [("READY", 200)]
+                number = int(request.url.params["min_worker"])
+                self.workers[version] = [("READY", 200 + index) for index in range(number)]
                 return httpx.Response(202, json={"status": "processing"})
             case ["DELETE", "models", "yolo", version]:
                 if version == self.default:
@@ -118,8 +119,8 @@ class FakeServer:
                 {
                     "modelVersion": version,
                     "modelUrl": f"yolo-{version}.mar",
-                    "minWorkers": 1,
-                    "maxWorkers": 1,
+                    "minWorkers": max(1, len(self.workers[version])),
+                    "maxWorkers": max(1, len(self.workers[version])),
                     "batchSize": 4,
                     "maxBatchDelay": 7,
                     "responseTimeout": 60,

@@ -225,6 +225,30 @@ def test_a_rollback_goes_to_the_previous_version_and_again_forward(server):
     assert (current(server), server.default) == ("1.1", "1.1")
 
 
+def test_a_rollback_answers_with_one_worker_while_the_others_load(server):
+    go(server)
+    server.workers["1.1"] = [("READY", 100), ("READY", 101)]
+    scaled = []
+    server.faults["PUT /models/yolo/1.0"] = lambda fake: scaled.append((fake.default, len(fake.workers["1.0"])))
+    rollback.rollback(server.host())
+    # One worker, then the default, then the other one; the old version is there all the while.
+    assert scaled == [("1.1", 0), ("1.1", 1), ("1.0", 1)]
+    assert server.workers == {"1.0": [("READY", 200), ("READY", 201)]}
+
+
+def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_next_operation(server):
+    go(server)
+    server.workers["1.1"] = [("READY", 100), ("READY", 101)]
+    state, _ = releases.look(server.store)
+    intent.write(server.store, intent.Intent("rollback", "1.0", "1.1", False))
+    make_current(server.store, "1.0")
+    server.workers["1.0"] = [("READY", 200)]
+    server.default = "1.0"
+    state, _ = releases.look(server.store)
+    assert "completed" in intent.mend(server.host().server, server.store, state)
+    assert server.workers == {"1.0": [("READY", 200), ("READY", 201)]}
+
+
 def test_a_rollback_with_nothing_before_names_what_there_is(server):
     with pytest.raises(NoSuchVersionError, match=r"1\.0"):
         rollback.rollback(server.host())
