@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.settings import Settings
-from tests.gateway.conftest import SettingsMaker, running_app
+from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.services import RedisServer, redis_server
@@ -55,6 +54,13 @@ async def until_remembered(client: httpx.AsyncClient) -> None:
 async def metric(client: httpx.AsyncClient, name: str, **labels: str) -> float:
     families = text_string_to_metric_families((await client.get("/metrics")).text)
     return sum(s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items())
+
+
+async def until_counted(client: httpx.AsyncClient, name: str, count: float, **labels: str) -> None:
+    """Storing goes on when the answer is out."""
+    async with asyncio.timeout(20):
+        while await metric(client, name, **labels) != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -108,16 +114,13 @@ async def test_a_redis_that_hangs_is_waited_for_a_moment_and_then_left_alone(
         await status(client)
         redis.pause()
         try:
-            started = time.monotonic()
             responses = await asyncio.gather(*(status(client, other(n)) for n in range(30)))
-            for number in range(30):
-                await status(client, other(number))
-            # 30 waited together once, then hardly anybody: far from 60 timeouts. Generous for a busy machine.
-            assert time.monotonic() - started < 60 * 0.05
+            responses += [await status(client, other(number)) for number in range(30)]
         finally:
             redis.resume()
         assert set(responses) == {"MISS"}
-        assert await metric(client, "gateway_cache_errors_total", kind="timeout") >= 3
+        # 30 waited together once, then one for each pause: far from 60 that look and 60 that store.
+        assert 3 <= await metric(client, "gateway_cache_errors_total", kind="timeout") < 50
         assert len(told(caplog)) == 1
         await until_remembered(client)
 
@@ -158,12 +161,14 @@ async def test_a_full_redis_keeps_answering_from_what_it_has(
             assert await status(client) == "MISS"
             redis.command("SET", "filler", "x")
             redis.command("CONFIG", "SET", "maxmemory", "1")
-            assert [await status(client, other(1)) for _ in range(3)] == ["MISS"] * 3
+            # Each another: while it is tried to store one, who asks for the same gets it from there.
+            assert [await status(client, other(n)) for n in (1, 2, 3)] == ["MISS"] * 3
             assert await status(client) == "HIT"
-            assert await metric(client, "gateway_cache_errors_total", kind="refused") == 3
+            await until_counted(client, "gateway_cache_errors_total", 3, kind="refused")
             assert await metric(client, "gateway_cache_store_up") == 1
             redis.command("CONFIG", "SET", "maxmemory", "0")
-            assert [await status(client, other(1)) for _ in range(2)] == ["MISS", "HIT"]
+            assert [await status(client, other(4)) for _ in range(2)] == ["MISS", "HIT"]
+            await until(lambda: len(told(caplog)) == 2)
     assert told(caplog) == ["Redis takes no new answers; those it has are used", "Redis takes new answers again"]
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from gateway.backends.base import Prediction, Served
+from gateway.backends.base import Prediction
 from gateway.backends.errors import BackendOverloaded
 from gateway.cache.codec import decode, encode
 from gateway.cache.flights import Flights, TooManyWaitError
 from gateway.cache.key import cache_key, picture_digest
 from gateway.cache.metrics import CacheMetrics
-from gateway.cache.serving import Serving
+from gateway.cache.serving import Knowledge, Serving
 from gateway.cache.stores import Store
 from gateway.detector import Answer, Ask, Detector
 
@@ -31,7 +31,8 @@ class CachingDetector:
 
     What is remembered belongs to one content of the model (:class:`~gateway.backends.base.Served`), and before it is
     given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
-    asked for, and only if it names that very version: so under a name never lies anything older than the name says.
+    asked for, only if it names that very version, and only if the routing stayed the same: what is loaded anew has a
+    new name for good, while servers may be switched to and fro. So nothing under a name is older than the name says.
     """
 
     def __init__(
@@ -58,19 +59,19 @@ class CachingDetector:
         started = time.perf_counter()
         digest = await picture_digest(ask.image)
         for _ in range(TRIES):
-            served = await self._serving.believed(ask.version)
-            if served is None:
+            known = await self._serving.believed(ask.version)
+            if (served := known.served) is None:
                 break
             key = cache_key(digest, ask.parameters, self._backend_name, self._model_name, served)
             if ask.max_age_s == 0:
                 answer = await self._inner.detect(ask)
-                await self._remember(key, ask, served, answer)
+                await self._remember(key, ask, known, answer)
                 return self._counted("bypass", answer)
             found = await self._look_up(key, ask.max_age_s)
             if (found or key in self._flights) and not await self._serving.still(ask.version, served):
                 continue
             self._metrics.seconds.observe(time.perf_counter() - started)
-            return self._counted("hit", found) if found else await self._ask(key, ask, served)
+            return self._counted("hit", found) if found else await self._ask(key, ask, known)
         return self._counted("bypass", await self._inner.detect(ask))
 
     async def aclose(self) -> None:
@@ -94,20 +95,21 @@ class CachingDetector:
             return None
         return Answer(prediction, age_s=age_s)
 
-    async def _ask(self, key: str, ask: Ask, served: Served) -> Answer:
+    async def _ask(self, key: str, ask: Ask, known: Knowledge) -> Answer:
         try:
             answer, shared = await self._flights.join(
                 key,
                 lambda: self._inner.detect(ask),
-                lambda answer: self._remember(key, ask, served, answer),
+                lambda answer: self._remember(key, ask, known, answer),
             )
         except TooManyWaitError:
             raise BackendOverloaded("too many requests wait for the answer about this very picture") from None
         return self._counted("shared", replace(answer, age_s=0.0)) if shared else self._counted("miss", answer)
 
-    async def _remember(self, key: str, ask: Ask, served: Served, answer: Answer) -> None:
+    async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
         said = answer.prediction.model_version
-        if said is not None and said != served.version:
+        agrees = known.served is not None and said in (None, known.served.version)
+        if not agrees or not self._serving.steady(known):
             self._serving.doubt(ask.version)
             return
         if (value := self._written(answer.prediction)) is not None:

@@ -25,7 +25,9 @@ KNOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Knowledge:
+class Knowledge:
+    """What was told, when it was asked for, and what the hint said then; ``served`` None: it could not be told."""
+
     served: Served | None
     asked: float
     hint: object
@@ -47,15 +49,15 @@ class Serving:
         self._backend = backend
         self._hint = hint
         self._clock = clock
-        self._known: LRUCache[str | None, _Knowledge] = LRUCache(KNOWN)
-        self._asking: Flights[_Knowledge] = Flights(most=100_000)
+        self._known: LRUCache[str | None, Knowledge] = LRUCache(KNOWN)
+        self._asking: Flights[Knowledge] = Flights(most=100_000)
 
-    async def believed(self, version: str | None) -> Served | None:
-        """Say what is served, by knowledge of any age, or None where nobody can tell."""
+    async def believed(self, version: str | None) -> Knowledge:
+        """Say what is served, by knowledge of any age."""
         known = self._known.get(version)
         if known is None or (known.served is None and self._clock() - known.asked > RETRY_S):
             known = await self._ask(version)
-        return known.served
+        return known
 
     async def still(self, version: str | None, served: Served) -> bool:
         """Say whether ``served`` is what is served now, by knowledge no older than ``FRESH_S``."""
@@ -66,6 +68,10 @@ class Serving:
                 known = await self._ask(version)
         return known.served == served and self._fresh(known)
 
+    def steady(self, known: Knowledge) -> bool:
+        """Say whether the hint is what it was: if not, others may have answered since, and those from before again."""
+        return known.hint == self._hint()
+
     def doubt(self, version: str | None) -> None:
         """Forget what is known: an answer came that does not agree with it."""
         self._known.pop(version, None)
@@ -74,22 +80,22 @@ class Serving:
         """Stop asking."""
         await self._asking.aclose()
 
-    def _fresh(self, known: _Knowledge) -> bool:
-        return self._clock() - known.asked <= FRESH_S and known.hint == self._hint()
+    def _fresh(self, known: Knowledge) -> bool:
+        return self._clock() - known.asked <= FRESH_S and self.steady(known)
 
-    async def _ask(self, version: str | None) -> _Knowledge:
+    async def _ask(self, version: str | None) -> Knowledge:
         try:
             known, _ = await self._asking.join(version, lambda: self._ask_backend(version))
         except TooManyWaitError:
-            return _Knowledge(None, self._clock(), None)
+            return Knowledge(None, self._clock(), None)
         return known
 
-    async def _ask_backend(self, version: str | None) -> _Knowledge:
+    async def _ask_backend(self, version: str | None) -> Knowledge:
         asked, hint = self._clock(), self._hint()  # as of before the question: the answer may be from then on
         try:
             async with asyncio.timeout(FRESH_S):
                 served = await self._backend.served(version)
         except (BackendFault, TimeoutError):
             served = None
-        known = self._known[version] = _Knowledge(served, asked, hint)
+        known = self._known[version] = Knowledge(served, asked, hint)
         return known

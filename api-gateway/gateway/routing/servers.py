@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
@@ -46,8 +47,10 @@ class SwitchedBackend:
         return await chosen.ready_versions() if isinstance(chosen, TellsReadyVersions) else None
 
     async def served(self, version: str | None = None) -> Served | None:
-        """Ask the server in force."""
-        return await self._chosen().served(version)
+        """Ask the server in force; the same version of another server is other content."""
+        server = self._source.current().server
+        found = await self._chosen().served(version)
+        return found and replace(found, epoch=f"{server or ''} {found.epoch}")
 
     async def models(self) -> Sequence[Model]:
         """Describe what the server in force has loaded."""
