@@ -210,14 +210,14 @@ def test_an_operator_killed_between_the_rename_and_the_default_leaves_the_old_ve
 import os, signal, sys
 renamed = []
 def hook(event, arguments):
-    if renamed: os.kill(os.getpid(), signal.SIGKILL)
+    if renamed and event != "os.kill": os.kill(os.getpid(), signal.SIGKILL)
     if event == "os.rename" and str(arguments[1]).endswith("/yolo.mar"): renamed.append(arguments)
 sys.addaudithook(hook)
 from ops.__main__ import main
 sys.exit(main())
 """
     killed = service.run("-c", '.venv/bin/python -c "$1" redeploy demo.pt --packaged half', "half", code)
-    assert killed.returncode == 137, killed.stdout
+    assert killed.returncode in (-9, 137), killed.stdout
     assert service.served() == BASE
     assert "a restart would serve half" in service.run("scripts/releases.sh").stdout
     done = service.run("scripts/releases.sh", "prune", "--keep", "9")
