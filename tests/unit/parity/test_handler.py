@@ -17,7 +17,7 @@ import yolo_handler
 from tests.support import ROOT
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import DETECT
-from yolo import logs
+from yolo import cpus, logs
 from yolo_handler import YoloHandler
 
 with warnings.catch_warnings():
@@ -200,7 +200,7 @@ def test_describe_tells_engine_workers_and_threads(handler: YoloHandler, context
     context.request_processor = [RequestProcessor({"describe": "True"})]
     (found,) = handler.handle([{}], context)
     assert found["engine"] == "openvino"
-    assert found["workers"] * found["threads"] == found["cpus"]
+    assert cpus.Plan(found["cpus"], found["workers"], found["threads"]) == cpus.plan(cpus=found["cpus"])
     assert found["names"]["0"]
     json.dumps(found)
 
