@@ -126,9 +126,22 @@ def test_the_management_port_is_not_reachable_from_outside_this_machine(service)
         assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
 
-def test_a_killed_worker_comes_back_and_readiness_tells_the_truth_meanwhile(service):
-    (worker,) = service.processes("model_service_worker.py")
-    worker.send_signal(signal.SIGKILL)
+def test_one_killed_worker_of_several_is_not_noticed_and_comes_back(service):
+    one, *others = service.processes("model_service_worker.py")
+    if not others:
+        pytest.skip("a single CPU has a single worker")
+    one.send_signal(signal.SIGKILL)
+    one.wait(10)
+    for _ in range(4):
+        assert service.ready()
+        assert predict(service, **street(service)).status_code == 200
+    wait_until(lambda: len(service.processes("model_service_worker.py")) == len(others) + 1, "another worker", 30)
+
+
+def test_killed_workers_come_back_and_readiness_tells_the_truth_meanwhile(service):
+    service.wait_ready()
+    for worker in service.processes("model_service_worker.py"):
+        worker.send_signal(signal.SIGKILL)
     wait_until(lambda: not service.ready(), "readiness says no", 30)
     service.wait_ready()
     assert predict(service, **street(service)).status_code == 200
