@@ -24,7 +24,7 @@ def broken(rng: random.Random, count: int) -> Iterator[Upload]:
         Upload("a length of nothing", good, _JPEG, lines=(b"Content-Length: 0",)),
         Upload("an encoding that is none", good, _JPEG, lines=(b"Transfer-Encoding: gzip",)),
         Upload("chunked twice", good, _JPEG, lines=(b"Transfer-Encoding: chunked, chunked",)),
-        Upload("chunks that are none", good, _JPEG, lines=(b"Transfer-Encoding: chunked",)),
+        Upload("chunks that are none", b"ZZ\r\n" + good, _JPEG, lines=(b"Transfer-Encoding: chunked",)),
         Upload("a chunk of endless size", b"F" * 30 + b"\r\n", _JPEG, lines=(b"Transfer-Encoding: chunked",)),
         Upload("an empty chunked body", b"0\r\n\r\n", _JPEG, lines=(b"Transfer-Encoding: chunked",)),
         Upload("a header without a colon", good, _JPEG, lines=(b"Nonsense",)),

@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pillow_heif
 from PIL import Image
@@ -19,18 +20,25 @@ _BOUNDARY = "a-boundary"
 
 
 def damaged(rng: random.Random, count: int) -> Iterator[Upload]:
-    """Make so many, formats and kinds of damage in turn; damage that a decoder tolerates is not counted."""
+    """Make so many that no decoder reads, formats and kinds of damage in turn."""
+    broken = ((what, data) for what, data in _attempts(rng) if not decodes(data))
+    for number, (what, data) in enumerate(islice(broken, count)):
+        yield _sent(rng, f"picture {number}: {what}", data)
+
+
+def tolerated(rng: random.Random, count: int) -> Iterator[Upload]:
+    """Make so many that are damaged in the same ways, and that a decoder reads all the same."""
+    read = ((what, data) for what, data in _attempts(rng) if decodes(data))
+    for number, (what, data) in enumerate(islice(read, count)):
+        yield _sent(rng, f"tolerated {number}: {what}", data)
+
+
+def _attempts(rng: random.Random) -> Iterator[tuple[str, bytes]]:
     whole = {name: encoded(name) for name in FORMATS}
-    made = attempt = 0
-    while made < count:
-        name = FORMATS[attempt % len(FORMATS)]
-        kind, damage = KINDS[attempt // len(FORMATS) % len(KINDS)]
-        attempt += 1
-        data = damage(rng, whole[name], whole[rng.choice(FORMATS)])
-        if decodes(data):
-            continue
-        yield _sent(rng, f"picture {made}: {name}, {kind}", data)
-        made += 1
+    while True:
+        for kind, damage in KINDS:
+            for name, data in whole.items():
+                yield f"{name}, {kind}", damage(rng, data, whole[rng.choice(FORMATS)])
 
 
 def encoded(name: str, size: tuple[int, int] = (96, 64)) -> bytes:

@@ -64,11 +64,9 @@ BODY: dict[str, Any] = {
                 "properties": {
                     FIELD: {"type": "string", "format": "binary", "description": "The picture"},
                     "min_confidence": {
-                        "type": "number",
-                        "minimum": 0,
-                        "maximum": 1,
+                        "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "maxLength": 0}],
                         "default": DEFAULT_CONFIDENCE,
-                        "description": "Least confidence of a prediction",
+                        "description": "Least confidence of a prediction; empty is as if it were not there",
                     },
                 },
             }
@@ -138,7 +136,7 @@ async def _answer(request: Request, services: Services) -> Response:
 
 
 def _parameters(form: Form) -> Parameters:
-    given = next((value.strip() for name, value in form.fields if name == "min_confidence"), "")
+    given = next((value for name, value in form.fields if name == "min_confidence"), "")
     try:
         return Parameters.model_validate({"conf": given or DEFAULT_CONFIDENCE})
     except ValidationError as error:
