@@ -64,9 +64,11 @@ BODY: dict[str, Any] = {
                 "properties": {
                     FIELD: {"type": "string", "format": "binary", "description": "The picture"},
                     "min_confidence": {
-                        "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "maxLength": 0}],
+                        "type": "number",
+                        "minimum": 0,
+                        "maximum": 1,
                         "default": DEFAULT_CONFIDENCE,
-                        "description": "Least confidence of a prediction; empty is as if it were not there",
+                        "description": "Least confidence of a prediction",
                     },
                 },
             }
@@ -136,9 +138,9 @@ async def _answer(request: Request, services: Services) -> Response:
 
 
 def _parameters(form: Form) -> Parameters:
-    given = next((value for name, value in form.fields if name == "min_confidence"), "")
+    given = next((value for name, value in form.fields if name == "min_confidence"), str(DEFAULT_CONFIDENCE))
     try:
-        return Parameters.model_validate({"conf": given or DEFAULT_CONFIDENCE})
+        return Parameters.model_validate({"conf": given})
     except ValidationError as error:
         raise errors.InvalidParameter(
             f"min_confidence: a number from 0 to 1 is expected (given: {errors.printable(given)})."
