@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import errors
@@ -41,6 +42,8 @@ HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
     405: errors.MethodNotAllowed,
     413: errors.BodyTooLarge,
 }
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
@@ -99,10 +102,25 @@ def install_error_handlers(app: FastAPI) -> None:
     """Give every kind of exception its answer; what is left over is caught by :class:`UnhandledErrorMiddleware`."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return error_response(request.scope, noted(error), getattr(error, "headers", None))
+        headers = getattr(error, "headers", None)
+        if isinstance(error, HTTPException) and error.status_code == errors.MethodNotAllowed.status:
+            headers = {**(headers or {}), "Allow": ", ".join(allowed_methods(app, request.scope))}
+        return error_response(request.scope, noted(error), headers)
 
     for kind in (errors.ApiError, backend.BackendFault, HTTPException, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, answer)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Return the methods that the address of ``scope`` takes.
+
+    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several.
+    """
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
 
 
 class UnhandledErrorMiddleware:

@@ -14,7 +14,12 @@ from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
-_BASE64 = {"type": "string", "description": "base64 (RFC 4648, padded, no line breaks), or a data: URL of base64"}
+#: A picture in JSON.
+BASE64: dict[str, Any] = {
+    "type": "string",
+    "minLength": 4,
+    "description": "base64 (RFC 4648, padded, no line breaks), or a data: URL of base64",
+}
 _URL = {
     "type": "string",
     "format": "uri",
@@ -22,7 +27,7 @@ _URL = {
     "description": "http(s) address of the picture, on a host that URL_ALLOW names",
 }
 #: One white pixel.
-_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
 
 _DETECTION = {"confidence": 0.89, "class": "person", "bbox": [245.3, 184.2, 456.8, 298.1], "class_id": 0}
 _SUCCESS = {
@@ -84,12 +89,12 @@ PREDICT_BODY: dict[str, Any] = {
         "image/*": {"schema": _BINARY},
         "application/octet-stream": {"schema": _BINARY},
         "application/json": _json(
-            {"image": _BASE64, "url": _URL},
+            {"image": BASE64, "url": _URL},
             {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]},
             OPTIONS,
             {
-                "base64": {"image": _PIXEL, "conf": 0.4, "classes": ["person", 5]},
-                "data_url": {"image": f"data:image/png;base64,{_PIXEL}"},
+                "base64": {"image": PIXEL, "conf": 0.4, "classes": ["person", 5]},
+                "data_url": {"image": f"data:image/png;base64,{PIXEL}"},
                 "url": {"url": "https://cdn.example.com/street.jpg", "format": "image"},
             },
         ),
@@ -118,11 +123,11 @@ BATCH_BODY: dict[str, Any] = {
                     "minItems": 1,
                     "items": {
                         "oneOf": [
-                            _BASE64,
+                            BASE64,
                             {
                                 "type": "object",
                                 "properties": {
-                                    "image": _BASE64,
+                                    "image": BASE64,
                                     "url": _URL,
                                     "name": {"type": "string", "maxLength": 255},
                                 },
@@ -136,7 +141,7 @@ BATCH_BODY: dict[str, Any] = {
             {"required": ["images"]},
             BATCH_OPTIONS,
             {
-                "base64": {"images": [_PIXEL, {"name": "second.png", "image": _PIXEL}], "conf": 0.4},
+                "base64": {"images": [PIXEL, {"name": "second.png", "image": PIXEL}], "conf": 0.4},
                 "urls": {"images": [{"url": "https://cdn.example.com/street.jpg"}]},
             },
         ),

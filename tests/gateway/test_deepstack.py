@@ -71,8 +71,10 @@ async def test_nothing_found_is_a_success_without_predictions(client: httpx.Asyn
     assert (body["success"], body["predictions"], body["message"]) == (True, [], "No objects found")
 
 
-@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan"])
-async def test_a_confidence_that_is_none_is_400_as_in_deepstack(client: httpx.AsyncClient, value: str) -> None:
+@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan", "", " ", ["0.5", "0.6"]])
+async def test_a_confidence_that_is_none_is_400_as_in_deepstack(
+    client: httpx.AsyncClient, value: str | list[str]
+) -> None:
     response = await client.post(DETECTION, data={"min_confidence": value}, files={"image": JPEG})
     assert_refused(response, 400, "invalid_parameter", "min_confidence")
 

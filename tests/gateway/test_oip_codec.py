@@ -137,6 +137,10 @@ def image(**changed: Any) -> dict[str, Any]:
         (image(datatype="UINT8"), None, "invalid_infer_request", "not pixels"),
         (image(shape=None), None, "invalid_infer_request", "no shape"),
         (image(shape=[2]), None, "invalid_infer_request", "stands for 2 elements"),
+        (image(shape=[2**40]), None, "invalid_infer_request", "no list of at most 32 sizes"),
+        (image(shape=[int("9" * 4000)] * 2), None, "invalid_infer_request", "sizes"),  # its product cannot be printed
+        (image(shape=[2] * 50_000), None, "invalid_infer_request", "sizes"),
+        (image(shape=["x" * 50_000]), None, "invalid_infer_request", "sizes"),
         (image(shape=[0], data=[]), None, "invalid_infer_request", "no pictures"),
         (image(data=[7]), None, "invalid_infer_request", "element 0"),
         (image(data=["not base64!"]), None, "invalid_base64", "base64"),
@@ -163,4 +167,5 @@ def test_what_is_no_request_is_refused_with_the_reason(
     with pytest.raises(ApiError) as caught:
         read(body, head_length)
     assert caught.value.code == code
+    assert len(caught.value.message) < 1000
     assert says in caught.value.message

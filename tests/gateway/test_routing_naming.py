@@ -94,6 +94,7 @@ async def test_a_version_that_is_not_loaded_is_404(client: httpx.AsyncClient) ->
         ({"params": {"version": "1.0\n"}}, "cannot be a version"),
         ({"params": {"version": "x" * 65}}, "cannot be a version"),
         ({"headers": {"X-Model-Version": "1 0"}}, "X-Model-Version: '1 0' cannot be a version"),
+        ({"params": {"version": "1.0"}, "headers": {"X-Model-Version": ""}}, "X-Model-Version: '' cannot be a version"),
     ],
 )
 async def test_a_contradiction_or_what_cannot_be_a_version_is_422_and_asks_nobody(

@@ -5,6 +5,7 @@ from typing import Any
 from gateway.intake.parameters import openapi_form_fields
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
 from gateway.oip.messages import HEAD_LENGTH_HEADER
+from gateway.openapi_predict import BASE64, PIXEL
 
 _TENSOR: dict[str, Any] = {
     "type": "object",
@@ -15,6 +16,27 @@ _TENSOR: dict[str, Any] = {
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
         "data": {"type": "array", "items": {}, "description": "Absent where the tensor came as binary data"},
         "parameters": {"type": "object", "properties": {"binary_data_size": {"type": "integer", "minimum": 0}}},
+    },
+}
+#: The one input: pictures, never pixels.
+_INPUT: dict[str, Any] = {
+    **_TENSOR,
+    "properties": {
+        **_TENSOR["properties"],
+        "name": {"type": "string", "const": INPUT},
+        "datatype": {"type": "string", "const": "BYTES"},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
+        "data": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "anyOf": [
+                    BASE64,
+                    {"type": "object", "required": ["b64"], "properties": {"b64": BASE64}},
+                ]
+            },
+            "description": "The pictures; absent where they came as binary data",
+        },
     },
 }
 _REQUEST: dict[str, Any] = {
@@ -29,7 +51,7 @@ _REQUEST: dict[str, Any] = {
                 "binary_data_output": {"type": "boolean", "description": "Answer every output as binary data"},
             },
         },
-        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _TENSOR},
+        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
         "outputs": {
             "type": "array",
             "description": "All of them if this is absent",
@@ -47,7 +69,7 @@ _REQUEST: dict[str, Any] = {
 _REQUEST_EXAMPLE = {
     "id": "42",
     "parameters": {"conf": 0.5},
-    "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRgABAQ…"]}],
+    "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": [PIXEL]}],
     "outputs": [{"name": "boxes"}, {"name": "scores"}, {"name": "labels"}],
 }
 INFER_BODY: dict[str, Any] = {

@@ -21,6 +21,8 @@ FORMATS = {
     "FP64": "d",
 }
 _LENGTH = struct.Struct("<I")
+#: More than any tensor has. A shape is the sender's own text: without bounds its product alone would take minutes.
+MOST_DIMENSIONS, LARGEST_SIZE = 32, 2**31
 
 
 class TensorError(ValueError):
@@ -48,8 +50,8 @@ def unpack(datatype: str, data: bytes | memoryview) -> list[Any]:
 
 def check_shape(shape: Sequence[int], count: int) -> None:
     """Raise :class:`TensorError` unless ``shape`` holds exactly ``count`` elements."""
-    if any(isinstance(size, bool) or not isinstance(size, int) or size < 0 for size in shape):
-        raise TensorError(f"the shape {list(shape)} is no list of sizes")
+    if len(shape) > MOST_DIMENSIONS or not all(map(_is_size, shape)):
+        raise TensorError(f"the shape is no list of at most {MOST_DIMENSIONS} sizes from 0 to {LARGEST_SIZE}")
     if math.prod(shape) != count:
         raise TensorError(f"the shape {list(shape)} stands for {math.prod(shape)} elements, and there are {count}")
 
@@ -70,6 +72,10 @@ def flatten(data: Any) -> list[Any]:
         else:
             waiting.pop()
     return flat
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SIZE
 
 
 def _elements(data: memoryview) -> list[Any]:

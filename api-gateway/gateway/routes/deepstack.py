@@ -138,10 +138,12 @@ async def _answer(request: Request, services: Services) -> Response:
 
 
 def _parameters(form: Form) -> Parameters:
-    given = next((value.strip() for name, value in form.fields if name == "min_confidence"), "")
+    given = [value for name, value in form.fields if name == "min_confidence"] or [str(DEFAULT_CONFIDENCE)]
     try:
-        return Parameters.model_validate({"conf": given or DEFAULT_CONFIDENCE})
+        if len(given) == 1:
+            return Parameters.model_validate({"conf": given[0]})
     except ValidationError as error:
         raise errors.InvalidParameter(
-            f"min_confidence: a number from 0 to 1 is expected (given: {errors.printable(given)})."
+            f"min_confidence: a number from 0 to 1 is expected (given: {errors.printable(given[0])})."
         ) from error
+    raise errors.InvalidParameter(f"min_confidence: given {len(given)} times. Send it once.")

@@ -24,12 +24,13 @@ def take_version(request: Request, pairs: list[tuple[str, str]]) -> tuple[str | 
     The parameter ``version`` wins over the header ``X-Model-Version``. Raises
     :class:`~gateway.errors.InvalidParameter` for what cannot be a version, and for several that differ.
     """
+    # The header is looked at also where it does not count: what cannot be a version is a mistake of the caller's.
+    by_header = request.headers.getlist(VERSION_HEADER)
+    version = one_version(by_header, VERSION_HEADER) if by_header else None
     named = [value for name, value in pairs if name == PARAMETER]
     if named:
         return one_version(named, PARAMETER), [pair for pair in pairs if pair[0] != PARAMETER]
-    if VERSION_HEADER in request.headers:
-        return one_version(request.headers.getlist(VERSION_HEADER), VERSION_HEADER), pairs
-    return None, pairs
+    return version, pairs
 
 
 def one_version(named: Iterable[str], where: str) -> str:

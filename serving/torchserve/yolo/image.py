@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from yolo import header, jpeg
+from yolo import header, jpeg, png
 from yolo.errors import InvalidImage, UnsupportedImage
 from yolo.header import Header
 from yolo.letterbox import Pixels
@@ -44,6 +44,8 @@ def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, reduced:
         raise InvalidImage("The JPEG is truncated, its end is missing: send the whole file")
     if head.format in _BY_PILLOW:
         return _pillow(data, head, channels)
+    if head.format == "PNG":
+        png.check(data)
     pixels = _opencv(data, channels, reduced)
     if pixels is None:
         return _pillow(data, head, channels)

@@ -142,6 +142,20 @@ def test_a_truncated_file_is_an_invalid_image(kind: str, share: float) -> None:
         decode(data[: int(len(data) * share)])
 
 
+@pytest.mark.parametrize("kind", [b"IDAT", b"IEND"])
+@pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\1\0\0"])
+def test_a_png_chunk_that_says_it_is_longer_than_the_file_is_not_given_room(kind: bytes, length: bytes) -> None:
+    data = encode(blobs(96, 64), "PNG")
+    at = data.index(kind) - 4
+    with pytest.raises(InvalidImage, match="PNG is truncated or damaged"):
+        decode(data[:at] + length + data[at + 4 :])
+
+
+def test_what_follows_the_end_of_a_png_does_no_harm() -> None:
+    data = encode(blobs(96, 64), "PNG")
+    assert np.array_equal(decode(data + b"\xff" * 40), decode(data))
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3, 40])
 def test_a_jpeg_without_its_last_bytes_is_an_invalid_image(lost: int) -> None:
     with pytest.raises(InvalidImage, match="truncated"):
