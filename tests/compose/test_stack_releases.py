@@ -20,7 +20,10 @@ def base(running: Stack) -> str:
 
 
 def hidden(stack: Stack) -> set[str]:
-    return {path.name for path in stack.store.iterdir() if path.name.startswith(".")} - {".release-guard"}
+    return {path.name for path in stack.store.iterdir() if path.name.startswith(".")} - {
+        ".release-guard",
+        ".canary-auto-guard",
+    }
 
 
 def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(running, base):

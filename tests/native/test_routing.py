@@ -42,9 +42,10 @@ def canary(service: Checkout) -> Iterator[Checkout]:
         management, params={"url": archive.name, "initial_workers": 1, "synchronous": "true"}, timeout=120
     )
     assert added.status_code == 200, added.text
+    (described,) = httpx.get(f"{management}/yolo", timeout=30).json()
     split = {"version": CANARY, "percent": 50, "salt": "x"}
     part = routing.with_suffix(".part")
-    part.write_text(json.dumps({"schema": 1, "revision": 1, "stable": "1.0", "canary": split}))
+    part.write_text(json.dumps({"schema": 1, "revision": 1, "stable": described["modelVersion"], "canary": split}))
     part.replace(routing)
     time.sleep(0.2)
     try:
@@ -69,7 +70,8 @@ def versions(service: Checkout) -> list[str]:
 
 def test_clients_are_split_and_a_killed_torchserve_comes_back_with_both_versions(canary):
     before = versions(canary)
-    assert set(before) == {"1.0", CANARY}
+    stable = json.loads((canary.root / "serving/torchserve/model-store/routing/routing.json").read_text())["stable"]
+    assert set(before) == {stable, CANARY}
     (server,) = canary.processes("org.pytorch.serve.ModelServer")
     server.kill()
     server.wait(30)
@@ -82,9 +84,9 @@ def test_clients_are_split_and_a_killed_torchserve_comes_back_with_both_versions
         except (httpx.HTTPError, ValueError):
             return None
         ready = {each["modelVersion"] for each in loaded if any(w["status"] == "READY" for w in each["workers"])}
-        return default[0]["modelVersion"] if ready == {"1.0", CANARY} else None
+        return default[0]["modelVersion"] if ready == {stable, CANARY} else None
 
-    assert wait_until(both_ready, "both versions are READY again") == "1.0", "yolo.mar is the default"
+    assert wait_until(both_ready, "both versions are READY again") == stable, "yolo.mar is the default"
     canary.wait_ready()
     time.sleep(1.5)  # the gateway looks at the workers every second
     assert versions(canary) == before
