@@ -8,7 +8,7 @@ OpsError                 1  it could not be done; what served before still serve
 ├── NotRunningError      5  there is no running service to do it on
 ├── NotServingError      6  it failed, and nothing answers now: somebody has to look
 ├── NoSuchVersionError   7  no such kept version, or its archive is not what was packaged
-├── NotNowError          8  not while a canary or experiment is active; or there is none to end
+├── NotNowError          8  not while a canary, an experiment or a second server is there; or there is none to end
 ├── OutOfBoundsError     9  the canary did not keep to its bounds and was taken back
 └── RestartNeededError  10  done on disk; whoever called has to restart TorchServe (the scripts do, in Compose)
 

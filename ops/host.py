@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import archive, readiness
+from ops import archive, readiness, sides
 from ops.console import say
 from ops.errors import OpsError, RestartNeededError
 from ops.loglines import telling
 from ops.management import Server
 from ops.paths import LOGS, STORE, current_archive
+from ops.sides import BLUE, GREEN, PROGRAMS
 
 GATEWAY_NOTICES_S = 20.0
 
@@ -24,16 +25,23 @@ class Host:
     store: Path
     compose: bool
     gateway: str = ""
+    #: Which of the two TorchServes of a blue/green switch this is.
+    side: str = BLUE
     _log_from: int = 0
+
+    @property
+    def program(self) -> str:
+        """Its name: of the supervisor's program and its log natively, of the service in Compose."""
+        return PROGRAMS[self.side]
 
     def mark_log(self) -> None:
         """Remember where the log ends now: what matters comes after."""
-        path = LOGS / "torchserve.log"
+        path = LOGS / f"{self.program}.log"
         self._log_from = path.stat().st_size if path.is_file() else 0
 
     def reasons(self) -> list[str]:
         """Return the log lines since the mark that say why something failed; in Compose the script shows them."""
-        path = LOGS / "torchserve.log"
+        path = LOGS / f"{self.program}.log"
         if self.compose or not path.is_file():
             return []
         with path.open("rb") as stream:
@@ -61,7 +69,7 @@ class Host:
             raise RestartNeededError("yolo.mar is in place; TorchServe has to be restarted")
         from ops import supervision
 
-        supervision.restart("torchserve")
+        supervision.restart(self.program)
 
     def served_is_on_disk(self) -> None:
         """Note that the server runs on the archive on disk now, so that up.sh does not restart it."""
@@ -75,14 +83,26 @@ class Host:
 
 
 def here(store: Path = STORE) -> Host:
-    """Return the host this runs on. Compose names the server in OPS_MANAGEMENT_URL and OPS_INFERENCE_URL."""
-    management, inference = os.environ.get("OPS_MANAGEMENT_URL"), os.environ.get("OPS_INFERENCE_URL")
+    """Return the host of the server in force: what the release operations act on. Raises OpsError."""
+    return at(sides.in_force(store), store)
+
+
+def at(side: str, store: Path = STORE) -> Host:
+    """Return the host of one side. Compose names the servers in OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and OPS_GREEN_….
+
+    Raises OpsError.
+    """
+    prefix = "OPS_GREEN_" if side == GREEN else "OPS_"
+    management, inference = os.environ.get(f"{prefix}MANAGEMENT_URL"), os.environ.get(f"{prefix}INFERENCE_URL")
     if management and inference:
-        return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""))
-    if management or inference:
-        raise OpsError("set both OPS_MANAGEMENT_URL and OPS_INFERENCE_URL, or neither")
+        return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
+    if management or inference or os.environ.get("OPS_MANAGEMENT_URL"):
+        raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or none of them at all")
     from ops import settings
 
     found = settings.load()
-    inference = f"http://127.0.0.1:{found.ports['INFERENCE_PORT']}"
-    return Host(Server(found.management, inference), store, False, found.gateway)
+    prefix = settings.GREEN if side == GREEN else ""
+    management, inference = (
+        f"http://127.0.0.1:{found.ports[f'{prefix}{api}_PORT']}" for api in ("MANAGEMENT", "INFERENCE")
+    )
+    return Host(Server(management, inference), store, False, found.gateway, side)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import archive, java, ports, predict, readiness, supervision
+from ops import archive, java, ports, predict, processes, readiness, sides, supervision
 from ops.console import say, step
 from ops.errors import KeyNeededError, OpsError
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
+from ops.settings import GREEN as GREEN_PREFIX
 from ops.settings import Settings, load
+from ops.sides import BLUE, GREEN, PROGRAMS
 
 STATE = RUN / "state.json"
 # Variables that name a file which the gateway reads.
@@ -49,9 +51,17 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "ROUTING_FILE": str(STORE / "routing" / "routing.json"),
         "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
+        "TORCHSERVE_SERVERS": servers(settings),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def servers(settings: Settings) -> str:
+    """Return the servers that routing.json may name: green, whether it is there or not, and the operator's own."""
+    ports = settings.green_ports
+    green = f"{GREEN}=http://127.0.0.1:{ports['INFERENCE_PORT']}|http://127.0.0.1:{ports['MANAGEMENT_PORT']}"
+    return ",".join(filter(None, [green, settings.environment.get("TORCHSERVE_SERVERS", "").strip()]))
 
 
 def fingerprint(environment: dict[str, str]) -> str:
@@ -99,7 +109,9 @@ def start(settings: Settings) -> None:
         return
     if present.get("settings") == wanted["settings"]:
         with step("restarting TorchServe on the new archive"):
-            supervision.restart("torchserve")
+            for name, seen in supervision.states().items():
+                if name in PROGRAMS.values() and not seen.startswith("STOPPED"):
+                    supervision.restart(name)
     else:
         check_gateway(environment)
         if supervision.processes():
@@ -107,9 +119,15 @@ def start(settings: Settings) -> None:
                 supervision.stop()
         gateway = {"GATEWAY_PORT": settings.ports["GATEWAY_PORT"]}
         ports.require_free(settings.bind, gateway)
-        ports.require_free("127.0.0.1", {name: port for name, port in settings.ports.items() if name not in gateway})
+        present_sides = sides.read(STORE)
+        own = {
+            name: port
+            for name, port in settings.ports.items()
+            if name not in gateway and (present_sides.there(GREEN) or not name.startswith(GREEN_PREFIX))
+        }
+        ports.require_free("127.0.0.1", own)
         with step("starting TorchServe and the gateway"):
-            supervision.start(environment)
+            supervision.start(environment, processes.as_recorded(present_sides))
     record(wanted)
 
 
@@ -117,10 +135,13 @@ def await_ready(settings: Settings) -> None:
     """Wait for a READY worker. Raises OpsError with the log lines that matter."""
     seen = "starting"
     failures = 0
+    blue = sides.read(STORE).there(BLUE)
 
     def hopeful() -> bool:
         nonlocal failures
-        failures = failures + 1 if supervision.failing() else 0
+        # A green that cannot start is stood in for by blue, where there is one.
+        failing = [name for name in supervision.failing() if name != PROGRAMS[GREEN] or not blue]
+        failures = failures + 1 if failing else 0
         return failures <= FAILING_AT_MOST and bool(supervision.states())
 
     def ask() -> tuple[bool, str]:
@@ -179,6 +200,7 @@ def status() -> bool:
     settings = load()
     for name, state in supervision.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")
+    say(f"  {'sides':<12} {sides.told(STORE)}")
     ready, seen = readiness.readiness(settings.gateway)
     say(f"  {'ready' if ready else 'not ready':<12} {seen}")
     return ready

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops import audit, intent, lock, releases, routing
+from ops import audit, intent, lock, releases, routing, sides
 from ops.beside import Beside
 from ops.console import say
 from ops.errors import LockedError, NotNowError, NotRunningError
@@ -17,6 +17,7 @@ from ops.steps import Steps
 def preflight(host: Host) -> Loaded:
     """Check what can be checked before minutes of packaging; return what runs. Raises OpsError."""
     unlocked(host)
+    alone(host)
     return running(host)
 
 
@@ -41,8 +42,26 @@ def running(host: Host) -> Loaded:
         ) from error
 
 
+def alone(host: Host) -> None:
+    """Raise NotNowError while another server stands beside: what is done to one would make the other no way back."""
+    if sides.read(host.store).both:
+        raise NotNowError(
+            f"another server stands beside {host.side}, which answers. First: bash scripts/bluegreen.sh down "
+            "(keeps the one that answers), or back. Nothing changed"
+        )
+
+
 def unsplit(host: Host, *, but_canary: bool = False) -> None:
-    """Raise NotNowError while requests are split between versions. `but_canary`: the caller deals with a canary."""
+    """Raise NotNowError while requests are split between versions, or could go to two servers.
+
+    `but_canary`: the caller deals with a canary.
+    """
+    alone(host)
+    whole(host, but_canary=but_canary)
+
+
+def whole(host: Host, *, but_canary: bool = False) -> None:
+    """Raise NotNowError while requests are split between versions."""
     present = routing.glance(host.store)
     if present.canary and not but_canary:
         raise NotNowError(
@@ -62,6 +81,7 @@ def opened(host: Host, left_by: str | None) -> releases.Releases:
     if left_by:
         say(f"  a lock was left behind by {left_by}; taken over")
         audit.write(host.store, "lock", "mended", detail=f"left behind by {left_by}")
+    _settle_sides(host)
     state, noticed = releases.look(host.store)
     _replace_damaged(host, state)
     done = intent.mend(host.server, host.store, state)
@@ -75,6 +95,21 @@ def opened(host: Host, left_by: str | None) -> releases.Releases:
     routing.forget_auto(host.store)
     releases.save(host.store, state)
     return state
+
+
+def _settle_sides(host: Host) -> None:
+    """Stop the side that a killed operation was about to start or stop. Nobody is sent to it."""
+    present = sides.read(host.store)
+    if not present.pending:
+        return
+    if not host.compose:  # there the container stays until `bluegreen.sh down`, and does no harm
+        from ops import processes
+
+        processes.stop(present.pending)
+    sides.write(host.store, sides.without(present, present.pending))
+    line = f"{present.pending} had been neither started nor stopped whole: it is taken down"
+    say(f"  {line}")
+    audit.write(host.store, "bluegreen", "mended", detail=line)
 
 
 def _replace_damaged(host: Host, state: releases.Releases) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ops import split_commands, split_parser
+from ops import bluegreen_commands, split_commands, split_parser
 from ops.errors import UsageError
 from ops.host import here
 from ops.loglines import telling
 
-NAMES = ("redeploy", "rollback", "releases", "loglines", *split_commands.NAMES)
+NAMES = ("redeploy", "rollback", "releases", "loglines", *split_commands.NAMES, *bluegreen_commands.NAMES)
 
 
 def add(commands: Any) -> None:
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
 
     split_parser.add(commands)
+    bluegreen_commands.add(commands)
     commands.add_parser("loglines", help="of a TorchServe log on stdin, the lines that say why something failed")
 
 
@@ -51,6 +52,9 @@ def run(arguments: argparse.Namespace) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    if arguments.command in bluegreen_commands.NAMES:
+        bluegreen_commands.run(arguments)
+        return
     host = here()
     match arguments.command:
         case "redeploy":

@@ -18,7 +18,14 @@ PORTS = {
     "METRICS_PORT": 8087,
     "GRPC_INFERENCE_PORT": 7070,
     "GRPC_MANAGEMENT_PORT": 7071,
+    "GREEN_INFERENCE_PORT": 8185,
+    "GREEN_MANAGEMENT_PORT": 8186,
+    "GREEN_METRICS_PORT": 8187,
+    "GREEN_GRPC_INFERENCE_PORT": 7170,
+    "GREEN_GRPC_MANAGEMENT_PORT": 7171,
 }
+#: Of the second TorchServe of a blue/green switch: nothing listens there until somebody starts it.
+GREEN = "GREEN_"
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Settings:
     def management(self) -> str:
         """Base URL of TorchServe's management API, from this machine."""
         return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
+
+    @property
+    def green_ports(self) -> dict[str, int]:
+        """The ports of the second TorchServe, by the names that its entrypoint reads them under."""
+        return {name.removeprefix(GREEN): port for name, port in self.ports.items() if name.startswith(GREEN)}
 
 
 def load(path: Path = ROOT / ".env") -> Settings:

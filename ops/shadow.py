@@ -10,7 +10,7 @@ from ops.candidate import Packaging
 from ops.console import say
 from ops.errors import NotNowError
 from ops.host import Host
-from ops.opening import opened, preflight, unlocked
+from ops.opening import alone, opened, preflight, unlocked
 from ops.part import Beginning
 from ops.paths import kept_archive
 from ops.routing import Routing, Shadow
@@ -36,6 +36,7 @@ def start(host: Host, target: str, percent: float, how: Packaging | None = None,
     ):
         state = opened(host, left_by)
         candidate.verify(host, state, made, "shadow start")
+        alone(host)
         present = routing.read(host.store)
         no_other(present)
         stable = host.server.default().version

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ PROGRAM = """
 [program:{name}]
 command={command}
 directory={directory}
-autostart=true
+autostart={autostart}
 autorestart=true
 startsecs=1
 startretries=1000000
@@ -43,10 +43,12 @@ stdout_logfile={logs}/{name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=3
 """
+# Programs that come and go while the others run: a file each, see `add`.
+ADDED = ".program.conf"
 
 
-def render() -> str:
-    """Return supervisord's configuration. The programs inherit its environment."""
+def render(resting: Collection[str] = ()) -> str:
+    """Return supervisord's configuration. The programs inherit its environment; those `resting` are not started."""
     # "%" starts an expansion in this format.
     run, logs, sockets = (str(path).replace("%", "%%") for path in (RUN, LOGS, socket_dir()))
     programs = {
@@ -67,16 +69,24 @@ chmod=0600
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[include]
+files=*{ADDED}
 """
     return head + "".join(
-        PROGRAM.format(
-            name=name,
-            command=command.replace("%", "%%"),
-            directory=str(directory).replace("%", "%%"),
-            logs=logs,
-            stop=STOP_S,
-        )
+        _program(name, command, directory, autostart=name not in resting)
         for name, (command, directory) in programs.items()
+    )
+
+
+def _program(name: str, command: str, directory: Path, *, autostart: bool = True) -> str:
+    return PROGRAM.format(
+        name=name,
+        command=command.replace("%", "%%"),
+        directory=str(directory).replace("%", "%%"),
+        logs=str(LOGS).replace("%", "%%"),
+        stop=STOP_S,
+        autostart=str(autostart).lower(),
     )
 
 
@@ -107,12 +117,12 @@ def private(directory: Path) -> Path:
     return directory
 
 
-def start(environment: Mapping[str, str]) -> None:
-    """Start supervisord with both programs. Raises OpsError."""
+def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None:
+    """Start supervisord with its programs, but those `resting`. Raises OpsError."""
     try:
         LOGS.mkdir(parents=True, exist_ok=True)
         private(socket_dir())
-        CONFIG.write_text(render())
+        CONFIG.write_text(render(resting))
     except OSError as error:
         raise from_os_error(error, "writing the supervisor's files") from error
     argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)]
@@ -124,15 +134,72 @@ def start(environment: Mapping[str, str]) -> None:
 def restart(name: str) -> None:
     """Stop one program and start it again. Raises OpsError."""
     try:
-        supervisor = rpc()
-        try:
-            supervisor.stopProcess(name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode != Faults.NOT_RUNNING:
-                raise
-        supervisor.startProcess(name, False)
+        _stopped(name)
+        rpc().startProcess(name, False)
     except (OSError, xmlrpc.client.Error) as error:
         raise OpsError(f"cannot restart {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
+
+
+def write_added(name: str, command: str, directory: Path, environment: Mapping[str, str]) -> None:
+    """Describe a program besides the usual ones: started with them from now on. Raises OpsError."""
+    values = {key: value.replace("%", "%%") for key, value in environment.items()}
+    if any(mark in value for value in values.values() for mark in '"\n\\'):
+        raise OpsError(f"a path of {name} has a quotation mark, a backslash or a line break in it; choose another")
+    lines = ",".join(f'{key}="{value}"' for key, value in values.items())
+    try:
+        RUN.mkdir(parents=True, exist_ok=True)
+        (RUN / f"{name}{ADDED}").write_text(f"{_program(name, command, directory).rstrip()}\nenvironment={lines}\n")
+    except OSError as error:
+        raise from_os_error(error, "writing the supervisor's files") from error
+
+
+def forget_added(name: str) -> None:
+    """Describe it no more: it is not started again."""
+    (RUN / f"{name}{ADDED}").unlink(missing_ok=True)
+
+
+def add(name: str) -> None:
+    """Start a program that was described just now, whatever ran under its name before. Raises OpsError."""
+    try:
+        _drop(name)
+        supervisor = rpc()
+        supervisor.reloadConfig()
+        supervisor.addProcessGroup(name)
+    except (OSError, xmlrpc.client.Error) as error:
+        raise OpsError(f"cannot start {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
+
+
+def remove(name: str) -> None:
+    """Stop a program that was added, and describe it no more. Raises OpsError."""
+    forget_added(name)
+    try:
+        _drop(name)
+    except (OSError, xmlrpc.client.Error) as error:
+        if states():
+            raise OpsError(f"cannot stop {name}: {error}") from error
+
+
+def rest(name: str) -> None:
+    """Stop one of the usual programs; it stays stopped until it is restarted. Raises OpsError."""
+    try:
+        _stopped(name)
+    except (OSError, xmlrpc.client.Error) as error:
+        if states():
+            raise OpsError(f"cannot stop {name}: {error}") from error
+
+
+def _drop(name: str) -> None:
+    if name in states():
+        _stopped(name)
+        rpc().removeProcessGroup(name)
+
+
+def _stopped(name: str) -> None:
+    try:
+        rpc().stopProcess(name)
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != Faults.NOT_RUNNING:
+            raise
 
 
 def processes() -> list[psutil.Process]:

@@ -78,6 +78,22 @@ _require_willing_gateway() {
   fi
 }
 
+# green_answers: does routing.json send requests to the second server of a blue/green switch?
+green_answers() {
+  grep -qs '"server": *"green"' serving/torchserve/model-store/routing/routing.json
+}
+
+# Where green answers, it is started as it was, whatever the checkout is by now. Blue answers until it does.
+_green_too() {
+  local tag command=(docker compose --profile green up -d --no-deps --no-build --no-recreate --wait torchserve-green)
+  if ! green_answers; then return 0; fi
+  tag=$(sed -n 's/^ *"image": "\([A-Za-z0-9_.-]*\)".*/\1/p' serving/torchserve/model-store/bluegreen.json 2>/dev/null || true)
+  echo "+ ${tag:+GREEN_IMAGE_TAG=$tag }${command[*]}"
+  if ! env ${tag:+"GREEN_IMAGE_TAG=$tag"} "${command[@]}"; then
+    echo "warning: green should answer and does not come up; blue answers in its place. See: bash scripts/bluegreen.sh status" >&2
+  fi
+}
+
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
@@ -96,6 +112,7 @@ compose_up() {
     fi
     return 1
   fi
+  _green_too
   port=$(docker compose port api-gateway 8000)
   port=${port##*:}
   if command -v curl >/dev/null; then
@@ -129,6 +146,11 @@ _first_detection() {
 # Stop the Compose project when anything of it is there.
 compose_down() {
   if [[ -n $(docker compose ps -aq 2>/dev/null) ]]; then
+    # Compose leaves what is in a profile alone, and then could not remove the networks it is on.
+    if [[ -e serving/torchserve/model-store/bluegreen.json ]]; then
+      docker compose stop api-gateway
+      docker compose --profile green rm --stop --force torchserve-green
+    fi
     docker compose down
   fi
 }

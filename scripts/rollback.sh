@@ -51,7 +51,9 @@ docker_ops "${arguments[@]}" || status=$?
 if ((status == 10)); then
   # It is current on disk; starting TorchServe on it is ours to do.
   status=0
-  for command in "docker compose restart torchserve" "docker compose up -d --no-deps --no-build --no-recreate --wait torchserve"; do
+  service=torchserve
+  if green_answers; then service="torchserve-green" COMPOSE_PROFILES=green; export COMPOSE_PROFILES; fi
+  for command in "docker compose restart $service" "docker compose up -d --no-deps --no-build --no-recreate --wait $service"; do
     echo "+ $command"
     $command || status=6
   done

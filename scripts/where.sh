@@ -13,11 +13,17 @@ choose_mode() {
     echo native
   elif [[ -n $asked ]]; then
     echo "$asked"
-  elif [[ -z $(docker compose ps -q torchserve 2>/dev/null) && -e .run/state.json ]]; then
+  elif [[ -z $(_model_servers) && -e .run/state.json ]]; then
     echo native
   else
     echo docker
   fi
+}
+
+# The containers that may answer: of blue, and of green where green does.
+_model_servers() {
+  docker compose ps -q torchserve 2>/dev/null || true
+  if green_answers; then docker compose --profile green ps -q torchserve-green 2>/dev/null || true; fi
 }
 
 # native_ops COMMAND...: the operation in this project's own environment.
@@ -45,9 +51,9 @@ released_by() {
   echo "${RELEASED_BY:-${SUDO_USER:-$(id -un 2>/dev/null || id -u)}@$(uname -n)}"
 }
 
-# explain SINCE: the lines of TorchServe's log since then that say why something failed.
+# explain SINCE [SERVICE]: the lines of TorchServe's log since then that say why something failed.
 explain() {
-  docker compose logs --no-color --no-log-prefix --since "$1" torchserve 2>/dev/null \
+  docker compose ${2:+--profile green} logs --no-color --no-log-prefix --since "$1" "${2:-torchserve}" 2>/dev/null \
     | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
 }
 

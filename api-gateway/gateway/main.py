@@ -50,7 +50,12 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     routing = RoutingFile(
         settings.routing_file, parse_servers(settings.torchserve_servers), on_error=metrics.routing.errors.inc
     )
-    backend = with_servers(backend or create_backend(settings), settings, routing)
+    backend = with_servers(
+        backend or create_backend(settings),
+        settings,
+        routing,
+        on_fallback=lambda server: metrics.routing.server_fallbacks.labels(server).inc(),
+    )
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     metrics.watch_readiness(lambda: readiness.state.ready)
     rate_limits = create_rate_limits(settings, metrics.registry)

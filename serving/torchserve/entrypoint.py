@@ -61,6 +61,7 @@ class Configuration:
     response_timeout_s: int
     startup_timeout_s: int
     job_queue_size: int
+    own_handler: bool = False
     #: Archives loaded beside yolo.mar, by version, and what routing names but cannot be loaded.
     beside: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -78,6 +79,14 @@ def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not low <= value <= high:
         raise ConfigurationError(f"{name}={value} is out of range; use {low} to {high}")
     return value
+
+
+def handler_from(env: Mapping[str, str]) -> str:
+    """Return whose handler the workers run: the `archive`'s, or that of this `image`. Raises ConfigurationError."""
+    chosen = env.get("HANDLER_FROM") or "archive"
+    if chosen not in ("archive", "image"):
+        raise ConfigurationError(f"HANDLER_FROM={chosen!r} is neither archive nor image")
+    return chosen
 
 
 def archive_version(archive: Path) -> str:
@@ -127,6 +136,7 @@ def configuration(env: Mapping[str, str]) -> Configuration:
         response_timeout_s=integer(env, "RESPONSE_TIMEOUT_S", 60, 1, 3600),
         startup_timeout_s=integer(env, "STARTUP_TIMEOUT_S", 120, 1, 3600),
         job_queue_size=integer(env, "JOB_QUEUE_SIZE", 100, 1, 100_000),
+        own_handler=handler_from(env) == "image",
         beside=others,
         left_out=tuple(left_out),
     )
@@ -248,6 +258,9 @@ def serve(env: Mapping[str, str]) -> NoReturn:
         "TMPDIR": str(config.run_dir),
         "OMP_NUM_THREADS": str(config.threads),
     }
+    if config.own_handler:  # TorchServe puts the archive behind what PYTHONPATH names
+        others = [env["PYTHONPATH"]] if "PYTHONPATH" in env else []
+        worker_env["PYTHONPATH"] = os.pathsep.join([str(HERE), *others])
     try:
         os.chdir(config.run_dir)
         os.execvpe(argv[0], argv, worker_env)  # noqa: S606 - the point of this file

@@ -84,6 +84,46 @@ async def test_readiness_follows_the_switch(
     assert_error(await client.get("/health/ready"), 503, "model_not_ready")
 
 
+async def test_a_server_that_is_not_there_is_stood_in_for_by_the_default_one(
+    settings: SettingsMaker, routing: RoutingJson
+) -> None:
+    nobody = "green=http://127.0.0.1:9|http://127.0.0.1:9"
+    routing.write(server="green")
+    async with running_app(settings(routing_file=str(routing.path), torchserve_servers=nobody)) as (_, client):
+        assert await version(client) == "1.0"
+        assert (await client.get("/health/ready")).json()["model"]["version"] == "1.0"
+        assert (await client.get("/models")).status_code == 200
+        assert await version(client) == "1.0"
+        assert 'gateway_server_fallbacks_total{server="green"} 2.0' in (await client.get("/metrics")).text
+
+
+async def test_a_server_that_goes_away_under_a_picture_loses_nothing_and_is_asked_again_when_it_is_ready(
+    client: httpx.AsyncClient, green: FakeTorchServe, routing: RoutingJson, caplog: pytest.LogCaptureFixture
+) -> None:
+    routing.write(server="green")
+    await agreed()
+    assert await version(client) == "2.0"
+    green.workers = {}
+    green.predict = lambda asked: Answer({"code": 404, "type": "ModelNotFoundException", "message": "x"}, status=404)
+    assert await version(client) == "1.0"
+    assert await version(client) == "1.0"
+    assert any("default one answers instead" in record.message for record in caplog.records)
+    green.workers = {"2.0": ["READY"]}
+    green.predict = by_version(default="2.0")
+    assert (await client.get("/health/ready")).json()["model"]["version"] == "2.0"
+    assert await version(client) == "2.0"
+
+
+async def test_a_server_whose_queue_is_full_says_so_itself(
+    client: httpx.AsyncClient, green: FakeTorchServe, routing: RoutingJson
+) -> None:
+    routing.write(server="green")
+    await agreed()
+    full = {"code": 503, "type": "ServiceUnavailableException", "message": "full"}
+    green.predict = lambda asked: Answer(full, status=503)
+    assert_error(await client.post("/predict", content=JPEG), 503, "overloaded")
+
+
 async def test_what_is_in_flight_is_finished_by_the_server_that_has_it(
     client: httpx.AsyncClient, fake: FakeTorchServe, routing: RoutingJson
 ) -> None:

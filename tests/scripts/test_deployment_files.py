@@ -12,6 +12,7 @@ from gateway.settings import Settings
 from tests.support import ROOT
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml", "deploy/compose/release.yml"]
+GREEN_FILE = "deploy/compose/green.yml"
 # Others' images, started only by who names their profile.
 PROFILE_FILES = ["deploy/compose/edge.yml", "deploy/compose/redis.yml"]
 # Who operates and with which key: of the caller's environment, set by the scripts or for one command; not of .env.
@@ -151,6 +152,27 @@ def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_
     assert int8 == archiver
 
 
+def test_green_is_torchserve_but_for_its_image_handler_and_ports_and_starts_with_nothing():
+    document = yaml.safe_load(text("docker-compose.yml"))
+    blue, green = document["services"]["torchserve"], services(GREEN_FILE)["torchserve-green"]
+    assert green.pop("profiles") == ["green"]
+    assert green.pop("image") == "yolo-serving/torchserve:${GREEN_IMAGE_TAG:-green}"
+    assert green["environment"].pop("HANDLER_FROM") == "${GREEN_HANDLER_FROM:-image}"
+    assert green.pop("networks") == ["backend"], "no port on the host"
+    for key in ("image", "ports", "networks", "depends_on"):
+        del blue[key]
+    del blue["environment"]["HANDLER_FROM"]
+    assert green == blue
+
+
+def test_green_is_known_to_the_gateway_and_to_the_release_operations():
+    servers = services("docker-compose.yml")["api-gateway"]["environment"]["TORCHSERVE_SERVERS"]
+    assert servers == "green=http://torchserve-green:8085|http://torchserve-green:8086,${TORCHSERVE_SERVERS:-}"
+    release = services("deploy/compose/release.yml")["release"]["environment"]
+    assert release["OPS_GREEN_INFERENCE_URL"] == "http://torchserve-green:8085"
+    assert release["OPS_GREEN_MANAGEMENT_URL"] == "http://torchserve-green:8086"
+
+
 @pytest.mark.parametrize("name", ["edge", "redis"])
 def test_a_service_of_a_profile_is_off_by_default_pinned_and_harmless(name):
     service = services(*PROFILE_FILES)[name]
@@ -232,7 +254,7 @@ def test_nothing_is_taken_at_its_latest(name):
 
 def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
     documented = example()
-    for name, default in substitutions(*COMPOSE_FILES, *PROFILE_FILES):
+    for name, default in substitutions(*COMPOSE_FILES, GREEN_FILE, *PROFILE_FILES):
         if name in CALLERS:
             continue
         assert name in documented, f"{name} is not in .env.example"

@@ -23,6 +23,9 @@ class RoutingMetrics:
         self.fallbacks = counter(
             "routing_fallbacks", "Requests that the default version answered instead of the one chosen for them"
         )
+        self.server_fallbacks = counter(
+            "server_fallbacks", "Pictures that the default server answered instead of the one in force", "server"
+        )
         self.errors = Counter(
             "gateway_routing_errors", "Contents of the routing file that could not be used", registry=registry
         )

@@ -1,30 +1,47 @@
-"""Several model servers behind one backend; routing.json says which is asked. For blue/green."""
+"""Several model servers behind one backend; routing.json says which is asked. For blue/green.
+
+A server that the file names and that is not there (gone, or not yet ready again after a restart) is stood in for by the
+default one, so that a switch can never leave a service that answers nobody.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
+from gateway.backends.errors import BackendFault, BackendOverloaded, BackendUnavailable
 from gateway.intake.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
 from gateway.routing.server_list import parse_servers
 from gateway.settings import Settings
 
+logger = logging.getLogger("gateway.routing")
+
 
 class SwitchedBackend:
     """An :class:`~gateway.backends.base.InferenceBackend` that asks the server in force at each call's start.
 
-    A call stays with the server that it began with, so what is in flight when the server changes is finished there.
+    A call stays with the server that it began with, so what is in flight when the server changes is finished there;
+    only when that server goes away under it, the default one is asked instead. ``on_fallback`` is called with the
+    server's name for each picture that the default one answered in its place.
     """
 
     def __init__(
-        self, default: InferenceBackend, others: Mapping[str, InferenceBackend], source: RoutingSource
+        self,
+        default: InferenceBackend,
+        others: Mapping[str, InferenceBackend],
+        source: RoutingSource,
+        on_fallback: Callable[[str], None] = lambda server: None,
     ) -> None:
         self._default = default
         self._others = others
         self._source = source
+        self._on_fallback = on_fallback
+        #: The server in force, while it is known not to answer; readiness, asked every second, knows when it does.
+        self._absent: str | None = None
 
     @property
     def name(self) -> str:
@@ -34,12 +51,38 @@ class SwitchedBackend:
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
     ) -> Prediction:
-        """Ask the server in force."""
-        return await self._chosen().predict(image, parameters, request_id, version)
+        """Ask the server in force; the default one where that is not there."""
+        server = self._source.current().server
+        if server is not None and server != self._absent:
+            try:
+                return await self._others[server].predict(image, parameters, request_id, version)
+            except BackendOverloaded:  # it is there, and the default one is no relief for it
+                raise
+            except BackendUnavailable as fault:
+                self._missed(server, str(fault))
+        if server is not None:
+            self._on_fallback(server)
+        return await self._default.predict(image, parameters, request_id, version)
 
     async def ready(self) -> Readiness:
-        """Ask the server in force: readiness follows the switch."""
-        return await self._chosen().ready()
+        """Ask the server in force: readiness follows the switch. Where it is not ready, the default one may be."""
+        server = self._source.current().server
+        if server is None:
+            return await self._default.ready()
+        try:
+            readiness = await self._others[server].ready()
+        except BackendFault as fault:
+            readiness = Readiness(False, str(fault))
+        if readiness.ready:
+            if self._absent == server:
+                logger.info("the server in force answers again", extra={"server": server})
+            self._absent = None
+            return readiness
+        instead = await self._default.ready()
+        if not instead.ready:
+            return readiness
+        self._missed(server, readiness.reason or "no reason was given")
+        return instead
 
     async def ready_versions(self) -> frozenset[str] | None:
         """Ask the server in force."""
@@ -48,7 +91,7 @@ class SwitchedBackend:
 
     async def served(self, version: str | None = None) -> Served | None:
         """Ask the server in force; the same version of another server is other content."""
-        server = self._source.current().server
+        server = self._asked()
         found = await self._chosen().served(version)
         return found and replace(found, epoch=f"{server or ''} {found.epoch}")
 
@@ -60,13 +103,28 @@ class SwitchedBackend:
         """Close the connections to all of them."""
         await asyncio.gather(*(backend.aclose() for backend in (self._default, *self._others.values())))
 
-    def _chosen(self) -> InferenceBackend:
+    def _missed(self, server: str, reason: str) -> None:
+        if self._absent != server:
+            facts = {"server": server, "reason": reason}
+            logger.warning("the server in force is not there; the default one answers instead", extra=facts)
+        self._absent = server
+
+    def _asked(self) -> str | None:
         server = self._source.current().server
+        return None if server == self._absent else server
+
+    def _chosen(self) -> InferenceBackend:
+        server = self._asked()
         # A name that is not known never comes into force.
         return self._default if server is None else self._others[server]
 
 
-def with_servers(default: InferenceBackend, settings: Settings, source: RoutingSource) -> InferenceBackend:
+def with_servers(
+    default: InferenceBackend,
+    settings: Settings,
+    source: RoutingSource,
+    on_fallback: Callable[[str], None] = lambda server: None,
+) -> InferenceBackend:
     """Put ``TORCHSERVE_SERVERS`` beside the default backend; without any it is returned as it is."""
     others = {
         name: create_backend(
@@ -79,4 +137,4 @@ def with_servers(default: InferenceBackend, settings: Settings, source: RoutingS
         )
         for name, server in parse_servers(settings.torchserve_servers).items()
     }
-    return SwitchedBackend(default, others, source) if others else default
+    return SwitchedBackend(default, others, source, on_fallback) if others else default

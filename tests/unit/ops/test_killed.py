@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ops import lock, opening, releases, routing
+from ops import lock, opening, releases, routing, sides
 from tests.support import ROOT
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
@@ -125,6 +125,38 @@ CASES = [
     ("redeploy", [], ("1.0", NOTHING), ("1.1", NOTHING)),
     ("rollback", [], ("1.0", NOTHING), ("1.1", NOTHING)),
 ]
+
+
+# The same of blue/green: (the side that answers, whether the other one stands beside).
+SIDES = [
+    ("bluegreen up", [], (None, False), (None, True)),
+    ("bluegreen switch", ["bluegreen up"], (None, True), ("green", True)),
+    ("bluegreen back", ["bluegreen up", "bluegreen switch"], ("green", True), (None, True)),
+    ("bluegreen down", ["bluegreen up", "bluegreen switch"], ("green", True), ("green", False)),
+    ("bluegreen down", ["bluegreen up"], (None, True), (None, False)),
+]
+
+
+@pytest.mark.parametrize(("what", "before", "undone", "done"), SIDES, ids=[f"{b[-1:]} {w}" for w, b, _, _ in SIDES])
+def test_one_side_answers_whenever_a_switch_is_killed(world, what, before, undone, done):
+    outcomes = []
+    kill_at, status = 1, -9
+    while status != 0:
+        world.reset()
+        for earlier in before:
+            assert world.do(earlier) == 0
+        status = world.do(what, kill_at)
+        assert status in (0, -9)
+        clients_are_answered(world.fake)
+        world.mend()
+        assert_consistent(world.fake)
+        present = sides.read(world.store)
+        assert present.pending == ""
+        outcomes.append((routing.read(world.store).server, present.both))
+        kill_at += 1
+    assert kill_at > 5
+    assert set(outcomes) == {undone, done}
+    assert outcomes == sorted(outcomes, key=[undone, done].index), "there is one moment of decision"
 
 
 # What TorchServe comes back with after it was killed too is the same question for the others of a kind.

@@ -1,14 +1,16 @@
 """What the native services are started with."""
 
+import configparser
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from ops import native, settings
-from ops.errors import OpsError
+from ops import native, processes, settings, supervision
+from ops.errors import NotRunningError, OpsError, UsageError
 from ops.paths import API_KEYS, ROOT
+from ops.sides import Made, Sides
 
 
 @pytest.fixture
@@ -48,3 +50,52 @@ def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_pat
     before = native.fingerprint({})
     path.touch()
     assert native.fingerprint({}) != before
+
+
+def test_the_gateway_knows_green_and_the_servers_that_the_operator_adds(environment, monkeypatch):
+    monkeypatch.setenv("GREEN_INFERENCE_PORT", "9185")
+    green = "green=http://127.0.0.1:9185|http://127.0.0.1:8186"
+    monkeypatch.delenv("TORCHSERVE_SERVERS", raising=False)
+    assert environment()["TORCHSERVE_SERVERS"] == green
+    monkeypatch.setenv("TORCHSERVE_SERVERS", "red=http://one|http://two")
+    assert environment()["TORCHSERVE_SERVERS"] == f"{green},red=http://one|http://two"
+
+
+@pytest.fixture
+def described(monkeypatch, tmp_path):
+    """What the supervisor would read besides its own file."""
+    monkeypatch.setattr(supervision, "RUN", tmp_path)
+    return lambda: configparser.ConfigParser(interpolation=None), tmp_path / "torchserve-green.program.conf"
+
+
+def test_green_is_started_again_with_everything_made_of_what_it_was(described):
+    read, path = described
+    made = Made(serving="/a 100 % new/serving", python="/venv/bin/python", handler="archive")
+    assert processes.as_recorded(Sides(green=made)) == ()
+    parser = read()
+    parser.read(path)
+    program = parser["program:torchserve-green"]
+    assert program["command"] == '"/venv/bin/python" entrypoint.py'
+    assert program["directory"] == "/a 100 %% new/serving"
+    assert program["autostart"] == "true"
+    assert 'HANDLER_FROM="archive"' in program["environment"]
+    assert 'MANAGEMENT_PORT="8186"' in program["environment"]
+    assert processes.as_recorded(Sides(green=made, blue=False)) == ("torchserve",)
+    assert "autostart=false" in supervision.render(["torchserve"])
+    assert "autostart=false" not in supervision.render()
+    assert processes.as_recorded(Sides(green=made, pending="green")) == (), "one that never came up whole"
+    assert not path.exists()
+
+
+def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, monkeypatch, tmp_path):
+    monkeypatch.setattr(supervision, "states", dict)
+    with pytest.raises(NotRunningError, match=r"up\.sh"):
+        processes.check("green", Made())
+    monkeypatch.setattr(supervision, "states", lambda: {"torchserve": "RUNNING"})
+    with pytest.raises(UsageError, match=r"no entrypoint\.py"):
+        processes.check("green", Made(serving=str(tmp_path)))
+    with pytest.raises(UsageError, match="no Python"):
+        processes.check("green", Made(python=str(tmp_path / "bin/python")))
+    with pytest.raises(OpsError, match="quotation mark"):
+        processes.describe(Made(handler='"'))
+    processes.check("blue", Made())

@@ -11,16 +11,25 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import autopilot, canary, drain, experiment, redeploy, rollback, routing, shadow
+from ops import autopilot, bluegreen, canary, drain, experiment, redeploy, rollback, routing, shadow, sides
 from ops.candidate import Packaging
 from ops.host import Host
 from ops.management import Server
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")
+MADE = sides.Made(image="next")
+
+
+def pair(host: Host) -> bluegreen.Pair:
+    """Both sides behind one fake: what differs between them is not what is asked here."""
+    return bluegreen.Pair(host, replace(host, side=sides.GREEN))
+
+
 OPERATIONS = {
     "canary start": lambda host: canary.start(host, str(WEIGHTS), 10, FRESH),
     "canary set": lambda host: canary.set_percent(host, 50),
@@ -32,6 +41,10 @@ OPERATIONS = {
     "shadow stop": lambda host: shadow.stop(host, remove=True),
     "redeploy": lambda host: redeploy.redeploy(host, WEIGHTS, FRESH),
     "rollback": lambda host: rollback.rollback(host, "1.1"),
+    "bluegreen up": lambda host: bluegreen.up(pair(host), MADE),
+    "bluegreen switch": lambda host: bluegreen.switch(pair(host)),
+    "bluegreen back": lambda host: bluegreen.back(pair(host)),
+    "bluegreen down": lambda host: bluegreen.down(pair(host)),
 }
 CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "socket.connect")
 

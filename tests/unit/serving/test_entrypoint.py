@@ -79,6 +79,19 @@ def test_java_leaves_the_cpus_to_the_workers_unless_the_operator_chooses_otherwi
     assert entrypoint.java_options("-XX:+UseZGC") == ["-XX:TieredStopAtLevel=1", "-XX:+UseZGC"]
 
 
+def test_the_handler_is_the_archives_unless_the_server_is_to_bring_its_own(store, monkeypatch):
+    started = []
+    monkeypatch.setattr(entrypoint.os, "execvpe", lambda file, argv, env: started.append(env))
+    monkeypatch.setattr(entrypoint.os, "chdir", lambda folder: None)
+    env = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store / "run")}
+    for more in ({"HANDLER_FROM": ""}, {"HANDLER_FROM": "image"}, {"HANDLER_FROM": "image", "PYTHONPATH": "/more"}):
+        entrypoint.serve({**env, **more})
+    here = str(entrypoint.HERE)
+    assert [env.get("PYTHONPATH") for env in started] == [None, here, f"{here}:/more"]
+    with pytest.raises(entrypoint.ConfigurationError, match="neither archive nor image"):
+        entrypoint.configuration({**env, "HANDLER_FROM": "me"})
+
+
 def test_an_unknown_argument_is_a_configuration_error(capsys):
     assert entrypoint.main(["dance"]) == entrypoint.EX_CONFIG
     assert "serve|healthcheck" in capsys.readouterr().err

@@ -1,0 +1,275 @@
+"""Blue/green: a whole second TorchServe beside the one that answers, checked, switched to, and the way back.
+
+    up       the side that does not answer is started, READY, checked against the one that does; nobody is sent to it
+    switch   checked again; then `routing.json` names it (the decision), and what the other side has is answered
+    back     `routing.json` names the side of before, which was kept running: a rename
+    down     the side that does not answer finishes what it still has, and is stopped
+
+Killed at any moment, one side answers, whole: `routing.json` is replaced in one step, and the side that it names is
+never stopped. What a killed `up` or `down` leaves of the other side is stopped by the next operation (`Sides.pending`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ops import audit, drain, lock, releases, routing, side_by_side, sides
+from ops.console import say
+from ops.errors import NotNowError, NotServingError, OpsError
+from ops.host import Host, at
+from ops.management import RefusedError, UnreachableError
+from ops.opening import opened, unlocked, whole
+from ops.probes import pictures
+from ops.sides import BLUE, GREEN, Made, Sides
+from ops.signals import uninterrupted
+from ops.steps import Steps
+
+# A side that is kept for the way back is READY, unless it is just being restarted.
+BACK_S = 10.0
+
+
+@dataclass
+class Pair:
+    """Both sides. `start`, `stop` and `alive` do that natively; in Compose the scripts do it, and these nothing."""
+
+    blue: Host
+    green: Host
+    check: Callable[[str, Made], None] = lambda side, made: None
+    start: Callable[[str, Made], None] = lambda side, made: None
+    stop: Callable[[str], None] = lambda side: None
+    alive: Callable[[str], bool] = lambda side: True
+
+    @property
+    def store(self) -> Path:
+        """The model store, which is one for both."""
+        return self.blue.store
+
+    def host(self, side: str) -> Host:
+        """Return one of them."""
+        return self.blue if side == BLUE else self.green
+
+    @property
+    def serving(self) -> Host:
+        """The one that answers. Raises OpsError when that is neither."""
+        return self.host(sides.in_force(self.store))
+
+    @property
+    def idle(self) -> Host:
+        """The other one."""
+        return self.host(sides.other(sides.in_force(self.store)))
+
+
+def here() -> Pair:
+    """Return the sides of this deployment. Raises OpsError."""
+    blue, green = at(BLUE), at(GREEN)
+    if blue.compose:
+        return Pair(blue, green)
+    from ops import processes
+
+    return Pair(blue, green, processes.check, processes.start, processes.stop, processes.alive)
+
+
+def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
+    """Start the side that does not answer, and check it. Raises OpsError; then it is stopped again."""
+    begins(pair, made)
+    steps = Steps()
+    with lock.held(pair.store, "bluegreen up") as left_by:
+        opened(pair.serving, left_by)
+        idle, serving = pair.idle, pair.serving
+        unshared(serving)
+        present = sides.read(pair.store)
+        idle.mark_log()
+        try:
+            wanted = replace(present, green=made) if idle.side == GREEN else replace(present, blue=True)
+            sides.write(pair.store, replace(wanted, pending=idle.side, back="", accepted=accept_drift))
+            with steps.step(f"start {idle.side} beside {serving.side}") as remarks:
+                pair.start(idle.side, made)
+                remarks.append(str(made) if idle.side == GREEN else "")
+            with steps.step("wait until its workers are READY") as remarks:
+                loaded = side_by_side.await_ready(idle, side_by_side.START_S, lambda: pair.alive(idle.side))
+                remarks.append(f"{len(loaded.workers)} worker(s), version {loaded.version}")
+            _same_archive(pair, loaded.version)
+            side_by_side.check(steps, idle, serving, accept_drift=accept_drift)
+            with uninterrupted():
+                sides.write(pair.store, replace(wanted, pending="", back="", accepted=accept_drift))
+        except BaseException as error:
+            _took_down(pair, idle.side)
+            _failed(pair, idle, steps, "bluegreen up", error)
+            raise
+        audit.write(
+            pair.store, "bluegreen up", "done", to=idle.side, note=made.note, detail=str(made),
+            seconds=round(steps.seconds, 1), steps=steps.took,
+        )  # fmt: skip
+    steps.report(
+        f"{idle.side} stands beside {serving.side}, checked; nobody is sent to it yet. "
+        "Next: bash scripts/bluegreen.sh switch (or: down)"
+    )
+
+
+def switch(pair: Pair, *, accept_drift: bool = False) -> None:
+    """Let the side that stands beside answer from now on, after another check. Raises OpsError; nothing changed."""
+    steps = Steps()
+    with lock.held(pair.store, "bluegreen switch") as left_by:
+        opened(pair.serving, left_by)
+        idle, serving = pair.idle, pair.serving
+        unshared(serving)
+        present = beside(pair)
+        try:
+            with steps.step(f"see that {idle.side} is READY"):
+                loaded = side_by_side.await_ready(idle, BACK_S)
+            _same_archive(pair, loaded.version)
+            side_by_side.check(steps, idle, serving, accept_drift=accept_drift or present.accepted)
+            sides.write(pair.store, replace(present, back=serving.side))
+            _decide(pair, steps, idle, loaded.version)
+        except BaseException as error:
+            _failed(pair, idle, steps, "bluegreen switch", error)
+            raise
+        _drain(steps, serving)
+        _done(pair, steps, "bluegreen switch", serving, idle)
+    steps.report(
+        f"{idle.side} answers, {serving.side} is kept. The way back: bash scripts/bluegreen.sh back; "
+        f"when all is well: bash scripts/bluegreen.sh down (stops {serving.side})"
+    )
+
+
+def back(pair: Pair) -> None:
+    """Let the side of before answer again. Raises OpsError; nothing changed then."""
+    steps = Steps()
+    with lock.held(pair.store, "bluegreen back") as left_by:
+        opened(pair.serving, left_by)
+        idle, serving = pair.idle, pair.serving
+        way_back(pair)
+        try:
+            with steps.step(f"see that {idle.side} answers") as remarks:
+                side_by_side.await_ready(idle, BACK_S)
+                remarks.append(side_by_side.answers(idle))
+            _decide(pair, steps, idle, remarks[0])
+        except BaseException as error:
+            _failed(pair, idle, steps, "bluegreen back", error)
+            raise
+        sides.write(pair.store, replace(sides.read(pair.store), back=""))
+        _done(pair, steps, "bluegreen back", serving, idle)
+    steps.report(f"{idle.side} answers again; {serving.side} still stands beside it: switch, or down.")
+
+
+def down(pair: Pair) -> None:
+    """Stop the side that does not answer. Raises OpsError."""
+    steps = Steps()
+    with lock.held(pair.store, "bluegreen down") as left_by:
+        opened(pair.serving, left_by)
+        idle, serving = pair.idle, pair.serving
+        present = sides.read(pair.store)
+        if not present.there(idle.side):
+            say(f"{idle.side} is not there; {serving.side} answers. Nothing changed")
+            return
+        if not _answering(serving):
+            raise NotServingError(
+                f"{serving.side} does not answer, so {idle.side} is what answers in its place. "
+                "First: bash scripts/bluegreen.sh back (or mend it). Nothing changed"
+            )
+        _drain(steps, idle)
+        with steps.step(f"stop {idle.side}"):
+            _took_down(pair, idle.side)
+        audit.write(pair.store, "bluegreen down", "done", to=idle.side, seconds=round(steps.seconds, 1))
+    steps.report(f"{serving.side} alone is there and answers.")
+
+
+def begins(pair: Pair, made: Made) -> None:
+    """Raise OpsError where a side could not even begin to come up."""
+    unlocked(pair.serving)
+    unshared(pair.serving)
+    pair.check(pair.idle.side, made)
+
+
+def unshared(host: Host) -> None:
+    """Raise NotNowError while any part of the requests goes to another version: the other side may not have it."""
+    whole(host)
+    shadow = routing.glance(host.store).shadow
+    if shadow:
+        raise NotNowError(f"{shadow.version} is a shadow. End it first: bash scripts/shadow.sh stop. Nothing changed")
+
+
+def beside(pair: Pair) -> Sides:
+    """Return what stands where, when a side stands beside the one that answers. Raises NotNowError."""
+    present = sides.read(pair.store)
+    if not present.there(pair.idle.side):
+        raise NotNowError("no other server stands beside. Start one: bash scripts/bluegreen.sh up. Nothing changed")
+    return present
+
+
+def way_back(pair: Pair) -> None:
+    """Raise NotNowError when the side that does not answer is not the one that did before."""
+    if beside(pair).back != pair.idle.side:
+        raise NotNowError(
+            f"{pair.idle.side} has not answered before {pair.serving.side} did: there is no way back. "
+            "To let it answer: bash scripts/bluegreen.sh switch. Nothing changed"
+        )
+
+
+def _decide(pair: Pair, steps: Steps, idle: Host, version: str) -> None:
+    with steps.step(f"tell the gateways: {idle.side}") as remarks, uninterrupted():
+        present = routing.read(pair.store)
+        routing.write(pair.store, replace(present, server=sides.named(idle.side), stable=version))
+        routing.await_notice()  # done means in force
+        remarks.append(f"{idle.side} answers, {steps.seconds:.1f} s after the start")
+
+
+def _done(pair: Pair, steps: Steps, action: str, old: Host, new: Host) -> None:
+    audit.write(
+        pair.store, action, "done", **{"from": old.side, "to": new.side},
+        seconds=round(steps.seconds, 1), steps=steps.took,
+    )  # fmt: skip
+
+
+def _drain(steps: Steps, old: Host) -> None:
+    """Wait until what a side had is answered: nobody is sent to it any more. One that is gone has nothing."""
+    with steps.step(f"drain {old.side}") as remarks:
+        try:
+            picture = next(iter(pictures().values()))
+            remarks.append(drain.drain(old.server, old.server.default().version, picture))
+        except (UnreachableError, RefusedError) as error:
+            remarks.append(f"it does not answer: {error}")
+
+
+def _took_down(pair: Pair, side: str) -> None:
+    """Stop a side that does not answer. Killed in between, the next operation stops it (`opening`)."""
+    present = sides.read(pair.store)
+    sides.write(pair.store, replace(present, pending=side))
+    with uninterrupted():
+        pair.stop(side)
+        sides.write(pair.store, sides.without(present, side))
+
+
+def _same_archive(pair: Pair, version: str) -> None:
+    current = releases.look(pair.store)[0].current
+    if current is not None and version != current:
+        raise OpsError(
+            f"{pair.idle.side} holds version {version}, and yolo.mar is {current} by now. "
+            "Start it again: bash scripts/bluegreen.sh up"
+        )
+
+
+def _answering(host: Host) -> bool:
+    with contextlib.suppress(UnreachableError, RefusedError):
+        return host.server.default().answers
+    return False
+
+
+def _failed(pair: Pair, idle: Host, steps: Steps, action: str, error: BaseException) -> None:
+    """Say what failed, in the server's own words where it has some, and who answers. Raises NotServingError."""
+    if pair.serving is idle:  # an interruption that came while the gateways were told waited for that
+        audit.write(pair.store, action, "done", to=idle.side, detail="interrupted before the other side was drained")
+        return
+    audit.write(pair.store, action, "failed", to=idle.side, detail=str(error) or type(error).__name__)
+    for row in steps.table():
+        say(row)
+    if not isinstance(error, OpsError):
+        return
+    lines = [f"{action}: {error}", *(f"    {line}" for line in idle.reasons())]
+    if not _answering(pair.serving):
+        lines.append("  Neither side answers. See: bash scripts/status.sh, and: bash scripts/up.sh")
+        raise NotServingError("\n".join(lines)) from error
+    error.args = ("\n".join([*lines, f"  {pair.serving.side} answers as before"]),)

@@ -1,0 +1,189 @@
+"""A second real TorchServe beside the first: nobody loses a request, and every answer is made by whom it names.
+
+The tests share one service and leave blue alone, with version 1.0 current, after themselves. While green is made of
+another archive the version tells who answered; its own handler, changed, tells that too.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+
+import pytest
+
+from tests.native.service import BASE, Service
+from tests.native.test_canary import SURE, Clients, go
+from tests.support import wait_until
+
+#: At the end of green's handler: it calls everything green.
+NAMING = """
+
+_respond = YoloHandler._respond
+
+
+def _naming(self, *words):
+    body = json.loads(_respond(self, *words))
+    for box in body[0]["boxes"] if isinstance(body, list) else []:
+        box["name"] = "green " + box["name"]
+    return json.dumps(body).encode()
+
+
+YoloHandler._respond = _naming
+"""
+
+
+@pytest.fixture(scope="module")
+def started(checkout, first_up) -> Service:
+    done = checkout.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    return Service(checkout)
+
+
+@pytest.fixture
+def service(started) -> Service:
+    """Blue alone, the base version current and served."""
+    wait_until(started.loaded, "TorchServe answers")
+    started.checkout.wait_ready()
+    current(started, BASE)
+    if answers(started) == "green":
+        go(started, "scripts/bluegreen.sh", "deploy", "--accept-drift")
+    go(started, "scripts/bluegreen.sh", "down")
+    if started.loaded() != [BASE]:
+        go(started, "scripts/rollback.sh", BASE)
+    assert (started.loaded(), answers(started)) == ([BASE], "blue")
+    return started
+
+
+@pytest.fixture
+def next_archive(service):
+    """The archive that a server started from now on serves: it finds only what it is sure of."""
+    if not (service.store / "yolo-sure.mar").exists():
+        service.archive("sure", conf=SURE)
+    current(service, "sure")
+    yield "sure"
+    current(service, BASE)
+
+
+@pytest.fixture
+def code(service, tmp_path):
+    """Serving code with another handler."""
+    folder = tmp_path / "next serving"
+    shutil.copytree(
+        service.checkout.root / "serving/torchserve",
+        folder,
+        ignore=shutil.ignore_patterns("model-store", "__pycache__"),
+    )
+    handler = folder / "yolo_handler.py"
+    handler.write_text(handler.read_text() + NAMING)
+    return folder
+
+
+def current(service, version):
+    """What `cp yolo-V.mar yolo.mar` does; what runs goes on with what it has loaded."""
+    shutil.copyfile(service.store / f"yolo-{version}.mar", service.store / "yolo.mar")
+
+
+def status(service):
+    return json.loads(service.run("scripts/bluegreen.sh", "status", "--json").stdout)
+
+
+def answers(service):
+    return status(service)["answers"]
+
+
+def green(service):
+    """Whether green's own handler answered."""
+    answer = service.ask()
+    assert answer.status_code == 200
+    (named,) = {found["class"].startswith("green ") for found in answer.json()["detections"]}
+    return named
+
+
+def versions(answered):
+    return {version for _, _, _, version, _ in answered}
+
+
+def test_eight_clients_lose_no_request_from_blue_to_green_and_back(service, next_archive):
+    with Clients(service).at_work() as people:
+        go(service, "scripts/bluegreen.sh", "up", "--note", "another archive")
+        assert versions(people.more()) == {BASE}
+        go(service, "scripts/bluegreen.sh", "switch")
+        assert versions(people.more()) == {"sure"}
+        said = go(service, "scripts/bluegreen.sh", "back")
+        assert "blue answers again" in said
+        assert versions(people.more()) == {BASE}
+        go(service, "scripts/bluegreen.sh", "switch")
+        go(service, "scripts/bluegreen.sh", "down")
+        assert versions(people.more()) == {"sure"}
+        assert "blue   not there" in go(service, "scripts/bluegreen.sh", "status")
+        go(service, "scripts/bluegreen.sh", "deploy")
+        assert answers(service) == "blue"
+        assert versions(people.more()) == {"sure"}
+    trail = go(service, "scripts/releases.sh", "audit")
+    assert "another archive" in trail
+
+
+def test_green_runs_its_own_handler_and_is_started_again_with_everything(service, code):
+    assert not green(service)
+    go(service, "scripts/bluegreen.sh", "up", "--serving", str(code))
+    assert not green(service), "nobody is sent to it yet"
+    go(service, "scripts/bluegreen.sh", "switch")
+    assert green(service)
+    refused = service.run("scripts/rollback.sh", BASE)
+    assert (refused.returncode, "bluegreen.sh down" in refused.stdout) == (8, True)
+
+    assert service.run("scripts/down.sh").returncode == 0
+    done = service.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    wait_until(lambda: green(service), "green answers again")
+
+    go(service, "scripts/bluegreen.sh", "back")
+    assert not green(service)
+
+
+def test_releases_go_to_green_while_it_alone_is_there(service, code):
+    service.archive("sure", conf=SURE)
+    go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code))
+    go(service, "scripts/bluegreen.sh", "down")
+    with Clients(service).at_work() as people:
+        go(service, "scripts/rollback.sh", "sure")
+        assert versions(people.more()) == {"sure"}
+        go(service, "scripts/rollback.sh", BASE)
+        assert versions(people.more()) == {BASE}
+    assert green(service), "what is loaded into green runs its handler"
+    go(service, "scripts/bluegreen.sh", "deploy")
+    assert not green(service)
+
+
+def test_a_green_that_is_killed_is_stood_in_for_by_blue_and_answers_again(service, code):
+    go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code))
+    with Clients(service).at_work() as people:
+        (java,) = [
+            p for p in service.checkout.processes("org.pytorch.serve.ModelServer") if "green" in str(p.cmdline())
+        ]
+        java.send_signal(signal.SIGKILL)
+        people.more()
+        wait_until(lambda: green(service), "green answers again")
+        people.more()
+
+
+def test_a_green_whose_handler_raises_is_stopped_again_and_says_why(service, code):
+    handler = code / "yolo_handler.py"
+    handler.write_text(handler.read_text() + "\nraise RuntimeError('no such library')\n")
+    with Clients(service).at_work():
+        said = go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code), code=1)
+    assert "no such library" in said
+    assert "blue answers as before" in said
+    assert status(service)["servers"]["green"] == {"there": False, "state": "not there"}
+
+
+def test_an_operator_killed_while_green_comes_up_leaves_nothing_after_the_next_operation(service, code):
+    running = service.start_ops("bluegreen", "up", "--serving", str(code))
+    wait_until(lambda: service.checkout.processes(str(code)) or "green" in service.run("scripts/status.sh").stdout, "")
+    running.kill()
+    running.communicate()
+    said = go(service, "scripts/releases.sh", "prune", "--keep", "9")
+    assert "it is taken down" in said
+    assert "torchserve-green" not in service.run("scripts/status.sh").stdout
+    assert (answers(service), service.served()) == ("blue", BASE)
