@@ -180,7 +180,7 @@ def test_a_green_whose_handler_raises_is_stopped_again_and_says_why(service, cod
 
 def test_an_operator_killed_while_green_comes_up_leaves_nothing_after_the_next_operation(service, code):
     running = service.start_ops("bluegreen", "up", "--serving", str(code))
-    wait_until(lambda: service.checkout.processes(str(code)) or "green" in service.run("scripts/status.sh").stdout, "")
+    wait_until(lambda: "torchserve-green" in service.run("scripts/status.sh").stdout, "green is started")
     running.kill()
     running.communicate()
     said = go(service, "scripts/releases.sh", "prune", "--keep", "9")
