@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import openvino as ov
@@ -58,6 +60,29 @@ def test_the_precision_is_f32_unless_the_processors_own_is_asked_for(
     ov.save_model(ov.Model([ov.opset13.relu(pixels)], [pixels]), tmp_path / "openvino/model.xml")
     engine = engines.load(tmp_path, metadata(), settings.read({"PRECISION": precision}))
     assert engine.precision in given
+
+
+def test_workers_that_start_together_share_one_cache(tmp_path: Path) -> None:
+    pixels = ov.opset13.parameter([-1, 3, -1, -1], ov.Type.f32)
+    model = tmp_path / "model.xml"
+    ov.save_model(ov.Model([ov.opset13.relu(pixels)], [pixels]), model)
+    code = (
+        "import sys; from pathlib import Path; from yolo.engines.openvino import OpenVinoEngine\n"
+        "sys.stdin.readline(); OpenVinoEngine(Path(sys.argv[1]), 1, Path(sys.argv[2]))"
+    )
+    for attempt in range(3):
+        cache = tmp_path / f"cache{attempt}"
+        cache.mkdir()
+        argv = [sys.executable, "-c", code, str(model), str(cache)]
+        path = str(Path(engines.__file__).parents[2])
+        workers = [subprocess.Popen(argv, stdin=subprocess.PIPE, env={"PYTHONPATH": path}) for _ in range(4)]
+        for worker in workers:
+            assert worker.stdin
+            worker.stdin.write(b"go\n")
+            worker.stdin.flush()
+        for worker in workers:
+            worker.communicate(timeout=60)
+        assert [worker.returncode for worker in workers] == [0, 0, 0, 0]
 
 
 def test_weights_that_are_damaged_say_to_package_again(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,23 +41,24 @@ class OpenVinoEngine:
             core.set_property({properties.cache_dir: str(cache)})
         try:
             graph = with_pixels(core.read_model(model))
-            self._compiled = core.compile_model(
-                graph,
-                self.device,
-                {
-                    properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
-                    properties.inference_num_threads: threads,
-                    # Left to choose, some CPUs take bfloat16, which moves boxes and scores beyond the promised
-                    # tolerance. What was quantised runs in int8 all the same.
-                    **({} if precision == "auto" else {properties.hint.inference_precision: ov.Type.f32}),
-                    # Pinned, the threads of every worker would sit on the same first CPUs.
-                    properties.hint.enable_cpu_pinning: False,
-                    # What is prepared for a shape is kept. Over 300 inputs of mixed shapes (YOLOv8n) memory grew by
-                    # 700 MB with the plugin's own limit of 5000 entries, by 240 MB with 1000; eight shapes in turn ran
-                    # as quickly with either, and 4 % slower with 100.
-                    "CPU_RUNTIME_CACHE_CAPACITY": "1000",
-                },
-            )
+            with alone(cache):
+                self._compiled = core.compile_model(
+                    graph,
+                    self.device,
+                    {
+                        properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
+                        properties.inference_num_threads: threads,
+                        # Left to choose, some CPUs take bfloat16, which moves boxes and scores beyond the promised
+                        # tolerance. What was quantised runs in int8 all the same.
+                        **({} if precision == "auto" else {properties.hint.inference_precision: ov.Type.f32}),
+                        # Pinned, the threads of every worker would sit on the same first CPUs.
+                        properties.hint.enable_cpu_pinning: False,
+                        # What is prepared for a shape is kept. Over 300 inputs of mixed shapes (YOLOv8n) memory grew
+                        # by 700 MB with the plugin's own limit of 5000 entries, by 240 MB with 1000; eight shapes in
+                        # turn ran as quickly with either, and 4 % slower with 100.
+                        "CPU_RUNTIME_CACHE_CAPACITY": "1000",
+                    },
+                )
         except RuntimeError as error:
             raise ArchiveError(f"OpenVINO cannot compile {model.name}: package the weights again ({error})") from error
         chosen = self._compiled.get_property(properties.hint.inference_precision)
@@ -68,6 +72,20 @@ class OpenVinoEngine:
             request = self._local.request = self._compiled.create_infer_request()
         outputs = request.infer([np.ascontiguousarray(batch)], share_inputs=True, share_outputs=True)
         return [np.asarray(outputs[index], dtype=np.float32) for index in range(len(self._compiled.outputs))]
+
+
+@contextlib.contextmanager
+def alone(cache: Path | None) -> Iterator[None]:
+    """Let one process at a time compile into `cache`: two that write the same file at once have broken each other.
+
+    The second one finds what the first one left. The lock ends with its holder, however that ends.
+    """
+    if cache is None:
+        yield
+        return
+    with (cache / "compiling.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def with_pixels(model: ov.Model) -> ov.Model:
