@@ -72,7 +72,10 @@ class Service:
         java.wait(10)
 
     def archive(self, version, handler=None, conf=None, cut=False):
-        """Put a version into the store by hand: the base version's files, with something changed."""
+        """Put a version into the store by hand: the base version's files, with something changed.
+
+        The same change makes the same bytes, so that a version that was recorded may be written again.
+        """
         path = self.store / f"yolo-{version}.mar"
         with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as whole, zipfile.ZipFile(path, "w") as mar:
             for name in whole.namelist():
@@ -88,7 +91,7 @@ class Service:
                     data = json.dumps(manifest).encode()
                 elif name == "yolo_handler.py" and handler:
                     data = handler.encode()
-                mar.writestr(name, data)
+                mar.writestr(whole.getinfo(name), data)
         if cut:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         return path
