@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,14 +35,15 @@ YoloHandler._respond = _naming
 
 
 @pytest.fixture(scope="module")
-def started(checkout, first_up) -> Service:
+def started(checkout, first_up) -> Iterator[Service]:
     done = checkout.run("scripts/up.sh", "--native")
     assert done.returncode == 0, done.stdout
-    return Service(checkout)
+    found = Service(checkout)
+    yield found
+    settle(found)
 
 
-@pytest.fixture
-def service(started) -> Service:
+def settle(started: Service) -> None:
     """Blue alone, the base version current and served."""
     wait_until(started.loaded, "TorchServe answers")
     started.checkout.wait_ready()
@@ -52,6 +54,11 @@ def service(started) -> Service:
     if started.loaded() != [BASE]:
         go(started, "scripts/rollback.sh", BASE)
     assert (started.loaded(), answers(started)) == ([BASE], "blue")
+
+
+@pytest.fixture
+def service(started) -> Service:
+    settle(started)
     return started
 
 
