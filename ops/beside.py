@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from ops import drain, drift
-from ops.errors import DriftError, OpsError
+from ops.errors import OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError
 from ops.paths import kept_archive
@@ -118,13 +118,8 @@ class Beside:
                 names = self.server.names(running)
             remarks.append(f"{running} finds {sum(answer.found for answer in before.values())}")
             problems = drift.compare(before, after, names, self.server.names(version))
-            if problems and accept_drift:
-                remarks.append("accepted: " + "; ".join(problems))
-            elif problems:
-                raise DriftError(
-                    "\n    ".join([f"version {version} answers otherwise than {running}:", *problems])
-                    + "\n  If this is meant: --accept-drift"
-                )
+            if remark := drift.judge(problems, accept_drift, f"version {version}", running):
+                remarks.append(remark)
 
     def unload(self, version: str) -> None:
         """Let a version that gets no new requests answer those it has, then remove it. Raises as the server does."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.errors import OpsError
+from ops.errors import DriftError, OpsError
 
 
 class NoAnswerError(OpsError):
@@ -71,6 +71,16 @@ def compare(
         if answer.found == 0 and picture in before and before[picture].found > 0
     ]
     return problems
+
+
+def judge(problems: Sequence[str], accepted: bool, new: str, running: str) -> str | None:
+    """Return a remark on problems that are accepted, None where there are none. Raises DriftError otherwise."""
+    if not problems:
+        return None
+    if accepted:
+        return "accepted: " + "; ".join(problems)
+    head = f"{new} answers otherwise than {running}:"
+    raise DriftError("\n    ".join([head, *problems]) + "\n  If this is meant: --accept-drift")
 
 
 def _some(names: list[str]) -> str:

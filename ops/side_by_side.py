@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ops import drift
-from ops.errors import DriftError, OpsError
+from ops.errors import OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.probes import pictures
@@ -59,13 +59,8 @@ def check(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> Non
         before, names = _answers(serving, asked)
         remarks.append(f"{serving.side} finds {sum(answer.found for answer in before.values())}")
         problems = drift.compare(before, after, names, idle.server.names(version))
-        if problems and accept_drift:
-            remarks.append("accepted: " + "; ".join(problems))
-        elif problems:
-            raise DriftError(
-                "\n    ".join([f"{idle.side} answers otherwise than {serving.side}:", *problems])
-                + "\n  If this is meant: --accept-drift"
-            )
+        if remark := drift.judge(problems, accept_drift, idle.side, serving.side):
+            remarks.append(remark)
 
 
 def answers(idle: Host) -> str:
