@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import shutil
 import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
 from gateway.intake.image_url import ImageFetcher, Resolver
@@ -527,25 +530,27 @@ async def test_a_client_that_leaves_ends_the_fetching(
 @pytest.fixture
 def certificate(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
     """Make a certificate for a name, with its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed, and makes this test's certificate")
 
     def make(name: str) -> tuple[Path, Path]:
+        private = ec.generate_private_key(ec.SECP256R1())
+        itself = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        signed = (
+            x509.CertificateBuilder()
+            .subject_name(itself)
+            .issuer_name(itself)
+            .public_key(private.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(private, hashes.SHA256())
+        )
         crt, key = tmp_path / f"{name}.crt", tmp_path / f"{name}.key"
-        subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
-        new = [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ]
-        subprocess.run([*new, *subject, "-keyout", key, "-out", crt], check=True, capture_output=True)
+        crt.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        unlocked = serialization.NoEncryption()
+        key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unlocked))
         return crt, key
 
     return make

@@ -77,11 +77,6 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     return InferRequest(images, _parameters(parameters), outputs, identity)
 
 
-def _is_identity(value: object) -> bool:
-    # Printable, because it goes back: JSON can smuggle in halves of surrogate pairs, which UTF-8 cannot write.
-    return isinstance(value, str) and len(value) <= LONGEST_ID and value.isprintable()
-
-
 def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[bytes]:
     if len(inputs) != 1 or not isinstance(inputs[0], dict) or inputs[0].get("name") != INPUT:
         raise TensorError(f"it takes exactly one input, with the name '{INPUT}'")
