@@ -36,6 +36,23 @@ STREET_COCO = [
 ]
 
 
+#: Put at the end of a handler's file: it calls everything green.
+NAMING_HANDLER = """
+
+_respond = YoloHandler._respond
+
+
+def _naming(self, *words):
+    body = json.loads(_respond(self, *words))
+    for box in body[0]["boxes"] if isinstance(body, list) else []:
+        box["name"] = "green " + box["name"]
+    return json.dumps(body).encode()
+
+
+YoloHandler._respond = _naming
+"""
+
+
 def cannot_run(reason: str) -> None:
     """Skip, or fail where every ring is required (CI)."""
     if os.environ.get("REQUIRE_RINGS") == "1":

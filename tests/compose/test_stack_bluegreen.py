@@ -8,23 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.compose.stack import Stack
-from tests.support import clients, wait_until
-
-#: At the end of the next image's handler: it calls everything green.
-NAMING = """
-
-_respond = YoloHandler._respond
-
-
-def _naming(self, *words):
-    body = json.loads(_respond(self, *words))
-    for box in body[0]["boxes"] if isinstance(body, list) else []:
-        box["name"] = "green " + box["name"]
-    return json.dumps(body).encode()
-
-
-YoloHandler._respond = _naming
-"""
+from tests.support import NAMING_HANDLER, clients, wait_until
 
 
 @pytest.fixture
@@ -35,7 +19,7 @@ def base(running: Stack) -> Stack:
     running.wait_ready()
     folder = running.root / "next"
     folder.mkdir(exist_ok=True)
-    (folder / "handler.py").write_text(NAMING)
+    (folder / "handler.py").write_text(NAMING_HANDLER)
     (folder / "Dockerfile").write_text(
         "FROM yolo-serving/torchserve:test\nUSER 0\nCOPY handler.py /tmp/handler.py\n"
         "RUN cat /tmp/handler.py >>yolo_handler.py\nUSER 10001:10001\n"

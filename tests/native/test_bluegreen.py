@@ -15,23 +15,7 @@ import pytest
 
 from tests.native.service import BASE, Service
 from tests.native.test_canary import SURE, Clients, go
-from tests.support import wait_until
-
-#: At the end of green's handler: it calls everything green.
-NAMING = """
-
-_respond = YoloHandler._respond
-
-
-def _naming(self, *words):
-    body = json.loads(_respond(self, *words))
-    for box in body[0]["boxes"] if isinstance(body, list) else []:
-        box["name"] = "green " + box["name"]
-    return json.dumps(body).encode()
-
-
-YoloHandler._respond = _naming
-"""
+from tests.support import NAMING_HANDLER, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +66,7 @@ def code(service, tmp_path):
         ignore=shutil.ignore_patterns("model-store", "__pycache__"),
     )
     handler = folder / "yolo_handler.py"
-    handler.write_text(handler.read_text() + NAMING)
+    handler.write_text(handler.read_text() + NAMING_HANDLER)
     return folder
 
 
