@@ -14,10 +14,11 @@ import pytest
 
 from tests.support import copy_tree
 
-# Plain sh, so that it runs as any user. Arguments are kept apart by NUL, calls by the record separator.
+# Plain sh, so that it runs as any user. Arguments are kept apart by NUL, calls by the record separator. Each call is
+# one write, as both ends of a pipeline may call at once.
 _FAKE = r"""#!/bin/sh
 here=$(dirname -- "$0")
-{ printf '%s\0' "$@"; printf '\036\0'; } >>"$here/calls"
+printf '%s\0' "$@" "$(printf '\036')" >>"$here/calls"
 . "$here/answers"
 """
 
@@ -104,3 +105,13 @@ def checkout(folder: Path, docker: FakeDocker) -> Checkout:
     """A fresh copy, in a folder with a space in its name, as its user would call its scripts."""
     path = f"{docker.folder}{os.pathsep}{os.environ['PATH']}"
     return Checkout(copy_tree(folder / "yolo serving"), {"PATH": path, "HOME": str(folder)})
+
+
+@pytest.fixture
+def weights(checkout: Checkout, docker: FakeDocker) -> Path:
+    """New weights, a TorchServe that runs, and a packager that makes 1.7 of them."""
+    docker.answer("compose", "ps", "-q", "torchserve", say="0123abcd\n")
+    path = checkout.root / "new best.pt"
+    path.write_bytes(b"weights")
+    docker.answer("run", "--network", "none", say="  archive  x\n  version  1.7\n  size     1 MB\n")
+    return path

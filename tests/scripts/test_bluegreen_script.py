@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scripts.docker_calls import operations
+
 UP = ["compose", "--profile", "green", "up", "-d", "--no-deps", "--no-build", "--force-recreate", "--wait"]
 
 
@@ -16,11 +18,6 @@ def idle(docker):
 
     choose("green")
     return choose
-
-
-def operations(docker):
-    """What was run in the container beside TorchServe."""
-    return [call[call.index("release") + 1 :] for call in docker.called("compose", "run")]
 
 
 def containers(docker):

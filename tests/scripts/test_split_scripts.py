@@ -2,23 +2,7 @@
 
 import pytest
 
-
-@pytest.fixture
-def weights(checkout, docker):
-    docker.answer("compose", "ps", "-q", "torchserve", say="0123abcd\n")
-    path = checkout.root / "new best.pt"
-    path.write_bytes(b"weights")
-    docker.answer("run", "--network", "none", say="  archive  x\n  version  1.7\n  size     1 MB\n")
-    return path
-
-
-def operations(docker):
-    """What was run in the container beside TorchServe."""
-    return [call[call.index("release") + 1 :] for call in docker.called("compose", "run")]
-
-
-def packagings(docker):
-    return [call for call in docker.called("run") if "--keep-only" in call]
+from tests.scripts.docker_calls import operations, packagings
 
 
 def test_a_canary_is_asked_for_then_packaged_then_started(checkout, docker, weights):
