@@ -79,21 +79,36 @@ done
 if [[ -n $image && -n $build ]]; then echo "error: --image names one that is there, --build makes one: either" >&2; exit 2; fi
 if [[ -n $image && ! $image =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]; then echo "error: --image $image is no tag" >&2; exit 2; fi
 
-# start_container SERVICE: build its image where that is asked for or there is none; start it and wait for its health.
-start_container() {
-  local service=$1 name command=(docker compose --profile green up -d --no-deps --no-build --force-recreate --wait "$1")
-  local environment=(${tag:+"GREEN_IMAGE_TAG=$tag"} ${handler:+"GREEN_HANDLER_FROM=$handler"})
-  name=$(env ${environment[@]+"${environment[@]}"} docker compose --profile green config --images "$service" | grep '^yolo-serving/torchserve:')
-  if [[ -n $build ]] || ! docker image inspect "$name" >/dev/null 2>&1; then
-    if [[ -n $image ]]; then
-      echo "error: there is no image $name. Build it: docker build -t $name …, or use --build. Nothing changed" >&2
-      return 1
-    fi
-    echo "+ docker compose build $service"
-    env ${environment[@]+"${environment[@]}"} docker compose --profile green build "$service" || return 1
+# with_settings COMMAND...: a command with what the side that comes up is made of; blue is the checkout's affair.
+with_settings() {
+  env ${tag:+"GREEN_IMAGE_TAG=$tag"} ${handler:+"GREEN_HANDLER_FROM=$handler"} "$@"
+}
+
+# prepare_image SERVICE: build its image where that is asked for or there is none. No container is touched.
+prepare_image() {
+  local service=$1 name
+  name=$(with_settings docker compose --profile green config --images "$service" | grep '^yolo-serving/torchserve:')
+  if [[ -z $build ]] && docker image inspect "$name" >/dev/null 2>&1; then return 0; fi
+  if [[ -n $image ]]; then
+    echo "error: there is no image $name. Build it: docker build -t $name …, or use --build. Nothing changed" >&2
+    return 1
   fi
-  echo "+ ${environment[*]+${environment[*]} }${command[*]}"
-  env ${environment[@]+"${environment[@]}"} "${command[@]}"
+  echo "+ docker compose build $service"
+  with_settings docker compose --profile green build "$service" && return 0
+  echo "error: the image could not be built; Docker's message stands above. Nothing changed" >&2
+  return 1
+}
+
+# start_container SERVICE: start it anew and wait for its health.
+start_container() {
+  local command=(docker compose --profile green up -d --no-deps --no-build --force-recreate --wait "$1")
+  echo "+ ${tag:+GREEN_IMAGE_TAG=$tag }${handler:+GREEN_HANDLER_FROM=$handler }${command[*]}"
+  with_settings "${command[@]}"
+}
+
+# still_idle SIDE: does it still not answer? Minutes may have passed since that was asked, and somebody may have switched.
+still_idle() {
+  [[ $(docker_ops bluegreen idle) == "$1" ]]
 }
 
 # stop_container SIDE: stop the container of a side that does not answer.
@@ -140,14 +155,24 @@ if ((status)) || [[ -n $dry_run ]]; then
   printf '%s\n' "$plan"
   exit "$status"
 fi
+prepare_image "$service" || exit
+if ! still_idle "$idle"; then
+  echo "error: another operation has let $idle answer meanwhile. Nothing changed" >&2
+  exit 3
+fi
 if ! start_container "$service"; then
   status=1
-  docker_ops bluegreen down >/dev/null || true # what stood there before was replaced by what failed
+  # What stood there before was replaced by what failed.
+  if still_idle "$idle"; then docker_ops bluegreen down >/dev/null || true; fi
 fi
 if ((!status)); then docker_ops bluegreen up ${asked[@]+"${asked[@]}"} || status=$?; fi
 if ((status)); then
   explain "$began" "$service"
-  stop_container "$idle" || true
+  if ((status == 3 || status == 8)); then # what is at work, or began meanwhile, may need the container
+    echo "note: $idle runs and was not checked. Later: bash scripts/bluegreen.sh up, or down" >&2
+  elif still_idle "$idle"; then
+    stop_container "$idle" || true
+  fi
   exit "$status"
 fi
 if [[ $what == deploy ]]; then docker_ops bluegreen switch || exit; fi

@@ -83,13 +83,19 @@ green_answers() {
   grep -qs '"server": *"green"' serving/torchserve/model-store/routing/routing.json
 }
 
+# _recorded_of_green NAME: what green is made of. Blue's record holds no such names, and Python may not be there.
+_recorded_of_green() {
+  sed -n "s/^ *\"$1\": \"\([A-Za-z0-9_.-]*\)\".*/\1/p" serving/torchserve/model-store/bluegreen.json 2>/dev/null || true
+}
+
 # Where green answers, it is started as it was, whatever the checkout is by now. Blue answers until it does.
 _green_too() {
-  local tag command=(docker compose --profile green up -d --no-deps --no-build --no-recreate --wait torchserve-green)
+  local tag handler command=(docker compose --profile green up -d --no-deps --no-build --no-recreate --wait torchserve-green)
   if ! green_answers; then return 0; fi
-  tag=$(sed -n 's/^ *"image": "\([A-Za-z0-9_.-]*\)".*/\1/p' serving/torchserve/model-store/bluegreen.json 2>/dev/null || true)
-  echo "+ ${tag:+GREEN_IMAGE_TAG=$tag }${command[*]}"
-  if ! env ${tag:+"GREEN_IMAGE_TAG=$tag"} "${command[@]}"; then
+  tag=$(_recorded_of_green image)
+  handler=$(_recorded_of_green handler)
+  echo "+ ${tag:+GREEN_IMAGE_TAG=$tag }${handler:+GREEN_HANDLER_FROM=$handler }${command[*]}"
+  if ! env ${tag:+"GREEN_IMAGE_TAG=$tag"} ${handler:+"GREEN_HANDLER_FROM=$handler"} "${command[@]}"; then
     echo "warning: green should answer and does not come up; blue answers in its place. See: bash scripts/bluegreen.sh status" >&2
   fi
 }
@@ -128,29 +134,39 @@ Up. Try next:
 EOF
 }
 
-# _first_detection URL: ask for the sample picture and show the answer. A gateway that asks for an API key gets the one
-# in YOLO_API_KEY; without one, that is said, and is no failure.
+# api_key: the key to show to a gateway that asks for one: what is in the file YOLO_API_KEY_FILE, or YOLO_API_KEY.
+api_key() {
+  if [[ -z ${YOLO_API_KEY_FILE:-} ]]; then
+    printf '%s' "${YOLO_API_KEY:-}"
+  elif ! cat -- "$YOLO_API_KEY_FILE" 2>/dev/null; then
+    echo "error: YOLO_API_KEY_FILE=$YOLO_API_KEY_FILE cannot be read" >&2
+    return 1
+  fi
+}
+
+# _first_detection URL: ask for the sample picture and show the answer. A gateway that asks for an API key gets ours;
+# without one, that is said, and is no failure.
 _first_detection() {
-  local command=(curl -sS -F file=@samples/street.jpg "$1") answer
+  local command=(curl -sS -F file=@samples/street.jpg "$1") answer key
+  key=$(api_key) || return 1
   echo "+ ${command[*]}"
   # The key goes in by a pipe: command lines can be read by everybody on the machine.
-  answer=$("${command[@]}" -H @- -w '\n%{http_code}' <<<"X-API-Key: ${YOLO_API_KEY:-}") || return 1
+  answer=$("${command[@]}" -H @- -w '\n%{http_code}' <<<"X-API-Key: $key") || return 1
   echo "${answer%$'\n'*}"
   case ${answer##*$'\n'} in
     200) ;;
-    401 | 403) echo "The gateway asks for an API key: bash scripts/keys.sh add NAME, then send it as X-API-Key (up.sh takes it from YOLO_API_KEY)" ;;
+    401 | 403) echo "The gateway asks for an API key: bash scripts/keys.sh add NAME, then send it as X-API-Key (up.sh takes it from YOLO_API_KEY or the file YOLO_API_KEY_FILE)" ;;
     *) return 1 ;;
   esac
 }
 
-# Stop the Compose project when anything of it is there.
+# Stop the Compose project when anything of it is there, whatever profiles it was started with: Compose leaves what is in
+# a profile that is not named alone, and then cannot remove the networks it is on.
 compose_down() {
-  if [[ -n $(docker compose ps -aq 2>/dev/null) ]]; then
-    # Compose leaves what is in a profile alone, and then could not remove the networks it is on.
-    if [[ -e serving/torchserve/model-store/bluegreen.json ]]; then
-      docker compose stop api-gateway
-      docker compose --profile green rm --stop --force torchserve-green
-    fi
-    docker compose down
-  fi
+  local profile compose=(docker compose)
+  while read -r profile; do compose+=(--profile "$profile"); done < <(docker compose config --profiles 2>/dev/null)
+  if [[ -z $("${compose[@]}" ps -aq 2>/dev/null) ]]; then return 0; fi
+  # First who asks, then who answers; of green Compose does not know that the gateway asks it.
+  if green_answers; then docker compose stop api-gateway; fi
+  "${compose[@]}" down
 }

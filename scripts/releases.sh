@@ -18,7 +18,8 @@ Usage: bash scripts/releases.sh [list | audit | prune --keep N [--dry-run] | unl
   unlock   remove the lock of an operation that is gone; --force: even when it seems to be at work
   --json   list and audit for programs
 
-Exit codes: 0 done; 1 failed, nothing changed; 2 wrong usage; 3 another operation is at work.
+Exit codes: 0 done; 1 failed, nothing changed; 2 wrong usage; 3 another operation is at work; 5 nothing
+was set up here yet.
 EOF
 }
 
@@ -41,11 +42,4 @@ while (($#)); do
   shift
 done
 
-mode=$(choose_mode "$mode")
-if [[ $mode == native ]]; then
-  native_ops "${arguments[@]}"
-  exit
-fi
-RELEASED_BY=$(released_by)
-export RELEASED_BY
-docker_ops "${arguments[@]}"
+anywhere "${arguments[@]}"

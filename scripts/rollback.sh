@@ -18,8 +18,9 @@ down it makes the version current on disk and restarts TorchServe. Without VERSI
   --dry-run            say what would be done; change nothing
   --native, --docker   where to operate (default: where the service runs)
 
-Exit codes: 0 live; 1 failed, what answered goes on answering; 2 wrong usage; 3 another operation is at work; 6 failed,
-and nothing answers; 7 no such kept version, or its archive is not what was packaged; 8 a canary or experiment is active.
+Exit codes: 0 live; 1 failed, what answered goes on answering; 2 wrong usage; 3 another operation is at work; 5 nothing
+was set up here yet; 6 failed, and nothing answers; 7 no such kept version, or its archive is not what was packaged; 8 a
+canary or experiment is active; 130 interrupted: see which version answers with releases.sh.
 EOF
 }
 

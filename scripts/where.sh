@@ -29,7 +29,7 @@ _model_servers() {
 # native_ops COMMAND...: the operation in this project's own environment.
 native_ops() {
   if [[ ! -x .venv/bin/python ]]; then
-    echo "error: no service was set up here yet. Start it first: bash scripts/up.sh. Nothing changed"
+    echo "error: no service was set up here yet. Start it first: bash scripts/up.sh. Nothing changed" >&2
     return 5
   fi
   .venv/bin/python -m ops "$@"
@@ -37,13 +37,14 @@ native_ops() {
 
 # docker_ops COMMAND...: the operation in a container beside TorchServe.
 docker_ops() {
-  local image
+  local image key
+  key=$(api_key) || return 1
   image=$(docker compose config --images model-archiver | tail -n 1)
   if ! docker image inspect "$image" >/dev/null 2>&1; then
-    echo "error: no service was built here yet. Start it first: bash scripts/up.sh. Nothing changed"
+    echo "error: no service was built here yet. Start it first: bash scripts/up.sh. Nothing changed" >&2
     return 5
   fi
-  docker compose run --rm -T --no-deps release "$@" </dev/null
+  YOLO_API_KEY=$key docker compose run --rm -T --no-deps release "$@" </dev/null
 }
 
 # released_by: who operates, for the records that a container writes.
@@ -51,9 +52,12 @@ released_by() {
   echo "${RELEASED_BY:-${SUDO_USER:-$(id -un 2>/dev/null || id -u)}@$(uname -n)}"
 }
 
-# explain SINCE [SERVICE]: the lines of TorchServe's log since then that say why something failed.
+# explain SINCE [SERVICE]: the lines of TorchServe's log since then that say why something failed; of the one that
+# answers, unless another is named.
 explain() {
-  docker compose ${2:+--profile green} logs --no-color --no-log-prefix --since "$1" "${2:-torchserve}" 2>/dev/null \
+  local service=${2:-torchserve}
+  if [[ -z ${2:-} ]] && green_answers; then service=torchserve-green; fi
+  docker compose --profile green logs --no-color --no-log-prefix --since "$1" "$service" 2>/dev/null \
     | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
 }
 

@@ -29,11 +29,11 @@ class FakeDocker:
 
     folder: Path
 
-    def answer(self, *when: str, say: str = "", complain: str = "", exit: int = 0) -> None:
+    def answer(self, *when: str, say: str = "", complain: str = "", do: str = "", exit: int = 0) -> None:
         """Answer a call that holds these words in this order. The latest rule is asked first; none means success."""
         file = self.folder / "answers"
         pattern = "".join(f"*{shlex.quote(' ' + word)}" for word in when)
-        spoken = f"printf %s {shlex.quote(say)}; printf %s {shlex.quote(complain)} >&2"
+        spoken = f"printf %s {shlex.quote(say)}; printf %s {shlex.quote(complain)} >&2; {do or ':'}"
         rule = f'case " $*" in {pattern}*) {spoken}; exit {exit} ;; esac\n'
         file.write_text(rule + (file.read_text() if file.exists() else ""))
 

@@ -1,5 +1,7 @@
 """bluegreen.sh where the service runs in Compose: what Docker is asked, in what order."""
 
+import shlex
+
 import pytest
 
 from tests.scripts.docker_calls import operations
@@ -33,6 +35,7 @@ def test_green_is_started_of_the_named_image_then_recorded_and_checked(checkout,
     assert operations(docker) == [
         ["bluegreen", "idle"],
         ["bluegreen", "up", *words, "--dry-run"],
+        ["bluegreen", "idle"],
         ["bluegreen", "up", *words],
     ]
     assert containers(docker) == [[*UP, "torchserve-green"]]
@@ -43,7 +46,35 @@ def test_an_image_that_is_not_there_is_said_before_anything_is_done(checkout, do
     docker.answer("image", "inspect", "yolo-serving/torchserve:next", exit=1)
     done = checkout.run("bluegreen.sh", "up", "--image", "next")
     assert (done.returncode, "there is no image yolo-serving/torchserve:next" in done.stderr) == (1, True)
-    assert [*UP, "torchserve-green"] not in docker.calls
+    assert containers(docker) == []
+    assert ["bluegreen", "down"] not in operations(docker)
+
+
+def test_an_image_that_cannot_be_built_leaves_the_one_that_stands_there(checkout, docker, idle):
+    docker.answer("green", "build", exit=17)
+    done = checkout.run("bluegreen.sh", "up", "--build")
+    assert (done.returncode, "Nothing changed" in done.stderr) == (1, True)
+    assert [call[3] for call in containers(docker)] == ["build"]
+    assert ["bluegreen", "down"] not in operations(docker)
+
+
+def test_a_side_that_answers_by_now_is_left_alone(checkout, docker, idle):
+    """Somebody else switches while the image is built."""
+    switched = docker.folder / "switched"
+    docker.answer("release", "bluegreen", "idle", do=f"test -e {shlex.quote(str(switched))} && echo blue || echo green")
+    docker.answer("green", "build", do=f"touch {shlex.quote(str(switched))}")
+    done = checkout.run("bluegreen.sh", "up", "--build")
+    assert (done.returncode, "another operation has let green answer" in done.stderr) == (3, True)
+    assert [call[3] for call in containers(docker)] == ["build"]
+
+
+@pytest.mark.parametrize("code", [3, 8])
+def test_a_container_that_another_operation_may_need_is_left_running(checkout, docker, idle, code):
+    docker.answer("release", "bluegreen", "up", exit=code)
+    docker.answer("release", "bluegreen", "up", "--dry-run")
+    done = checkout.run("bluegreen.sh", "up")
+    assert (done.returncode, "was not checked" in done.stderr) == (code, True)
+    assert containers(docker) == [[*UP, "torchserve-green"]]
 
 
 def test_one_is_built_where_that_is_asked_for(checkout, docker, idle):
@@ -127,7 +158,9 @@ def green_answers(checkout):
     store = checkout.root / "serving/torchserve/model-store"
     (store / "routing").mkdir(exist_ok=True)
     (store / "routing/routing.json").write_text('{\n "schema": 1,\n "server": "green"\n}\n')
-    (store / "bluegreen.json").write_text('{\n "green": {\n  "image": "next",\n  "serving": ""\n }\n}\n')
+    (store / "bluegreen.json").write_text(
+        '{\n "green": {\n  "image": "next",\n  "serving": "",\n  "handler": "archive"\n }\n}\n'
+    )
 
 
 def test_up_starts_green_too_where_green_answers_and_goes_on_with_blue_where_it_cannot(checkout, docker, idle):
@@ -135,7 +168,7 @@ def test_up_starts_green_too_where_green_answers_and_goes_on_with_blue_where_it_
     started = ["compose", "--profile", "green", "up", "-d", "--no-deps", "--no-build", "--no-recreate", "--wait"]
     done = checkout.run("up.sh", "--docker")  # ends at its first detection, which nobody answers
     assert [*started, "torchserve-green"] in docker.calls
-    assert "GREEN_IMAGE_TAG=next" in done.stdout
+    assert "GREEN_IMAGE_TAG=next GREEN_HANDLER_FROM=archive" in done.stdout
     docker.answer("--no-recreate", exit=1)
     done = checkout.run("up.sh", "--docker")
     assert "blue answers in its place" in done.stderr
@@ -144,10 +177,20 @@ def test_up_starts_green_too_where_green_answers_and_goes_on_with_blue_where_it_
 
 def test_down_takes_green_along(checkout, docker, idle):
     green_answers(checkout)
-    docker.answer("compose", "ps", "-aq", say="0123abcd\n")
+    docker.answer("config", "--profiles", say="green\nedge\n")
+    docker.answer("--profile", "ps", "-aq", say="0123abcd\n")
     assert checkout.run("down.sh").returncode == 0
-    gone = [call[-1] for call in docker.called("compose")][-3:]
-    assert gone == ["api-gateway", "torchserve-green", "down"]
+    assert docker.called("compose")[-2:] == [
+        ["compose", "stop", "api-gateway"],
+        ["compose", "--profile", "green", "--profile", "edge", "down"],
+    ]
+
+
+def test_what_fails_is_explained_by_the_one_that_answers(checkout, docker, idle):
+    green_answers(checkout)
+    docker.answer("release", "rollback", exit=1)
+    assert checkout.run("rollback.sh").returncode == 1
+    assert [call[-1] for call in docker.calls if "logs" in call] == ["torchserve-green"]
 
 
 def test_a_rollback_that_needs_a_restart_restarts_the_one_that_answers(checkout, docker, idle):

@@ -82,11 +82,21 @@ def test_the_list_and_prune_are_passed_on_and_nonsense_is_not(checkout, docker, 
     assert len(operations(docker)) == 2
 
 
+def test_a_key_in_a_file_reaches_the_container_and_no_command_line(checkout, docker, tmp_path):
+    (tmp_path / "key").write_text("yk_secret\n")
+    docker.answer("compose", "run", do='printf %s "$YOLO_API_KEY" >"$here/key"')
+    assert checkout.run("releases.sh", "list", YOLO_API_KEY_FILE=str(tmp_path / "key")).returncode == 0
+    assert (docker.folder / "key").read_text() == "yk_secret"
+    assert not any("yk_secret" in word for call in docker.calls for word in call)
+    done = checkout.run("releases.sh", "list", YOLO_API_KEY_FILE=str(tmp_path / "absent"))
+    assert (done.returncode, "cannot be read" in done.stderr) == (1, True)
+
+
 def test_where_no_service_was_ever_set_up_it_is_said(checkout, docker):
     docker.answer("image", "inspect", exit=1)
     done = checkout.run("rollback.sh")
     assert done.returncode == 5
-    assert "bash scripts/up.sh" in done.stdout
+    assert "bash scripts/up.sh" in done.stderr
     docker.answer("info", exit=1)
     assert checkout.run("releases.sh").returncode == 5
     asked = checkout.run("releases.sh", "--docker")
