@@ -12,7 +12,12 @@ case "${1:-}" in
 esac
 
 if ! engine_missing >/dev/null && [[ -n $(docker compose ps -q 2>/dev/null) ]]; then
-  exec docker compose ps
+  docker compose ps
+  # What the gateway's health check asks: would a picture be answered?
+  state=$(docker compose ps -q api-gateway | xargs -r docker inspect --format '{{.State.Health.Status}}')
+  if [[ $state == healthy ]]; then exit; fi
+  echo "not ready: the gateway is ${state:-not there}"
+  exit 1
 fi
 if [[ ! -x .venv/bin/python ]]; then
   echo "not set up yet; run: bash scripts/up.sh"

@@ -238,6 +238,15 @@ def test_down_stops_both_the_native_services_and_the_stack(checkout, docker, pyt
     assert ["compose", "down"] in docker.calls
 
 
+@pytest.mark.parametrize(("health", "code"), [("healthy", 0), ("unhealthy", 1), ("starting", 1)])
+def test_status_of_the_stack_is_that_of_the_gateways_health(checkout, docker, health, code):
+    docker.answer("compose", "ps", "-q", say="0123456789ab\n")
+    docker.answer("inspect", "--format", say=f"{health}\n")
+    done = checkout.run("status.sh")
+    assert (done.returncode, "not ready" in done.stdout) == (code, bool(code)), done.stderr
+    assert ["compose", "ps"] in docker.calls
+
+
 def test_down_with_nothing_there_does_nothing(checkout, docker, python):
     done = checkout.run("down.sh")
     assert done.returncode == 0, done.stderr
