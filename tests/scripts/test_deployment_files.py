@@ -188,6 +188,23 @@ def test_a_service_of_a_profile_is_off_by_default_pinned_and_harmless(name):
     assert {"user", "stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging", "networks"} <= set(service)
 
 
+@pytest.mark.parametrize(
+    ("auth", "profiles", "starts"),
+    [("auto", "", False), ("auto", "redis", False), ("auto", "redis,edge", True), ("on", "", True), ("off", "", True)],
+)
+def test_the_edge_opens_nothing_that_the_gateway_does_not_know_to_be_open(tmp_path, auth, profiles, starts):
+    """`--profile edge` alone is seen by no container: the gateway would take itself for private."""
+    *shell, script = services("deploy/compose/edge.yml")["edge"]["command"]
+    (tmp_path / "caddy").write_text("#!/bin/sh\necho started\n")
+    (tmp_path / "caddy").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "AUTH": auth, "PUBLISHED_PROFILES": profiles}
+    done = subprocess.run(
+        [*shell, script.replace("$$", "$")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0, done.stdout == "started\n") == (starts, starts)
+    assert starts or "COMPOSE_PROFILES=edge" in done.stderr
+
+
 def test_redis_is_on_a_network_that_leads_nowhere_and_the_edge_cannot_see_the_model_server():
     found = services("docker-compose.yml", *PROFILE_FILES)
     networks = yaml.safe_load(text("docker-compose.yml"))["networks"]
