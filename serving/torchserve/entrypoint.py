@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 import urllib.error
@@ -233,6 +234,7 @@ def serve(env: Mapping[str, str]) -> NoReturn:
         # What a killed server left: its sockets would be "already in use", its unpacked archives fill the disk.
         for socket in config.run_dir.glob(".ts.sock.*"):
             socket.unlink()
+        shutil.rmtree(config.run_dir / "models", ignore_errors=True)
         effective = config.run_dir / "effective.properties"
         effective.write_text(
             (HERE / "config.properties").read_text() + "\n# From the environment:\n" + properties(config)
@@ -282,7 +284,9 @@ def healthcheck(env: Mapping[str, str]) -> int:
     """Ask the management API for a READY worker; print the states. Returns the exit code."""
     port = integer(env, "MANAGEMENT_PORT", 8086, 1, 65535)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/models/{MODEL}", timeout=5) as answer:
+        # No proxy: urllib would ask http_proxy for the loopback too.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{port}/models/{MODEL}", timeout=5) as answer:
             healthy, states = ready(json.load(answer))
     except (OSError, ValueError, urllib.error.URLError) as error:
         healthy, states = False, f"no answer from the management API: {error}"

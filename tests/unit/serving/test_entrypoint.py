@@ -1,5 +1,7 @@
 import hashlib
+import http.server
 import json
+import threading
 import zipfile
 
 import pytest
@@ -90,6 +92,42 @@ def test_the_handler_is_the_archives_unless_the_server_is_to_bring_its_own(store
     assert [env.get("PYTHONPATH") for env in started] == [None, here, f"{here}:/more"]
     with pytest.raises(entrypoint.ConfigurationError, match="neither archive nor image"):
         entrypoint.configuration({**env, "HANDLER_FROM": "me"})
+
+
+def test_what_a_killed_server_left_is_cleared_away(store, monkeypatch):
+    monkeypatch.setattr(entrypoint.os, "execvpe", lambda *_: None)
+    monkeypatch.setattr(entrypoint.os, "chdir", lambda _: None)
+    run_dir = store / "run"
+    unpacked = run_dir / "models/0a1b2c/model.xml"
+    unpacked.parent.mkdir(parents=True)
+    unpacked.touch()
+    (run_dir / ".ts.sock.9000").touch()
+    cache = run_dir / "yolo-model-cache-0"
+    cache.mkdir()
+    environment = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(run_dir), "JAVA_HOME": str(store)}
+    entrypoint.serve(environment)
+    assert sorted(path.name for path in run_dir.iterdir()) == ["effective.properties", "yolo-model-cache-0"]
+
+
+def test_a_proxy_is_not_asked_for_the_servers_own_health(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    asked = []
+
+    class Management(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'[{"workers": [{"id": "9000", "status": "READY"}]}]')
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Management) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert entrypoint.healthcheck({"MANAGEMENT_PORT": str(server.server_port)}) == 0
+    assert asked == ["/models/yolo"]
 
 
 def test_an_unknown_argument_is_a_configuration_error(capsys):

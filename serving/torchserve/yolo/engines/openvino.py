@@ -17,6 +17,9 @@ from yolo.engines import int8
 from yolo.errors import ArchiveError
 from yolo.letterbox import Floats, Pixels
 
+#: Compiled models kept for quick starts: the current version, the one before, a canary, and one more.
+KEPT = 4
+
 
 class OpenVinoEngine:
     """One compiled model for all shapes; every thread that infers gets an InferRequest of its own."""
@@ -59,6 +62,8 @@ class OpenVinoEngine:
                         "CPU_RUNTIME_CACHE_CAPACITY": "1000",
                     },
                 )
+                if cache is not None:
+                    prune(cache)
         except RuntimeError as error:
             raise ArchiveError(f"OpenVINO cannot compile {model.name}: package the weights again ({error})") from error
         chosen = self._compiled.get_property(properties.hint.inference_precision)
@@ -86,6 +91,18 @@ def alone(cache: Path | None) -> Iterator[None]:
     with (cache / "compiling.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def prune(cache: Path) -> None:
+    """Keep the newest compiled models alone: each release leaves one of about the weights' size."""
+
+    def age(blob: Path) -> float:
+        with contextlib.suppress(OSError):
+            return -blob.stat().st_mtime
+        return 0.0
+
+    for blob in sorted(cache.glob("*.blob"), key=age)[KEPT:]:
+        blob.unlink(missing_ok=True)
 
 
 def with_pixels(model: ov.Model) -> ov.Model:
