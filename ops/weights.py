@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ops import addresses
 from ops.archive import sha256
 from ops.console import say, size, step
 from ops.errors import OpsError, from_os_error
@@ -45,9 +46,12 @@ def download(url: str, target: Path) -> None:
     """Fetch a URL into a file, showing how far it is. Raises OpsError."""
     done = 0
     total = 0
+    # A token may stand in the address, and the output is kept as a log.
+    shown = addresses.shown(url, query=False)
+    request = urllib.request.Request(addresses.shown(url), headers=addresses.basic(url))  # noqa: S310 - see the caller
     try:
         with (
-            urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the scheme is checked by the caller
+            urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the caller checked the scheme
             target.open("wb") as stream,
             step("downloading the weights", lambda: f"{size(done)} of {size(total) if total else 'unknown size'}"),
         ):
@@ -56,20 +60,30 @@ def download(url: str, target: Path) -> None:
                 stream.write(chunk)
                 done += len(chunk)
     except urllib.error.URLError as error:
-        raise OpsError(f"cannot download {url}: {error.reason}. Check WEIGHTS and the network") from error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        raise OpsError(f"cannot download {shown}: {error.reason}. Check WEIGHTS and the network") from error
     if total and done != total:
-        raise OpsError(f"the download of {url} ended early ({done} of {total} bytes). Run the same command again")
+        raise OpsError(f"the download of {shown} ended early ({done} of {total} bytes). Run the same command again")
 
 
 def given(source: str, target: Path) -> str:
     """Take the weights that WEIGHTS names. Raises OpsError."""
-    if source.startswith(("http://", "https://")):
+    if _is_url(source):
         download(source, target)
     elif not Path(source).is_file():
         raise OpsError(f"WEIGHTS={source}: there is no such file")
     else:
         shutil.copyfile(source, target)
-    return f"WEIGHTS={source}"
+    return f"WEIGHTS={_shown(source)}"
+
+
+def _is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _shown(source: str) -> str:
+    return addresses.shown(source, query=False) if _is_url(source) else source
 
 
 def asset(target: Path) -> str:
@@ -120,7 +134,7 @@ def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
     source = os.environ.get("WEIGHTS", "") if source is None else source
     if target.is_file():
         if source:
-            say(f"  {target} is there already: WEIGHTS={source} is not used (move that file away first)")
+            say(f"  {target} is there already: WEIGHTS={_shown(source)} is not used (move that file away first)")
         return f"{target} (already there)"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,14 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from ops import addresses
 from ops.errors import UsageError
-
-#: What counts as a picture in a folder; a file that is named itself, or by a pattern, is sent whatever it is called.
-SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".ppm"]
-)
+from ops.suffixes import PICTURES
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,6 @@ def snapshot(item: Item, moment: str) -> Item:
     return Item(f"{item.name}#{moment}", item.place.with_name(f"{item.place.name}-{moment}"), url=item.url)
 
 
-def shown_url(url: str) -> str:
-    """Return an address without the user and password that may stand in it."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def _paths(text: str) -> Iterator[Item]:
     path = Path(text)
     if path.is_dir():
@@ -93,7 +84,7 @@ def _paths(text: str) -> Iterator[Item]:
 
 def _is_picture(file: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    return not hidden and file.suffix.lower() in SUFFIXES and file.is_file()
+    return not hidden and file.suffix.lower() in PICTURES and file.is_file()
 
 
 def _address(url: str) -> Item:
@@ -103,6 +94,6 @@ def _address(url: str) -> Item:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{shown_url(url)}: this is no address of a picture")
+        raise UsageError(f"{addresses.shown(url)}: this is no address of a picture")
     words = re.findall(r"[A-Za-z0-9.]+", f"{parts.netloc.rpartition('@')[2]} {parts.path} {parts.query}")
-    return Item(shown_url(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)
+    return Item(addresses.shown(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)

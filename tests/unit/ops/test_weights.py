@@ -63,3 +63,28 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_the_next_source_is_asked_when_one_cannot_be_reached(tmp_path):
     # A port of this machine that nobody listens on: refused at once.
     assert not weights.reachable(("127.0.0.1", 9))
+
+
+def test_a_token_in_the_address_opens_the_door_and_is_never_shown(tmp_path, capsys):
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            # user:to/ken
+            self.send_response(200 if self.headers["Authorization"] == "Basic dXNlcjp0by9rZW4=" else 401)
+            self.end_headers()
+            self.wfile.write(b"weights")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"127.0.0.1:{server.server_address[1]}/w.pt?signature=abc"
+        origin = weights.obtain(tmp_path / "best.pt", source=f"http://user:to%2Fken@{place}")
+        assert (tmp_path / "best.pt").read_bytes() == b"weights"
+        with pytest.raises(OpsError) as refused:
+            weights.obtain(tmp_path / "other.pt", source=f"http://user:wr0ng@{place}")
+        weights.obtain(tmp_path / "best.pt", source=f"http://user:wr0ng@{place}")
+        server.shutdown()
+    said = f"{origin} {refused.value} {capsys.readouterr().out}"
+    assert "127.0.0.1" in said
+    assert not any(secret in said for secret in ("2Fken", "wr0ng", "signature"))
