@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 
 from ops import credentials
 from ops.console import say
-from ops.errors import KeyNeededError, OpsError
+from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 
 TIMEOUT = httpx.Timeout(connect=2, read=90, write=60, pool=5)
 
@@ -27,21 +28,39 @@ def ask(
                 params=query,
                 headers=credentials.headers() if headers is None else headers,
                 timeout=TIMEOUT,
+                trust_env=by_proxy(gateway),
             )
         body: dict[str, Any] = answer.json()
     except OSError as error:
         raise OpsError(f"{picture}: {error.strerror}") from error
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{gateway}: this is no address of a gateway") from error
     except httpx.HTTPError as error:
-        raise OpsError(f"no answer from {gateway} ({error}). Is it up? bash scripts/up.sh") from error
+        raise NotRunningError(f"no answer from {gateway} ({error}). Is it up? bash scripts/up.sh") from error
     except ValueError as error:
         raise OpsError(
             f"{gateway} answered no JSON ({answer.status_code}). Is another program on that port?"
         ) from error
-    if answer.status_code == 401 or body.get("error", {}).get("code") == "insufficient_scope":
-        raise KeyNeededError(f"{body['error']['message']} {credentials.MEND}")
-    if answer.status_code != 200:
-        raise OpsError(f"{picture}: {body.get('error', {}).get('message', body)}")
-    return body
+    if answer.status_code == 200:
+        return body
+    try:
+        code, message = body["error"].get("code"), str(body["error"]["message"])
+    except (KeyError, TypeError, AttributeError):
+        code, message = None, f"{gateway} answers {answer.status_code}. Is another program on that port?"
+    if answer.status_code == 401 or code == "insufficient_scope":
+        raise KeyNeededError(f"{message} {credentials.MEND}")
+    raise OpsError(f"{picture}: {message}")
+
+
+def by_proxy(url: str) -> bool:
+    """Say whether a proxy of the environment may be asked for an address: never for this machine's own."""
+    try:
+        host = httpx.URL(url).host
+        return not (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:  # a name
+        return True
+    except httpx.InvalidURL:
+        return False
 
 
 def table(body: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ import httpx
 from ops import credentials, predict, settings
 from ops.commandline import INTERRUPTED, ending
 from ops.console import say
-from ops.errors import NotRunningError, OpsError, UsageError
+from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 from ops.predicting import outputs, running, sources
 from ops.predicting.asking import Gateway
 from ops.predicting.options import DRAWN, add_arguments, chosen
@@ -60,6 +60,8 @@ def show(url: str, items: list[sources.Item], given: dict[str, str], headers: di
             raise UsageError(f"{item.name}: an address needs --out, or --format jsonl")
         try:
             predict.show(url, item.path, given, headers)
+        except (NotRunningError, KeyNeededError, UsageError):
+            raise  # every further picture would end like this one
         except OpsError as error:
             failed += 1
             say(f"error: {error}")
@@ -77,7 +79,8 @@ async def _run(
 ) -> int:
     from ops.predicting.progress import watching  # rich, which packaging and a table do without
 
-    async with httpx.AsyncClient(timeout=TIMEOUT, limits=limits) as client, httpx.AsyncClient() as fetcher:
+    client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=predict.by_proxy(url))
+    async with client, httpx.AsyncClient() as fetcher:
         await _check(client, url, format_, headers)
         output = outputs.create(
             format_, out, arguments.again, annotations=arguments.annotations, confidence=arguments.save_conf

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ops import predict
-from ops.errors import KeyNeededError, OpsError
+from ops.errors import KeyNeededError, OpsError, UsageError
 
 
 def test_detections_are_shown_one_a_line_with_their_box_in_pixels():
@@ -50,3 +50,45 @@ def test_a_gateway_that_asks_for_a_key_gets_the_given_one_and_says_how_to_give_i
         monkeypatch.setenv("YOLO_API_KEY", "right")
         predict.ask(url, picture)
         server.shutdown()
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"detail": "no"}', b'{"error": "no"}'])
+@pytest.mark.parametrize("status", [401, 500])
+def test_another_program_on_the_port_is_said_to_be_one(tmp_path, status, body):
+    class Other(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    picture = tmp_path / "p.jpg"
+    picture.write_bytes(b"x")
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(OpsError, match=f"answers {status}. Is another program on that port"):
+            predict.ask(f"http://127.0.0.1:{server.server_port}", picture)
+        server.shutdown()
+
+
+def test_a_proxy_is_never_asked_for_this_machine(tmp_path, monkeypatch):
+    assert [predict.by_proxy(f"http://{host}:8001") for host in ("127.0.0.1", "[::1]", "localhost")] == [False] * 3
+    assert predict.by_proxy("https://yolo.example.org")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    picture = tmp_path / "p.jpg"
+    picture.write_bytes(b"x")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(OpsError, match="answered no JSON"):
+            predict.ask(f"http://127.0.0.1:{server.server_port}", picture)
+
+
+def test_an_address_that_is_none_is_wrong_usage(tmp_path):
+    picture = tmp_path / "p.jpg"
+    picture.write_bytes(b"x")
+    with pytest.raises(UsageError, match="no address"):
+        predict.ask("http://a b:x", picture)
