@@ -69,7 +69,8 @@ def fingerprint(environment: dict[str, str]) -> str:
     names = set(dotenv_values(ROOT / ".env.example")) | {"JAVA_HOME"}
     digest = hashlib.sha256(json.dumps({name: environment.get(name) for name in sorted(names)}).encode())
     digest.update(bytes([API_KEYS.exists()]))  # the first key makes the gateway ask for keys
-    for path in sorted([*SERVING.glob("*.*"), *GATEWAY.glob("gateway/**/*.py"), ROOT / "constraints.txt"]):
+    code = [*SERVING.glob("*.*"), *SERVING.glob("yolo/**/*.py"), *GATEWAY.glob("gateway/**/*.py")]
+    for path in sorted([*code, ROOT / "constraints.txt"]):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ from ops import __main__ as cli
 from ops import comparison, int8, package, quantize
 from ops.agreement import Agreement
 from ops.calibration import Pictures
-from ops.errors import OpsError
+from ops.errors import OpsError, UsageError
 from ops.export import export
 from yolo.engines.openvino import OpenVinoEngine
 
@@ -193,5 +193,5 @@ def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
     ],
 )
 def test_options_that_do_not_belong_together_are_refused(arguments, message):
-    with pytest.raises(OpsError, match=message):
+    with pytest.raises(UsageError, match=message):
         cli.run(cli.parser().parse_args(["package", *arguments]))

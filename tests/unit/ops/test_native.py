@@ -52,6 +52,14 @@ def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_pat
     assert native.fingerprint({}) != before
 
 
+def test_new_server_code_restarts_the_services_at_the_next_up(monkeypatch, tmp_path):
+    (tmp_path / "yolo/engines").mkdir(parents=True)
+    monkeypatch.setattr(native, "SERVING", tmp_path)
+    before = native.fingerprint({})
+    (tmp_path / "yolo/engines/openvino.py").write_text("new")
+    assert native.fingerprint({}) != before
+
+
 def test_the_gateway_knows_green_and_the_servers_that_the_operator_adds(environment, monkeypatch):
     monkeypatch.setenv("GREEN_INFERENCE_PORT", "9185")
     green = "green=http://127.0.0.1:9185|http://127.0.0.1:8186"
@@ -75,7 +83,7 @@ def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     parser = read()
     parser.read(path)
     program = parser["program:torchserve-green"]
-    assert program["command"] == '"/venv/bin/python" entrypoint.py'
+    assert program["command"] == '"/venv/bin/python" "entrypoint.py"'
     assert program["directory"] == "/a 100 %% new/serving"
     assert program["autostart"] == "true"
     assert 'HANDLER_FROM="archive"' in program["environment"]
@@ -96,6 +104,7 @@ def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, 
         processes.check("green", Made(serving=str(tmp_path)))
     with pytest.raises(UsageError, match="no Python"):
         processes.check("green", Made(python=str(tmp_path / "bin/python")))
-    with pytest.raises(OpsError, match="quotation mark"):
-        processes.describe(Made(handler='"'))
+    for made in (Made(serving='/a "b"'), Made(python="/a\nb/bin/python"), Made(handler='"')):
+        with pytest.raises(OpsError, match="quotation mark"):
+            processes.describe(made)
     processes.check("blue", Made())
