@@ -44,7 +44,7 @@ def describe(made: Made) -> None:
         "TORCHSERVE_RUN_DIR": str(socket_dir() / PROGRAMS[GREEN]),
         "HANDLER_FROM": made.handler,
     }
-    supervision.write_added(PROGRAMS[GREEN], f'"{python}" entrypoint.py', folder, environment)
+    supervision.write_added(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
 
 
 def start(side: str, made: Made) -> None:

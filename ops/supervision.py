@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +140,12 @@ def restart(name: str) -> None:
         raise OpsError(f"cannot restart {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
-def write_added(name: str, command: str, directory: Path, environment: Mapping[str, str]) -> None:
+def write_added(name: str, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
     """Describe a program besides the usual ones: started with them from now on. Raises OpsError."""
     values = {key: value.replace("%", "%%") for key, value in environment.items()}
-    if any(mark in value for value in values.values() for mark in '"\n\\'):
+    if any(mark in text for text in (*argv, str(directory), *values.values()) for mark in '"\n\\'):
         raise OpsError(f"a path of {name} has a quotation mark, a backslash or a line break in it; choose another")
+    command = " ".join(f'"{word}"' for word in argv)
     lines = ",".join(f'{key}="{value}"' for key, value in values.items())
     try:
         RUN.mkdir(parents=True, exist_ok=True)
