@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced: the int8 options that package_mar.sh and package_mar_docker.sh share.
+# Sourced: the int8 options of every script that packages weights.
 
 # check_int8 WANTED FOLDER FORCED: refuse options that do not belong together, or a folder that is not there, before
 # anything is installed or built. WANTED and FORCED are empty or not. Status: 2 for the options, 1 for the folder.

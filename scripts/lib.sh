@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced: what more than one script needs and no Python can do.
+# Sourced by package_mar_docker.sh: a long command with its output kept back.
 
 # quietly TITLE COMMAND...: run a command with its output kept back. While it takes long, say so and show its last
 # line; when it fails, show the end of its output and return its exit code.
