@@ -31,7 +31,7 @@ from gateway.routes import batch, deepstack, health, models, oip, oip_infer, pag
 from gateway.routing.after import AfterAnswerMiddleware
 from gateway.routing.file import RoutingFile
 from gateway.routing.server_list import parse_servers
-from gateway.routing.servers import with_servers
+from gateway.routing.servers import who_answers, with_servers
 from gateway.routing.versions import Versions
 from gateway.services import Services
 from gateway.settings import Settings
@@ -66,7 +66,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
-    cache = create_cache(settings, admitting, backend, metrics.registry, hint=lambda: routing.current().revision)
+    cache = create_cache(settings, admitting, backend, metrics.registry, hint=who_answers(backend, routing))
     versions = Versions(routing, backend, metrics.routing, settings.shadow_in_flight)
     detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
 

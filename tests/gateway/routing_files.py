@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.routing.choice import Routing
 from tests.gateway.fake_torchserve import STREET, Answer, Asked
 
 
@@ -39,6 +40,16 @@ class RoutingJson:
 
     def canary(self, percent: float, version: str = "1.1", salt: str = "s", **keys: Any) -> None:
         self.write(canary={"version": version, "percent": percent, "salt": salt}, **keys)
+
+
+class Source:
+    """A routing that a test sets."""
+
+    def __init__(self, routing: Routing) -> None:
+        self.routing = routing
+
+    def current(self) -> Routing:
+        return self.routing
 
 
 def asked_version(asked: Asked) -> str | None:

@@ -8,16 +8,30 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
+from gateway.backends.base import Prediction, Readiness, Served
+from gateway.backends.errors import BackendUnavailable
+from gateway.cache.detector import CachingDetector
+from gateway.cache.metrics import CacheMetrics
+from gateway.cache.serving import Serving
+from gateway.cache.stores import MemoryStore
+from gateway.detector import Answer as Detected
+from gateway.detector import Ask
+from gateway.intake.image_header import ImageHeader
+from gateway.intake.parameters import NO_PARAMETERS
+from gateway.routing.choice import Routing
 from gateway.routing.server_list import Server, parse_servers
+from gateway.routing.servers import SwitchedBackend, who_answers
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
-from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
+from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture
-from tests.gateway.routing_files import RoutingJson, agreed, by_version
+from tests.gateway.routing_files import RoutingJson, Source, agreed, by_version
 
 pytestmark = pytest.mark.anyio
 
 JPEG = picture("JPEG")
+OTHER = picture("JPEG", size=(65, 48))
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +56,12 @@ def routing(tmp_path: Path) -> RoutingJson:
 
 
 @pytest.fixture
-async def client(
-    settings: SettingsMaker, routing: RoutingJson, green: FakeTorchServe, _green: tuple[FakeTorchServe, str]
-) -> AsyncIterator[httpx.AsyncClient]:
-    servers = f"green={_green[1]}|{_green[1]}/"
+def servers(_green: tuple[FakeTorchServe, str], green: FakeTorchServe) -> str:
+    return f"green={_green[1]}|{_green[1]}/"
+
+
+@pytest.fixture
+async def client(settings: SettingsMaker, routing: RoutingJson, servers: str) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(settings(routing_file=str(routing.path), torchserve_servers=servers)) as (_, client):
         yield client
 
@@ -112,6 +128,80 @@ async def test_a_server_that_goes_away_under_a_picture_loses_nothing_and_is_aske
     green.predict = by_version(default="2.0")
     assert (await client.get("/health/ready")).json()["model"]["version"] == "2.0"
     assert await version(client) == "2.0"
+
+
+@pytest.fixture
+def same_version(fake: FakeTorchServe, green: FakeTorchServe) -> None:
+    """Both servers have 1.0; green finds the second box alone."""
+    fake.predict = by_version()
+    green.workers = {"1.0": ["READY"]}
+    green.predict = by_version(boxes={"1.0": STREET["boxes"][1:]})
+
+
+@pytest.mark.usefixtures("same_version")
+async def test_an_answer_in_place_of_a_server_is_not_remembered_as_that_servers(
+    settings: SettingsMaker, routing: RoutingJson, green: FakeTorchServe, servers: str
+) -> None:
+    set_up = settings(routing_file=str(routing.path), torchserve_servers=servers, cache="memory")
+    routing.write(server="green")
+    by_green = green.predict
+    async with running_app(set_up) as (app, client):
+
+        async def ask(image: bytes) -> tuple[str, int]:
+            response = await client.post("/predict", content=image)
+            assert response.status_code == 200
+            return response.headers["x-cache"], len(response.json()["detections"])
+
+        assert [await ask(JPEG), await ask(JPEG)] == [("MISS", 1), ("HIT", 1)]
+        green.predict = lambda asked: torchserve_error(404, "ModelNotFoundException", "x")
+        assert await ask(OTHER) == ("MISS", 2)
+        assert await ask(JPEG) == ("MISS", 2), "nor is green's answer given as blue's"
+        green.predict = by_green
+        await app.state.services.readiness.ask()
+        assert await ask(OTHER) == ("MISS", 1)
+        assert await ask(JPEG) == ("HIT", 1)
+
+
+class Named:
+    """A server with version 1.0 whose answers bear its name."""
+
+    def __init__(self, name: str, fails: bool = False) -> None:
+        self.name = name
+        self.fails = fails
+
+    async def predict(self, *_: object) -> Prediction:
+        if self.fails:
+            raise BackendUnavailable("gone")
+        return Prediction([], None, self.name, "1.0", None)
+
+    async def ready(self) -> Readiness:
+        return Readiness(not self.fails)
+
+    async def served(self, version: str | None = None) -> Served:
+        return Served("1.0", "9000@12:00")
+
+
+async def test_a_server_that_is_back_before_the_answer_in_its_place_is_still_not_said_to_have_given_it() -> None:
+    green = Named("green")
+    source = Source(Routing(1, server="green"))
+    switched = SwitchedBackend(Named("blue"), {"green": green}, source)  # type: ignore[arg-type, dict-item]
+
+    class Inner:
+        async def detect(self, ask: Ask) -> Detected:
+            answer = Detected(await switched.predict(ask.image, ask.parameters, ask.request_id))
+            green.fails = False
+            await switched.ready()  # says that green is there again
+            return answer
+
+    serving = Serving(switched, who_answers(switched, source))
+    cache = CachingDetector(Inner(), MemoryStore(10_000, 60), serving, CacheMetrics(CollectorRegistry()), ("x", "yolo"))
+    one, two = (Ask(image, ImageHeader("JPEG", 1, 1), NO_PARAMETERS, "x") for image in (b"1", b"2"))
+    answers = []
+    for ask, fails in ((one, False), (two, True), (two, False), (two, False)):
+        green.fails = fails
+        answer = await cache.detect(ask)
+        answers.append((answer.cache, answer.prediction.model_name))
+    assert answers == [("miss", "green"), ("miss", "blue"), ("miss", "green"), ("hit", "green")]
 
 
 async def test_a_server_whose_queue_is_full_says_so_itself(

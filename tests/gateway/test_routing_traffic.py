@@ -16,6 +16,7 @@ from gateway.routing.differences import Differences
 from gateway.routing.metrics import RoutingMetrics
 from gateway.routing.servers import SwitchedBackend
 from gateway.routing.traffic import MOST_ROWS, WINDOW, Traffic, percentile
+from tests.gateway.routing_files import Source
 
 CANARY = Routing(5, stable="1.0", arms=(Arm("1.1", "canary", 1000),), salt="a")
 
@@ -97,16 +98,6 @@ def test_a_long_life_with_many_releases_is_bounded(traffic: Traffic) -> None:
         traffic.of(f"1.{number}", "stable").answered(found(1), 0.01)
     assert len(traffic.rows()) == MOST_ROWS
     assert traffic.rows()[-1].version == f"1.{3 * MOST_ROWS - 1}"
-
-
-class Source:
-    """A routing that a test sets."""
-
-    def __init__(self, routing: Routing) -> None:
-        self.routing = routing
-
-    def current(self) -> Routing:
-        return self.routing
 
 
 class Server:

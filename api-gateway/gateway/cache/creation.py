@@ -22,7 +22,8 @@ def create_cache(
 ) -> CachingDetector | None:
     """Put the cache that ``settings.cache`` names around ``inner``, or None if that is off. Nothing is connected yet.
 
-    ``hint`` says something else than before when what is served may have changed (a revision of the routing table).
+    ``hint`` says something else than before when what is served may have changed (see
+    :func:`~gateway.routing.servers.who_answers`).
     """
     if settings.cache == "off":
         return None

@@ -31,8 +31,9 @@ class CachingDetector:
 
     What is remembered belongs to one content of the model (:class:`~gateway.backends.base.Served`), and before it is
     given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
-    asked for, only if it names that very version, and only if the routing stayed the same: what is loaded anew has a
-    new name for good, while servers may be switched to and fro. So nothing under a name is older than the name says.
+    asked for, only if it names that very version, and only if the routing stayed the same and no server was stood in
+    for by another meanwhile: what is loaded anew has a new name for good, while servers may be switched to and fro. So
+    nothing under a name is older than the name says, nor another server's.
     """
 
     def __init__(

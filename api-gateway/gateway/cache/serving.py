@@ -36,7 +36,8 @@ class Knowledge:
 class Serving:
     """Knows what the backend serves, by the version asked for (None: the server's default).
 
-    ``hint`` is compared each time: when it has changed (a revision of the routing table), all knowledge is old.
+    ``hint`` is compared each time: when it has changed (another routing, another server that answers), all
+    knowledge is old.
     ``clock`` gives monotonic seconds; tests give their own.
     """
 

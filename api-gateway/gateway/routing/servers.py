@@ -42,11 +42,17 @@ class SwitchedBackend:
         self._on_fallback = on_fallback
         #: The server in force, while it is known not to answer; readiness, asked every second, knows when it does.
         self._absent: str | None = None
+        self._turn = 0
 
     @property
     def name(self) -> str:
         """The kind of the server in force."""
-        return self._chosen().name
+        return self._backend_of(self._asked()).name
+
+    @property
+    def turn(self) -> int:
+        """How often the default one began or ceased to stand in for the server in force."""
+        return self._turn
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
@@ -76,7 +82,7 @@ class SwitchedBackend:
         if readiness.ready:
             if self._absent == server:
                 logger.info("the server in force answers again", extra={"server": server})
-            self._absent = None
+            self._note_absent(None)
             return readiness
         instead = await self._default.ready()
         if not instead.ready:
@@ -86,18 +92,18 @@ class SwitchedBackend:
 
     async def ready_versions(self) -> frozenset[str] | None:
         """Ask the server in force."""
-        chosen = self._chosen()
+        chosen = self._backend_of(self._asked())
         return await chosen.ready_versions() if isinstance(chosen, TellsReadyVersions) else None
 
     async def served(self, version: str | None = None) -> Served | None:
         """Ask the server in force; the same version of another server is other content."""
         server = self._asked()
-        found = await self._chosen().served(version)
+        found = await self._backend_of(server).served(version)
         return found and replace(found, epoch=f"{server or ''} {found.epoch}")
 
     async def models(self) -> Sequence[Model]:
         """Describe what the server in force has loaded."""
-        return await self._chosen().models()
+        return await self._backend_of(self._asked()).models()
 
     async def aclose(self) -> None:
         """Close the connections to all of them."""
@@ -107,14 +113,18 @@ class SwitchedBackend:
         if self._absent != server:
             facts = {"server": server, "reason": reason}
             logger.warning("the server in force is not there; the default one answers instead", extra=facts)
-        self._absent = server
+        self._note_absent(server)
+
+    def _note_absent(self, server: str | None) -> None:
+        if self._absent != server:
+            self._absent = server
+            self._turn += 1
 
     def _asked(self) -> str | None:
         server = self._source.current().server
         return None if server == self._absent else server
 
-    def _chosen(self) -> InferenceBackend:
-        server = self._asked()
+    def _backend_of(self, server: str | None) -> InferenceBackend:
         # A name that is not known never comes into force.
         return self._default if server is None else self._others[server]
 
@@ -138,3 +148,10 @@ def with_servers(
         for name, server in parse_servers(settings.torchserve_servers).items()
     }
     return SwitchedBackend(default, others, source, on_fallback) if others else default
+
+
+def who_answers(backend: InferenceBackend, source: RoutingSource) -> Callable[[], object]:
+    """Return what tells, by saying something else than before, that another server may have answered in between."""
+    if not isinstance(backend, SwitchedBackend):
+        return lambda: source.current().revision
+    return lambda: (source.current().revision, backend.turn)
