@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gateway.backends.base import InferenceBackend, Prediction
-from gateway.backends.errors import BackendNotReady, BackendOverloaded
+from gateway.backends.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
 from gateway.intake.image_header import ImageHeader
 from gateway.intake.parameters import Parameters
 from gateway.readiness import ReadinessWatch
@@ -68,3 +68,6 @@ class BackendDetector:
             if state.ready:
                 raise
             raise BackendNotReady(state.reason or "no worker is ready") from fault
+        except BackendUnavailable:
+            self._readiness.doubt()
+            raise

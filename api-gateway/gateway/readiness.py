@@ -2,21 +2,27 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 
 from gateway.backends.base import InferenceBackend, Readiness
 from gateway.backends.errors import BackendFault, BackendNotReady
+from gateway.cache.flights import Flights
 
 logger = logging.getLogger("gateway.readiness")
 
 INTERVAL_S = 1.0
+#: Seconds for which an answer is given again to whoever wants to know: health is open to all, and each question takes
+#: one of the few connections that routing and the cache ask through.
+REUSE_S = 0.3
 
 
 class ReadinessWatch:
     """Asks the backend every second and remembers the last answer and since when it has been so.
 
-    ``clock`` gives monotonic seconds; tests give their own.
+    There is one question at a time, whoever asks, so no older answer ever replaces a newer one. ``clock`` gives
+    monotonic seconds; tests give their own.
     """
 
     def __init__(
@@ -32,6 +38,9 @@ class ReadinessWatch:
         self._clock = clock
         self._state = Readiness(False, "it has not been asked yet")
         self._since = clock()
+        self._questions: Flights[Readiness] = Flights(most=sys.maxsize)
+        #: When the question was asked that the state answers, and when there was last a reason to doubt the answer.
+        self._asked = self._doubted = float("-inf")
 
     @property
     def state(self) -> Readiness:
@@ -39,7 +48,27 @@ class ReadinessWatch:
         return self._state
 
     async def ask(self) -> Readiness:
-        """Ask the backend now, remember the answer and return it. Never raises but for cancellation."""
+        """Ask the backend now, remember the answer and return it. Never raises but for cancellation.
+
+        Who comes while the question is under way gets its answer too.
+        """
+        answer, _ = await self._questions.join("ready", self._ask_backend)
+        return answer
+
+    async def recent(self) -> Readiness:
+        """Return the last answer if it is younger than ``REUSE_S`` and nothing speaks against it; ask otherwise."""
+        if self._clock() - self._asked >= REUSE_S or self._asked <= self._doubted:
+            await self.ask()
+            if self._asked <= self._doubted:  # it was somebody else's question, begun before there was a doubt
+                await self.ask()
+        return self._state
+
+    def doubt(self) -> None:
+        """Note that a prediction found nobody: what was answered before that is not said again."""
+        self._doubted = self._clock()
+
+    async def _ask_backend(self) -> Readiness:
+        asked = self._clock()
         try:
             answer = await self._backend.ready()
         except BackendFault:
@@ -52,7 +81,7 @@ class ReadinessWatch:
         if answer != self._state:
             facts = {"ready": answer.ready, "reason": answer.reason, "model_version": answer.version}
             logger.info("readiness changed", extra=facts)
-        self._state = answer
+        self._state, self._asked = answer, asked
         return answer
 
     async def run(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
+from gateway.readiness import REUSE_S
 from tests.browser.answers import FOUND, PERSON, answer
 from tests.browser.conftest import Open, grey_png
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
@@ -65,6 +67,7 @@ def test_a_failing_model_server_is_told_and_asked_again_by_hand(visit: Open, fak
 
 def test_readiness_is_shown_and_followed(visit: Open, fake: FakeTorchServe) -> None:
     fake.workers = {"1.0": []}
+    time.sleep(REUSE_S)
     page = visit()
     expect(page["#health"]).to_have_attribute("data-state", "waiting")
     expect(page["#health-text"]).to_contain_text("The model is not ready")

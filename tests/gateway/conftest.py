@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from gateway.backends.base import InferenceBackend
 from gateway.main import create_app
+from gateway.readiness import REUSE_S
 from gateway.settings import Settings
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
 from tests.gateway.processes import Gateway
@@ -97,6 +98,12 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def ready_now(client: httpx.AsyncClient) -> httpx.Response:
+    """Ask for readiness when no answer from before is given again."""
+    await asyncio.sleep(REUSE_S)
+    return await client.get("/health/ready")
 
 
 def assert_error(response: httpx.Response, status: int, code: str, *says: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
 import pytest
 
 from gateway.backends.base import Model, Prediction, Readiness
 from gateway.backends.errors import BackendNotReady, BackendUnavailable
 from gateway.intake.parameters import Parameters
-from gateway.readiness import ReadinessWatch
-from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
+from gateway.readiness import REUSE_S, ReadinessWatch
+from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.fake_torchserve import Answer, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
 
@@ -62,7 +61,7 @@ class FakeBackend:
 )
 @pytest.mark.parametrize("path", ["/health", "/health/ready"])
 async def test_ready_means_a_worker_of_the_default_version_is_ready(
-    client: httpx.AsyncClient,
+    settings: SettingsMaker,
     fake: FakeTorchServe,
     path: str,
     workers: dict[str, list[str]],
@@ -70,7 +69,8 @@ async def test_ready_means_a_worker_of_the_default_version_is_ready(
     reason: str | None,
 ) -> None:
     fake.workers = workers
-    response = await client.get(path)
+    async with running_app(settings()) as (_, client):
+        response = await client.get(path)
     if ready:
         assert response.status_code == 200
         assert response.json() == {
@@ -97,10 +97,11 @@ async def test_ready_means_a_worker_of_the_default_version_is_ready(
     ids=["not registered", "500", "no versions", "no JSON", "no description", "hangs"],
 )
 async def test_a_model_server_that_is_up_without_the_model_is_not_ready(
-    client: httpx.AsyncClient, fake: FakeTorchServe, answer: Answer, reason: str
+    settings: SettingsMaker, fake: FakeTorchServe, answer: Answer, reason: str
 ) -> None:
     fake.describe = answer
-    assert_error(await client.get("/health/ready"), 503, "model_not_ready", reason)
+    async with running_app(settings()) as (_, client):
+        assert_error(await client.get("/health/ready"), 503, "model_not_ready", reason)
 
 
 async def test_a_model_server_that_is_down_is_not_ready(settings: SettingsMaker, unused_url: str) -> None:
@@ -186,5 +187,77 @@ async def test_predict_is_refused_without_asking_a_model_server_known_to_hang(
         assert fake.predictions == []
         fake.workers = {"1.0": ["READY"]}
         fake.predict = FakeTorchServe().predict
-        await client.get("/health/ready")
+        assert (await ready_now(client)).status_code == 200
         assert (await client.post("/predict", content=JPEG)).status_code == 200
+
+
+async def test_a_crowd_that_asks_for_readiness_costs_one_question_at_a_time(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.describe = Answer([], delay_s=0.2)
+    async with running_app(settings()) as (_, client):
+        paths = ["/health", "/health/ready", "/v2/health/ready"] * 10
+        answers = await asyncio.gather(*(client.get(path) for path in paths))
+        assert {answer.status_code for answer in answers} == {503}
+    assert fake.described == 1
+
+
+async def test_an_answer_is_given_again_for_a_moment_and_not_when_a_prediction_speaks_against_it() -> None:
+    now = 100.0
+    backend = FakeBackend()
+    watch = ReadinessWatch(backend, grace_s=5, clock=lambda: now)
+    assert (await watch.recent()).ready
+    now += REUSE_S / 2
+    backend.answer = Readiness(False, "gone")
+    assert (await watch.recent()).ready
+    assert backend.asked == 1
+    now += REUSE_S
+    assert not (await watch.recent()).ready
+    assert backend.asked == 2
+
+    backend.answer = Readiness(True)
+    now += 0.01
+    watch.doubt()
+    now += 0.01
+    assert (await watch.recent()).ready
+    assert backend.asked == 3
+
+
+async def test_a_question_from_before_a_doubt_does_not_answer_who_asks_after_it() -> None:
+    now = 100.0
+    release = asyncio.Event()
+
+    class Slow(FakeBackend):
+        async def ready(self) -> Readiness:
+            answer = await super().ready()
+            await release.wait()
+            return answer
+
+    backend = Slow()
+    watch = ReadinessWatch(backend, grace_s=5, clock=lambda: now)
+    first = asyncio.create_task(watch.recent())
+    await until(lambda: backend.asked)
+    now += 0.01
+    watch.doubt()
+    now += 0.01
+    backend.answer = Readiness(False, "gone")
+    second = asyncio.create_task(watch.recent())
+    await asyncio.sleep(0)
+    release.set()
+    assert not (await second).ready
+    await first
+    assert not watch.state.ready
+    assert backend.asked == 2
+
+
+async def test_a_prediction_that_finds_nobody_makes_readiness_ask_at_once(settings: SettingsMaker) -> None:
+    class Away(FakeBackend):
+        async def predict(self, *_: object) -> Prediction:  # type: ignore[override]
+            raise BackendUnavailable("gone")
+
+    backend = Away()
+    async with running_app(settings(), backend) as (_, client):
+        assert (await client.get("/health/ready")).status_code == 200
+        backend.answer = Readiness(False, "gone")
+        assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
+        assert_error(await client.get("/health/ready"), 503, "model_not_ready", "gone")

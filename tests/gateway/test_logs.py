@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from gateway.logs import configure_logging
+from tests.gateway.conftest import ready_now
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
 
@@ -87,7 +88,7 @@ async def test_good_answers_to_probes_are_not_worth_a_line_and_bad_ones_are(
         assert (await client.get(path)).status_code == 200
     assert of(lines, "gateway.access") == []
     fake.workers = {"1.0": []}
-    await client.get("/health/ready")
+    await ready_now(client)
     assert [line["status"] for line in of(lines, "gateway.access")] == [503]
 
 

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.main import create_app
-from tests.gateway.conftest import SettingsMaker
+from tests.gateway.conftest import SettingsMaker, ready_now
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
 
@@ -55,7 +55,7 @@ async def test_what_is_in_flight_and_whether_the_model_is_ready_is_told(
     assert found["gateway_requests_in_flight",] == 1  # this very scrape
     assert found["gateway_model_ready",] == 1
     fake.workers = {"1.0": []}
-    await client.get("/health/ready")
+    await ready_now(client)
     assert (await samples(client))["gateway_model_ready",] == 0
 
 

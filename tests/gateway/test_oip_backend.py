@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gateway.settings import Settings
-from tests.gateway.conftest import assert_error, running_app
+from tests.gateway.conftest import assert_error, ready_now, running_app
 from tests.gateway.fake_torchserve import serving
 from tests.gateway.pictures import picture
 
@@ -207,7 +207,7 @@ async def test_a_version_is_asked_at_its_own_address_and_the_default_is_what_ans
     await client.post("/predict", content=JPEG)
     ((one, two),) = [model["versions"] for model in (await client.get("/models")).json()["models"]]
     assert [(one["version"], one["default"]), (two["version"], two["default"])] == [("1", False), ("2", True)]
-    assert (await client.get("/health/ready")).json()["model"]["version"] == "2"
+    assert (await ready_now(client)).json()["model"]["version"] == "2"
 
 
 @pytest.mark.parametrize("status", [400, 404, 501])

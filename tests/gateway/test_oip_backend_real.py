@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.settings import Settings
-from tests.gateway.conftest import assert_error, running_app
+from tests.gateway.conftest import assert_error, ready_now, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.peers import servers
@@ -81,7 +81,7 @@ async def test_what_mlserver_does_not_know_of_parameters_is_held_to_all_the_same
 
 async def test_mlserver_is_ready_and_describes_itself(before_mlserver: httpx.AsyncClient) -> None:
     await before_mlserver.post("/predict", content=JPEG)
-    ready = (await before_mlserver.get("/health/ready")).json()
+    ready = (await ready_now(before_mlserver)).json()
     assert (ready["status"], ready["backend"], ready["model"]) == ("ready", "oip", {"name": "yolo", "version": "1"})
     ((version,),) = [model["versions"] for model in (await before_mlserver.get("/models")).json()["models"]]
     assert version["default"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+from gateway.readiness import REUSE_S
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.pictures import picture
+from tests.support import wait_until
 
 JPEG, PNG = picture("JPEG"), picture("PNG", (30, 20))
 B64 = base64.b64encode(JPEG).decode()
@@ -34,7 +37,7 @@ def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
 @pytest.fixture
 def client(url: str, fake: FakeTorchServe) -> Iterator[triton.InferenceServerClient]:
     client = triton.InferenceServerClient(url.removeprefix("http://"), connection_timeout=20, network_timeout=20)
-    assert client.is_server_ready()  # asks the fake anew, so that no earlier test's fault is remembered
+    wait_until(client.is_server_ready, "no earlier test's fault is remembered", 10)
     yield client
     client.close()
 
@@ -75,6 +78,7 @@ def test_the_client_finds_the_server_alive_and_ready_and_reads_its_metadata(
 
 def test_the_client_is_told_when_no_worker_is_ready(client: triton.InferenceServerClient, fake: FakeTorchServe) -> None:
     fake.workers = {"1.0": ["UNLOADED"]}
+    time.sleep(REUSE_S)
     assert client.is_server_live()
     assert not client.is_server_ready()
     assert not client.is_model_ready("yolo")

@@ -23,7 +23,7 @@ from gateway.intake.parameters import NO_PARAMETERS
 from gateway.routing.choice import Routing
 from gateway.routing.server_list import Server, parse_servers
 from gateway.routing.servers import SwitchedBackend, who_answers
-from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
+from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture
 from tests.gateway.routing_files import RoutingJson, Source, agreed, by_version
@@ -91,13 +91,13 @@ async def test_readiness_follows_the_switch(
     client: httpx.AsyncClient, fake: FakeTorchServe, green: FakeTorchServe, routing: RoutingJson
 ) -> None:
     fake.workers = {"1.0": []}
-    assert_error(await client.get("/health/ready"), 503, "model_not_ready")
+    assert_error(await ready_now(client), 503, "model_not_ready")
     routing.write(server="green")
     await agreed()
-    ready = await client.get("/health/ready")
+    ready = await ready_now(client)
     assert (ready.status_code, ready.json()["model"]["version"]) == (200, "2.0")
     green.workers = {"2.0": []}
-    assert_error(await client.get("/health/ready"), 503, "model_not_ready")
+    assert_error(await ready_now(client), 503, "model_not_ready")
 
 
 async def test_a_server_that_is_not_there_is_stood_in_for_by_the_default_one(
@@ -126,7 +126,7 @@ async def test_a_server_that_goes_away_under_a_picture_loses_nothing_and_is_aske
     assert any("default one answers instead" in record.message for record in caplog.records)
     green.workers = {"2.0": ["READY"]}
     green.predict = by_version(default="2.0")
-    assert (await client.get("/health/ready")).json()["model"]["version"] == "2.0"
+    assert (await ready_now(client)).json()["model"]["version"] == "2.0"
     assert await version(client) == "2.0"
 
 

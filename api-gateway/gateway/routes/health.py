@@ -25,8 +25,8 @@ async def live() -> LiveResponse:
     "/health/ready", response_model=ReadyResponse, responses=error_answers(errors.InternalError, errors.ModelNotReady)
 )
 async def ready(services: ServicesOf) -> ReadyResponse:
-    """Ask the model server now whether a worker has the model loaded; 503 with the reason otherwise."""
-    state = await services.readiness.ask()
+    """Say whether a worker has the model loaded, as the model server told just now; 503 with the reason otherwise."""
+    state = await services.readiness.recent()
     if not state.ready:
         raise BackendNotReady(state.reason or "no reason was given")
     return ReadyResponse(

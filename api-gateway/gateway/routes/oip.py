@@ -68,7 +68,7 @@ async def live() -> OipLiveResponse:
 
 @router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ERRORS)
 async def ready(services: ServicesOf) -> OipReadyResponse:
-    """Ask the model server now; 503 with the reason while a prediction cannot be made."""
+    """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
     await _require_ready(services)
     return OipReadyResponse(ready=True)
 
@@ -100,7 +100,7 @@ async def version_metadata(name: Name, version: Version, services: ServicesOf) -
     "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_ERRORS, openapi_extra=ONE_MODEL
 )
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
-    """Ask the model server now; 503 with the reason while a prediction cannot be made."""
+    """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
     check_name(name, services)
     await _require_ready(services)
     return OipModelReadyResponse(name=name, ready=True)
@@ -129,7 +129,7 @@ def check_name(name: str, services: Services) -> None:
 
 
 async def _require_ready(services: Services) -> None:
-    state = await services.readiness.ask()
+    state = await services.readiness.recent()
     if not state.ready:
         raise BackendNotReady(state.reason or "no reason was given")
 
