@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from gateway.limits.proxies import TrustedProxiesMiddleware
-from tests.gateway.conftest import SettingsMaker, assert_error, running_app
+from gateway.limits.proxies import KEEP_S, LOOK_UP_EVERY_S, TrustedProxiesMiddleware
+from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -162,27 +163,83 @@ async def test_only_a_trusted_proxys_word_counts_in_the_log_and_for_limits(
     assert other.status_code == (429 if seen == peer else 200), "a spoofed address buys nothing"
 
 
-async def test_a_proxy_that_moves_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    addresses = ["10.0.0.1"]
-    now = [0.0]
+class Resolver:
+    """A name's addresses as a test sets them; None is a resolver that is away."""
 
-    async def app(scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
-        seen.append(scope["client"][0])
+    def __init__(self, *addresses: str) -> None:
+        self.addresses: tuple[str, ...] | None = addresses
+        self.asked = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    proxies = TrustedProxiesMiddleware(app, ["edge"], clock=lambda: now[0])  # type: ignore[arg-type]
+    async def __call__(self, name: str) -> tuple[str, ...]:
+        self.asked += 1
+        await self.answers.wait()
+        if self.addresses is None:
+            raise OSError("temporary failure in name resolution")
+        return self.addresses
 
-    async def look_up() -> None:
-        proxies._trusted = frozenset(addresses)
-        proxies._inner = proxies._believing(proxies._trusted)
 
-    monkeypatch.setattr(proxies, "_look_up", look_up)
-    for at, peer in ((0.0, "10.0.0.1"), (5.0, "10.0.0.2"), (11.0, "10.0.0.2")):
-        now[0] = at
-        addresses[:] = [peer]
+class Edge:
+    """A middleware that trusts the name `edge`, and whom it takes for the client of what a peer passes on."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.now = 0.0
+        self.proxies = TrustedProxiesMiddleware(
+            self._app,  # type: ignore[arg-type]
+            ["edge"],
+            clock=lambda: self.now,
+            resolve=resolver,
+        )
+
+    async def _app(self, scope: dict[str, Any], receive: object, send: object) -> None:
+        self.seen = scope["client"][0]
+
+    async def client(self, peer: str) -> str:
         scope = {"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", b"203.0.113.5")]}
-        await proxies(dict(scope), None, None)  # type: ignore[arg-type]
-        await asyncio.sleep(0)
-        await proxies(dict(scope), None, None)  # type: ignore[arg-type]
-    # A later look-up does not hold the request up that caused it.
-    assert seen == ["203.0.113.5", "203.0.113.5", "10.0.0.2", "10.0.0.2", "10.0.0.2", "203.0.113.5"]
+        await self.proxies(scope, None, None)  # type: ignore[arg-type]
+        return str(self.seen)
+
+    async def client_after_a_look_up(self, peer: str) -> str:
+        self.now += LOOK_UP_EVERY_S
+        await self.client(peer)
+        for _ in range(10):  # the look-up's own steps; it waits for nothing
+            await asyncio.sleep(0)
+        return await self.client(peer)
+
+
+async def test_a_proxy_that_moves_is_found_again() -> None:
+    resolver = Resolver("10.0.0.1")
+    edge = Edge(resolver)
+    assert await edge.client("10.0.0.1") == "203.0.113.5"
+    resolver.addresses = ("10.0.0.2",)
+    edge.now = LOOK_UP_EVERY_S - 1
+    assert await edge.client("10.0.0.2") == "10.0.0.2"
+    edge.now = LOOK_UP_EVERY_S
+    assert await edge.client("10.0.0.2") == "10.0.0.2", "a later look-up holds nobody up"
+    assert await edge.client_after_a_look_up("10.0.0.2") == "203.0.113.5"
+    assert await edge.client("10.0.0.1") == "10.0.0.1"
+
+
+async def test_a_resolver_that_is_away_for_a_while_makes_no_stranger_of_the_proxy() -> None:
+    resolver = Resolver("10.0.0.1")
+    edge = Edge(resolver)
+    await edge.client("10.0.0.1")
+    resolver.addresses = None
+    while edge.now + LOOK_UP_EVERY_S <= KEEP_S:
+        assert await edge.client_after_a_look_up("10.0.0.1") == "203.0.113.5"
+    assert await edge.client_after_a_look_up("10.0.0.1") == "10.0.0.1", "not for ever"
+    resolver.addresses = ("10.0.0.1",)
+    assert await edge.client_after_a_look_up("10.0.0.1") == "203.0.113.5"
+
+
+async def test_all_who_come_before_the_first_look_up_is_done_wait_for_it() -> None:
+    resolver = Resolver("10.0.0.1")
+    resolver.answers.clear()
+    edge = Edge(resolver)
+    asking = [asyncio.create_task(edge.client("10.0.0.1")) for _ in range(3)]
+    await until(lambda: resolver.asked)
+    asking[0].cancel()  # who leaves takes the look-up of the others with him no more
+    resolver.answers.set()
+    assert await asyncio.gather(*asking[1:]) == ["203.0.113.5"] * 2
+    assert resolver.asked == 1
