@@ -19,7 +19,7 @@ from gateway.intake.image_header import read_image_header
 from gateway.intake.parameters import NO_PARAMETERS
 from gateway.main import create_app
 from ops import drain
-from tests.gateway.conftest import SettingsMaker, running_app, until
+from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
 
@@ -253,6 +253,13 @@ async def test_a_named_version_has_answers_of_its_own(settings: SettingsMaker, f
         await asyncio.sleep(serving.FRESH_S)
         with pytest.raises(BackendNoSuchVersion):
             await named("1.1")
+
+
+async def test_all_is_no_version_although_torchserve_describes_every_one_under_it(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    assert [(await ask(client)).headers["x-cache"] for _ in range(2)] == ["MISS", "HIT"]
+    assert_error(await client.post("/predict?version=all", content=JPEG), 404, "version_not_found")
 
 
 async def test_identical_requests_at_the_same_moment_share_one_inference(

@@ -121,6 +121,8 @@ class TorchServeBackend:
     async def served(self, version: str | None = None) -> Served | None:
         """Tell a version loaded anew by its workers: whatever loads an archive starts them all."""
         (described, *_) = await self._describe("" if version is None else f"/{quote(version, safe='')}")
+        if version is not None and described.version != version:
+            return None  # "all" is no version's name to TorchServe here: it describes every one
         return answers.served(described)
 
     async def models(self) -> Sequence[Model]:
