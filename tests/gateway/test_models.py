@@ -84,6 +84,23 @@ async def test_details_are_asked_for_once_and_again_when_the_workers_change(
     assert fake.details_asked == 2
 
 
+async def test_details_of_what_is_loaded_no_more_are_forgotten_and_those_of_the_rest_kept(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    fake.workers = {"1.0": ["READY"], "1.1": ["READY"]}
+    await client.get("/models")
+    assert fake.details_asked == 2
+    del fake.workers["1.1"]
+    await client.get("/models")
+    assert fake.details_asked == 2
+    fake.workers["1.1"] = ["READY"]
+    await client.get("/models")
+    assert fake.details_asked == 3
+    fake.started = "2026-11-24T00:00:00.000Z"  # the same names and workers' numbers, after a restart
+    await client.get("/models")
+    assert fake.details_asked == 5
+
+
 async def test_a_version_without_a_ready_worker_is_not_asked_for_details(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:

@@ -52,6 +52,9 @@ HANDLER_ERRORS: Mapping[str, Rejection] = {
 }
 LONGEST_MESSAGE = 500
 
+#: A version and its workers.
+_Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
+
 
 class TorchServeBackend:
     """An :class:`~gateway.backends.base.InferenceBackend` that speaks TorchServe's REST API."""
@@ -63,7 +66,8 @@ class TorchServeBackend:
         self._predict_url = f"{settings.torchserve_inference_url}/models/{self._model}/invoke"
         self._version_url = f"{settings.torchserve_inference_url}/{self._model}/{{version}}/predict"
         self._describe_url = f"{settings.torchserve_management_url}/models/{self._model}"
-        self._details: dict[tuple[str, tuple[str, ...]], Mapping[str, Any]] = {}
+        #: What each version tells of itself, by :func:`_loading`.
+        self._details: dict[_Loading, Mapping[str, Any]] = {}
         self._pictures = PictureSender(settings, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
         self._client = httpx.AsyncClient(
@@ -128,6 +132,9 @@ class TorchServeBackend:
     async def models(self) -> Sequence[Model]:
         """Describe every loaded version, with what the handler tells of itself where it answers soon."""
         loaded, default = await asyncio.gather(self._describe("/all"), self._describe(""))
+        # Only of what is loaded now, so that the memory of former versions does not grow.
+        loadings = {_loading(version) for version in loaded}
+        self._details = {loading: told for loading, told in self._details.items() if loading in loadings}
         return [
             Model(
                 self._model,
@@ -157,16 +164,13 @@ class TorchServeBackend:
 
     async def _details_of(self, version: ModelVersion) -> Mapping[str, Any]:
         """Let the handler describe itself, once per version and set of workers: until they change it says the same."""
-        ready = tuple(worker.id for worker in version.workers if worker.state == "READY")
-        key = (version.version, ready)
-        if ready and key not in self._details:
+        key = _loading(version)
+        if key not in self._details and any(worker.state == "READY" for worker in version.workers):
             try:
                 async with asyncio.timeout(DETAILS_TIMEOUT_S):
                     described = await self._describe(f"/{version.version}", {"customized": "true"})
             except (TimeoutError, BackendFault):
                 return {}
-            # Only what is loaded now is kept, so the memory of former versions does not grow.
-            self._details = {kept: value for kept, value in self._details.items() if kept[0] != version.version}
             self._details[key] = described[0].details
         return self._details.get(key, {})
 
@@ -191,3 +195,7 @@ class TorchServeBackend:
         if status in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.INSUFFICIENT_STORAGE):
             return BackendError(detail) if kind == "InternalServerException" else BackendOverloaded(detail)
         return BackendError(detail)
+
+
+def _loading(version: ModelVersion) -> _Loading:
+    return version.version, tuple((worker.id, worker.started, worker.state) for worker in version.workers)
