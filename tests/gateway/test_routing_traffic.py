@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -130,7 +131,8 @@ class Server:
 
 
 @pytest.mark.anyio
-async def test_a_version_without_a_worker_is_not_usable_until_it_has_one_or_nobody_can_tell() -> None:
+async def test_a_version_without_a_worker_is_not_usable_until_it_has_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "gateway.routing")
     server = Server(frozenset({"1.0"}))
     routing = replace(CANARY, shadow=ShadowShare("1.2", 0.5))
     watch = Availability(server, Source(routing))  # type: ignore[arg-type]
@@ -142,7 +144,18 @@ async def test_a_version_without_a_worker_is_not_usable_until_it_has_one_or_nobo
     assert [watch.usable(version) for version in ("1.0", "1.1", "1.2")] == [True, True, False]
     server.down = True
     await watch.look()
+    assert not watch.usable("1.2"), "a server that does not answer tells nothing new"
+    server.down = False
+    await watch.look()
+    server.tells = frozenset({"1.0", "1.1", "1.2"})
+    await watch.look()
     assert watch.usable("1.2")
+    said = [(record.levelname, record.message, getattr(record, "versions", None)) for record in caplog.records]
+    assert said == [
+        ("WARNING", "versions that routing chooses are not ready", ["1.1", "1.2"]),
+        ("INFO", "versions that routing chooses are ready again", ["1.1"]),
+        ("INFO", "versions that routing chooses are ready again", ["1.2"]),
+    ]
 
 
 @pytest.mark.anyio

@@ -64,12 +64,14 @@ class Availability:
             async with asyncio.timeout(INTERVAL_S):
                 ready = await self._backend.ready_versions()
         except (TimeoutError, BackendFault):
-            ready = None
+            return  # what was told last is still the best that is known
         if self._source.current() is not routing:
             return
         unready = chosen - ready if ready is not None else frozenset()
-        if unready != self._unready:
-            logger.warning("versions that routing chooses are not ready", extra={"versions": sorted(unready)})
+        if gone := unready - self._unready:
+            logger.warning("versions that routing chooses are not ready", extra={"versions": sorted(gone)})
+        if back := self._unready - unready:
+            logger.info("versions that routing chooses are ready again", extra={"versions": sorted(back)})
         self._unready = unready
 
     async def run(self) -> None:
