@@ -216,7 +216,7 @@ async def test_a_version_that_comes_back_is_used_again(
 
 
 async def test_a_chosen_version_without_a_worker_is_not_sent_where_it_would_hang(
-    client: httpx.AsyncClient, fake: FakeTorchServe, routing: RoutingJson
+    client: httpx.AsyncClient, fake: FakeTorchServe, routing: RoutingJson, caplog: pytest.LogCaptureFixture
 ) -> None:
     routing.canary(100)
     await agreed()
@@ -228,7 +228,7 @@ async def test_a_chosen_version_without_a_worker_is_not_sent_where_it_would_hang
         answer.delay_s = 30 if asked_version(asked) == "1.1" else 0
         return answer
 
-    await asyncio.sleep(1.5)  # one look at the workers
+    await until(lambda: "versions that routing chooses are not ready" in caplog.messages)
     fake.predict = hanging
     async with asyncio.timeout(5):
         assert set(await versions(client, KEYS[:3])) == {"1.0"}
