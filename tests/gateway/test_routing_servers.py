@@ -276,10 +276,9 @@ async def test_under_load_a_switch_there_and_back_loses_nothing(
     [
         "blue=http://one:8085|http://one:8086,green=http://two:8085/|http://two:8086/",
         " blue = http://one:8085 | http://one:8086 , green=http://two:8085|http://two:8086, ",
-        '{"blue": "http://one:8085|http://one:8086", "green": "http://two:8085|http://two:8086"}',
     ],
 )
-def test_the_list_has_two_forms(text: str) -> None:
+def test_a_list_of_servers_is_read(text: str) -> None:
     assert parse_servers(text) == {
         "blue": Server("http://one:8085", "http://one:8086"),
         "green": Server("http://two:8085", "http://two:8086"),
@@ -297,9 +296,7 @@ def test_no_list_is_no_server() -> None:
         ("blue=http://one", "needs two URLs"),
         ("blue=http://one|two", "has a URL that is none"),
         ("blue=http://a|http://b,blue=http://a|http://b", "named twice"),
-        ('{"blue": "http://a|http://b", "blue": "http://a|http://b"}', "named twice"),
-        ('{"blue": {"inference": "http://a"}}', "no text"),
-        ("{blue}", "no JSON"),
+        ('{"blue": "http://a|http://b"}', "cannot be a server's name; use name=inference_url"),
     ],
 )
 def test_a_list_that_is_none_says_what_is_wrong(text: str, says: str) -> None:
