@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from gateway.backends.base import Detection, Prediction, Readiness
 from gateway.backends.errors import BackendError
 from gateway.routing.availability import MISSED_S, Availability, TellsReadyVersions
-from gateway.routing.choice import Arm, Routing, ShadowShare
+from gateway.routing.choice import Arm, Role, Routing, ShadowShare
 from gateway.routing.differences import Differences
 from gateway.routing.metrics import RoutingMetrics
 from gateway.routing.servers import SwitchedBackend
@@ -94,11 +94,28 @@ def test_a_part_begins_at_nothing_with_its_revision_and_others_go_on(traffic: Tr
     assert (rows["1.1", "canary"].requests, rows["1.1", "canary"].since_revision) == (1, 5)
 
 
-def test_a_long_life_with_many_releases_is_bounded(traffic: Traffic) -> None:
-    for number in range(3 * MOST_ROWS):
-        traffic.of(f"1.{number}", "stable").answered(found(1), 0.01)
+def test_a_long_life_with_many_releases_is_bounded(traffic: Traffic, registry: CollectorRegistry) -> None:
+    roles: tuple[Role, ...] = ("stable", "shadow")
+    for number in range(2 * MOST_ROWS):
+        for role in roles:
+            version = traffic.of(f"1.{number}", role)
+            version.answered(found(1), 0.01)
+            version.failed("error")
+            version.fell_back()
+            version.compared(Differences(1, 1, 1))
+            version.skipped()
+    traffic.of("2.0", "stable").answered(found(1), 0.01)
     assert len(traffic.rows()) == MOST_ROWS
-    assert traffic.rows()[-1].version == f"1.{3 * MOST_ROWS - 1}"
+    assert traffic.rows()[-1].version == "2.0"
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+    by_part = {(sample.labels["version"], sample.labels["role"]) for sample in samples if "role" in sample.labels}
+    assert by_part == {(row.version, row.role) for row in traffic.rows()}
+    by_version = {sample.labels["version"] for sample in samples if "version" in sample.labels}
+    assert by_version == {row.version for row in traffic.rows()}
+    # Of the oldest version one part is forgotten already, and what it did as the other goes on.
+    oldest = traffic.rows()[0]
+    assert oldest.role == "shadow"
+    assert registry.get_sample_value("gateway_version_detections_total", {"version": oldest.version}) == 2
 
 
 class Server:

@@ -1,6 +1,9 @@
 """Prometheus metrics of versioned traffic. Versions in labels come from answers and routing.json, never a client."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 #: Seconds, of the model server's answer: finer than the whole request's where models answer.
 BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2.5, 5, 10, 30, 60)
@@ -35,3 +38,24 @@ class RoutingMetrics:
         self.shadow_moved = counter("shadow_moved", "Boxes of both that overlap by less than 0.9")
         self.shadow_errors = counter("shadow_errors", "Pictures that the candidate did not answer")
         self.shadow_skipped = counter("shadow_skipped", "Pictures not shown to the candidate because of load")
+        self._by_version: tuple[MetricWrapperBase, ...] = (
+            self.seconds,
+            self.detections,
+            self.fallbacks,
+            self.shadow_compared,
+            self.shadow_missing,
+            self.shadow_extra,
+            self.shadow_moved,
+            self.shadow_errors,
+            self.shadow_skipped,
+        )
+
+    def forget_part(self, version: str, role: str, outcomes: Iterable[str]) -> None:
+        """Say no more of a version in this part."""
+        for outcome in outcomes:
+            self.requests.remove(version, role, outcome)
+
+    def forget_version(self, version: str) -> None:
+        """Say no more of a version that has no part any more."""
+        for metric in self._by_version:
+            metric.remove(version)

@@ -14,7 +14,7 @@ from gateway.routing.metrics import RoutingMetrics
 
 #: Percentiles and the mean are over so many last answers.
 WINDOW = 1000
-#: Bounds memory and labels over a long life with many releases; far more than are ever loaded at once.
+#: Bounds memory and Prometheus' labels over a long life with many releases; far more than are ever loaded at once.
 MOST_ROWS = 64
 #: What came of a request. ``rejected`` is the picture's or the parameter's fault, ``error`` the server's.
 Outcome = Literal["ok", "rejected", "error"]
@@ -152,10 +152,16 @@ class Traffic:
         found = self._rows.get((version, role))
         if found is None:
             while len(self._rows) >= MOST_ROWS:
-                del self._rows[next(iter(self._rows))]
+                self._forget(*next(iter(self._rows)))
             found = VersionTraffic(version, role, self._revision, self._metrics)
             self._rows[version, role] = found
         return found
+
+    def _forget(self, version: str, role: Role) -> None:
+        del self._rows[version, role]
+        self._metrics.forget_part(version, role, OUTCOMES)
+        if not any(version == left for left, _ in self._rows):
+            self._metrics.forget_version(version)
 
     def known(self, version: str, role: Role) -> VersionTraffic | None:
         """Return the counters of a version if it has any: what a client calls a version may be none."""
