@@ -19,6 +19,9 @@ The texts are for our log; only :attr:`BackendRejected.message` and :attr:`Backe
 
 from typing import Literal
 
+#: Characters of a model server's words that a client is told.
+LONGEST_MESSAGE = 500
+
 #: What a model server may object to in one request.
 Rejection = Literal["invalid_image", "unsupported_image", "image_too_large", "body_too_large", "invalid_parameter"]
 
@@ -69,3 +72,8 @@ class BackendRejected(BackendFault):
 
 class BackendError(BackendFault):
     """The model server failed, or sent something that is no prediction."""
+
+
+def client_message(said: object) -> str:
+    """Pass on a message of one plain line; anything else is left to the gateway's own words, as an empty one."""
+    return said if isinstance(said, str) and said.isprintable() and len(said) <= LONGEST_MESSAGE else ""

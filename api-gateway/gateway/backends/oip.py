@@ -7,7 +7,8 @@ must take one encoded picture as BYTES; which outputs are read, :mod:`gateway.oi
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from gateway.backends.errors import BackendError, BackendFault, BackendNoSuchVer
 from gateway.backends.oip_faults import REFUSED, fault
 from gateway.backends.oip_plan import Plan, make_plan
 from gateway.backends.token_file import TokenFile
-from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
+from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.intake.parameters import Parameters
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.results import read_response
@@ -28,10 +29,9 @@ from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")
 
-#: A readiness check that takes longer than this is a 'no': who asks wants to know now.
-READY_TIMEOUT_S = 1.0
 #: Kept apart from predictions, so that readiness can be asked while every prediction connection is taken.
 CONTROL_CONNECTIONS = 8
+HEADERS: Mapping[str, str] = {"Accept-Encoding": "identity"}
 #: How GET /models names the version of a model that has none.
 UNVERSIONED = "unversioned"
 
@@ -51,21 +51,8 @@ class OipBackend:
         self._plan: Plan | None = None
         #: The version that last answered a request which named none: which one that is, only the server knows.
         self._default: str | None = None
-        timeout = httpx.Timeout(
-            connect=settings.connect_timeout_s,
-            read=settings.read_timeout_s,
-            write=settings.write_timeout_s,
-            pool=settings.pool_timeout_s,
-        )
-        self._client, self._control = (
-            httpx.AsyncClient(
-                transport=StaleRetryTransport(connections),
-                timeout=timeout,
-                headers={"Accept-Encoding": "identity"},
-                trust_env=False,  # a proxy for the internet is none for the machine next door
-            )
-            for connections in (settings.max_connections, CONTROL_CONNECTIONS)
-        )
+        self._client = make_client(settings, settings.max_connections, HEADERS)
+        self._control = make_client(settings, CONTROL_CONNECTIONS, HEADERS)
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
@@ -90,22 +77,11 @@ class OipBackend:
 
     async def ready(self) -> Readiness:
         """Ask the model's own readiness; the server's would be that of all its models."""
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                ready = await self._is_ready(None)
-                plan = await self._planned() if ready else None
-        except TimeoutError:
-            return self._not_ready("the model server does not answer in time")
-        except BackendNotReady as refusal:
-            return self._not_ready(refusal.reason)
-        except BackendError as error:
-            logger.warning("the model cannot be used", extra={"detail": str(error)})
-            return self._not_ready("the model server describes no model that takes pictures as BYTES")
-        except BackendFault:
-            return self._not_ready("the model server cannot be reached")
-        if plan is None:
-            return self._not_ready("the model server says that the model is not ready")
-        return Readiness(True, None, self._default or (plan.versions[-1] if len(plan.versions) == 1 else None))
+        readiness = await ready_in_time(self._ready())
+        if readiness.ready:
+            return readiness
+        self._plan = None
+        return replace(readiness, version=self._default)
 
     async def served(self, version: str | None = None) -> Served | None:
         """Nothing: the protocol does not tell when a model was loaded anew under its old name."""
@@ -137,9 +113,15 @@ class OipBackend:
         await self._client.aclose()
         await self._control.aclose()
 
-    def _not_ready(self, reason: str) -> Readiness:
-        self._plan = None
-        return Readiness(False, reason, self._default)
+    async def _ready(self) -> Readiness:
+        try:
+            if not await self._is_ready(None):
+                return Readiness(False, "the model server says that the model is not ready")
+            plan = await self._planned()
+        except BackendError as error:
+            logger.warning("the model cannot be used", extra={"detail": str(error)})
+            return Readiness(False, "the model server describes no model that takes pictures as BYTES")
+        return Readiness(True, None, self._default or (plan.versions[-1] if len(plan.versions) == 1 else None))
 
     def _url(self, version: str | None) -> str:
         return self._model_url if version is None else f"{self._model_url}/versions/{quote(version, safe='')}"
@@ -186,10 +168,7 @@ class OipBackend:
     async def _send(self, client: httpx.AsyncClient, method: str, url: str, **kwargs: Any) -> httpx.Response:
         if self._token is not None:
             kwargs["headers"] = {**kwargs.get("headers", {}), "Authorization": f"Bearer {self._token.read()}"}
-        try:
-            return await client.request(method, url, **kwargs)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
-            raise fault_from_httpx(error) from error
+        return await send(client, method, url, **kwargs)
 
 
 def _head_length(response: httpx.Response) -> int | None:

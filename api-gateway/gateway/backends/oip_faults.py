@@ -10,6 +10,7 @@ from typing import Any, get_args
 import httpx
 
 from gateway.backends.errors import (
+    LONGEST_MESSAGE,
     BackendError,
     BackendFault,
     BackendNoSuchVersion,
@@ -18,9 +19,9 @@ from gateway.backends.errors import (
     BackendRejected,
     BackendTimeout,
     Rejection,
+    client_message,
 )
 
-LONGEST_MESSAGE = 500
 _REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
 #: What is said of a refusal whose reason is not known here.
 REFUSED = (
@@ -36,7 +37,7 @@ def fault(response: httpx.Response, model: str, version: str | None) -> BackendF
     code, said = body.get("code"), body.get("error")
     detail = f"the server answered {status} {code or ''} {said!r:.{LONGEST_MESSAGE}}"
     if code in _REJECTIONS:
-        return BackendRejected(code, _message(said))
+        return BackendRejected(code, client_message(said))
     if status == httpx.codes.NOT_FOUND:
         return (
             BackendNoSuchVersion(version) if version is not None else BackendNotReady(f"no model '{model}' is loaded")
@@ -60,8 +61,3 @@ def _body(response: httpx.Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _message(said: object) -> str:
-    """Pass on a message of one plain line; anything else is left to the gateway's own words."""
-    return said if isinstance(said, str) and said.isprintable() and len(said) <= LONGEST_MESSAGE else ""

@@ -28,15 +28,14 @@ from gateway.backends.errors import (
     BackendOverloaded,
     BackendRejected,
     Rejection,
+    client_message,
 )
 from gateway.backends.sender import PictureSender, Reply
-from gateway.backends.transport import StaleRetryTransport, fault_from_httpx
+from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.intake.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 
-#: A readiness check that takes longer than this is a 'no': who asks wants to know now.
-READY_TIMEOUT_S = 1.0
 #: The model describes itself in its worker, so behind the pictures that wait; /models does without rather than wait.
 DETAILS_TIMEOUT_S = 1.0
 MANAGEMENT_CONNECTIONS = 8
@@ -50,8 +49,6 @@ HANDLER_ERRORS: Mapping[str, Rejection] = {
     "ImageTooLarge": "image_too_large",
     "InvalidParameter": "invalid_parameter",
 }
-LONGEST_MESSAGE = 500
-
 #: A version and its workers.
 _Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
 
@@ -70,17 +67,7 @@ class TorchServeBackend:
         self._details: dict[_Loading, Mapping[str, Any]] = {}
         self._pictures = PictureSender(settings, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
-        self._client = httpx.AsyncClient(
-            transport=StaleRetryTransport(MANAGEMENT_CONNECTIONS),
-            timeout=httpx.Timeout(
-                connect=settings.connect_timeout_s,
-                read=settings.read_timeout_s,
-                write=settings.write_timeout_s,
-                pool=settings.pool_timeout_s,
-            ),
-            headers=HEADERS,
-            trust_env=False,  # a proxy for the internet is none for the machine next door
-        )
+        self._client = make_client(settings, MANAGEMENT_CONNECTIONS, HEADERS)
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
@@ -100,20 +87,7 @@ class TorchServeBackend:
 
     async def ready(self) -> Readiness:
         """Look for a worker in state READY; TorchServe's ``/ping`` says Healthy while the model still loads."""
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                versions = await self._describe("")
-        except TimeoutError:
-            return Readiness(False, "the model server does not answer in time")
-        except BackendNotReady as fault:
-            return Readiness(False, fault.reason)
-        except BackendFault:
-            return Readiness(False, "the model server cannot be reached")
-        version = versions[0]
-        workers = len(version.workers)
-        if not any(worker.state == "READY" for worker in version.workers):
-            return Readiness(False, f"none of its {workers} workers is ready", version.version)
-        return Readiness(True, None, version.version)
+        return await ready_in_time(self._ready())
 
     async def ready_versions(self) -> frozenset[str]:
         """Return the versions with a worker in state READY; more than the interface asks for, see Availability."""
@@ -152,12 +126,14 @@ class TorchServeBackend:
         await self._pictures.aclose()
         await self._client.aclose()
 
+    async def _ready(self) -> Readiness:
+        (version, *_) = await self._describe("")
+        if not any(worker.state == "READY" for worker in version.workers):
+            return Readiness(False, f"none of its {len(version.workers)} workers is ready", version.version)
+        return Readiness(True, None, version.version)
+
     async def _describe(self, suffix: str, query: Mapping[str, str] | None = None) -> Sequence[ModelVersion]:
-        url = f"{self._describe_url}{suffix}"
-        try:
-            response = await self._client.get(url, params=query or None)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict) as error:
-            raise fault_from_httpx(error) from error
+        response = await send(self._client, "GET", f"{self._describe_url}{suffix}", params=query or None)
         if response.status_code != httpx.codes.OK:
             raise self._fault(response)
         return answers.read_versions(response.content)
@@ -184,10 +160,7 @@ class TorchServeBackend:
         status = response.status_code
         detail = f"TorchServe answered {status} {kind}"
         if 400 <= status < 500 and isinstance(kind, str) and kind in HANDLER_ERRORS:
-            # A message of one plain line is ours; anything else is left to the gateway's own words.
-            if not isinstance(message, str) or not message.isprintable() or len(message) > LONGEST_MESSAGE:
-                message = ""
-            return BackendRejected(HANDLER_ERRORS[kind], message)
+            return BackendRejected(HANDLER_ERRORS[kind], client_message(message))
         if status == httpx.codes.NOT_FOUND:
             return BackendNotReady(f"no model '{self._model}' is loaded")
         if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
