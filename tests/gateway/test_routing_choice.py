@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from gateway.routing.choice import NO_ROUTING, Arm, Choice, Routing, any_bucket, bucket, choose
+from gateway.routing.choice import NO_ROUTING, Arm, Choice, Routing, bucket, choose
 
 CLIENTS = [f"camera-{number}" for number in range(10_000)]
 
@@ -51,16 +51,6 @@ def test_raising_the_share_keeps_those_who_are_in() -> None:
 def test_another_salt_chooses_other_clients() -> None:
     here, there = in_canary(10), in_canary(10, "another")
     assert 0 < len(here & there) < len(here) / 2
-
-
-def test_without_a_key_chance_decides_each_time() -> None:
-    routing = canary(30)
-    assert choose(routing, None, lambda: 2999) == Choice("1.1", "canary")
-    assert choose(routing, None, lambda: 3000) == Choice("1.0", "stable")
-    drawn = {any_bucket() for _ in range(2000)}
-    assert min(drawn) >= 0
-    assert max(drawn) < 10_000
-    assert len(drawn) > 1000
 
 
 def test_an_experiment_gives_each_arm_its_share_and_the_rest_to_the_stable_version() -> None:

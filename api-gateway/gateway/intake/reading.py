@@ -106,9 +106,7 @@ def make_ask(
     header = read_image_header(image, services.settings.max_image_pixels)
     no_store, max_age_s = read_wish(request.headers)
     request_id = current_request_id() or ""
-    # Nobody to be kept with a version: chance decides, once for all pictures of the request.
-    key = client_key(request) or request_id
-    return Ask(image, header, parameters, request_id, version, key, no_store, max_age_s)
+    return Ask(image, header, parameters, request_id, version, client_key(request), no_store, max_age_s)
 
 
 async def detect(request: Request, services: Services, ask: Ask) -> Answer:

@@ -1,8 +1,6 @@
-"""Which version a request gets: a pure function of the routing in force, the client's key, and chance without one."""
+"""Which version a request gets: a pure function of the routing in force and the client's key."""
 
 import hashlib
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,19 +71,14 @@ def bucket(salt: str, client_key: str) -> int:
     return int.from_bytes(digest[:8], "big") % BUCKETS
 
 
-def any_bucket() -> int:
-    """Return a bucket by chance, for a client without a key."""
-    return random.randrange(BUCKETS)  # noqa: S311 - shares traffic, guards nothing
-
-
-def choose(routing: Routing, client_key: str | None, draw: Callable[[], int] = any_bucket) -> Choice:
+def choose(routing: Routing, client_key: str) -> Choice:
     """Return the version for a request that names none.
 
     Monotone in a canary's share: whoever is in it at 10 % is in it at 25 %.
     """
     if not routing.arms:
         return UNSPLIT
-    drawn = draw() if client_key is None else bucket(routing.salt, client_key)
+    drawn = bucket(routing.salt, client_key)
     for arm in routing.arms:
         if drawn < arm.upto:
             return Choice(arm.version, arm.role)

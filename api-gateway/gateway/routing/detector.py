@@ -57,7 +57,8 @@ class RoutedDetector:
         routing = self._source.current()
         if ask.version is not None:
             return await self._ask(ask, "named", routing)
-        choice = choose(routing, ask.client_key)
+        # Nobody to be kept with a version: chance decides, once for all pictures of the request.
+        choice = choose(routing, ask.client_key or ask.request_id)
         if choice.version is None:
             return await self._ask(ask, choice.role, routing)
         return await self._ask_chosen(ask, choice, choice.version, routing)
