@@ -29,7 +29,6 @@ class Breaker:
         self._failed, self._trying = 0, False
         self._pause_s = pause_s
         self._next_try = 0.0
-        self._trying = False
 
     @property
     def open(self) -> bool:

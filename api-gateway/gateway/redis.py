@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 MAX_CONNECTIONS = 32
 
 
-def create_redis(url: str, timeout_s: float, max_connections: int = MAX_CONNECTIONS) -> Redis:
+def create_redis(url: str, timeout_s: float) -> Redis:
     """Make a client for ``redis://[user:password@]host:port/db`` (or ``rediss``, ``unix``); nothing is connected yet.
 
     ``timeout_s`` bounds each of: connecting, one answer, waiting for a free connection. Nothing is tried again: whoever
@@ -17,7 +17,7 @@ def create_redis(url: str, timeout_s: float, max_connections: int = MAX_CONNECTI
     """
     pool = BlockingConnectionPool.from_url(
         url,
-        max_connections=max_connections,
+        max_connections=MAX_CONNECTIONS,
         timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
