@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.limits.caller import client_address
+from gateway.limits.caller import IDENTITY, client_address
 from gateway.request_id import current_request_id
 
 access_logger = logging.getLogger("gateway.access")
@@ -96,7 +96,7 @@ class AccessLogMiddleware:
                     "bytes_in": received,
                     "bytes": sent,
                 }
-                if (identity := scope.get("gateway.identity")) is not None:
+                if (identity := scope.get(IDENTITY)) is not None:
                     fields["identity"] = identity
                 if (code := scope.get("gateway.error")) is not None:
                     fields["error"] = code

@@ -9,12 +9,10 @@ from gateway.auth.identity import Refusal
 from gateway.auth.routes import needed_scope
 from gateway.error_responses import error_response
 from gateway.errors import InsufficientScope
+from gateway.limits.caller import IDENTITY
 from gateway.metrics import Metrics
 
 logger = logging.getLogger("gateway.auth")
-
-#: Where the caller's name lies for all further in, the access log and the limits included.
-IDENTITY = "gateway.identity"
 
 
 class AuthMiddleware:

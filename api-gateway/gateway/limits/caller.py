@@ -4,7 +4,7 @@ import ipaddress
 
 from starlette.types import Scope
 
-#: Set by what authenticates a request; anything with a ``name``, or the name itself.
+#: Where in the scope the caller's name lies once a credential has told it: for versions, the access log, the limits.
 IDENTITY = "gateway.identity"
 
 
@@ -16,9 +16,8 @@ def client_address(scope: Scope) -> str | None:
 
 def caller_of(scope: Scope) -> str:
     """Name who is limited: the key that was shown, else the address; of IPv6 the /64, which one household has whole."""
-    identity = scope.get(IDENTITY)
-    if identity is not None:
-        return f"key:{getattr(identity, 'name', identity)}"
+    if (name := scope.get(IDENTITY)) is not None:
+        return f"key:{name}"
     address = client_address(scope)
     try:
         ip = ipaddress.ip_address(address or "")

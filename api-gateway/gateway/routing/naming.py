@@ -54,8 +54,8 @@ def client_key(request: Request) -> str | None:
     given = request.headers.get(CLIENT_KEY_HEADER)
     if given:
         return given
-    identity = request.scope.get(IDENTITY)
-    return None if identity is None else str(getattr(identity, "name", identity))
+    name: str | None = request.scope.get(IDENTITY)
+    return name
 
 
 def version_header(version: str | None) -> dict[str, str]:
