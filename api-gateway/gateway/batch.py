@@ -9,10 +9,10 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.answers import prediction_body
+from gateway.asking import load, make_ask
 from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
 from gateway.intake.parameters import Parameters
-from gateway.intake.reading import load, make_ask
 from gateway.intake.sources import Named
 from gateway.services import Services
 

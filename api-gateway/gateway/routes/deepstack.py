@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, prediction_headers
+from gateway.asking import detect, make_ask
 from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
 from gateway.error_bodies import DEEPSTACK
 from gateway.intake.parameters import Parameters
-from gateway.intake.reading import detect, make_ask
 from gateway.intake.upload import Form, media_type_of, only_file, read_form
 from gateway.openapi import error_answers, path_parameter
 from gateway.request_id import current_request_id

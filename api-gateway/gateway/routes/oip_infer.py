@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, prediction_body, prediction_headers
+from gateway.asking import make_ask
 from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
 from gateway.intake.json_input import most_json_bytes
-from gateway.intake.reading import make_ask
 from gateway.intake.upload import read_body
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS

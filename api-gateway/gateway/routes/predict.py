@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, picture_headers, prediction_body, prediction_headers
+from gateway.asking import detect, load, make_ask
 from gateway.cache.http import cache_headers, openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.intake.parameters import openapi_parameters, read_parameters
-from gateway.intake.reading import detect, load, make_ask, read_picture
+from gateway.intake.reading import read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
 from gateway.routing.naming import openapi_naming, take_version
