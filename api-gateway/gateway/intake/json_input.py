@@ -2,10 +2,10 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from gateway import strict_json
 from gateway.errors import (
     BodyTooLarge,
     InvalidBase64,
@@ -19,6 +19,8 @@ from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany
 
 #: Room in a JSON body for everything that is not a picture.
 _BESIDES = 64 * 1024
+#: Commas and brackets that one picture may cost (its address or name can hold some), and all that is beside them.
+_MARKS_OF_ONE, _MARKS_BESIDE = 1024, 8192
 _LONGEST_NAME = 255
 
 
@@ -27,13 +29,18 @@ def most_json_bytes(picture_bytes: int) -> int:
     return picture_bytes * 4 // 3 + _BESIDES
 
 
+def most_json_marks(pictures: int) -> int:
+    """Return how many commas and brackets the JSON of so many pictures may have: see :mod:`gateway.strict_json`."""
+    return pictures * _MARKS_OF_ONE + _MARKS_BESIDE
+
+
 def read_one(body: bytes) -> Sent:
     """Read ``{"image": "<base64 or data: URL>", …}`` or ``{"url": "https://…", …}``; other keys are parameters.
 
     Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile` or
     :class:`~gateway.errors.InvalidParameter`.
     """
-    given = _object(body)
+    given = _object(body, 1)
     if "images" in given:
         raise TooManyFiles("'images' is for POST /predict/batch; here send one picture as 'image' or 'url'.")
     return Sent(_source(given, "the body"), _fields(given))
@@ -44,7 +51,7 @@ def read_many(body: bytes, max_files: int) -> SentMany:
 
     Raises what :func:`read_one` does, and :class:`~gateway.errors.TooManyFiles`.
     """
-    given = _object(body)
+    given = _object(body, max_files)
     entries = given.pop("images", None)
     if not isinstance(entries, list):
         raise MissingFile('Expected the pictures as {"images": ["<base64>", {"url": "https://…"}, …]}.')
@@ -72,14 +79,12 @@ def decode_picture(text: str, max_bytes: int) -> bytes:
         raise InvalidBase64(f"{InvalidBase64.default} In a shell: base64 -w0 picture.jpg") from error
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, pictures: int) -> dict[str, Any]:
     try:
-        given = json.loads(body, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidJson(f"The body is not valid JSON: {error.msg} ({where}).") from error
-    except (ValueError, RecursionError) as error:  # bytes that are no text, numbers of thousands of digits, deep nests
-        raise InvalidJson from error
+        strict_json.check_marks(body, most_json_marks(pictures))
+        given = strict_json.loads(body, pairs=_without_duplicates)
+    except strict_json.JsonError as error:
+        raise InvalidJson(f"{InvalidJson.default} It cannot be read: {error}.") from error
     if not isinstance(given, dict):
         raise InvalidJson
     return given
@@ -90,10 +95,6 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(given) < len(pairs):
         raise InvalidJson("The body's JSON has the same key twice.")
     return given
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidJson(f"The body is not valid JSON: {name} is none of its numbers.")
 
 
 def _named(entry: object, index: int) -> Named:

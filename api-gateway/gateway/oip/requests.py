@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import BodyTooLarge, InvalidInferRequest, InvalidParameter, TooManyFiles, printable
-from gateway.intake.json_input import decode_picture
+from gateway.intake.json_input import decode_picture, most_json_marks
 from gateway.intake.parameters import Parameters, read_parameters
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
@@ -62,7 +62,7 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     :class:`~gateway.errors.BodyTooLarge` and :class:`~gateway.errors.InvalidBase64`.
     """
     try:
-        head, binary = split(body, head_length)
+        head, binary = split(body, head_length, most_json_marks(limits.images))
         images = _images(_list(head, "inputs"), binary, limits)
     except TensorError as error:
         raise InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
