@@ -61,10 +61,13 @@ def binary_size(tensor: Mapping[str, Any]) -> int | None:
     return size
 
 
-def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memoryview | list[Any]]:
+def take_data(
+    tensors: Sequence[Any], binary: memoryview, most: int | None = None
+) -> list[bytes | memoryview | list[Any]]:
     """Return each tensor's data: its share of the binary data in their order, or the flat list from the JSON.
 
-    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even.
+    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even, and
+    :class:`~gateway.oip.tensors.TooManyElementsError` if there are more than ``most`` values in a list.
     """
     taken: list[bytes | memoryview | list[Any]] = []
     position = 0
@@ -75,7 +78,7 @@ def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memory
         if size is None:
             if "data" not in tensor:
                 raise TensorError("a tensor has neither 'data' nor the parameter 'binary_data_size'")
-            taken.append(flatten(tensor["data"]))
+            taken.append(flatten(tensor["data"], most))
             continue
         if "data" in tensor:
             raise TensorError("a tensor has both 'data' and the parameter 'binary_data_size'")
@@ -88,6 +91,6 @@ def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memory
     return taken
 
 
-def values_of(datatype: str, data: bytes | memoryview | list[Any]) -> list[Any]:
-    """Return a tensor's values, whichever way they came; JSON's strings stay strings."""
-    return data if isinstance(data, list) else unpack(datatype, data)
+def values_of(datatype: str, data: bytes | memoryview | list[Any], most: int | None = None) -> list[Any]:
+    """Return a tensor's values (of binary ones at most ``most``), however they came; JSON's strings stay strings."""
+    return data if isinstance(data, list) else unpack(datatype, data, most)

@@ -11,7 +11,7 @@ from gateway.intake.parameters import Parameters, read_parameters
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.several import about_picture
-from gateway.oip.tensors import TensorError, check_shape
+from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
 
 #: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.
 _NOT_OURS = frozenset(
@@ -89,13 +89,14 @@ def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[b
     shape = tensor.get("shape")
     if not isinstance(shape, list):
         raise TensorError(f"the input '{INPUT}' has no shape; it is [1] for one picture")
-    (data,) = take_data(inputs, binary)
-    values = values_of("BYTES", data)
+    try:
+        (data,) = take_data(inputs, binary, limits.images)
+        values = values_of("BYTES", data, limits.images)
+    except TooManyElementsError as error:
+        raise TooManyFiles(f"The request has too many pictures; at most {limits.images} are taken at once.") from error
     check_shape(shape, len(values))
     if not values:
         raise TensorError("it has no pictures")
-    if len(values) > limits.images:
-        raise TooManyFiles(f"The request has {len(values)} pictures; at most {limits.images} are taken at once.")
     images: list[bytes] = []
     for number, value in enumerate(values):
         with about_picture(number, len(values)):
