@@ -10,14 +10,16 @@ from gateway.intake.image_header import read_image_header
 from gateway.intake.json_input import decode_picture
 from gateway.intake.parameters import Parameters
 from gateway.intake.sources import Encoded, Link, Source
+from gateway.limits.upload_memory import Share
 from gateway.request_id import current_request_id
 from gateway.routing.naming import client_key
 from gateway.services import Services
 
 
-async def load(source: Source, services: Services) -> bytes:
+async def load(source: Source, services: Services, share: Share) -> bytes:
     """Return a picture's bytes, wherever they are; of a size that the model server takes.
 
+    What is fetched is counted in ``share``, to be held for as long as the picture is; bodies are counted already.
     Raises what :func:`~gateway.intake.json_input.decode_picture` and
     :meth:`~gateway.intake.image_url.ImageFetcher.fetch` do.
     """
@@ -30,7 +32,7 @@ async def load(source: Source, services: Services) -> bytes:
         case Encoded():
             return decode_picture(source.text, most)
         case Link():
-            return await services.fetcher.fetch(source.url)
+            return await services.fetcher.fetch(source.url, share.take)
 
 
 def make_ask(

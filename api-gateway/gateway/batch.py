@@ -62,8 +62,10 @@ async def outcome(
     """Return one picture's entry, an error's body included: what is wrong with it stays its own."""
     started = time.perf_counter()
     try:
-        ask = make_ask(request, services, await load(picture.source, services), parameters, version)
-        answer = await services.detector.detect(ask)
+        with services.uploads.share() as share:
+            image = await load(picture.source, services, share)
+            ask = make_ask(request, services, image, parameters, version)
+            answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)
     except Exception as error:

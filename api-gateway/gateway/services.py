@@ -10,6 +10,7 @@ from gateway.backends.base import InferenceBackend
 from gateway.detector import Detector
 from gateway.drawing.studio import Studio
 from gateway.intake.image_url import ImageFetcher
+from gateway.limits.upload_memory import UploadMemory
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
 from gateway.routing.versions import Versions
@@ -29,6 +30,8 @@ class Services:
     studio: Studio
     #: Fetches pictures by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
     fetcher: ImageFetcher
+    #: What request bodies, and the pictures that are fetched, take their room from.
+    uploads: UploadMemory
     #: Which version answers whom, and what each did.
     versions: Versions
 
