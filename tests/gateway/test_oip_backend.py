@@ -224,6 +224,24 @@ async def test_a_version_that_is_not_there_is_404_however_the_server_says_it(
     assert (response.status_code, response.json()["code"]) == (400, "invalid_image")
 
 
+@pytest.mark.parametrize("version", ["%2e%2e", "%2e", "1..2", "a%20b", "%00", "x" * 65])
+async def test_what_cannot_be_a_version_is_404_and_never_a_part_of_the_servers_address(
+    client: httpx.AsyncClient, oip: FakeOip, version: str
+) -> None:
+    oip.asked.clear()
+    address = f"/v2/models/yolo/versions/{version}"
+    raw = {"Inference-Header-Content-Length": "0"}
+    answers = [
+        await client.post(f"{address}/infer", content=JPEG, headers=raw),
+        await client.get(address),
+        await client.get(f"{address}/ready"),
+    ]
+    for response in answers:
+        assert (response.status_code, response.json()["code"]) == (404, "version_not_found")
+        assert "cannot be a version" in response.json()["error"]
+    assert not [path for path, _, _ in oip.asked if path.endswith("/infer") or "versions" in path]
+
+
 async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
     before: Callable[..., Settings], oip: FakeOip, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from gateway.oip.schemas import (
     OipServerMetadata,
 )
 from gateway.openapi import error_answers, path_parameter
+from gateway.routing.naming import one_version
 from gateway.services import Services, ServicesOf
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
@@ -46,7 +47,11 @@ async def _name(request: Request) -> str:
 
 
 async def _version_of(request: Request) -> str:
-    return str(request.path_params["version"])
+    """Return the version, which goes on into addresses of the model server's: '..' would be another one there."""
+    try:
+        return one_version([request.path_params["version"]], "the address")
+    except errors.InvalidParameter as error:
+        raise errors.VersionNotFound(error.message) from error
 
 
 #: What the address names; described by ONE_MODEL and ONE_VERSION.
