@@ -122,6 +122,7 @@ AS_JSON = {"Content-Type": "application/json; charset=utf-8"}
         ({"image": TEXT, "conf": True}, 422, "invalid_parameter", "'conf'"),
         ({"image": TEXT, "conf": {}}, 422, "invalid_parameter", "'conf'"),
         ({"image": TEXT, "classes": []}, 422, "invalid_parameter", "'classes'"),
+        ({"image": TEXT, "classes": [True, None]}, 422, "invalid_parameter", "'classes'"),
         ({"image": TEXT, "classes": [[1]]}, 422, "invalid_parameter", "'classes'"),
         ({"image": TEXT, "threshold": 0.5}, 422, "invalid_parameter", "'threshold'"),
         ({"image": TEXT, "\ud800": 1}, 422, "invalid_parameter", "parameters"),

@@ -185,6 +185,8 @@ def image(**changed: Any) -> dict[str, Any]:
         (request(parameters={"conf": 7}), None, "invalid_parameter", "conf"),
         (request(parameters={"confidence": 0.5}), None, "invalid_parameter", "known are conf"),
         (request(parameters={"conf": {}}), None, "invalid_parameter", "number"),
+        (request(parameters={"classes": [True, None]}), None, "invalid_parameter", "'classes'"),
+        (request(parameters={"classes": []}), None, "invalid_parameter", "'classes'"),
         (request(id="x" * 300), None, "invalid_infer_request", "256"),
         (request(id=7), None, "invalid_infer_request", "'id'"),
         (request(id="\ud800"), None, "invalid_infer_request", "'id'"),

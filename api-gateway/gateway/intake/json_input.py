@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
 from typing import Any
 
 from gateway import strict_json
@@ -10,11 +9,11 @@ from gateway.errors import (
     BodyTooLarge,
     InvalidBase64,
     InvalidJson,
-    InvalidParameter,
     MissingFile,
     TooManyFiles,
     printable,
 )
+from gateway.intake.parameters import json_pairs
 from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany
 
 #: Room in a JSON body for everything that is not a picture.
@@ -43,7 +42,7 @@ def read_one(body: bytes) -> Sent:
     given = _object(body, 1)
     if "images" in given:
         raise TooManyFiles("'images' is for POST /predict/batch; here send one picture as 'image' or 'url'.")
-    return Sent(_source(given, "the body"), _fields(given))
+    return Sent(_source(given, "the body"), json_pairs(given))
 
 
 def read_many(body: bytes, max_files: int) -> SentMany:
@@ -59,7 +58,7 @@ def read_many(body: bytes, max_files: int) -> SentMany:
         raise MissingFile("'images' is an empty list.")
     if len(entries) > max_files:
         raise TooManyFiles(f"'images' has {len(entries)} entries; at most {max_files} are taken at once.")
-    return SentMany(tuple(_named(entry, index) for index, entry in enumerate(entries)), _fields(given))
+    return SentMany(tuple(_named(entry, index) for index, entry in enumerate(entries)), json_pairs(given))
 
 
 def decode_picture(text: str, max_bytes: int) -> bytes:
@@ -124,21 +123,3 @@ def _source(given: dict[str, Any], where: str) -> Encoded | Link:
     if not isinstance(value, str):
         raise InvalidJson(f"'{key}' in {where} must be text.")
     return Encoded(value) if key == "image" else Link(value)
-
-
-def _fields(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Write parameters as a form would: 0.5 as "0.5", true as "true", ["person", 5] as "person,5"; null is absent."""
-    return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
-
-
-def _text(name: str, value: object) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return str(value)
-        case list() if value and all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
-            return ",".join(map(str, value))
-    raise InvalidParameter(f"{printable(name)}: not a value that a parameter can have.")

@@ -1,13 +1,12 @@
 """Read an inference request: which pictures, how to look at them, which outputs in which encoding."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BodyTooLarge, InvalidInferRequest, InvalidParameter, TooManyFiles, printable
+from gateway.errors import BodyTooLarge, InvalidInferRequest, TooManyFiles, printable
 from gateway.intake.json_input import decode_picture, most_json_marks
-from gateway.intake.parameters import Parameters, read_parameters
+from gateway.intake.parameters import Parameters, json_pairs, read_parameters
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.several import about_picture
@@ -118,21 +117,10 @@ def _picture(number: int, value: Any, limits: Limits) -> bytes:
 
 
 def _parameters(given: Mapping[str, Any]) -> Parameters:
-    return read_parameters(
-        [
-            (name, _as_text(name, value))
-            for name, value in given.items()
-            if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX) and value is not None
-        ]
-    )
-
-
-def _as_text(name: str, value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
-        return ",".join(str(part) for part in value)
-    if isinstance(value, list | dict):
-        raise InvalidParameter(f"{printable(name)}: a number, text, true or false is expected")
-    return value if isinstance(value, str) else json.dumps(value)
+    ours = {
+        name: value for name, value in given.items() if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX)
+    }
+    return read_parameters(json_pairs(ours))
 
 
 def _outputs(wanted: Sequence[Any], binary: bool) -> dict[str, bool]:
