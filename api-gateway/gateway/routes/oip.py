@@ -74,7 +74,7 @@ async def live() -> OipLiveResponse:
 @router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ERRORS)
 async def ready(services: ServicesOf) -> OipReadyResponse:
     """Ask the model server now; 503 with the reason while a prediction cannot be made."""
-    await _require_ready(services)
+    await services.readiness.ask_ready()
     return OipReadyResponse(ready=True)
 
 
@@ -107,7 +107,7 @@ async def version_metadata(name: Name, version: Version, services: ServicesOf) -
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
     """Ask the model server now; 503 with the reason while a prediction cannot be made."""
     check_name(name, services)
-    await _require_ready(services)
+    await services.readiness.ask_ready()
     return OipModelReadyResponse(name=name, ready=True)
 
 
@@ -131,12 +131,6 @@ def check_name(name: str, services: Services) -> None:
         raise errors.ModelNotFound(
             f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
         )
-
-
-async def _require_ready(services: Services) -> None:
-    state = await services.readiness.ask()
-    if not state.ready:
-        raise BackendNotReady(state.reason or "no reason was given")
 
 
 async def _versions(name: str, services: Services) -> list[ModelVersion]:
