@@ -12,6 +12,7 @@ from gateway.cache.settings import CacheSettings
 from gateway.intake.url_policy import parse_allowed, parse_networks
 from gateway.limits.settings import LimitSettings, RedisUrl, Seconds
 from gateway.routing.server_list import parse_servers
+from gateway.secret_files import SecretFileError, read_secret_text
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970
@@ -206,10 +207,9 @@ class Settings(LimitSettings, CacheSettings):
             if given.get(name):
                 raise ValueError(f"{variable} and {variable}_FILE are both set; keep one of them")
             try:
-                given = {**given, name: Path(path).read_text(encoding="utf-8").strip()}
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not text"
-                raise ValueError(f"{variable}_FILE={path!r} cannot be read: {reason}") from error
+                given = {**given, name: read_secret_text(Path(path))}
+            except SecretFileError as error:
+                raise ValueError(f"{variable}_FILE={path!r} cannot be read: {error}") from error
         return given
 
     @model_validator(mode="after")

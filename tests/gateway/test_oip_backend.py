@@ -254,8 +254,16 @@ async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
         os.replace(tmp_path / "new", file)  # noqa: PTH105
         await client.post("/predict", content=JPEG)
         assert oip.asked[-1][1]["authorization"] == "Bearer second"
+        asked = oip.count("/v2/models/yolo/infer")
+        for content in (b"", b" \n", "é".encode(), b"x" * 100_000):
+            file.write_bytes(content)
+            assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
         file.unlink()
         assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
+        assert oip.count("/v2/models/yolo/infer") == asked, "nothing goes out without the token"
+        file.write_text("third")
+        assert (await client.post("/predict", content=JPEG)).status_code == 200
+        assert "Bearer third" in {headers["authorization"] for _, headers, _ in oip.asked}
 
 
 async def test_a_model_that_changed_its_tensors_is_looked_at_again(client: httpx.AsyncClient, oip: FakeOip) -> None:
