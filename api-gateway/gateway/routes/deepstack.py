@@ -45,12 +45,7 @@ ERRORS = error_answers(
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.VersionNotFound,
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
+    *errors.UPSTREAM,
     path=f"{DEEPSTACK}/",
 )
 CUSTOM_ERRORS = {**ERRORS, **error_answers(errors.ModelNotFound, errors.VersionNotFound, path=f"{DEEPSTACK}/")}
@@ -114,10 +109,7 @@ async def list_custom(services: ServicesOf) -> DeepStackListResponse:
 async def custom(request: Request, services: ServicesOf) -> Response:
     """Detect with the model of this name: the served one's, or `yolo`."""
     name = str(request.path_params["name"])
-    if name not in (services.settings.model_name, ALIAS):
-        raise errors.ModelNotFound(
-            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
-        )
+    services.check_model(name, ALIAS)
     return await _answer(request, services)
 
 

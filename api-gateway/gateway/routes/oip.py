@@ -24,17 +24,9 @@ from gateway.services import Services, ServicesOf
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 
-UPSTREAM = (
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
-)
 SELF_ERRORS = error_answers(errors.InternalError, path=OIP)
 READY_ERRORS = error_answers(errors.InternalError, errors.ModelNotReady, path=OIP)
-MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *UPSTREAM, path=OIP)
+MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM, path=OIP)
 
 
 NAME = path_parameter("name", "The served model's name", "yolo")
@@ -106,7 +98,7 @@ async def version_metadata(name: Name, version: Version, services: ServicesOf) -
 )
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
     """Ask the model server now; 503 with the reason while a prediction cannot be made."""
-    check_name(name, services)
+    services.check_model(name)
     await services.readiness.ask_ready()
     return OipModelReadyResponse(name=name, ready=True)
 
@@ -125,16 +117,8 @@ async def version_ready(name: Name, version: Version, services: ServicesOf) -> O
     return OipModelReadyResponse(name=name, ready=True)
 
 
-def check_name(name: str, services: Services) -> None:
-    """Raise :class:`~gateway.errors.ModelNotFound` for any but the served model."""
-    if name != services.settings.model_name:
-        raise errors.ModelNotFound(
-            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
-        )
-
-
 async def _versions(name: str, services: Services) -> list[ModelVersion]:
-    check_name(name, services)
+    services.check_model(name)
     return [version for model in await services.backend.models() for version in model.versions]
 
 

@@ -38,12 +38,7 @@ ERRORS = error_answers(
     errors.TooManyFiles,
     errors.UrlFailed,
     errors.VersionNotFound,
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
+    *errors.UPSTREAM,
 )
 
 
