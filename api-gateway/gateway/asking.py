@@ -5,11 +5,10 @@ from starlette.requests import Request
 from gateway.cache.http import read_wish
 from gateway.detector import Answer, Ask
 from gateway.disconnect import unless_client_leaves
-from gateway.errors import BodyTooLarge
 from gateway.intake.image_header import read_image_header
 from gateway.intake.json_input import decode_picture
 from gateway.intake.parameters import Parameters
-from gateway.intake.sources import Encoded, Link, Source
+from gateway.intake.sources import Encoded, Link, Source, check_size
 from gateway.limits.upload_memory import Share
 from gateway.request_id import current_request_id
 from gateway.routing.naming import client_key
@@ -26,8 +25,7 @@ async def load(source: Source, services: Services, share: Share) -> bytes:
     most = services.settings.max_body_bytes
     match source:
         case bytes():
-            if len(source) > most:
-                raise BodyTooLarge(f"The picture is larger than {most} bytes, the most that is taken.")
+            check_size(len(source), most)
             return source
         case Encoded():
             return decode_picture(source.text, most)

@@ -13,15 +13,13 @@ from gateway.asking import load, make_ask
 from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
 from gateway.intake.parameters import Parameters
-from gateway.intake.sources import Named
+from gateway.intake.sources import LONGEST_NAME, Named
 from gateway.services import Services
 
 #: One picture's outcome: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
 #: Takes an outcome as soon as it is there. Called for one at a time.
 Emit = Callable[[Entry], Awaitable[None]]
-
-LONGEST_NAME = 255
 
 logger = logging.getLogger("gateway.batch")
 

@@ -4,7 +4,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gateway.errors import ApiError, ImageTooLarge, InvalidImage, UnsupportedImage
 
@@ -30,8 +30,8 @@ _FRAMES = frozenset(bytes((0xFF, code)) for code in range(0xC0, 0xD0) if code no
 _NO_FRAME_FOLLOWS = frozenset({b"\xff\xda", b"\xff\xd9"})
 #: More than a camera writes before the frame; a hostile file must not be walked through four bytes at a time.
 _MOST_SEGMENTS = 4096
-_ORIENTATION = 0x0112  # Exif tag
-_SIDEWAYS = frozenset({5, 6, 7, 8})  # its values that swap width and height
+#: Exif orientations that swap width and height.
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,17 @@ def formats_of(data: bytes) -> tuple[str, ...]:
     return ("HEIF",)
 
 
+def swaps_sides(image: Image.Image) -> bool:
+    """Say whether the picture's Exif orientation swaps width and height. Pillow raises anything on damaged Exif."""
+    return image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+
+
 def _lies_sideways(image: Image.Image) -> bool:
     # Pillow gives a TIFF's size upright already, and would decode a whole PNG to look for Exif behind its pixels.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return False
     try:
-        return image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        return swaps_sides(image)
     except Exception:  # metadata that nobody can read is no reason to refuse a picture
         return False
 

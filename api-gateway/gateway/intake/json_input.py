@@ -6,7 +6,6 @@ from typing import Any
 
 from gateway import strict_json
 from gateway.errors import (
-    BodyTooLarge,
     InvalidBase64,
     InvalidJson,
     MissingFile,
@@ -14,13 +13,12 @@ from gateway.errors import (
     printable,
 )
 from gateway.intake.parameters import json_pairs
-from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany
+from gateway.intake.sources import LONGEST_NAME, Encoded, Link, Named, Sent, SentMany, check_size
 
 #: Room in a JSON body for everything that is not a picture.
 _BESIDES = 64 * 1024
 #: Commas and brackets that one picture may cost (its address or name can hold some), and all that is beside them.
 _MARKS_OF_ONE, _MARKS_BESIDE = 1024, 8192
-_LONGEST_NAME = 255
 
 
 def most_json_bytes(picture_bytes: int) -> int:
@@ -70,8 +68,7 @@ def decode_picture(text: str, max_bytes: int) -> bytes:
         head, comma, text = text.partition(",")
         if not comma or not head.lower().endswith(";base64"):
             raise InvalidBase64("A data: URL must be one of base64: data:image/jpeg;base64,…")
-    if len(text) // 4 * 3 - 2 > max_bytes:
-        raise BodyTooLarge(f"The picture is larger than {max_bytes} bytes, the most that is taken.")
+    check_size(len(text) // 4 * 3 - 2, max_bytes)
     try:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
@@ -102,8 +99,8 @@ def _named(entry: object, index: int) -> Named:
     if not isinstance(entry, dict):
         raise InvalidJson(f"images[{index}] is neither base64 text nor an object with 'image' or 'url'.")
     name = entry.pop("name", "")
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
-        raise InvalidJson(f"images[{index}]: 'name' must be text of at most {_LONGEST_NAME} characters.")
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise InvalidJson(f"images[{index}]: 'name' must be text of at most {LONGEST_NAME} characters.")
     source = _source(entry, f"images[{index}]")
     if entry:
         raise InvalidJson(f"images[{index}] has {printable(next(iter(entry)))}; known are image, url and name.")

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BodyTooLarge, InvalidInferRequest, TooManyFiles, printable
+from gateway.errors import InvalidInferRequest, TooManyFiles, printable
 from gateway.intake.json_input import decode_picture, most_json_marks
 from gateway.intake.parameters import Parameters, json_pairs, read_parameters
+from gateway.intake.sources import check_size
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.several import about_picture
@@ -106,8 +107,7 @@ def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[b
 def _picture(number: int, value: Any, limits: Limits) -> bytes:
     """Take binary data as it is; from JSON base64, by itself, as a data: URL, or as KServe writes it, {"b64": …}."""
     if isinstance(value, bytes):
-        if len(value) > limits.image_bytes:
-            raise BodyTooLarge(f"The picture is larger than {limits.image_bytes} bytes, the most that is taken.")
+        check_size(len(value), limits.image_bytes)
         return value
     if isinstance(value, dict):
         value = value.get("b64")
