@@ -9,19 +9,17 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.answers import prediction_body
+from gateway.asking import load, make_ask
 from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
 from gateway.intake.parameters import Parameters
-from gateway.intake.reading import load, make_ask
-from gateway.intake.sources import Named
+from gateway.intake.sources import LONGEST_NAME, Named
 from gateway.services import Services
 
 #: One picture's outcome: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
 #: Takes an outcome as soon as it is there. Called for one at a time.
 Emit = Callable[[Entry], Awaitable[None]]
-
-LONGEST_NAME = 255
 
 logger = logging.getLogger("gateway.batch")
 
@@ -62,8 +60,10 @@ async def outcome(
     """Return one picture's entry, an error's body included: what is wrong with it stays its own."""
     started = time.perf_counter()
     try:
-        ask = make_ask(request, services, await load(picture.source, services), parameters, version)
-        answer = await services.detector.detect(ask)
+        with services.uploads.share() as share:
+            image = await load(picture.source, services, share)
+            ask = make_ask(request, services, image, parameters, version)
+            answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)
     except Exception as error:

@@ -325,6 +325,17 @@ class UpstreamTimeout(ApiError):
     default = "The model server did not answer in time."
 
 
+#: What a question to the model server may end in, whatever was asked.
+UPSTREAM: tuple[type[ApiError], ...] = (
+    InternalError,
+    UpstreamError,
+    UpstreamUnavailable,
+    ModelNotReady,
+    Overloaded,
+    UpstreamTimeout,
+)
+
+
 def printable(text: str, limit: int = 60) -> str:
     """Quote what a client sent so that it can stand in a message: one line, nothing invisible, cut at ``limit``."""
     clean = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: limit + 1])

@@ -23,6 +23,7 @@ from gateway.limits.admission import AdmittingDetector
 from gateway.limits.openapi import install_limit_descriptions
 from gateway.limits.rate_limits import create_rate_limits
 from gateway.limits.security_headers import SecurityHeadersMiddleware
+from gateway.limits.upload_memory import UploadMemory
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.readiness import ReadinessWatch
@@ -47,6 +48,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     authenticator = create_authenticator(settings)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
+    uploads = UploadMemory(settings.upload_memory_bytes, metrics.registry)
     routing = RoutingFile(
         settings.routing_file, parse_servers(settings.torchserve_servers), on_error=metrics.routing.errors.inc
     )
@@ -110,7 +112,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(UnhandledErrorMiddleware),
             *guards.before_identity(settings),
             *asking,
-            *guards.after_identity(settings, rate_limits, metrics.registry),
+            *guards.after_identity(settings, rate_limits, uploads),
             Middleware(AfterAnswerMiddleware),
         ],
     )
@@ -122,6 +124,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         metrics=metrics,
         studio=Studio(settings.draw_concurrency),
         fetcher=fetcher,
+        uploads=uploads,
         versions=versions,
     )
     install_error_handlers(app)

@@ -1,6 +1,6 @@
 """Which kind of answer a client would like: its Accept header against what a route can write (RFC 9110, 12.5.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import NotAcceptable, printable
 
@@ -16,12 +16,12 @@ def negotiate(accept: str | None, offers: Sequence[str]) -> str:
     """
     if not accept or accept == "*/*":
         return offers[0]
-    ranges = _parse(accept[:_LONGEST_HEADER])
-    if not ranges:
+    weights = accepted(accept)
+    if not weights:
         return offers[0]
     best, quality = offers[0], 0.0
     for offer in offers:
-        liked = _quality(offer, ranges)
+        liked = _quality(offer, weights)
         if liked > quality:
             best, quality = offer, liked
     if quality == 0:
@@ -31,23 +31,25 @@ def negotiate(accept: str | None, offers: Sequence[str]) -> str:
     return best
 
 
-def _quality(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
+def accepted(accept: str) -> Mapping[str, float]:
+    """Return the weight of every media range of an Accept header; of a range given twice the first counts.
+
+    A range with parameters but q stands for itself without them; a weight that cannot be read is 0.
+    """
+    weights: dict[str, float] = {}
+    for part in accept[:_LONGEST_HEADER].split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if "/" in name:
+            weights.setdefault(name, _weight(parameters))
+    return weights
+
+
+def _quality(offer: str, weights: Mapping[str, float]) -> float:
     """Return the weight of the most specific range that an offer falls in, 0 if it falls in none."""
-    weights = dict(reversed(ranges))  # of a range given twice the first counts
     for name in (offer, f"{offer.partition('/')[0]}/*", "*/*"):
         if name in weights:
             return weights[name]
     return 0.0
-
-
-def _parse(accept: str) -> list[tuple[str, float]]:
-    """Read media ranges and weights. A range with parameters but q stands for itself without them."""
-    ranges = []
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if "/" in name:
-            ranges.append((name, _weight(parameters)))
-    return ranges
 
 
 def _weight(parameters: Sequence[str]) -> float:

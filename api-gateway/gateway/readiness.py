@@ -96,4 +96,15 @@ class ReadinessWatch:
         Within it requests are let through: a worker that restarts is back before a client would have given up.
         """
         if not self._state.ready and self._clock() - self._since > self._grace_s:
-            raise BackendNotReady(self._state.reason or "no reason was given")
+            raise _not_ready(self._state)
+
+    async def require_ready(self) -> Readiness:
+        """Return the recent answer; raises :class:`BackendNotReady` if a prediction cannot be made, grace or none."""
+        state = await self.recent()
+        if not state.ready:
+            raise _not_ready(state)
+        return state
+
+
+def _not_ready(state: Readiness) -> BackendNotReady:
+    return BackendNotReady(state.reason or "no reason was given")

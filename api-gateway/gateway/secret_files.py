@@ -25,3 +25,14 @@ def read_secret(path: Path) -> bytes:
     if not secret:
         raise SecretFileError("it is empty.")
     return secret
+
+
+def read_secret_text(path: Path, encoding: str = "utf-8") -> str:
+    """Return what the file holds as text, without blanks around it. Raises :class:`SecretFileError`."""
+    try:
+        text = read_secret(path).decode(encoding).strip()
+    except UnicodeDecodeError as error:
+        raise SecretFileError(f"it is not text ({encoding}).") from error
+    if not text:
+        raise SecretFileError("it is empty.")
+    return text

@@ -9,7 +9,9 @@ from starlette.requests import Request
 from gateway.backends.base import InferenceBackend
 from gateway.detector import Detector
 from gateway.drawing.studio import Studio
+from gateway.errors import ModelNotFound, printable
 from gateway.intake.image_url import ImageFetcher
+from gateway.limits.upload_memory import UploadMemory
 from gateway.metrics import Metrics
 from gateway.readiness import ReadinessWatch
 from gateway.routing.versions import Versions
@@ -29,8 +31,16 @@ class Services:
     studio: Studio
     #: Fetches pictures by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
     fetcher: ImageFetcher
+    #: What request bodies, and the pictures that are fetched, take their room from.
+    uploads: UploadMemory
     #: Which version answers whom, and what each did.
     versions: Versions
+
+    def check_model(self, name: str, *aliases: str) -> None:
+        """Raise :class:`~gateway.errors.ModelNotFound` for any name but the served model's and these."""
+        served = self.settings.model_name
+        if name not in (served, *aliases):
+            raise ModelNotFound(f"There is no model {printable(name)} here; there is '{served}'.")
 
 
 async def _services(request: Request) -> Services:

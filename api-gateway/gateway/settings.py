@@ -5,27 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from gateway.cache.settings import CacheSettings
 from gateway.intake.url_policy import parse_allowed, parse_networks
 from gateway.limits.settings import LimitSettings, RedisUrl, Seconds
 from gateway.routing.server_list import parse_servers
+from gateway.secret_files import SecretFileError, read_secret_text
+from gateway.urls import base_url, whole_url
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970
 
 
-_url: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
-
-
-def _base_url(text: str) -> str:
-    return str(_url.validate_python(text)).rstrip("/")
-
-
 def _url_or_nothing(text: str) -> str:
-    return str(_url.validate_python(text)) if text else ""
+    return whole_url(text) if text else ""
 
 
 def _lower(value: object) -> object:
@@ -39,7 +34,7 @@ def _readable_file(text: str) -> str:
 
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, AfterValidator(base_url)]
 
 
 def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
@@ -206,10 +201,9 @@ class Settings(LimitSettings, CacheSettings):
             if given.get(name):
                 raise ValueError(f"{variable} and {variable}_FILE are both set; keep one of them")
             try:
-                given = {**given, name: Path(path).read_text(encoding="utf-8").strip()}
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not text"
-                raise ValueError(f"{variable}_FILE={path!r} cannot be read: {reason}") from error
+                given = {**given, name: read_secret_text(Path(path))}
+            except SecretFileError as error:
+                raise ValueError(f"{variable}_FILE={path!r} cannot be read: {error}") from error
         return given
 
     @model_validator(mode="after")

@@ -81,6 +81,14 @@ def test_the_first_bytes_of_a_picture_alone_are_an_invalid_one(kind: str) -> Non
         read_image_header(picture(kind)[:14], LIMIT)
 
 
+@pytest.mark.parametrize(
+    "rest", [b"", b"\xff", b"\xff\xc0", b"\xff\xc0\0\x0b", b"\xff\xe0\0\0", b"\xff\xfe\0\0" * 2**20, b"\xff" * 2**20]
+)
+def test_a_jpeg_that_ends_anywhere_or_never_begins_is_an_invalid_one_at_once(rest: bytes) -> None:
+    with pytest.raises(InvalidImage, match="cut short"):
+        read_image_header(b"\xff\xd8" + rest, 10**6)
+
+
 def test_whatever_the_bytes_are_only_our_own_errors_come_out() -> None:
     dice = random.Random(7)
     for kind in READ_FORMATS:

@@ -26,7 +26,7 @@ from gateway.intake.url_policy import UrlPolicy, is_public, parse_allowed
 from gateway.main import create_app
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
-from tests.gateway.fake_torchserve import FakeTorchServe, serving
+from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.pictures import picture
 from tests.gateway.test_disconnects import connect
 
@@ -56,6 +56,8 @@ class Site:
         match scope["path"]:
             case "/picture.jpg":
                 await self._answer(send, 200, JPEG, [(b"set-cookie", b"who=you"), (b"content-type", b"text/plain")])
+            case "/large.jpg":
+                await self._answer(send, 200, JPEG.ljust(100_000, b"\0"))
             case "/page":
                 await self._answer(send, 200, b"<html>not a picture</html>")
             case "/zipped":
@@ -522,6 +524,30 @@ async def test_a_client_that_leaves_ends_the_fetching(
         await until(lambda: server.left == 1)
     assert fake.predictions == []
     await fetcher.aclose()
+
+
+async def test_fetched_pictures_take_their_room_from_that_of_uploads_until_they_are_answered(
+    settings: SettingsMaker, site: tuple[Site, int], fake: FakeTorchServe
+) -> None:
+    _, port = site
+    answer = fake.predict
+    url = f"http://localhost:{port}/large.jpg"
+    allowed = {"url_allow": f"localhost:{port}", "url_allow_private": f"{LOOPBACK}, ::1/128"}
+    async with running_app(settings(**allowed, upload_memory_bytes=150_000, batch_concurrency=1)) as (app, client):
+        fake.predict = lambda asked: Answer([STREET], delay_s=10)
+        waiting = asyncio.create_task(client.post("/predict", json={"url": url}))
+        await until(lambda: fake.predictions)
+        assert_error(await client.post("/predict", json={"url": url}), 503, "overloaded", "uploads")
+        batch = await client.post("/predict/batch", json={"images": [{"url": url}]})
+        assert batch.json()["results"][0]["error"]["code"] == "overloaded"
+        waiting.cancel()
+        await until(lambda: app.state.services.uploads.held == 0)
+        fake.predict = answer
+        assert (await client.post("/predict", json={"url": url})).status_code == 200
+        # Those of a batch have their room one after the other.
+        batch = await client.post("/predict/batch", json={"images": [{"url": url}] * 3})
+        assert batch.json()["succeeded"] == 3
+        assert app.state.services.uploads.held == 0
 
 
 # --- TLS ---

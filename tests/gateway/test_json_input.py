@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.errors import BodyTooLarge, InvalidBase64
-from gateway.intake.json_input import decode_picture
+from gateway.errors import BodyTooLarge, InvalidBase64, InvalidJson
+from gateway.intake.json_input import decode_picture, read_many, read_one
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture, png_header
@@ -121,6 +122,7 @@ AS_JSON = {"Content-Type": "application/json; charset=utf-8"}
         ({"image": TEXT, "conf": True}, 422, "invalid_parameter", "'conf'"),
         ({"image": TEXT, "conf": {}}, 422, "invalid_parameter", "'conf'"),
         ({"image": TEXT, "classes": []}, 422, "invalid_parameter", "'classes'"),
+        ({"image": TEXT, "classes": [True, None]}, 422, "invalid_parameter", "'classes'"),
         ({"image": TEXT, "classes": [[1]]}, 422, "invalid_parameter", "'classes'"),
         ({"image": TEXT, "threshold": 0.5}, 422, "invalid_parameter", "'threshold'"),
         ({"image": TEXT, "\ud800": 1}, 422, "invalid_parameter", "parameters"),
@@ -138,6 +140,27 @@ async def test_what_is_wrong_is_said(
     response = await client.post("/predict", content=json.dumps(given), headers=AS_JSON)
     assert_error(response, status, code, says)
     assert fake.predictions == []
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b"0,", b'"",', b'{"":[', b'"\xf0\x9f\x8d\x8b",'])
+def test_json_that_would_grow_in_memory_is_refused_before_it_is_parsed(part: bytes) -> None:
+    body = b'{"images": [' + part * 1_000_000
+    tracemalloc.start()
+    try:
+        for read in (read_one, lambda body: read_many(body, 32)):
+            with pytest.raises(InvalidJson, match="commas and brackets"):
+                read(body)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_names_addresses_and_classes_may_have_commas() -> None:
+    address = "https://example.com/" + "," * 500
+    images = [{"name": "," * 255, "url": address}] * 32
+    sent = read_many(json.dumps({"images": images, "classes": list(range(1000))}).encode(), 32)
+    assert len(sent.pictures) == 32
+    assert read_one(json.dumps({"url": address, "classes": "a," * 1000}).encode()).source
 
 
 @pytest.mark.anyio

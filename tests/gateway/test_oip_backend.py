@@ -224,6 +224,24 @@ async def test_a_version_that_is_not_there_is_404_however_the_server_says_it(
     assert (response.status_code, response.json()["code"]) == (400, "invalid_image")
 
 
+@pytest.mark.parametrize("version", ["%2e%2e", "%2e", "1..2", "a%20b", "%00", "x" * 65])
+async def test_what_cannot_be_a_version_is_404_and_never_a_part_of_the_servers_address(
+    client: httpx.AsyncClient, oip: FakeOip, version: str
+) -> None:
+    oip.asked.clear()
+    address = f"/v2/models/yolo/versions/{version}"
+    raw = {"Inference-Header-Content-Length": "0"}
+    answers = [
+        await client.post(f"{address}/infer", content=JPEG, headers=raw),
+        await client.get(address),
+        await client.get(f"{address}/ready"),
+    ]
+    for response in answers:
+        assert (response.status_code, response.json()["code"]) == (404, "version_not_found")
+        assert "cannot be a version" in response.json()["error"]
+    assert not [path for path, _, _ in oip.asked if path.endswith("/infer") or "versions" in path]
+
+
 async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
     before: Callable[..., Settings], oip: FakeOip, tmp_path: Path
 ) -> None:
@@ -236,8 +254,16 @@ async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
         os.replace(tmp_path / "new", file)  # noqa: PTH105
         await client.post("/predict", content=JPEG)
         assert oip.asked[-1][1]["authorization"] == "Bearer second"
+        asked = oip.count("/v2/models/yolo/infer")
+        for content in (b"", b" \n", "é".encode(), b"x" * 100_000):
+            file.write_bytes(content)
+            assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
         file.unlink()
         assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
+        assert oip.count("/v2/models/yolo/infer") == asked, "nothing goes out without the token"
+        file.write_text("third")
+        assert (await client.post("/predict", content=JPEG)).status_code == 200
+        assert "Bearer third" in {headers["authorization"] for _, headers, _ in oip.asked}
 
 
 async def test_a_model_that_changed_its_tensors_is_looked_at_again(client: httpx.AsyncClient, oip: FakeOip) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import tracemalloc
 from typing import Any
 
 import pytest
 
-from gateway.errors import ApiError
+from gateway.errors import ApiError, TooManyFiles
 from gateway.oip.messages import join, split, take_data
 from gateway.oip.requests import Limits, read_infer
-from gateway.oip.tensors import FORMATS, TensorError, check_shape, flatten, pack, unpack
+from gateway.oip.tensors import FORMATS, TensorError, TooManyElementsError, check_shape, flatten, pack, unpack
 
 PICTURE = b"\xff\xd8 not looked at here \0"
 B64 = base64.b64encode(PICTURE).decode()
@@ -56,6 +57,32 @@ def test_nested_rows_are_flattened_however_deep_they_are() -> None:
     assert flatten(deep) == [1]
     assert flatten([[1, 2], [3]]) == [1, 2, 3]
     assert flatten("x") == ["x"]
+
+
+def test_no_more_elements_are_read_than_are_taken() -> None:
+    assert unpack("BYTES", bytes(8), 2) == [b"", b""]
+    assert unpack("UINT8", b"ab", 2) == [97, 98]
+    assert flatten([[1], [2]], 2) == [1, 2]
+    for read in (
+        lambda: unpack("BYTES", bytes(12), 2),
+        lambda: unpack("UINT8", b"abc", 2),
+        lambda: flatten([1, [2, 3]], 2),
+    ):
+        with pytest.raises(TooManyElementsError):
+            read()
+
+
+def test_megabytes_of_empty_elements_are_refused_at_the_first_one_too_many() -> None:
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [2**23], "parameters": {"binary_data_size": 2**25}}
+    head = json.dumps(request(inputs=[tensor])).encode()
+    body = head + bytes(2**25)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooManyFiles, match="at most 4"):
+            read(body, len(head))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_shape_must_hold_what_there_is() -> None:
@@ -139,7 +166,9 @@ def image(**changed: Any) -> dict[str, Any]:
         (image(shape=[2]), None, "invalid_infer_request", "stands for 2 elements"),
         (image(shape=[2**40]), None, "invalid_infer_request", "no list of at most 32 sizes"),
         (image(shape=[int("9" * 4000)] * 2), None, "invalid_infer_request", "sizes"),  # its product cannot be printed
-        (image(shape=[2] * 50_000), None, "invalid_infer_request", "sizes"),
+        (image(shape=[2] * 5_000), None, "invalid_infer_request", "sizes"),
+        (image(shape=[2] * 50_000), None, "invalid_infer_request", "commas and brackets"),
+        (image(datatype="UINT8", data=[114] * 50_000), None, "invalid_infer_request", "as base64"),
         (image(shape=["x" * 50_000]), None, "invalid_infer_request", "sizes"),
         (image(shape=[0], data=[]), None, "invalid_infer_request", "no pictures"),
         (image(data=[7]), None, "invalid_infer_request", "element 0"),
@@ -156,6 +185,8 @@ def image(**changed: Any) -> dict[str, Any]:
         (request(parameters={"conf": 7}), None, "invalid_parameter", "conf"),
         (request(parameters={"confidence": 0.5}), None, "invalid_parameter", "known are conf"),
         (request(parameters={"conf": {}}), None, "invalid_parameter", "number"),
+        (request(parameters={"classes": [True, None]}), None, "invalid_parameter", "'classes'"),
+        (request(parameters={"classes": []}), None, "invalid_parameter", "'classes'"),
         (request(id="x" * 300), None, "invalid_infer_request", "256"),
         (request(id=7), None, "invalid_infer_request", "'id'"),
         (request(id="\ud800"), None, "invalid_infer_request", "'id'"),

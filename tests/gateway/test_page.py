@@ -36,6 +36,8 @@ def test_a_browser_wants_the_page(accept: str) -> None:
         "text/html;q=0.5, application/json",
         "text/html;q=much",
         "text/html;q=nan",
+        "text/html;q=7",
+        "text/html;q=0.5, text/html, application/json;q=0.7",
         ",;q=,",
     ],
 )

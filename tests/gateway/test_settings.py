@@ -214,6 +214,11 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("REDIS_URL_FILE", str(file))
     monkeypatch.setenv("REDIS_URL", "")
     assert Settings().redis_url == "redis://:secret@redis:6379/0"
+    for content, says in ((b"\n", "it is empty"), (b"\xff", "it is not text"), (b"x" * 100_000, "it is larger than")):
+        file.write_bytes(content)
+        with pytest.raises(ValidationError) as caught:
+            Settings()
+        assert f"REDIS_URL_FILE={str(file)!r} cannot be read: {says}" in describe_invalid(caught.value)
 
 
 @pytest.mark.parametrize(

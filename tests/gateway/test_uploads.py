@@ -55,6 +55,22 @@ async def test_a_picture_cut_in_its_header_is_400_without_asking_the_model_serve
     assert fake.predictions == []
 
 
+@pytest.mark.parametrize(("bits", "kind"), [(12, b"\xff\xc0"), (12, b"\xff\xc1"), (12, b"\xff\xc2"), (16, b"\xff\xc3")])
+async def test_a_jpeg_of_more_than_eight_bits_is_415_and_says_how_to_save_it(
+    client: httpx.AsyncClient, fake: FakeTorchServe, bits: int, kind: bytes
+) -> None:
+    data = bytearray(JPEG)
+    frame = data.index(b"\xff\xc0")
+    data[frame : frame + 2] = kind
+    data[frame + 4] = bits
+    data[frame:frame] = b"\xff\xff"  # which may stand before any marker
+    response = await client.post("/predict", files={"file": bytes(data)})
+    assert_error(response, 415, "unsupported_image", f"{bits}-bit", "8 bits per sample")
+    assert fake.predictions == []
+    cut = await client.post("/predict", files={"file": bytes(data[:frame])})
+    assert_error(cut, 400, "invalid_image", "cut short")
+
+
 async def test_a_picture_cut_in_its_pixels_is_400_with_the_handlers_message(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:

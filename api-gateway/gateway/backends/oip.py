@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from gateway import strict_json
 from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served, Worker
 from gateway.backends.errors import BackendError, BackendFault, BackendNoSuchVersion, BackendNotReady, BackendRejected
 from gateway.backends.oip_faults import REFUSED, fault
@@ -180,6 +181,6 @@ def _head_length(response: httpx.Response) -> int | None:
 
 def _json(response: httpx.Response) -> Any:
     try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError) as error:
+        return strict_json.loads(response.content)
+    except strict_json.JsonError as error:
         raise BackendError("the server's answer is not JSON") from error

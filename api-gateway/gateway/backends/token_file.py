@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gateway.backends.errors import BackendUnavailable
+from gateway.secret_files import SecretFileError, read_secret_text
 
 
 class TokenFile:
@@ -14,11 +15,11 @@ class TokenFile:
         self._token = ""
 
     def read(self) -> str:
-        """Return the token; raises :class:`BackendUnavailable` if the file cannot be read, which ends once it can."""
+        """Return the token; raises :class:`BackendUnavailable` while the file cannot be read or holds none."""
         try:
             facts = self._path.stat()
             if (seen := (facts.st_mtime_ns, facts.st_ino, facts.st_size)) != self._seen:
-                self._token, self._seen = self._path.read_text(encoding="ascii").strip(), seen
-        except (OSError, ValueError) as error:
-            raise BackendUnavailable(f"the token file cannot be read: {error!r}") from error
+                self._token, self._seen = read_secret_text(self._path, "ascii"), seen
+        except (OSError, SecretFileError) as error:
+            raise BackendUnavailable(f"the token file cannot be read: {error}") from error
         return self._token

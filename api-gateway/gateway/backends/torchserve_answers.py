@@ -1,10 +1,10 @@
 """TorchServe's JSON read into the gateway's own words; anything unexpected in it is a BackendError."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
+from gateway import strict_json
 from gateway.backends.base import Detection, ModelVersion, Prediction, Served, Worker
 from gateway.backends.errors import BackendError
 
@@ -63,14 +63,9 @@ def served(version: ModelVersion) -> Served | None:
 
 def _load(content: bytes) -> Any:
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
-    except ValueError as error:
+        return strict_json.loads(content)
+    except strict_json.JsonError as error:
         raise BackendError("TorchServe's answer is not JSON") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are no JSON: passed on, they would break the client.
-    raise ValueError(f"{name} is not JSON")
 
 
 def _detection(box: Mapping[str, Any]) -> Detection:

@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps
 
-from gateway.intake.image_header import formats_of
+from gateway.intake.image_header import formats_of, swaps_sides
 
 Format = Literal["jpeg", "png", "webp"]
 
@@ -49,7 +49,7 @@ def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) 
             # A JPEG can be decoded at 1/2, 1/4 or 1/8, which is much quicker than all of it only to shrink that.
             opened.draft("RGB", (math.ceil(opened.width * scale), math.ceil(opened.height * scale)))
         opened.load()
-        if not (expected is not None and _sideways(opened) and _across(opened.size[::-1], expected)):
+        if not (expected is not None and swaps_sides(opened) and _across(opened.size[::-1], expected)):
             ImageOps.exif_transpose(opened, in_place=True)
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
         picture = _as_rgb(opened)
@@ -70,11 +70,6 @@ def encode(picture: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes
         options["icc_profile"] = profile
     picture.save(out, wanted.format.upper(), **options)
     return out.getvalue()
-
-
-def _sideways(picture: Image.Image) -> bool:
-    """Say whether the picture's Exif orientation swaps its sides."""
-    return picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
 
 
 def _across(size: tuple[int, int], expected: tuple[int, int]) -> bool:

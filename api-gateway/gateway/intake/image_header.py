@@ -4,9 +4,9 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
+from gateway.errors import ApiError, ImageTooLarge, InvalidImage, UnsupportedImage
 
 #: Pillow's names of the formats that the model server reads too; Pillow's other parsers are never run.
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JPEG2000", "PPM")
@@ -25,8 +25,13 @@ _BEGINNINGS = (
     (b"\0\0\0\x0cjP", "JPEG2000"),
 )
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_ORIENTATION = 0x0112  # Exif tag
-_SIDEWAYS = frozenset({5, 6, 7, 8})  # its values that swap width and height
+#: A JPEG's markers of frame headers (SOF), and those behind which none comes: the scan, the end.
+_FRAMES = frozenset(bytes((0xFF, code)) for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
+_NO_FRAME_FOLLOWS = frozenset({b"\xff\xda", b"\xff\xd9"})
+#: More than a camera writes before the frame; a hostile file must not be walked through four bytes at a time.
+_MOST_SEGMENTS = 4096
+#: Exif orientations that swap width and height.
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +89,46 @@ def formats_of(data: bytes) -> tuple[str, ...]:
     return ("HEIF",)
 
 
+def swaps_sides(image: Image.Image) -> bool:
+    """Say whether the picture's Exif orientation swaps width and height. Pillow raises anything on damaged Exif."""
+    return image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+
+
 def _lies_sideways(image: Image.Image) -> bool:
     # Pillow gives a TIFF's size upright already, and would decode a whole PNG to look for Exif behind its pixels.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return False
     try:
-        return image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        return swaps_sides(image)
     except Exception:  # metadata that nobody can read is no reason to refuse a picture
         return False
 
 
-def _damaged(data: bytes) -> InvalidImage | None:
+def _damaged(data: bytes) -> ApiError | None:
+    bits = _bits_of_jpeg(data)
+    if bits is not None and 8 < bits <= 16:  # whole, but Pillow says of it what it says of damage
+        return UnsupportedImage(f"{bits}-bit JPEG pictures are not read here. Save it again with 8 bits per sample.")
     for beginning, name in _BEGINNINGS:
         if data.startswith(beginning):
             return _cut_short(name)
     if _is_heif(data):
         return _cut_short("HEIC")
+    return None
+
+
+def _bits_of_jpeg(data: bytes) -> int | None:
+    """Return the bits per sample that a JPEG's frame header tells; None if there is no such header."""
+    position = 2
+    for _ in range(_MOST_SEGMENTS if data.startswith(b"\xff\xd8") else 0):
+        marker = data[position : position + 2]
+        if marker[:1] != b"\xff" or marker in _NO_FRAME_FOLLOWS:
+            return None
+        if marker in _FRAMES:
+            bits = data[position + 4 : position + 5]
+            return bits[0] if bits else None
+        # 0xff may stand before a marker any number of times.
+        filled = marker == b"\xff\xff"
+        position += 1 if filled else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return None
 
 

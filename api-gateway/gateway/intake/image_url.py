@@ -22,6 +22,8 @@ from gateway.settings import Settings
 
 #: From a host and a port to its addresses, in the order they are to be tried.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+#: Told how many bytes more are to be held; raises :class:`~gateway.errors.ApiError` if there is no room for them.
+Take = Callable[[int], None]
 
 CONNECT_TIMEOUT_S = 3.0
 #: Of a host's addresses so many are tried.
@@ -36,6 +38,10 @@ _HEADERS = {
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 logger = logging.getLogger("gateway.intake.image_url")
+
+
+def _free(size: int) -> None:
+    """Have room for everything."""
 
 
 class SystemResolver:
@@ -67,15 +73,16 @@ class ImageFetcher:
         self._tls = tls
         self._made: httpx.AsyncHTTPTransport | None = None
 
-    async def fetch(self, text: str) -> bytes:
+    async def fetch(self, text: str, take: Take = _free) -> bytes:
         """Return the bytes at an address; that they are a picture is for the header check to say.
 
+        ``take`` is asked for room as the bytes come, and may raise; what it gave is the caller's to give back.
         Raises :class:`~gateway.errors.UrlNotAllowed`, :class:`~gateway.errors.UrlFailed`, or
         :class:`~gateway.errors.BodyTooLarge`.
         """
         try:
             async with asyncio.timeout(self._timeout_s), self._slots:
-                return await self._follow(self._policy.check_url(text))
+                return await self._follow(self._policy.check_url(text), take)
         except TimeoutError as error:
             raise UrlFailed(f"The picture did not arrive within {self._timeout_s:g} s.") from error
         except ApiError as error:
@@ -87,9 +94,9 @@ class ImageFetcher:
         if self._made is not None:
             await self._made.aclose()
 
-    async def _follow(self, url: httpx.URL) -> bytes:
+    async def _follow(self, url: httpx.URL, take: Take) -> bytes:
         for _ in range(self._max_redirects + 1):
-            answer = await self._get(url)
+            answer = await self._get(url, take)
             if isinstance(answer, bytes):
                 return answer
             if url.scheme == "https" and answer.scheme != "https":
@@ -97,7 +104,7 @@ class ImageFetcher:
             url = self._policy.check_url(str(answer))
         raise UrlFailed(f"The address redirects more than {self._max_redirects} times.")
 
-    async def _get(self, url: httpx.URL) -> bytes | httpx.URL:
+    async def _get(self, url: httpx.URL, take: Take) -> bytes | httpx.URL:
         """Return the body, or the address that it redirects to."""
         response = await self._connect(url)
         try:
@@ -107,22 +114,23 @@ class ImageFetcher:
                 raise UrlFailed(f"The address answered {response.status_code} instead of a picture.")
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise UrlFailed("The address answered with compressed content, which was not asked for.")
-            return await self._read(response)
+            return await self._read(response, take)
         except httpx.HTTPError as error:
             raise UrlFailed("The connection broke before the whole picture had arrived.") from error
         finally:
             await response.aclose()
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, take: Take) -> bytes:
         too_large = BodyTooLarge(f"The picture at the address is larger than {self._max_bytes} bytes.")
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
             raise too_large
         received = bytearray()
         async for chunk in response.aiter_raw():
-            received += chunk
-            if len(received) > self._max_bytes:
+            if len(received) + len(chunk) > self._max_bytes:
                 raise too_large
+            take(len(chunk))
+            received += chunk
         return bytes(received)
 
     async def _connect(self, url: httpx.URL) -> httpx.Response:

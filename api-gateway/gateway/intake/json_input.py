@@ -2,29 +2,33 @@
 
 import base64
 import binascii
-import json
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from gateway import strict_json
 from gateway.errors import (
-    BodyTooLarge,
     InvalidBase64,
     InvalidJson,
-    InvalidParameter,
     MissingFile,
     TooManyFiles,
     printable,
 )
-from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany
+from gateway.intake.parameters import json_pairs
+from gateway.intake.sources import LONGEST_NAME, Encoded, Link, Named, Sent, SentMany, check_size
 
 #: Room in a JSON body for everything that is not a picture.
 _BESIDES = 64 * 1024
-_LONGEST_NAME = 255
+#: Commas and brackets that one picture may cost (its address or name can hold some), and all that is beside them.
+_MARKS_OF_ONE, _MARKS_BESIDE = 1024, 8192
 
 
 def most_json_bytes(picture_bytes: int) -> int:
     """Return how large a JSON body may be that holds so many bytes of pictures: base64 takes four bytes for three."""
     return picture_bytes * 4 // 3 + _BESIDES
+
+
+def most_json_marks(pictures: int) -> int:
+    """Return how many commas and brackets the JSON of so many pictures may have: see :mod:`gateway.strict_json`."""
+    return pictures * _MARKS_OF_ONE + _MARKS_BESIDE
 
 
 def read_one(body: bytes) -> Sent:
@@ -33,10 +37,10 @@ def read_one(body: bytes) -> Sent:
     Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile` or
     :class:`~gateway.errors.InvalidParameter`.
     """
-    given = _object(body)
+    given = _object(body, 1)
     if "images" in given:
         raise TooManyFiles("'images' is for POST /predict/batch; here send one picture as 'image' or 'url'.")
-    return Sent(_source(given, "the body"), _fields(given))
+    return Sent(_source(given, "the body"), json_pairs(given))
 
 
 def read_many(body: bytes, max_files: int) -> SentMany:
@@ -44,7 +48,7 @@ def read_many(body: bytes, max_files: int) -> SentMany:
 
     Raises what :func:`read_one` does, and :class:`~gateway.errors.TooManyFiles`.
     """
-    given = _object(body)
+    given = _object(body, max_files)
     entries = given.pop("images", None)
     if not isinstance(entries, list):
         raise MissingFile('Expected the pictures as {"images": ["<base64>", {"url": "https://…"}, …]}.')
@@ -52,7 +56,7 @@ def read_many(body: bytes, max_files: int) -> SentMany:
         raise MissingFile("'images' is an empty list.")
     if len(entries) > max_files:
         raise TooManyFiles(f"'images' has {len(entries)} entries; at most {max_files} are taken at once.")
-    return SentMany(tuple(_named(entry, index) for index, entry in enumerate(entries)), _fields(given))
+    return SentMany(tuple(_named(entry, index) for index, entry in enumerate(entries)), json_pairs(given))
 
 
 def decode_picture(text: str, max_bytes: int) -> bytes:
@@ -64,22 +68,19 @@ def decode_picture(text: str, max_bytes: int) -> bytes:
         head, comma, text = text.partition(",")
         if not comma or not head.lower().endswith(";base64"):
             raise InvalidBase64("A data: URL must be one of base64: data:image/jpeg;base64,…")
-    if len(text) // 4 * 3 - 2 > max_bytes:
-        raise BodyTooLarge(f"The picture is larger than {max_bytes} bytes, the most that is taken.")
+    check_size(len(text) // 4 * 3 - 2, max_bytes)
     try:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise InvalidBase64(f"{InvalidBase64.default} In a shell: base64 -w0 picture.jpg") from error
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, pictures: int) -> dict[str, Any]:
     try:
-        given = json.loads(body, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InvalidJson(f"The body is not valid JSON: {error.msg} ({where}).") from error
-    except (ValueError, RecursionError) as error:  # bytes that are no text, numbers of thousands of digits, deep nests
-        raise InvalidJson from error
+        strict_json.check_marks(body, most_json_marks(pictures))
+        given = strict_json.loads(body, pairs=_without_duplicates)
+    except strict_json.JsonError as error:
+        raise InvalidJson(f"{InvalidJson.default} It cannot be read: {error}.") from error
     if not isinstance(given, dict):
         raise InvalidJson
     return given
@@ -92,18 +93,14 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return given
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidJson(f"The body is not valid JSON: {name} is none of its numbers.")
-
-
 def _named(entry: object, index: int) -> Named:
     if isinstance(entry, str):
         return Named("", Encoded(entry))
     if not isinstance(entry, dict):
         raise InvalidJson(f"images[{index}] is neither base64 text nor an object with 'image' or 'url'.")
     name = entry.pop("name", "")
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
-        raise InvalidJson(f"images[{index}]: 'name' must be text of at most {_LONGEST_NAME} characters.")
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise InvalidJson(f"images[{index}]: 'name' must be text of at most {LONGEST_NAME} characters.")
     source = _source(entry, f"images[{index}]")
     if entry:
         raise InvalidJson(f"images[{index}] has {printable(next(iter(entry)))}; known are image, url and name.")
@@ -123,21 +120,3 @@ def _source(given: dict[str, Any], where: str) -> Encoded | Link:
     if not isinstance(value, str):
         raise InvalidJson(f"'{key}' in {where} must be text.")
     return Encoded(value) if key == "image" else Link(value)
-
-
-def _fields(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Write parameters as a form would: 0.5 as "0.5", true as "true", ["person", 5] as "person,5"; null is absent."""
-    return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
-
-
-def _text(name: str, value: object) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return str(value).lower()
-        case int() | float():
-            return str(value)
-        case list() if value and all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
-            return ",".join(map(str, value))
-    raise InvalidParameter(f"{printable(name)}: not a value that a parameter can have.")

@@ -1,11 +1,12 @@
 """The parameters of one prediction: read from query and form, validated once, sent on only where given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import InvalidParameter, printable
+from gateway.intake.sources import Fields
 
 #: Query or form pairs as they came, in order, a name possibly several times.
 Pairs = Iterable[tuple[str, str]]
@@ -77,6 +78,14 @@ def read_parameters(query: Pairs, form: Pairs = ()) -> Parameters:
         raise InvalidParameter("; ".join(map(_explain, error.errors()))) from error
 
 
+def json_pairs(given: Mapping[str, object]) -> Fields:
+    """Write JSON values as a form would: 0.5 as "0.5", true as "true", ["person", 5] as "person,5"; null is absent.
+
+    Raises :class:`~gateway.errors.InvalidParameter` for what no form could say.
+    """
+    return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
+
+
 def openapi_parameters() -> list[dict[str, Any]]:
     """Describe every parameter as an OpenAPI query parameter (the route reads them itself, form fields included)."""
     return [
@@ -94,6 +103,21 @@ def openapi_parameters() -> list[dict[str, Any]]:
 def openapi_form_fields() -> dict[str, Any]:
     """Describe every parameter as a form field, by name."""
     return {name: _plain_schema(schema) for name, schema in Parameters.model_json_schema()["properties"].items()}
+
+
+def _text(name: str, value: object) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case list() if value and all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
+            return ",".join(map(str, value))
+    raise InvalidParameter(
+        f"{printable(name)}: a number, text, true, false, or a list of numbers and texts is expected"
+    )
 
 
 def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,10 @@
-"""From a request to its pictures, and from one picture to its answer: the steps that every route shares."""
+"""From a request to the pictures that it carries or names, whichever way they are sent."""
 
 from starlette.requests import Request
 
-from gateway.cache.http import read_wish
-from gateway.detector import Answer, Ask
-from gateway.disconnect import unless_client_leaves
-from gateway.errors import BodyTooLarge, InvalidImage, UnsupportedMediaType, printable
+from gateway.errors import InvalidImage, UnsupportedMediaType, printable
 from gateway.intake import json_input
-from gateway.intake.image_header import read_image_header
-from gateway.intake.parameters import Parameters
-from gateway.intake.sources import Encoded, Link, Named, Sent, SentMany, Source
+from gateway.intake.sources import Named, Sent, SentMany
 from gateway.intake.upload import (
     FIELD,
     MANY_FIELD,
@@ -20,9 +15,6 @@ from gateway.intake.upload import (
     read_body,
     read_form,
 )
-from gateway.request_id import current_request_id
-from gateway.routing.naming import client_key
-from gateway.services import Services
 from gateway.settings import Settings
 
 FORM, JSON = "multipart/form-data", "application/json"
@@ -75,40 +67,3 @@ async def read_pictures(request: Request, settings: Settings) -> SentMany:
         f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the pictures in the field "
         f"'{MANY_FIELD}' (curl -F {MANY_FIELD}=@a.jpg -F {MANY_FIELD}=@b.jpg), or {JSON} with 'images'."
     )
-
-
-async def load(source: Source, services: Services) -> bytes:
-    """Return a picture's bytes, wherever they are; of a size that the model server takes.
-
-    Raises what :func:`~gateway.intake.json_input.decode_picture` and
-    :meth:`~gateway.intake.image_url.ImageFetcher.fetch` do.
-    """
-    most = services.settings.max_body_bytes
-    match source:
-        case bytes():
-            if len(source) > most:
-                raise BodyTooLarge(f"The picture is larger than {most} bytes, the most that is taken.")
-            return source
-        case Encoded():
-            return json_input.decode_picture(source.text, most)
-        case Link():
-            return await services.fetcher.fetch(source.url)
-
-
-def make_ask(
-    request: Request, services: Services, image: bytes, parameters: Parameters, version: str | None = None
-) -> Ask:
-    """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
-
-    ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
-    Raises what :func:`~gateway.intake.image_header.read_image_header` raises.
-    """
-    header = read_image_header(image, services.settings.max_image_pixels)
-    no_store, max_age_s = read_wish(request.headers)
-    request_id = current_request_id() or ""
-    return Ask(image, header, parameters, request_id, version, client_key(request), no_store, max_age_s)
-
-
-async def detect(request: Request, services: Services, ask: Ask) -> Answer:
-    """Find what is in one picture; given up when the client leaves. The request's body must have been read."""
-    return await unless_client_leaves(request, services.detector.detect(ask))

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+from gateway.errors import BodyTooLarge
+
+#: Characters of the name that a client gives a picture.
+LONGEST_NAME = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -44,3 +49,9 @@ class SentMany:
 
     pictures: tuple[Named, ...]
     fields: Fields = ()
+
+
+def check_size(size: int, most: int) -> None:
+    """Raise :class:`~gateway.errors.BodyTooLarge` for a picture of more than ``most`` bytes."""
+    if size > most:
+        raise BodyTooLarge(f"The picture is larger than {most} bytes, the most that is taken.")

@@ -1,6 +1,5 @@
 """The layers that bound what callers can do, in their order; what is off is not there and costs nothing."""
 
-from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from gateway.limits.cors import CorsMiddleware
@@ -10,7 +9,7 @@ from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.limits.rate_limits import RateLimits
 from gateway.limits.settings import LimitSettings, split
 from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware
-from gateway.limits.upload_memory import UploadMemoryMiddleware
+from gateway.limits.upload_memory import UploadMemory, UploadMemoryMiddleware
 
 
 def outermost(settings: LimitSettings) -> list[Middleware]:
@@ -31,13 +30,11 @@ def before_identity(settings: LimitSettings) -> list[Middleware]:
     return [*([Middleware(CorsMiddleware, origins=origins)] if origins else []), head]
 
 
-def after_identity(
-    settings: LimitSettings, rate_limits: RateLimits | None, registry: CollectorRegistry
-) -> list[Middleware]:
+def after_identity(settings: LimitSettings, rate_limits: RateLimits | None, uploads: UploadMemory) -> list[Middleware]:
     """What counts for the one who asks, and the bounds on bodies."""
     pace = Pace(settings.body_timeout_s, settings.body_gap_s, settings.body_min_rate)
     return [
         *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits is not None else []),
-        Middleware(UploadMemoryMiddleware, most_bytes=settings.upload_memory_bytes, registry=registry),
+        Middleware(UploadMemoryMiddleware, memory=uploads),
         Middleware(SlowBodyMiddleware, pace=pace),
     ]

@@ -90,7 +90,10 @@ class LimitSettings(BaseSettings):
     max_waiting: int = Field(default=128, ge=0, le=65536, description="predictions that may wait for their turn")
     max_wait_s: Seconds = Field(default=5, description="for a turn, before answering 'overloaded'")
     upload_memory_bytes: int = Field(
-        default=268_435_456, ge=1024, le=2**40, description="bytes of all request bodies held at once"
+        default=268_435_456,
+        ge=1024,
+        le=2**40,
+        description="bytes of all request bodies and fetched pictures held at once",
     )
     body_timeout_s: Seconds = Field(default=120, description="for a whole request body to arrive")
     body_gap_s: Seconds = Field(default=10, description="between two pieces of a body")

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
+from gateway import strict_json
 from gateway.oip.tensors import TensorError, flatten, unpack
 
 #: Bytes of the head in a body that has binary data behind it.
@@ -20,18 +21,22 @@ def head_length(declared: str | None) -> int | None:
     return int(declared)
 
 
-def split(body: bytes, length: int | None) -> tuple[dict[str, Any], memoryview]:
+def split(body: bytes, length: int | None, most_marks: int | None = None) -> tuple[dict[str, Any], memoryview]:
     """Return the head as an object and what follows it; ``length`` of None means that nothing does.
 
-    Raises :class:`TensorError` if the head is longer than the body, or is no JSON object.
+    ``most_marks`` bounds the head of a sender who is not trusted, see :func:`gateway.strict_json.check_marks`.
+    Raises :class:`TensorError` if the head is longer than the body or than that, or is no JSON object.
     """
     if length is not None and length > len(body):
         raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, and the whole body has {len(body)} bytes")
     whole = memoryview(body)
+    text = body if length is None else body[:length]
     try:
-        head = json.loads(body if length is None else body[:length], parse_constant=refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise TensorError("the JSON cannot be parsed") from error
+        if most_marks is not None:
+            strict_json.check_marks(text, most_marks)
+        head = strict_json.loads(text)
+    except strict_json.JsonError as error:
+        raise TensorError(f"the JSON is not read: {error}") from error
     if not isinstance(head, dict):
         raise TensorError("the JSON is no object")
     return head, whole[len(body) if length is None else length :]
@@ -56,10 +61,13 @@ def binary_size(tensor: Mapping[str, Any]) -> int | None:
     return size
 
 
-def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memoryview | list[Any]]:
+def take_data(
+    tensors: Sequence[Any], binary: memoryview, most: int | None = None
+) -> list[bytes | memoryview | list[Any]]:
     """Return each tensor's data: its share of the binary data in their order, or the flat list from the JSON.
 
-    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even.
+    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even, and
+    :class:`~gateway.oip.tensors.TooManyElementsError` if there are more than ``most`` values in a list.
     """
     taken: list[bytes | memoryview | list[Any]] = []
     position = 0
@@ -70,7 +78,7 @@ def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memory
         if size is None:
             if "data" not in tensor:
                 raise TensorError("a tensor has neither 'data' nor the parameter 'binary_data_size'")
-            taken.append(flatten(tensor["data"]))
+            taken.append(flatten(tensor["data"], most))
             continue
         if "data" in tensor:
             raise TensorError("a tensor has both 'data' and the parameter 'binary_data_size'")
@@ -83,11 +91,6 @@ def take_data(tensors: Sequence[Any], binary: memoryview) -> list[bytes | memory
     return taken
 
 
-def values_of(datatype: str, data: bytes | memoryview | list[Any]) -> list[Any]:
-    """Return a tensor's values, whichever way they came; JSON's strings stay strings."""
-    return data if isinstance(data, list) else unpack(datatype, data)
-
-
-def refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
-    raise ValueError(f"{name} is not JSON")
+def values_of(datatype: str, data: bytes | memoryview | list[Any], most: int | None = None) -> list[Any]:
+    """Return a tensor's values (of binary ones at most ``most``), however they came; JSON's strings stay strings."""
+    return data if isinstance(data, list) else unpack(datatype, data, most)

@@ -1,17 +1,17 @@
 """Read an inference request: which pictures, how to look at them, which outputs in which encoding."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BodyTooLarge, InvalidInferRequest, InvalidParameter, TooManyFiles, printable
-from gateway.intake.json_input import decode_picture
-from gateway.intake.parameters import Parameters, read_parameters
+from gateway.errors import InvalidInferRequest, TooManyFiles, printable
+from gateway.intake.json_input import decode_picture, most_json_marks
+from gateway.intake.parameters import Parameters, json_pairs, read_parameters
+from gateway.intake.sources import check_size
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.several import about_picture
-from gateway.oip.tensors import TensorError, check_shape
+from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
 
 #: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.
 _NOT_OURS = frozenset(
@@ -62,7 +62,7 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     :class:`~gateway.errors.BodyTooLarge` and :class:`~gateway.errors.InvalidBase64`.
     """
     try:
-        head, binary = split(body, head_length)
+        head, binary = split(body, head_length, most_json_marks(limits.images))
         images = _images(_list(head, "inputs"), binary, limits)
     except TensorError as error:
         raise InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
@@ -89,13 +89,14 @@ def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[b
     shape = tensor.get("shape")
     if not isinstance(shape, list):
         raise TensorError(f"the input '{INPUT}' has no shape; it is [1] for one picture")
-    (data,) = take_data(inputs, binary)
-    values = values_of("BYTES", data)
+    try:
+        (data,) = take_data(inputs, binary, limits.images)
+        values = values_of("BYTES", data, limits.images)
+    except TooManyElementsError as error:
+        raise TooManyFiles(f"The request has too many pictures; at most {limits.images} are taken at once.") from error
     check_shape(shape, len(values))
     if not values:
         raise TensorError("it has no pictures")
-    if len(values) > limits.images:
-        raise TooManyFiles(f"The request has {len(values)} pictures; at most {limits.images} are taken at once.")
     images: list[bytes] = []
     for number, value in enumerate(values):
         with about_picture(number, len(values)):
@@ -106,8 +107,7 @@ def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[b
 def _picture(number: int, value: Any, limits: Limits) -> bytes:
     """Take binary data as it is; from JSON base64, by itself, as a data: URL, or as KServe writes it, {"b64": …}."""
     if isinstance(value, bytes):
-        if len(value) > limits.image_bytes:
-            raise BodyTooLarge(f"The picture is larger than {limits.image_bytes} bytes, the most that is taken.")
+        check_size(len(value), limits.image_bytes)
         return value
     if isinstance(value, dict):
         value = value.get("b64")
@@ -117,21 +117,10 @@ def _picture(number: int, value: Any, limits: Limits) -> bytes:
 
 
 def _parameters(given: Mapping[str, Any]) -> Parameters:
-    return read_parameters(
-        [
-            (name, _as_text(name, value))
-            for name, value in given.items()
-            if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX) and value is not None
-        ]
-    )
-
-
-def _as_text(name: str, value: Any) -> str:
-    if isinstance(value, list) and not any(isinstance(part, list | dict) for part in value):
-        return ",".join(str(part) for part in value)
-    if isinstance(value, list | dict):
-        raise InvalidParameter(f"{printable(name)}: a number, text, true or false is expected")
-    return value if isinstance(value, str) else json.dumps(value)
+    ours = {
+        name: value for name, value in given.items() if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX)
+    }
+    return read_parameters(json_pairs(ours))
 
 
 def _outputs(wanted: Sequence[Any], binary: bool) -> dict[str, bool]:

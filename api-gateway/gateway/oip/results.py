@@ -9,15 +9,15 @@ A leading batch dimension of 1 is read through. Anything else is a :class:`~gate
 """
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway import strict_json
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
 from gateway.intake.parameters import Parameters
 from gateway.oip.columns import Tensors, number, read_columns, read_rows, text
-from gateway.oip.messages import refuse_constant, split, take_data, values_of
+from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.tensors import check_shape
 
 DOCUMENT = "detections"
@@ -70,7 +70,7 @@ def _tensors(body: bytes, head_length: int | None) -> tuple[dict[str, Any], Tens
 
 def _from_document(values: list[Any], model: str, version: str | None) -> Prediction:
     (document,) = values
-    answer = json.loads(document, parse_constant=refuse_constant)
+    answer = strict_json.loads(document)
     image, by = answer.get("image"), answer.get("model") or {}
     own_version = by.get("version", version)
     return Prediction(

@@ -29,6 +29,13 @@ class TensorError(ValueError):
     """A tensor's bytes, shape and datatype do not fit each other. The text says which and how."""
 
 
+class TooManyElementsError(TensorError):
+    """A tensor has more elements than the reader takes; what comes after them has not been looked at."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"a tensor has more than {most} elements")
+
+
 def pack(datatype: str, values: Sequence[Any]) -> bytes:
     """Write values of a number type, or the elements (``bytes``) of BYTES."""
     if datatype == "BYTES":
@@ -36,15 +43,20 @@ def pack(datatype: str, values: Sequence[Any]) -> bytes:
     return struct.pack(f"<{len(values)}{FORMATS[datatype]}", *values)
 
 
-def unpack(datatype: str, data: bytes | memoryview) -> list[Any]:
-    """Read all values; raises :class:`TensorError` if the bytes do not come out even or the datatype is not known."""
+def unpack(datatype: str, data: bytes | memoryview, most: int | None = None) -> list[Any]:
+    """Read all values; raises :class:`TensorError` if the bytes do not come out even or the datatype is not known.
+
+    Raises :class:`TooManyElementsError` at the first value beyond ``most``: an empty one of BYTES has only four bytes.
+    """
     if datatype == "BYTES":
-        return _elements(memoryview(data))
+        return _elements(memoryview(data), most)
     if datatype not in FORMATS:
         raise TensorError(f"the datatype {datatype!r} is not read")
     size = struct.calcsize(f"<{FORMATS[datatype]}")
     if len(data) % size:
         raise TensorError(f"{len(data)} bytes are no whole number of {datatype} values, which have {size} each")
+    if most is not None and len(data) // size > most:
+        raise TooManyElementsError(most)
     return list(struct.unpack(f"<{len(data) // size}{FORMATS[datatype]}", data))
 
 
@@ -56,8 +68,11 @@ def check_shape(shape: Sequence[int], count: int) -> None:
         raise TensorError(f"the shape {list(shape)} stands for {math.prod(shape)} elements, and there are {count}")
 
 
-def flatten(data: Any) -> list[Any]:
-    """Return the elements of a JSON tensor, whose rows may be nested lists or already in one."""
+def flatten(data: Any, most: int | None = None) -> list[Any]:
+    """Return the elements of a JSON tensor, whose rows may be nested lists or already in one.
+
+    Raises :class:`TooManyElementsError` at the first one beyond ``most``.
+    """
     if not isinstance(data, list):
         return [data]
     flat: list[Any] = []
@@ -68,6 +83,8 @@ def flatten(data: Any) -> list[Any]:
             if isinstance(value, list):
                 waiting.append(iter(value))
                 break
+            if len(flat) == most:
+                raise TooManyElementsError(most)
             flat.append(value)
         else:
             waiting.pop()
@@ -78,10 +95,12 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SIZE
 
 
-def _elements(data: memoryview) -> list[Any]:
+def _elements(data: memoryview, most: int | None) -> list[Any]:
     elements: list[bytes] = []
     position = 0
     while position < len(data):
+        if len(elements) == most:
+            raise TooManyElementsError(most)
         if position + _LENGTH.size > len(data):
             raise TensorError(f"{len(data) - position} bytes are left over behind element {len(elements)}")
         (length,) = _LENGTH.unpack_from(data, position)

@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, prediction_headers
+from gateway.asking import detect, make_ask
 from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
 from gateway.error_bodies import DEEPSTACK
 from gateway.intake.parameters import Parameters
-from gateway.intake.reading import detect, make_ask
 from gateway.intake.upload import Form, media_type_of, only_file, read_form
 from gateway.openapi import error_answers, path_parameter
 from gateway.request_id import current_request_id
@@ -45,12 +45,7 @@ ERRORS = error_answers(
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.VersionNotFound,
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
+    *errors.UPSTREAM,
     path=f"{DEEPSTACK}/",
 )
 CUSTOM_ERRORS = {**ERRORS, **error_answers(errors.ModelNotFound, errors.VersionNotFound, path=f"{DEEPSTACK}/")}
@@ -114,10 +109,7 @@ async def list_custom(services: ServicesOf) -> DeepStackListResponse:
 async def custom(request: Request, services: ServicesOf) -> Response:
     """Detect with the model of this name: the served one's, or `yolo`."""
     name = str(request.path_params["name"])
-    if name not in (services.settings.model_name, ALIAS):
-        raise errors.ModelNotFound(
-            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
-        )
+    services.check_model(name, ALIAS)
     return await _answer(request, services)
 
 

@@ -3,7 +3,6 @@
 from fastapi import APIRouter
 
 from gateway import __version__, errors
-from gateway.backends.errors import BackendNotReady
 from gateway.openapi import error_answers
 from gateway.request_id import current_request_id
 from gateway.schemas import LiveResponse, ModelRef, ReadyResponse
@@ -26,9 +25,7 @@ async def live() -> LiveResponse:
 )
 async def ready(services: ServicesOf) -> ReadyResponse:
     """Say whether a worker has the model loaded, as the model server told just now; 503 with the reason otherwise."""
-    state = await services.readiness.recent()
-    if not state.ready:
-        raise BackendNotReady(state.reason or "no reason was given")
+    state = await services.readiness.require_ready()
     return ReadyResponse(
         backend=services.backend.name,
         model=ModelRef(name=services.settings.model_name, version=state.version),

@@ -10,14 +10,7 @@ from gateway.services import ServicesOf
 
 router = APIRouter(tags=["models"])
 
-ERRORS = error_answers(
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
-)
+ERRORS = error_answers(*errors.UPSTREAM)
 
 
 @router.get("/models", response_model=ModelsResponse, responses=ERRORS)

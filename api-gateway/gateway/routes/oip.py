@@ -19,21 +19,14 @@ from gateway.oip.schemas import (
     OipServerMetadata,
 )
 from gateway.openapi import error_answers, path_parameter
+from gateway.routing.naming import one_version
 from gateway.services import Services, ServicesOf
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 
-UPSTREAM = (
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
-)
 SELF_ERRORS = error_answers(errors.InternalError, path=OIP)
 READY_ERRORS = error_answers(errors.InternalError, errors.ModelNotReady, path=OIP)
-MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *UPSTREAM, path=OIP)
+MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM, path=OIP)
 
 
 NAME = path_parameter("name", "The served model's name", "yolo")
@@ -46,7 +39,11 @@ async def _name(request: Request) -> str:
 
 
 async def _version_of(request: Request) -> str:
-    return str(request.path_params["version"])
+    """Return the version, which goes on into addresses of the model server's: '..' would be another one there."""
+    try:
+        return one_version([request.path_params["version"]], "the address")
+    except errors.InvalidParameter as error:
+        raise errors.VersionNotFound(error.message) from error
 
 
 #: What the address names; described by ONE_MODEL and ONE_VERSION.
@@ -69,7 +66,7 @@ async def live() -> OipLiveResponse:
 @router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ERRORS)
 async def ready(services: ServicesOf) -> OipReadyResponse:
     """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
-    await _require_ready(services)
+    await services.readiness.require_ready()
     return OipReadyResponse(ready=True)
 
 
@@ -101,8 +98,8 @@ async def version_metadata(name: Name, version: Version, services: ServicesOf) -
 )
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
     """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
-    check_name(name, services)
-    await _require_ready(services)
+    services.check_model(name)
+    await services.readiness.require_ready()
     return OipModelReadyResponse(name=name, ready=True)
 
 
@@ -120,22 +117,8 @@ async def version_ready(name: Name, version: Version, services: ServicesOf) -> O
     return OipModelReadyResponse(name=name, ready=True)
 
 
-def check_name(name: str, services: Services) -> None:
-    """Raise :class:`~gateway.errors.ModelNotFound` for any but the served model."""
-    if name != services.settings.model_name:
-        raise errors.ModelNotFound(
-            f"There is no model {errors.printable(name)} here; there is '{services.settings.model_name}'."
-        )
-
-
-async def _require_ready(services: Services) -> None:
-    state = await services.readiness.recent()
-    if not state.ready:
-        raise BackendNotReady(state.reason or "no reason was given")
-
-
 async def _versions(name: str, services: Services) -> list[ModelVersion]:
-    check_name(name, services)
+    services.check_model(name)
     return [version for model in await services.backend.models() for version in model.versions]
 
 

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, prediction_body, prediction_headers
+from gateway.asking import make_ask
 from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
 from gateway.intake.json_input import most_json_bytes
-from gateway.intake.reading import make_ask
 from gateway.intake.upload import read_body
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
@@ -24,7 +24,7 @@ from gateway.oip.responses import Found, write_response
 from gateway.oip.several import about_picture, detect_all
 from gateway.oip.tensors import TensorError
 from gateway.openapi import error_answers
-from gateway.routes.oip import NAME, UPSTREAM, VERSION, Name, Version, check_name
+from gateway.routes.oip import NAME, VERSION, Name, Version
 from gateway.routing.naming import take_version
 from gateway.services import Services, ServicesOf
 
@@ -43,7 +43,7 @@ ERRORS = error_answers(
     errors.UnsupportedMediaType,
     errors.InvalidParameter,
     errors.TooManyFiles,
-    *UPSTREAM,
+    *errors.UPSTREAM,
     path=OIP,
 )
 
@@ -74,7 +74,7 @@ async def version_infer(name: Name, version: Version, request: Request, services
 
 async def _infer(name: str, version: str | None, request: Request, services: Services) -> Response:
     started = time.perf_counter()
-    check_name(name, services)
+    services.check_model(name)
     services.readiness.require()
     version = _one_version(request, version)
     wanted = await _read(request, services)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
+from gateway.negotiation import accepted
 from gateway.openapi import error_answers
 from gateway.static_files import PAGE, file_response, static_files
 
@@ -20,7 +21,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 
 def wants_page(accept: str) -> bool:
     """Tell whether an Accept header names HTML, and not as second to JSON: browsers do, curl and programs do not."""
-    weights = dict(_weight(part) for part in accept.split(","))
+    weights = accepted(accept)
     html = weights.get("text/html", 0.0)
     return html > 0 and html >= weights.get("application/json", 0.0)
 
@@ -56,13 +57,3 @@ async def static_file(request: Request) -> Response:
     if file is None or name == PAGE:
         raise errors.NotFound
     return file_response(request, file)
-
-
-def _weight(part: str) -> tuple[str, float]:
-    """Read ``text/html;q=0.9`` as ("text/html", 0.9); what cannot be read weighs nothing."""
-    kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    quality = next((value for value in parameters if value.startswith("q=")), "q=1")
-    try:
-        return kind, float(quality.removeprefix("q="))
-    except ValueError:
-        return kind, 0.0

@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.answers import compact, picture_headers, prediction_body, prediction_headers
+from gateway.asking import detect, load, make_ask
 from gateway.cache.http import cache_headers, openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.intake.parameters import openapi_parameters, read_parameters
-from gateway.intake.reading import detect, load, make_ask, read_picture
+from gateway.intake.reading import read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
 from gateway.routing.naming import openapi_naming, take_version
@@ -37,12 +38,7 @@ ERRORS = error_answers(
     errors.TooManyFiles,
     errors.UrlFailed,
     errors.VersionNotFound,
-    errors.InternalError,
-    errors.UpstreamError,
-    errors.UpstreamUnavailable,
-    errors.ModelNotReady,
-    errors.Overloaded,
-    errors.UpstreamTimeout,
+    *errors.UPSTREAM,
 )
 
 
@@ -74,20 +70,21 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     wanted = answer_for_one(options, request.headers.get("accept"))
     version, given = take_version(request, given)
     parameters = read_parameters(given)
-    if isinstance(sent.source, bytes):
-        image = sent.source
-    else:
-        image = await unless_client_leaves(request, load(sent.source, services))
-    ask = make_ask(request, services, image, parameters, version)
-    answer = await detect(request, services, ask)
-    if wanted is not None:
-        drawing = time.perf_counter()
-        drawn = await unless_client_leaves(
-            request, services.studio.annotate(image, ask.header, answer.prediction, wanted)
-        )
-        now = time.perf_counter()
-        headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
-        return Response(drawn, media_type=wanted.media_type, headers={**headers, **cache_headers(answer)})
-    body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
-    headers = {**prediction_headers(answer.prediction), **cache_headers(answer)}
-    return Response(compact(body), headers=headers, media_type="application/json")
+    with services.uploads.share() as share:  # of what is fetched, until it is answered
+        if isinstance(sent.source, bytes):
+            image = sent.source
+        else:
+            image = await unless_client_leaves(request, load(sent.source, services, share))
+        ask = make_ask(request, services, image, parameters, version)
+        answer = await detect(request, services, ask)
+        if wanted is not None:
+            drawing = time.perf_counter()
+            drawn = await unless_client_leaves(
+                request, services.studio.annotate(image, ask.header, answer.prediction, wanted)
+            )
+            now = time.perf_counter()
+            headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
+            return Response(drawn, media_type=wanted.media_type, headers={**headers, **cache_headers(answer)})
+        body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
+        headers = {**prediction_headers(answer.prediction), **cache_headers(answer)}
+        return Response(compact(body), headers=headers, media_type="application/json")

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import HttpUrl, TypeAdapter, ValidationError
+from pydantic import ValidationError
+
+from gateway.urls import base_url
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_url: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _FORM = "name=inference_url|management_url with commas between"
 
 
@@ -38,6 +39,6 @@ def parse_servers(text: str) -> Mapping[str, Server]:
 
 def _base_url(name: str, text: str) -> str:
     try:
-        return str(_url.validate_python(text)).rstrip("/")
+        return base_url(text)
     except ValidationError as error:
         raise ValueError(f"the server {name!r} has a URL that is none: {text!r}") from error

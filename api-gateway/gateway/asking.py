@@ -1,0 +1,52 @@
+"""From one picture, wherever it is, to its answer: the steps that every route shares."""
+
+from starlette.requests import Request
+
+from gateway.cache.http import read_wish
+from gateway.detector import Answer, Ask
+from gateway.disconnect import unless_client_leaves
+from gateway.intake.image_header import read_image_header
+from gateway.intake.json_input import decode_picture
+from gateway.intake.parameters import Parameters
+from gateway.intake.sources import Encoded, Link, Source, check_size
+from gateway.limits.upload_memory import Share
+from gateway.request_id import current_request_id
+from gateway.routing.naming import client_key
+from gateway.services import Services
+
+
+async def load(source: Source, services: Services, share: Share) -> bytes:
+    """Return a picture's bytes, wherever they are; of a size that the model server takes.
+
+    What is fetched is counted in ``share``, to be held for as long as the picture is; bodies are counted already.
+    Raises what :func:`~gateway.intake.json_input.decode_picture` and
+    :meth:`~gateway.intake.image_url.ImageFetcher.fetch` do.
+    """
+    most = services.settings.max_body_bytes
+    match source:
+        case bytes():
+            check_size(len(source), most)
+            return source
+        case Encoded():
+            return decode_picture(source.text, most)
+        case Link():
+            return await services.fetcher.fetch(source.url, share.take)
+
+
+def make_ask(
+    request: Request, services: Services, image: bytes, parameters: Parameters, version: str | None = None
+) -> Ask:
+    """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
+
+    ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
+    Raises what :func:`~gateway.intake.image_header.read_image_header` raises.
+    """
+    header = read_image_header(image, services.settings.max_image_pixels)
+    no_store, max_age_s = read_wish(request.headers)
+    request_id = current_request_id() or ""
+    return Ask(image, header, parameters, request_id, version, client_key(request), no_store, max_age_s)
+
+
+async def detect(request: Request, services: Services, ask: Ask) -> Answer:
+    """Find what is in one picture; given up when the client leaves. The request's body must have been read."""
+    return await unless_client_leaves(request, services.detector.detect(ask))

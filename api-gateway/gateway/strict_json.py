@@ -1,0 +1,47 @@
+"""JSON that others wrote: as the standard has it, and no more of it than the reader has use for."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+#: What each value beyond the first costs in the text: a comma, or the bracket around it. Base64 has none of them.
+_MARKS = (b",", b"[", b"{")
+
+
+class JsonError(ValueError):
+    """The text is not JSON, or more of it than is read. The message may go to a client: it repeats none of the text."""
+
+
+def loads(text: bytes | str, *, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> Any:
+    """Parse JSON. Raises :class:`JsonError`; ``pairs`` is the ``object_pairs_hook`` of :mod:`json`, if any."""
+    try:
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse_constant)
+    except json.JSONDecodeError as error:
+        raise JsonError(f"{error.msg} (line {error.lineno}, column {error.colno})") from error
+    except JsonError:
+        raise
+    except (ValueError, RecursionError) as error:  # bytes that are no text, numbers of thousands of digits, deep nests
+        raise JsonError("it is no text, or holds a number or nesting that is too large") from error
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
+    raise JsonError(f"{name} is none of JSON's numbers")
+
+
+def check_marks(text: bytes, most: int) -> None:
+    """Raise :class:`JsonError` if ``text`` has more than ``most`` commas and opening brackets; parse it after this.
+
+    An empty list of three bytes takes sixty once it is parsed, so that bounded bytes are no bound on memory.
+    """
+    if len(text) <= most:
+        return
+    found = 0
+    for mark in _MARKS:
+        # Not text.count(), which looks at every byte by itself: this skips a picture's text several times as fast.
+        position = text.find(mark)
+        while position >= 0:
+            found += 1
+            if found > most:
+                raise JsonError(f"it has more than {most} commas and brackets; pictures as base64 need hardly any")
+            position = text.find(mark, position + 1)
