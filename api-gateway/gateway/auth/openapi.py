@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway import errors
-from gateway.auth.routes import needed_scope
 from gateway.openapi import error_answers
+from gateway.route_policy import needed_scope
 
 SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key of `scripts/keys.sh`."},

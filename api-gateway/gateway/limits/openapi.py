@@ -5,14 +5,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.errors import ApiError, HeadersTooLarge, Overloaded, RateLimited, RequestTimeout, UriTooLong
-from gateway.limits.rate_limit import UNLIMITED
 from gateway.openapi import error_answers
+from gateway.route_policy import policy_for
 
 
 def errors_around(path: str, operation: dict[str, Any]) -> list[type[ApiError]]:
     """Return what can be answered before this operation is reached, or while its body is awaited."""
     kinds: list[type[ApiError]] = [UriTooLong, HeadersTooLarge]
-    if not UNLIMITED.fullmatch(path):
+    if policy_for(path).limited:
         kinds.append(RateLimited)
     if "requestBody" in operation:
         kinds += [RequestTimeout, Overloaded]
