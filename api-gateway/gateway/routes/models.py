@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from gateway import errors
 from gateway.openapi import error_answers
 from gateway.request_id import current_request_id
-from gateway.schemas import ModelOut, ModelsResponse, RoutingOut, TrafficOut
+from gateway.routing.schemas import RoutingOut, TrafficOut
+from gateway.schemas import ModelOut, ModelsResponse
 from gateway.services import ServicesOf
 
 router = APIRouter(tags=["models"])
