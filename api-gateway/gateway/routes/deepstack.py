@@ -41,7 +41,6 @@ ERRORS = error_answers(
     errors.InvalidParameter,
     errors.UnsupportedImage,
     errors.UnsupportedMediaType,
-    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.VersionNotFound,

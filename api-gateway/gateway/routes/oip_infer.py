@@ -36,7 +36,6 @@ ERRORS = error_answers(
     errors.InvalidImage,
     errors.ModelNotFound,
     errors.VersionNotFound,
-    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,
