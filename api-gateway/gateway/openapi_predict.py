@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cache.http import openapi_answer_headers
+from gateway.answer_headers import openapi_answer_headers, openapi_picture_headers
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.intake.parameters import openapi_form_fields
 from gateway.intake.upload import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
-from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, openapi_form_field
+from gateway.routing.naming import openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -152,12 +152,7 @@ BATCH_BODY: dict[str, Any] = {
 PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The detections, or the picture with them drawn on it",
-        "headers": {
-            "X-Detections": {"schema": {"type": "integer"}, "description": "With a picture: how many are drawn on it"},
-            **OPENAPI_ANSWER_HEADERS,
-            "Server-Timing": {"schema": {"type": "string"}, "description": "With a picture: milliseconds by stage"},
-            **openapi_answer_headers(),
-        },
+        "headers": {**openapi_answer_headers(), **openapi_picture_headers()},
         "content": {
             "application/json": {"example": _SUCCESS},
             **{f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")},
@@ -166,7 +161,9 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 BATCH_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished",
+        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished. The headers "
+        "say what holds for every success, and nothing where they differ, nor with NDJSON, whose head is out before",
+        "headers": openapi_answer_headers(),
         "content": {
             "application/json": {
                 "example": {

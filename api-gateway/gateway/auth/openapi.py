@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import errors
+from gateway.auth.credentials import KEY_HEADER
 from gateway.openapi import operations
 from gateway.route_policy import needed_scope
 
 SCHEMES = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key of `scripts/keys.sh`."},
+    "ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "A key of `scripts/keys.sh`."},
     "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a JWT of the configured issuer."},
 }
 REFUSALS = (errors.Unauthenticated, errors.InvalidCredentials, errors.InsufficientScope, errors.AuthUnavailable)

@@ -8,6 +8,8 @@ from gateway.limits.caller import caller_of
 from gateway.limits.rate_limits import RateLimits, Verdict
 from gateway.route_policy import policy_for
 
+LIMIT, REMAINING, RESET, POLICY = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"
+
 
 class RateLimitMiddleware:
     """Pure ASGI layer: counts each request for its caller, says what is left, answers 429 when nothing is.
@@ -42,8 +44,8 @@ class RateLimitMiddleware:
 
     def _told(self, verdict: Verdict) -> dict[str, str]:
         return {
-            "RateLimit-Limit": str(verdict.limit),
-            "RateLimit-Remaining": str(verdict.remaining),
-            "RateLimit-Reset": str(verdict.reset_s),
-            "RateLimit-Policy": self.limits.policy,
+            LIMIT: str(verdict.limit),
+            REMAINING: str(verdict.remaining),
+            RESET: str(verdict.reset_s),
+            POLICY: self.limits.policy,
         }

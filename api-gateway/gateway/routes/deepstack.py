@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, prediction_headers
+from gateway.answer_headers import answer_headers, openapi_answer_headers
+from gateway.answers import compact
 from gateway.asking import detect, make_ask
 from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
 from gateway.error_bodies import DEEPSTACK
@@ -47,6 +48,7 @@ ERRORS = error_answers(
     *errors.UPSTREAM,
     path=f"{DEEPSTACK}/",
 )
+ANSWER: dict[int | str, dict[str, Any]] = {200: {"headers": openapi_answer_headers()}}
 CUSTOM_ERRORS = {**ERRORS, **error_answers(errors.ModelNotFound, errors.VersionNotFound, path=f"{DEEPSTACK}/")}
 BODY: dict[str, Any] = {
     "required": True,
@@ -74,7 +76,7 @@ BODY: dict[str, Any] = {
 @router.post(
     f"{DEEPSTACK}/detection",
     response_model=DeepStackResponse,
-    responses=ERRORS,
+    responses={**ANSWER, **ERRORS},
     openapi_extra={"requestBody": BODY},
     summary="Detect the objects in one picture, as DeepStack does",
 )
@@ -101,7 +103,7 @@ async def list_custom(services: ServicesOf) -> DeepStackListResponse:
 @router.post(
     f"{DEEPSTACK}/custom/{{name}}",
     response_model=DeepStackResponse,
-    responses=CUSTOM_ERRORS,
+    responses={**ANSWER, **CUSTOM_ERRORS},
     openapi_extra={"requestBody": BODY, "parameters": [path_parameter("name", "The served model's name", "yolo")]},
     summary="The same under the model's name",
 )
@@ -125,7 +127,7 @@ async def _answer(request: Request, services: Services) -> Response:
     ask = make_ask(request, services, only_file(form, FIELD), _parameters(form), version)
     answer = await detect(request, services, ask)
     body = deepstack_body(answer.prediction, ask.request_id, (time.perf_counter() - started) * 1000)
-    return Response(compact(body), headers=prediction_headers(answer.prediction), media_type="application/json")
+    return Response(compact(body), headers=answer_headers(answer), media_type="application/json")
 
 
 def _parameters(form: Form) -> Parameters:
