@@ -2,7 +2,7 @@
 
 How a request travels, which is also the order of the modules::
 
-    limits/proxies → request_id → logs → metrics → limits/security_headers → error_responses
+    limits/proxies → request_id → logs → metrics → head_requests → limits/security_headers → error_responses
         → limits (CORS, heads) → auth → limits (rates, memory, slow bodies)   (ASGI layers, outermost first)
         → routes/predict, routes/batch, routes/oip_infer → oip, routes/deepstack → deepstack
             → intake → upload or json_input, then a picture from base64 (json_input) or its address (image_url)

@@ -17,6 +17,7 @@ from gateway.cache.creation import create_cache
 from gateway.detector import BackendDetector, Detector
 from gateway.drawing.studio import Studio
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
+from gateway.head_requests import HeadMiddleware
 from gateway.intake.image_url import ImageFetcher
 from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
@@ -99,6 +100,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     app = FastAPI(
         title="YOLO serving",
         summary="Pictures in, detections out.",
+        description="Every address that takes GET takes HEAD too: the same status and headers, without the body.",
         version=__version__,
         lifespan=lifespan,
         redoc_url=None,
@@ -109,6 +111,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(RequestIdMiddleware),
             Middleware(AccessLogMiddleware),
             Middleware(MetricsMiddleware, metrics=metrics),
+            Middleware(HeadMiddleware),
             Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
             Middleware(UnhandledErrorMiddleware),
             *guards.before_identity(settings),
