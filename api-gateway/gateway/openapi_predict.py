@@ -10,6 +10,7 @@ from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.intake.parameters import openapi_form_fields
 from gateway.intake.upload import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
+from gateway.openapi_tasks import ANSWERS
 from gateway.routing.naming import openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
@@ -29,22 +30,12 @@ _URL = {
 #: One white pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
 
-_DETECTION = {"confidence": 0.89, "class": "person", "bbox": [245.3, 184.2, 456.8, 298.1], "class_id": 0}
-_SUCCESS = {
-    "status": "success",
-    "detections": [_DETECTION],
-    "image": {"width": 810, "height": 1080},
-    "model": {"name": "yolo", "version": "1.0"},
-    "task": "detect",
-    "timings_ms": {"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1},
-    "request_id": REQUEST_ID_EXAMPLE,
-}
 _FAILURE = {
     "status": "error",
     "error": {"code": InvalidImage.code, "message": InvalidImage.default},
     "request_id": REQUEST_ID_EXAMPLE,
 }
-_ENTRIES = [{"index": 0, "file": "street.jpg", **_SUCCESS}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
+_ENTRIES = [{"index": 0, "file": "street.jpg", **ANSWERS["detect"]}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
 
 
 def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -154,7 +145,7 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The detections, or the picture with them drawn on it",
         "headers": {**openapi_answer_headers(), **openapi_picture_headers()},
         "content": {
-            "application/json": {"example": _SUCCESS},
+            "application/json": {"examples": {task: {"value": answer} for task, answer in ANSWERS.items()}},
             **{f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")},
         },
     }

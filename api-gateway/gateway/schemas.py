@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.routing.schemas import RoutingOut, TrafficOut
+from gateway.task_schemas import TaskKeys
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
 
 
 class DetectionOut(BaseModel):
-    """One object. Later tasks add keys of their own (mask, keypoints…)."""
+    """One object. A server other than ours may add keys of its own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -37,8 +38,8 @@ class ModelRef(BaseModel):
     version: str | None = Field(examples=["1.0"])
 
 
-class PredictResponse(BaseModel):
-    """Detections, highest confidence first; none is an empty list. Tasks add keys (masks, keypoints, obb, probs)."""
+class PredictResponse(TaskKeys):
+    """Detections, highest confidence first; none is an empty list. A task adds a key of its own beside them."""
 
     model_config = ConfigDict(extra="allow")
 
