@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from gateway.error_bodies import shape_for
 from gateway.errors import ApiError
@@ -39,6 +40,14 @@ def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
         "schema": {"type": "string"},
         "example": example,
     }
+
+
+def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
+    """Describe a whole answer for a route's ``responses``: an instance of its model, so that it is one.
+
+    FastAPI leaves out what is None, so such a field must have a default.
+    """
+    return {200: {"content": {"application/json": {"example": whole.model_dump(mode="json", by_alias=True)}}}}
 
 
 def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:

@@ -29,6 +29,8 @@ _URL = {
 }
 #: One white pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+#: What stands for a picture in the example of a form.
+_BYTES = "the bytes of street.jpg"
 
 _FAILURE = {
     "status": "error",
@@ -38,13 +40,14 @@ _FAILURE = {
 _ENTRIES = [{"index": 0, "file": "street.jpg", **ANSWERS["detect"]}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
 
 
-def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]], example: dict[str, Any]) -> dict[str, Any]:
     return {
+        "example": example,
         "schema": {
             "type": "object",
             "required": list(pictures),
             "properties": {**pictures, **openapi_form_fields(), **openapi_form_field(), **options},
-        }
+        },
     }
 
 
@@ -76,7 +79,11 @@ def _json(
 PREDICT_BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "multipart/form-data": _form({FIELD: {**_BINARY, "description": "The picture"}}, OPTIONS),
+        "multipart/form-data": _form(
+            {FIELD: {**_BINARY, "description": "The picture"}},
+            OPTIONS,
+            {FIELD: _BYTES, "conf": 0.4, "classes": "person,5"},
+        ),
         "image/*": {"schema": _BINARY},
         "application/octet-stream": {"schema": _BINARY},
         "application/json": _json(
@@ -106,6 +113,7 @@ BATCH_BODY: dict[str, Any] = {
                 }
             },
             BATCH_OPTIONS,
+            {MANY_FIELD: [_BYTES, "the bytes of people.jpg"], "conf": 0.4},
         ),
         "application/json": _json(
             {

@@ -27,11 +27,13 @@ class RoutingOut(BaseModel):
     revision: int = Field(examples=[17])
     updated: str | None = Field(examples=["2026-11-23T15:00:00Z"])
     stable: str | None = Field(examples=["1.0"])
-    canary: ShareOut | None
-    experiment: ExperimentOut | None
-    shadow: ShareOut | None = Field(description="A candidate that sees this much and answers nobody")
-    server: str | None = Field(description="Which model server is asked; null is the default one")
-    problem: str | None = Field(description="Why the routing file is not what is in force; null while it is")
+    canary: ShareOut | None = None
+    experiment: ExperimentOut | None = None
+    shadow: ShareOut | None = Field(default=None, description="A candidate that sees this much and answers nobody")
+    server: str | None = Field(default=None, description="Which model server is asked; null is the default one")
+    problem: str | None = Field(
+        default=None, description="Why the routing file is not what is in force; null while it is"
+    )
 
     @classmethod
     def of(cls, routing: Routing, problem: str | None) -> Self:
@@ -74,8 +76,8 @@ class TrafficOut(BaseModel):
     window: int = Field(description="Answers that the last three are over", examples=[1000])
     since_revision: int = Field(description="Revision of the routing with which this count began", examples=[16])
     since: str = Field(examples=["2026-11-23T15:00:00.123Z"])
-    compared: int | None = Field(None, description="Of a shadow: answers compared with the stable version's")
-    missing: int | None = Field(None, description="Of a shadow: boxes that only the stable version has")
-    extra: int | None = Field(None, description="Of a shadow: boxes that only the candidate has")
-    moved: int | None = Field(None, description="Of a shadow: boxes of both that overlap by less than 0.9")
-    skipped: int | None = Field(None, description="Of a shadow: pictures not shown to it because of load")
+    compared: int | None = Field(default=None, description="Of a shadow: answers compared with the stable version's")
+    missing: int | None = Field(default=None, description="Of a shadow: boxes that only the stable version has")
+    extra: int | None = Field(default=None, description="Of a shadow: boxes that only the candidate has")
+    moved: int | None = Field(default=None, description="Of a shadow: boxes of both that overlap by less than 0.9")
+    skipped: int | None = Field(default=None, description="Of a shadow: pictures not shown to it because of load")
