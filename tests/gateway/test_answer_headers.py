@@ -82,6 +82,19 @@ async def test_a_batch_of_several_versions_says_so_in_its_entries_alone(
     assert json.loads(lines.text)["model"]["version"] == "1.0"
 
 
+async def test_an_inference_of_several_versions_names_none_as_its_own(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    versions = iter(["1.0", "1.1", "1.1", "1.1"])
+    fake.predict = lambda asked: Answer([{**STREET, "model": {"name": "yolo", "version": next(versions)}}])
+    two = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [2], "data": [PIXEL, PIXEL]}]}
+    mixed, alike = [await client.post("/v2/models/yolo/infer", json=two) for _ in range(2)]
+    assert "x-model-version" not in mixed.headers
+    assert "model_version" not in mixed.json()
+    assert {json.loads(one)["model"]["version"] for one in mixed.json()["outputs"][0]["data"]} == {"1.0", "1.1"}
+    assert alike.headers["x-model-version"] == alike.json()["model_version"] == "1.1"
+
+
 def test_of_several_answers_only_what_holds_for_all_is_said() -> None:
     def found(version: str, *cache: Any) -> Found:
         return Found(Prediction([], None, "yolo", version, None, {}, {}), *cache)
