@@ -47,7 +47,7 @@ class Edge:
 
 
 @contextmanager
-def caddy(folder: Path, name: str, upstream: str, **variables: str) -> Iterator[Edge]:
+def caddy(folder: Path, name: str, upstream: str, caddyfile: Path = CADDYFILE, **variables: str) -> Iterator[Edge]:
     """Run Caddy for ``name`` in front of ``upstream`` (host:port); ``variables`` are the Caddyfile's."""
     binary = _binary("caddy", "caddy")
     http_port, https_port, health_port = free_ports(3)
@@ -66,7 +66,7 @@ def caddy(folder: Path, name: str, upstream: str, **variables: str) -> Iterator[
     log = folder / "caddy.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [binary, "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"],
+            [binary, "run", "--config", str(caddyfile), "--adapter", "caddyfile"],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

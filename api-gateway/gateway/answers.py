@@ -1,15 +1,10 @@
-"""What is said of one prediction, as every route that answers in the gateway's own words writes it: JSON or headers."""
+"""What is said of one prediction, as every route that answers in the gateway's own words writes it."""
 
 import json
-import re
 from typing import Any
 
 from gateway.backends.base import Prediction
 from gateway.intake.image_header import ImageHeader
-from gateway.routing.naming import version_header
-
-#: What may stand in a header as it is: others' words are left out where they are something else.
-_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
@@ -37,24 +32,6 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
         "request_id": request_id,
     }
     return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
-
-
-def prediction_headers(prediction: Prediction) -> dict[str, str]:
-    """Return the headers of an answer that one prediction makes, whatever its format."""
-    return version_header(prediction.model_version)
-
-
-def picture_headers(prediction: Prediction, draw_ms: float, total_ms: float) -> dict[str, str]:
-    """Say in headers what an annotated picture cannot: how much was found, by which version, and what took how long.
-
-    ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds.
-    """
-    timings = {**all_timings(prediction, total_ms), "draw": round(draw_ms, 2)}
-    return {
-        **prediction_headers(prediction),
-        "X-Detections": str(len(prediction.detections)),
-        "Server-Timing": ", ".join(f"{stage};dur={ms:g}" for stage, ms in timings.items() if _TOKEN.fullmatch(stage)),
-    }
 
 
 def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:

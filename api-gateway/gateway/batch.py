@@ -4,22 +4,32 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
 from gateway.answers import prediction_body
 from gateway.asking import load, make_ask
+from gateway.detector import Answer
 from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
 from gateway.intake.parameters import Parameters
 from gateway.intake.sources import LONGEST_NAME, Named
 from gateway.services import Services
 
-#: One picture's outcome: ``index``, ``file``, and the body that /predict would have answered with.
+#: What is told of a picture: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
+
+
+class Outcome(NamedTuple):
+    """What became of one picture; ``answer`` is None for one that has an error."""
+
+    entry: Entry
+    answer: Answer | None
+
+
 #: Takes an outcome as soon as it is there. Called for one at a time.
-Emit = Callable[[Entry], Awaitable[None]]
+Emit = Callable[[Outcome], Awaitable[None]]
 
 logger = logging.getLogger("gateway.batch")
 
@@ -41,9 +51,9 @@ async def run_batch(
 
     async def work() -> None:
         for index, picture in remaining:
-            entry = await outcome(request, services, index, picture, parameters, version)
+            done = await outcome(request, services, index, picture, parameters, version)
             async with emitting:
-                await emit(entry)
+                await emit(done)
 
     workers = [asyncio.create_task(work()) for _ in range(min(services.settings.batch_concurrency, len(pictures)))]
     try:
@@ -56,9 +66,10 @@ async def run_batch(
 
 async def outcome(
     request: Request, services: Services, index: int, picture: Named, parameters: Parameters, version: str | None
-) -> Entry:
-    """Return one picture's entry, an error's body included: what is wrong with it stays its own."""
+) -> Outcome:
+    """Return one picture's outcome, an error's body included: what is wrong with it stays its own."""
     started = time.perf_counter()
+    answer: Answer | None = None
     try:
         with services.uploads.share() as share:
             image = await load(picture.source, services, share)
@@ -67,12 +78,13 @@ async def outcome(
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)
     except Exception as error:
+        answer = None
         api_error = noted(error)
         if isinstance(api_error, InternalError):
             logger.exception("unhandled error", extra={"index": index})
         body = error_body(api_error)
     place = {"index": index, "file": _encodable(picture.name[:LONGEST_NAME])}
-    return {**place, **body, **place}  # they stand first, and nothing replaces them
+    return Outcome({**place, **body, **place}, answer)  # they stand first, and nothing replaces them
 
 
 def _encodable(name: str) -> str:

@@ -114,12 +114,16 @@ def install_error_handlers(app: FastAPI) -> None:
 def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
     """Return the methods that the address of ``scope`` takes.
 
-    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several.
+    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several. Whatever
+    takes GET takes HEAD (:mod:`gateway.head_requests`).
     """
+    asked_with = {"HEAD": "GET"}
     return [
         method
         for method in _METHODS
-        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
+        if any(
+            route.matches({**scope, "method": asked_with.get(method, method)})[0] is Match.FULL for route in app.routes
+        )
     ]
 
 

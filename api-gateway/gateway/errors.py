@@ -22,9 +22,9 @@
     ├── RequestTimeout        408 request_timeout         headers or body come too slowly
     ├── BodyTooLarge          413 body_too_large          bytes
     ├── ImageTooLarge         413 image_too_large         pixels
-    ├── UriTooLong            414 uri_too_long            query string
+    ├── UriTooLong            414 uri_too_long            the address with its query string
     ├── UnsupportedImage      415 unsupported_image       not a picture, or in a format that is not read
-    ├── UnsupportedMediaType  415 unsupported_media_type  neither a form nor raw bytes
+    ├── UnsupportedMediaType  415 unsupported_media_type  neither a form, nor raw bytes, nor JSON
     ├── InvalidParameter      422 invalid_parameter
     ├── MissingFile           422 missing_file
     ├── TooManyFiles          422 too_many_files
@@ -200,10 +200,10 @@ class ImageTooLarge(ApiError):
 
 
 class UriTooLong(ApiError):
-    """A longer query string than ``MAX_QUERY_BYTES``."""
+    """A longer address with its query string than ``MAX_QUERY_BYTES``."""
 
     status, code = 414, "uri_too_long"
-    default = "The query string is too long; send parameters as form fields."
+    default = "The address with its query string is too long; send parameters as form fields."
 
 
 class UnsupportedImage(ApiError):

@@ -11,11 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.limits.caller import IDENTITY, client_address
 from gateway.request_id import current_request_id
+from gateway.route_policy import policy_for
 
 access_logger = logging.getLogger("gateway.access")
-
-#: Probes and scrapes come every few seconds: a good answer to one is worth a line only at DEBUG.
-QUIET_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 #: What every LogRecord has; anything else on it was given by ``extra=`` and belongs in the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
@@ -85,7 +83,7 @@ class AccessLogMiddleware:
         try:
             await self.app(scope, counting_receive, counting_send)
         finally:
-            level = logging.DEBUG if status == 200 and scope["path"] in QUIET_PATHS else logging.INFO
+            level = logging.DEBUG if status == 200 and policy_for(scope["path"]).quiet else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {
                     "client": client_address(scope),

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from gateway import __version__
 from gateway.auth.middleware import AuthMiddleware
-from gateway.auth.openapi import install_auth_description
+from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
@@ -17,15 +17,17 @@ from gateway.cache.creation import create_cache
 from gateway.detector import BackendDetector, Detector
 from gateway.drawing.studio import Studio
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
+from gateway.head_requests import HeadMiddleware
 from gateway.intake.image_url import ImageFetcher
 from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
-from gateway.limits.openapi import install_limit_descriptions
+from gateway.limits.openapi import errors_of_limits
 from gateway.limits.rate_limits import create_rate_limits
 from gateway.limits.security_headers import SecurityHeadersMiddleware
 from gateway.limits.upload_memory import UploadMemory
 from gateway.logs import AccessLogMiddleware
 from gateway.metrics import Metrics, MetricsMiddleware
+from gateway.openapi import install_descriptions
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
@@ -98,6 +100,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     app = FastAPI(
         title="YOLO serving",
         summary="Pictures in, detections out.",
+        description="Every address that takes GET takes HEAD too: the same status and headers, without the body.",
         version=__version__,
         lifespan=lifespan,
         redoc_url=None,
@@ -108,6 +111,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
             Middleware(RequestIdMiddleware),
             Middleware(AccessLogMiddleware),
             Middleware(MetricsMiddleware, metrics=metrics),
+            Middleware(HeadMiddleware),
             Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
             Middleware(UnhandledErrorMiddleware),
             *guards.before_identity(settings),
@@ -131,7 +135,9 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     static_files()  # an installation without its page is told now, not at the first visit
     for part in (root, page, predict, batch, oip, oip_infer, deepstack, health, models):
         app.include_router(part.router)
-    install_limit_descriptions(app)
-    if authenticator is not None:
-        install_auth_description(app, settings.metrics_public)
+    if authenticator is None:
+        install_descriptions(app, [errors_of_limits])
+    else:
+        auth = AuthDescription(settings.metrics_public)
+        install_descriptions(app, [errors_of_limits, auth.errors], [auth.complete])
     return app

@@ -1,11 +1,19 @@
-"""What OpenAPI says of every route's errors, and of options that a route reads by hand."""
+"""What OpenAPI says of every route's errors, its own and those around it, and of options that a route reads by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
 
 from gateway.error_bodies import shape_for
 from gateway.errors import ApiError
 from gateway.schemas import REQUEST_ID_EXAMPLE
+
+#: Names the errors that come from around an operation, which it does not name itself; given its path and description.
+ErrorsAround = Callable[[str, Mapping[str, Any]], Sequence[type[ApiError]]]
+#: Completes the whole document, in place.
+Completion = Callable[[dict[str, Any]], None]
 
 
 def option_parameters(options: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -34,6 +42,14 @@ def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
     }
 
 
+def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
+    """Describe a whole answer for a route's ``responses``: an instance of its model, so that it is one.
+
+    FastAPI leaves out what is None, so such a field must have a default.
+    """
+    return {200: {"content": {"application/json": {"example": whole.model_dump(mode="json", by_alias=True)}}}}
+
+
 def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:
     """Describe these errors for a route's ``responses``: one entry per status, an example per code.
 
@@ -52,3 +68,40 @@ def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, di
             "value": shape.body(kind(), REQUEST_ID_EXAMPLE),
         }
     return answers
+
+
+def add_errors(path: str, operation: dict[str, Any], kinds: Sequence[type[ApiError]]) -> None:
+    """Document errors of an operation beside those that it documents itself; what is there already stays."""
+    for status, answer in error_answers(*kinds, path=path).items():
+        schema = {"$ref": f"#/components/schemas/{answer['model'].__name__}"}
+        present = operation["responses"].setdefault(str(status), {"description": ""})
+        media = present.setdefault("content", {}).setdefault("application/json", {"schema": schema})
+        examples = media.setdefault("examples", {})
+        for code, example in answer["content"]["application/json"]["examples"].items():
+            if code not in examples:
+                examples[code] = example
+                present["description"] = " or ".join(filter(None, [present["description"], f"`{code}`"]))
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each operation of an OpenAPI document with its path."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def install_descriptions(app: FastAPI, around: Sequence[ErrorsAround], completions: Sequence[Completion] = ()) -> None:
+    """Complete the document when it is first asked for: the errors around every operation, and what else is told."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = build()
+            for path, operation in operations(document):
+                add_errors(path, operation, [kind for errors_of in around for kind in errors_of(path, operation)])
+            for complete in completions:
+                complete(document)
+        return build()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do it

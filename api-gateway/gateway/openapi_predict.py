@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cache.http import openapi_answer_headers
+from gateway.answer_headers import openapi_answer_headers, openapi_picture_headers
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.intake.parameters import openapi_form_fields
 from gateway.intake.upload import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
-from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, openapi_form_field
+from gateway.openapi_tasks import ANSWERS
+from gateway.routing.naming import openapi_form_field
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -28,32 +29,25 @@ _URL = {
 }
 #: One white pixel.
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
+#: What stands for a picture in the example of a form.
+_BYTES = "the bytes of street.jpg"
 
-_DETECTION = {"confidence": 0.89, "class": "person", "bbox": [245.3, 184.2, 456.8, 298.1], "class_id": 0}
-_SUCCESS = {
-    "status": "success",
-    "detections": [_DETECTION],
-    "image": {"width": 810, "height": 1080},
-    "model": {"name": "yolo", "version": "1.0"},
-    "task": "detect",
-    "timings_ms": {"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1},
-    "request_id": REQUEST_ID_EXAMPLE,
-}
 _FAILURE = {
     "status": "error",
     "error": {"code": InvalidImage.code, "message": InvalidImage.default},
     "request_id": REQUEST_ID_EXAMPLE,
 }
-_ENTRIES = [{"index": 0, "file": "street.jpg", **_SUCCESS}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
+_ENTRIES = [{"index": 0, "file": "street.jpg", **ANSWERS["detect"]}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
 
 
-def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]], example: dict[str, Any]) -> dict[str, Any]:
     return {
+        "example": example,
         "schema": {
             "type": "object",
             "required": list(pictures),
             "properties": {**pictures, **openapi_form_fields(), **openapi_form_field(), **options},
-        }
+        },
     }
 
 
@@ -85,7 +79,11 @@ def _json(
 PREDICT_BODY: dict[str, Any] = {
     "required": True,
     "content": {
-        "multipart/form-data": _form({FIELD: {**_BINARY, "description": "The picture"}}, OPTIONS),
+        "multipart/form-data": _form(
+            {FIELD: {**_BINARY, "description": "The picture"}},
+            OPTIONS,
+            {FIELD: _BYTES, "conf": 0.4, "classes": "person,5"},
+        ),
         "image/*": {"schema": _BINARY},
         "application/octet-stream": {"schema": _BINARY},
         "application/json": _json(
@@ -115,6 +113,7 @@ BATCH_BODY: dict[str, Any] = {
                 }
             },
             BATCH_OPTIONS,
+            {MANY_FIELD: [_BYTES, "the bytes of people.jpg"], "conf": 0.4},
         ),
         "application/json": _json(
             {
@@ -152,21 +151,18 @@ BATCH_BODY: dict[str, Any] = {
 PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The detections, or the picture with them drawn on it",
-        "headers": {
-            "X-Detections": {"schema": {"type": "integer"}, "description": "With a picture: how many are drawn on it"},
-            **OPENAPI_ANSWER_HEADERS,
-            "Server-Timing": {"schema": {"type": "string"}, "description": "With a picture: milliseconds by stage"},
-            **openapi_answer_headers(),
-        },
+        "headers": {**openapi_answer_headers(), **openapi_picture_headers()},
         "content": {
-            "application/json": {"example": _SUCCESS},
+            "application/json": {"examples": {task: {"value": answer} for task, answer in ANSWERS.items()}},
             **{f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")},
         },
     }
 }
 BATCH_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished",
+        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished. The headers "
+        "say what holds for every success, and nothing where they differ, nor with NDJSON, whose head is out before",
+        "headers": openapi_answer_headers(),
         "content": {
             "application/json": {
                 "example": {

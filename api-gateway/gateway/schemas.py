@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.routing.choice import Role, Routing
+from gateway.routing.schemas import RoutingOut, TrafficOut
+from gateway.task_schemas import TaskKeys
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
 
 
 class DetectionOut(BaseModel):
-    """One object. Later tasks add keys of their own (mask, keypoints…)."""
+    """One object. A server other than ours may add keys of its own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -37,8 +38,8 @@ class ModelRef(BaseModel):
     version: str | None = Field(examples=["1.0"])
 
 
-class PredictResponse(BaseModel):
-    """Detections, highest confidence first; none is an empty list. Tasks add keys (masks, keypoints, obb, probs)."""
+class PredictResponse(TaskKeys):
+    """Detections, highest confidence first; none is an empty list. A task adds a key of its own beside them."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -145,80 +146,6 @@ class ModelOut(BaseModel):
 
     name: str = Field(examples=["yolo"])
     versions: list[ModelVersionOut]
-
-
-class ShareOut(BaseModel):
-    """A version and the percentage of requests that it gets."""
-
-    version: str = Field(examples=["1.1"])
-    percent: float = Field(ge=0, le=100, examples=[10])
-
-
-class ExperimentOut(BaseModel):
-    """Several versions side by side; the rest goes to the stable one."""
-
-    name: str = Field(examples=["night-model"])
-    shares: list[ShareOut]
-
-
-class RoutingOut(BaseModel):
-    """The routing in force."""
-
-    revision: int = Field(examples=[17])
-    updated: str | None = Field(examples=["2026-11-23T15:00:00Z"])
-    stable: str | None = Field(examples=["1.0"])
-    canary: ShareOut | None
-    experiment: ExperimentOut | None
-    shadow: ShareOut | None = Field(description="A candidate that sees this much and answers nobody")
-    server: str | None = Field(description="Which model server is asked; null is the default one")
-    problem: str | None = Field(description="Why the routing file is not what is in force; null while it is")
-
-    @classmethod
-    def of(cls, routing: Routing, problem: str | None) -> "RoutingOut":
-        """Describe a routing, without the salts that place clients."""
-        bounds = [0, *(arm.upto for arm in routing.arms)]
-        shares = [
-            ShareOut(version=arm.version, percent=(arm.upto - below) / 100)
-            for arm, below in zip(routing.arms, bounds, strict=False)
-        ]
-        shadow = routing.shadow
-        return cls(
-            revision=routing.revision,
-            updated=routing.updated,
-            stable=routing.stable,
-            canary=shares[0] if shares and routing.experiment is None else None,
-            experiment=ExperimentOut(name=routing.experiment, shares=shares)
-            if routing.experiment is not None
-            else None,
-            shadow=ShareOut(version=shadow.version, percent=round(shadow.share * 100, 4)) if shadow else None,
-            server=routing.server,
-            problem=problem,
-        )
-
-
-class TrafficOut(BaseModel):
-    """What one version did in one part, in this gateway process. Counts are cumulative since `since`."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    version: str = Field(examples=["1.1"])
-    role: Role = Field(examples=["canary"])
-    requests: int = Field(description="Answered, rejected and failed", examples=[1204])
-    errors: int = Field(description="Failed by the model server's fault", examples=[0])
-    rejected: int = Field(description="Refused by the model because of the picture or a parameter", examples=[3])
-    fallbacks: int = Field(description="Its share that the default version answered instead", examples=[0])
-    detections: int = Field(description="Objects found", examples=[5210])
-    p50_ms: float | None = Field(description="Of the last 1000 answers, as are the next two", examples=[48.1])
-    p95_ms: float | None = Field(examples=[83.7])
-    detections_mean: float | None = Field(description="Objects a picture", examples=[4.33])
-    window: int = Field(description="Answers that the last three are over", examples=[1000])
-    since_revision: int = Field(description="Revision of the routing with which this count began", examples=[16])
-    since: str = Field(examples=["2026-11-23T15:00:00.123Z"])
-    compared: int | None = Field(None, description="Of a shadow: answers compared with the stable version's")
-    missing: int | None = Field(None, description="Of a shadow: boxes that only the stable version has")
-    extra: int | None = Field(None, description="Of a shadow: boxes that only the candidate has")
-    moved: int | None = Field(None, description="Of a shadow: boxes of both that overlap by less than 0.9")
-    skipped: int | None = Field(None, description="Of a shadow: pictures not shown to it because of load")
 
 
 class ModelsResponse(BaseModel):

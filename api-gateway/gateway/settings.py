@@ -1,60 +1,23 @@
 """The gateway's settings: environment variables, typed and bounded, read once."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from gateway.auth.settings import AuthSettings
+from gateway.backend_settings import BackendSettings
 from gateway.cache.settings import CacheSettings
-from gateway.intake.url_policy import parse_allowed, parse_networks
-from gateway.limits.settings import LimitSettings, RedisUrl, Seconds
-from gateway.routing.server_list import parse_servers
+from gateway.intake.settings import UrlSettings
+from gateway.limits.settings import LimitSettings, RedisUrl
 from gateway.secret_files import SecretFileError, read_secret_text
-from gateway.urls import base_url, whole_url
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970
 
 
-def _url_or_nothing(text: str) -> str:
-    return whole_url(text) if text else ""
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _readable_file(text: str) -> str:
-    if text and not os.access(text, os.R_OK):
-        raise ValueError("there is no such file, or it cannot be read")
-    return text
-
-
-#: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
-BaseUrl = Annotated[str, AfterValidator(base_url)]
-
-
-def _parsed_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuse text that ``parse`` cannot read, and keep it as text."""
-
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
-
-
-ServerList = Annotated[str, _parsed_by(parse_servers)]
-UrlAllowList = Annotated[str, _parsed_by(parse_allowed)]
-NetworkList = Annotated[str, _parsed_by(parse_networks)]
-#: An ``http(s)`` address of a document, or empty.
-OptionalUrl = Annotated[str, AfterValidator(_url_or_nothing)]
-
-
-class Settings(LimitSettings, CacheSettings):
+class Settings(BackendSettings, AuthSettings, UrlSettings, LimitSettings, CacheSettings):
     """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
 
     An empty variable counts as unset, because Compose passes optional ones on as empty strings.
@@ -72,44 +35,6 @@ class Settings(LimitSettings, CacheSettings):
     )
     published_profiles: str = Field(
         default="", description="Compose profiles that run beside; edge passes requests from the internet on"
-    )
-
-    backend: str = Field(
-        default="torchserve", description="which model server is behind: a name known to gateway.backends"
-    )
-    torchserve_inference_url: BaseUrl = Field(default="http://127.0.0.1:8085", description="TorchServe's inference API")
-    torchserve_management_url: BaseUrl = Field(
-        default="http://127.0.0.1:8086", description="TorchServe's management API"
-    )
-    torchserve_servers: ServerList = Field(
-        default="",
-        max_length=8192,
-        description="further TorchServes that routing may switch to: name=inference_url|management_url,…",
-    )
-    oip_url: BaseUrl = Field(
-        default="http://127.0.0.1:8080", description="the server of the Open Inference Protocol, with BACKEND=oip"
-    )
-    oip_token_file: Annotated[str, AfterValidator(_readable_file)] = Field(
-        default="", description="file with the token that this server wants as Authorization: Bearer"
-    )
-    oip_encoding: Literal["auto", "binary", "json"] = Field(
-        default="auto", description="how pictures go to this server: as binary data, or in JSON as base64"
-    )
-    oip_class_names: str = Field(
-        default="", max_length=100_000, description="names of classes 0, 1, …, where this server only has numbers"
-    )
-    model_name: str = Field(
-        default="yolo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the served model"
-    )
-
-    connect_timeout_s: Seconds = Field(default=0.5, description="to open a connection to the model server")
-    read_timeout_s: Seconds = Field(default=60, description="to wait for the model server's answer")
-    write_timeout_s: Seconds = Field(default=30, description="to hand a picture over to the model server")
-    pool_timeout_s: Seconds = Field(
-        default=5, description="to wait for a free connection before answering 'overloaded'"
-    )
-    max_connections: int = Field(
-        default=64, ge=1, le=4096, description="connections to the model server, so requests in it"
     )
 
     routing_file: str = Field(
@@ -131,15 +56,6 @@ class Settings(LimitSettings, CacheSettings):
         default=4, ge=1, le=256, description="pictures of one batch that are with the model server at once"
     )
     draw_concurrency: int = Field(default=2, ge=1, le=64, description="annotated pictures that are drawn at once")
-    url_allow: UrlAllowList = Field(
-        default="", description="hosts that pictures are fetched from: names, .suffixes, host:port; empty: none"
-    )
-    url_allow_private: NetworkList = Field(
-        default="", description="networks that are not public and yet fetched from; dangerous"
-    )
-    url_timeout_s: Seconds = Field(default=10, description="to fetch a picture, redirects included")
-    url_max_redirects: int = Field(default=3, ge=0, le=10, description="redirects followed to a picture")
-    url_concurrency: int = Field(default=8, ge=1, le=256, description="pictures that are fetched at once")
     ready_grace_s: float = Field(
         default=5,
         ge=0,
@@ -151,34 +67,6 @@ class Settings(LimitSettings, CacheSettings):
         default=30, ge=0, le=3600, description="to finish requests in flight when told to stop"
     )
 
-    auth: Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)] = Field(
-        default="auto",
-        description="ask callers for a key or token; auto: when published beyond loopback, or when any is set up",
-    )
-    api_keys_file: str = Field(default="", description="file of API keys, as scripts/keys.sh writes it; empty: no keys")
-    metrics_public: bool = Field(default=False, description="GET /metrics asks nobody for a key")
-    jwt_jwks_url: OptionalUrl = Field(default="", description="where the issuer of tokens shows its public keys")
-    jwt_secret_file: str = Field(default="", description="file with the secret of tokens signed with HS256")
-    jwt_issuer: str = Field(default="", max_length=512, description="the claim iss that a token must have")
-    jwt_audience: str = Field(default="", max_length=512, description="the claim aud that a token must have")
-    jwt_algorithms: str = Field(
-        default="RS256,ES256,HS256",
-        pattern=r"^(RS256|ES256|HS256)(,(RS256|ES256|HS256))*$",
-        description="how a token may be signed; HS256 with the secret only, the others with the issuer's keys only",
-    )
-    jwt_leeway_s: float = Field(
-        default=30, ge=0, le=600, allow_inf_nan=False, description="that clocks may differ when a token's times count"
-    )
-    jwt_jwks_refresh_s: float = Field(
-        default=300, ge=1, le=86_400, allow_inf_nan=False, description="age at which the issuer's keys are fetched anew"
-    )
-    jwt_jwks_max_age_s: float = Field(
-        default=86_400,
-        ge=1,
-        le=2_592_000,
-        allow_inf_nan=False,
-        description="age up to which known keys are used while the issuer cannot be reached",
-    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="lowest level that is logged"
     )

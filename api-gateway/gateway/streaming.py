@@ -11,8 +11,10 @@ from gateway.answers import compact
 from gateway.disconnect import unless_client_leaves
 from gateway.errors import ClientClosed
 
+#: Sends an object as a line.
+WriteLine = Callable[[Any], Awaitable[None]]
 #: Does the work, handing over each object that is to be a line.
-Work = Callable[[Callable[[Any], Awaitable[None]]], Awaitable[None]]
+Work = Callable[[WriteLine], Awaitable[None]]
 
 
 class LinesResponse(Response):

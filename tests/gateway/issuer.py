@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from functools import cache
 from typing import Any
@@ -75,6 +76,8 @@ class Issuer:
         self.status = 200
         self.delay_s = 0.0
         self.body: bytes | None = None
+        self.answers = threading.Event()
+        self.answers.set()
 
     def shows(self, **keys: PrivateKey) -> None:
         """Publish these keys and no others."""
@@ -87,6 +90,7 @@ class Issuer:
         elif not scope["path"].startswith("/keys-"):
             self.asked_elsewhere.append(scope["path"])
         await asyncio.sleep(self.delay_s)
+        await asyncio.to_thread(self.answers.wait, 10)  # set by the test's thread
         body = json.dumps({"keys": self.keys}).encode() if self.body is None else self.body
         headers = [(b"content-type", b"application/json"), (b"location", b"/elsewhere")]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

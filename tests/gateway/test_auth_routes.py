@@ -1,4 +1,4 @@
-"""Every address asks for the scope that it should, and OpenAPI says so."""
+"""At every address holds what should: the scope it asks for, as OpenAPI says too; its rate; its line in the log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from gateway import errors
-from gateway.auth.routes import BELOW, EXACT, OPEN, needed_scope, rule_for
 from gateway.main import create_app
+from gateway.route_policy import BELOW, DEFAULT, EXACT, named_policy, needed_scope, policy_for
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.test_openapi import NOT_OF_A_ROUTE, OF_OTHER_PROTOCOLS, codes, error_model
@@ -59,7 +59,7 @@ def _flat(routes: Any) -> list[Any]:
 def test_every_route_of_the_application_is_named_in_the_table(settings: SettingsMaker) -> None:
     found = addresses(create_app(settings()))
     assert {"/predict", "/metrics", "/models", "/health/live", "/openapi.json", "/docs"} <= found
-    assert [address for address in sorted(found) if rule_for(address) is None] == []
+    assert [address for address in sorted(found) if named_policy(address) is None] == []
 
 
 def test_every_route_that_openapi_lists_is_among_those(settings: SettingsMaker) -> None:
@@ -68,7 +68,7 @@ def test_every_route_that_openapi_lists_is_among_those(settings: SettingsMaker) 
 
 
 def test_what_nobody_named_needs_predict() -> None:
-    assert {*EXACT.values(), *BELOW.values()} == {OPEN, "predict", "admin"}
+    assert {policy.scope for policy in (*EXACT.values(), *BELOW.values())} == {None, "predict", "admin"}
     for address in (
         "/new",
         "/Predict",
@@ -80,26 +80,43 @@ def test_what_nobody_named_needs_predict() -> None:
         "",
         "/metrics/",
     ):
+        assert policy_for(address) == DEFAULT, address
         assert needed_scope(address) == "predict", address
 
 
 @pytest.mark.parametrize(
-    ("address", "scope"),
+    ("address", "scope", "limited", "quiet"),
     [
-        ("/", None),
-        ("/static/page.js", None),
-        ("/v2/health/ready", None),
-        ("/predict", "predict"),
-        ("/predict/batch", "predict"),
-        ("/v1/vision/detection", "predict"),
-        ("/v2/models/yolo/versions/1.0/infer", "predict"),
-        ("/v2/models/yolo", "predict"),
-        ("/models", "predict"),
-        ("/metrics", "admin"),
+        ("/", None, False, False),
+        ("/static/page.js", None, False, False),
+        ("/docs", None, False, False),
+        ("/health", None, False, True),
+        ("/health/live", None, False, True),
+        ("/health/ready", None, False, True),
+        ("/v2/health/live", None, False, True),
+        ("/v2/health/ready", None, False, True),
+        ("/v2/models/yolo/ready", "predict", False, True),
+        ("/v2/models/yolo/versions/1.0/ready", "predict", True, False),
+        ("/predict", "predict", True, False),
+        ("/predict/batch", "predict", True, False),
+        ("/v1/vision/detection", "predict", True, False),
+        ("/v2/models/yolo/versions/1.0/infer", "predict", True, False),
+        ("/v2/models/yolo", "predict", True, False),
+        ("/models", "predict", True, False),
+        ("/metrics", "admin", False, True),
     ],
 )
-def test_an_address_asks_for(address: str, scope: str | None) -> None:
+def test_at_an_address_holds(address: str, scope: str | None, limited: bool, quiet: bool) -> None:
+    policy = policy_for(address)
+    assert (policy.scope, policy.limited, policy.quiet) == (scope, limited, quiet)
     assert needed_scope(address) == scope
+
+
+def test_every_probe_is_unlimited_and_quiet(settings: SettingsMaker) -> None:
+    for address in addresses(create_app(settings())):
+        if "/health" in address or address == "/metrics":
+            assert not policy_for(address).limited, address
+            assert policy_for(address).quiet, address
 
 
 async def test_open_addresses_are_open_and_unknown_ones_are_not_told_from_known(

@@ -56,7 +56,7 @@ async def test_a_wrong_method_is_405_and_says_which_is_right(client: httpx.Async
     assert_error(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
     both = await client.options("/v1/vision/custom/list")  # two routes with one address
-    assert (both.status_code, both.headers["allow"]) == (405, "GET, POST")
+    assert (both.status_code, both.headers["allow"]) == (405, "GET, HEAD, POST")
     assert_error(await client.post("/health/live"), 405, "method_not_allowed")
     assert_error(await client.request("BREW", "/predict"), 405, "method_not_allowed")
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.caddy import Edge, caddy
+from tests.caddy import CADDYFILE, Edge, caddy
+from tests.gateway.auth_support import add_key
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.gateway.processes import Gateway
+from tests.support import ROOT
 
 JPEG = picture("JPEG")
 NAME = "yolo.localhost"
@@ -197,3 +199,25 @@ def test_headers_that_never_end_are_cut_off(gateway: Gateway, tmp_path: Path) ->
                 pass
         with edge.client() as client:
             assert edge.ask(client, "GET", "/health/live").status_code == 200
+
+
+def test_the_readmes_lines_show_a_key_for_cameras_that_cannot(start: Start, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    lines = next(block for block in readme.split("```")[1::2] if "@cameras" in block).replace(
+        "192.168.1.20", "127.0.0.2"
+    )
+    caddyfile = tmp_path / "Caddyfile"
+    before, mark, after = CADDYFILE.read_text().partition("\treverse_proxy {$EDGE_UPSTREAM")
+    caddyfile.write_text(f"{before}{lines}\n{mark}{after}")
+    keys = tmp_path / "keys.jsonl"
+    key = add_key(keys, "cameras")
+    gateway = start(FORWARDED_ALLOW_IPS="127.0.0.1", API_KEYS_FILE=str(keys))
+    upstream = gateway.url().removeprefix("http://")
+    with caddy(tmp_path, NAME, upstream, caddyfile, CAMERAS_KEY=key) as edge:
+        with edge.client(address="127.0.0.2") as camera:
+            sent = {"data": {"api_key": "whatever"}, "files": {"image": JPEG}}
+            answer = edge.ask(camera, "POST", "/v1/vision/detection", **sent)
+            assert (answer.status_code, answer.json()["success"]) == (200, True)
+            assert edge.ask(camera, "GET", "/models").status_code == 401
+        with edge.client() as other:
+            assert edge.ask(other, "POST", "/v1/vision/detection", files={"image": JPEG}).status_code == 401

@@ -15,8 +15,8 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.limits.caller import caller_of
-from gateway.limits.rate_limit import UNLIMITED
 from gateway.limits.rate_windows import MemoryWindows
+from gateway.route_policy import policy_for
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
@@ -134,7 +134,15 @@ async def test_each_answer_tells_what_is_left_and_the_one_too_many_is_429(
 async def test_what_probes_scrapers_and_browsers_fetch_is_never_limited(limited: httpx.AsyncClient) -> None:
     for _ in range(3):
         await limited.get("/models")
-    for path in ("/", "/health", "/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"):
+    for path in (
+        "/",
+        "/health/ready",
+        "/v2/health/ready",
+        "/v2/models/yolo/ready",
+        "/metrics",
+        "/docs",
+        "/openapi.json",
+    ):
         for _ in range(5):
             response = await limited.get(path)
             assert response.status_code == 200, path
@@ -278,7 +286,7 @@ async def test_a_redis_that_was_never_there_stops_nothing(settings: SettingsMake
 async def test_every_route_documents_what_comes_before_it(client: httpx.AsyncClient) -> None:
     for path, methods in (await client.get("/openapi.json")).json()["paths"].items():
         for operation in methods.values():
-            assert ("429" in operation["responses"]) is (UNLIMITED.fullmatch(path) is None), path
+            assert ("429" in operation["responses"]) is policy_for(path).limited, path
             assert {"414", "431"} <= set(operation["responses"]), path
             assert ("408" in operation["responses"]) is ("requestBody" in operation), path
             if "requestBody" in operation:

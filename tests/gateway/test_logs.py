@@ -84,7 +84,7 @@ async def test_why_the_model_server_failed_is_logged_under_the_same_id(
 async def test_good_answers_to_probes_are_not_worth_a_line_and_bad_ones_are(
     lines: Lines, client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
-    for path in ("/health", "/health/live", "/health/ready", "/metrics"):
+    for path in ("/health", "/health/live", "/v2/health/live", "/v2/health/ready", "/v2/models/yolo/ready", "/metrics"):
         assert (await client.get(path)).status_code == 200
     assert of(lines, "gateway.access") == []
     fake.workers = {"1.0": []}

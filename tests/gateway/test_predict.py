@@ -79,17 +79,17 @@ async def test_an_answer_with_boxes_only_is_enough(client: httpx.AsyncClient, fa
     assert list(body["timings_ms"]) == ["total"]
 
 
-async def test_what_a_task_adds_is_passed_on_and_replaces_nothing(
+async def test_what_a_model_server_adds_is_passed_on_and_replaces_nothing(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
-    box: dict[str, Any] = {**STREET["boxes"][0], "keypoints": [[1.5, 2.5, 0.9]], "mask": "rle"}
-    entry = {**STREET, "boxes": [box], "probs": {"cat": 0.9}, "status": "hijacked", "request_id": "hijacked"}
+    """What the handler's own tasks add is in test_tasks.py; this is another server's."""
+    box: dict[str, Any] = {**STREET["boxes"][0], "track": 7}
+    entry = {**STREET, "boxes": [box], "scene": {"night": 0.9}, "status": "hijacked", "request_id": "hijacked"}
     fake.predict = lambda asked: Answer([entry])
     response = await client.post("/predict", content=JPEG)
     body = response.json()
-    assert body["detections"][0]["keypoints"] == [[1.5, 2.5, 0.9]]
-    assert body["detections"][0]["mask"] == "rle"
-    assert body["probs"] == {"cat": 0.9}
+    assert body["detections"][0]["track"] == 7
+    assert body["scene"] == {"night": 0.9}
     assert body["status"] == "success"
     assert body["request_id"] == response.headers["x-request-id"]
 

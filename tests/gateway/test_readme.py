@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import gateway
 from gateway import errors
 from gateway.main import create_app
 from gateway.settings import Settings
@@ -25,3 +27,9 @@ def test_every_error_code_stands_in_the_readme() -> None:
     not_told = {errors.ClientClosed, errors.InternalError, errors.NotFound, errors.MethodNotAllowed}
     for kind in set(errors.ApiError.__subclasses__()) - not_told:
         assert f"`{kind.code}`" in README, kind.code
+
+
+def test_every_part_of_the_gateway_stands_in_its_map() -> None:
+    parts = {found.parent.name for found in Path(str(gateway.__file__)).parent.glob("*/__init__.py")}
+    assert {"limits", "routes"} <= parts
+    assert {part for part in parts if not re.search(rf"\b{part}\b", gateway.__doc__ or "")} == set()

@@ -2,7 +2,7 @@
 
 How a request passes, which is also the order of the modules::
 
-    middleware → routes (which scope) → credentials (which header) → authenticator
+    middleware → route_policy (which scope) → credentials (which header) → authenticator
         → key_file → key_records          an API key
         → tokens → jwks → jwk_set         a JWT
             → identity                    who it is, or why not

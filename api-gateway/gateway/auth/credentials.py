@@ -10,6 +10,9 @@ from gateway.errors import InvalidCredentials, Unauthenticated
 
 #: Bytes. Real tokens stay well below; what is longer is not worth decoding.
 MAX_LENGTH = 8192
+#: Beside ``Authorization``.
+KEY_HEADER = "X-API-Key"
+_KEY = KEY_HEADER.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
     """
     shown: set[tuple[bytes, bool]] = set()
     for name, value in headers:
-        if name == b"x-api-key":
+        if name == _KEY:
             shown.add((value.strip(), False))
         elif name == b"authorization":
             scheme, _, rest = value.strip().partition(b" ")

@@ -1,4 +1,6 @@
-"""TorchServe as a backend: the only module that knows its addresses, its JSON and what its statuses mean.
+"""TorchServe as a backend: the only module that knows its addresses and what its statuses mean.
+
+Its JSON is read in :mod:`gateway.backends.torchserve_answers`.
 
 Read in TorchServe 0.12.0 and checked against it:
 

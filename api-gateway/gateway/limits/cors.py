@@ -5,32 +5,44 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway.answer_headers import DETECTIONS_HEADER, TIMING_HEADER
+from gateway.auth.credentials import KEY_HEADER
+from gateway.cache.http import AGE_HEADER, STATUS_HEADER
+from gateway.cache.http import REQUEST_HEADER as CACHE_CONTROL
 from gateway.error_responses import error_response
 from gateway.errors import OriginRefused
+from gateway.limits.rate_limit import LIMIT, POLICY, REMAINING, RESET
+from gateway.oip.messages import HEAD_LENGTH_HEADER
+from gateway.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.routing.naming import CLIENT_KEY_HEADER, VERSION_HEADER
 
 METHODS = ("GET", "HEAD", "POST")
 #: What a page may send…
 REQUEST_HEADERS = (
     "Accept",
     "Authorization",
-    "Cache-Control",
     "Content-Type",
-    "X-API-Key",
-    "X-Client-Key",
-    "X-Model-Version",
-    "X-Request-ID",
+    KEY_HEADER,
+    CACHE_CONTROL,
+    CLIENT_KEY_HEADER,
+    HEAD_LENGTH_HEADER,
+    REQUEST_ID_HEADER,
+    VERSION_HEADER,
 )
 #: …and read.
 ANSWER_HEADERS = (
-    "Age",
-    "RateLimit-Limit",
-    "RateLimit-Policy",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
     "Retry-After",
-    "X-Cache",
-    "X-Model-Version",
-    "X-Request-ID",
+    AGE_HEADER,
+    DETECTIONS_HEADER,
+    HEAD_LENGTH_HEADER,
+    LIMIT,
+    POLICY,
+    REMAINING,
+    REQUEST_ID_HEADER,
+    RESET,
+    STATUS_HEADER,
+    TIMING_HEADER,
+    VERSION_HEADER,
 )
 PREFLIGHT_S = 600
 

@@ -1,4 +1,4 @@
-"""Bounds on what comes before a body: the query string, the headers' bytes, their number."""
+"""Bounds on what comes before a body: the address with its query string, the headers' bytes, their number."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 

@@ -1,18 +1,14 @@
 """The layer that refuses what is over a caller's rate."""
 
-import re
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.error_responses import error_response
 from gateway.errors import RateLimited
 from gateway.limits.caller import caller_of
 from gateway.limits.rate_limits import RateLimits, Verdict
+from gateway.route_policy import policy_for
 
-#: What probes, scrapers and a browser that opens the page fetch; none of it reaches the model server.
-UNLIMITED = re.compile(
-    r"/|/health(/.*)?|/v2/health/.*|/v2/models/[^/]+/ready|/metrics|/docs(/.*)?|/openapi\.json|/favicon\.ico|/static/.*"
-)
+LIMIT, REMAINING, RESET, POLICY = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"
 
 
 class RateLimitMiddleware:
@@ -27,7 +23,7 @@ class RateLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on with ``RateLimit-*`` on its answer, or refuse it."""
-        if scope["type"] != "http" or UNLIMITED.fullmatch(scope["path"]):
+        if scope["type"] != "http" or not policy_for(scope["path"]).limited:
             await self.app(scope, receive, send)
             return
         verdict = await self.limits.take(caller_of(scope))
@@ -48,8 +44,8 @@ class RateLimitMiddleware:
 
     def _told(self, verdict: Verdict) -> dict[str, str]:
         return {
-            "RateLimit-Limit": str(verdict.limit),
-            "RateLimit-Remaining": str(verdict.remaining),
-            "RateLimit-Reset": str(verdict.reset_s),
-            "RateLimit-Policy": self.limits.policy,
+            LIMIT: str(verdict.limit),
+            REMAINING: str(verdict.remaining),
+            RESET: str(verdict.reset_s),
+            POLICY: self.limits.policy,
         }

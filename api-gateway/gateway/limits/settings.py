@@ -104,7 +104,7 @@ class LimitSettings(BaseSettings):
     send_timeout_s: Seconds = Field(default=30, description="for a client to take some more of its answer")
     max_header_bytes: int = Field(default=16_384, ge=1024, le=262_144, description="largest request head")
     max_headers: int = Field(default=100, ge=10, le=10_000, description="most headers of a request")
-    max_query_bytes: int = Field(default=8192, ge=256, le=65_536, description="longest query string")
+    max_query_bytes: int = Field(default=8192, ge=256, le=65_536, description="longest address with its query string")
     max_clients: int = Field(default=1024, ge=1, le=100_000, description="connections of clients at once")
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
         default="", description="sites whose pages may call the gateway, comma-separated, * for all; empty: none"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.answer_headers import openapi_answer_headers
 from gateway.intake.parameters import openapi_form_fields
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
 from gateway.oip.messages import HEAD_LENGTH_HEADER
@@ -101,6 +102,13 @@ _EXAMPLES: dict[str, tuple[list[int], list[Any]]] = {
 }
 INFER_ANSWER: dict[str, Any] = {
     "description": "The outputs that were asked for",
+    "headers": {
+        **openapi_answer_headers(),
+        HEAD_LENGTH_HEADER: {
+            "description": "With binary data: bytes of JSON before it",
+            "schema": {"type": "integer", "minimum": 0},
+        },
+    },
     "content": {
         "application/json": {
             "schema": {

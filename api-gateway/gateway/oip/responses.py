@@ -56,7 +56,8 @@ def write_response(
         else:
             tensor["data"] = [value.decode() if isinstance(value, bytes) else value for value in values]
         tensors.append(tensor)
-    version = found.predictions[0].model_version
+    versions = {prediction.model_version for prediction in found.predictions}
+    version = versions.pop() if len(versions) == 1 else None  # of several each picture's own JSON says which
     head = {
         "model_name": model,
         **({} if version is None else {"model_version": version}),

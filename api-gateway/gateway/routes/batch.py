@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
+from gateway.answer_headers import answer_headers
 from gateway.answers import compact
-from gateway.batch import Entry, run_batch
+from gateway.batch import Outcome, run_batch
 from gateway.cache.http import openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
@@ -21,7 +22,7 @@ from gateway.request_id import current_request_id
 from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import BatchResponse
 from gateway.services import ServicesOf
-from gateway.streaming import LinesResponse
+from gateway.streaming import LinesResponse, WriteLine
 
 router = APIRouter(tags=["predict"])
 
@@ -70,14 +71,18 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     parameters = read_parameters(given)
     work = partial(run_batch, request, services, sent.pictures, parameters, version)
     if media_type == NDJSON:
-        return LinesResponse(request, work, NDJSON)
-    results: list[Entry] = []
 
-    async def keep(entry: Entry) -> None:
-        results.append(entry)
+        async def write(line: WriteLine) -> None:
+            await work(lambda outcome: line(outcome.entry))
+
+        return LinesResponse(request, write, NDJSON)
+    outcomes: list[Outcome] = []
+
+    async def keep(outcome: Outcome) -> None:
+        outcomes.append(outcome)
 
     await unless_client_leaves(request, work(keep))
-    results.sort(key=lambda entry: entry["index"])
+    results = sorted((outcome.entry for outcome in outcomes), key=lambda entry: entry["index"])
     succeeded = sum(entry["status"] == "success" for entry in results)
     body = {
         "status": "success",
@@ -87,4 +92,5 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
         "timings_ms": {"total": round((time.perf_counter() - started) * 1000, 2)},
         "request_id": current_request_id(),
     }
-    return Response(compact(body), media_type="application/json")
+    headers = answer_headers(*(outcome.answer for outcome in outcomes if outcome.answer is not None))
+    return Response(compact(body), headers=headers, media_type="application/json")

@@ -14,15 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, prediction_headers
+from gateway.answer_headers import answer_headers, openapi_answer_headers
+from gateway.answers import compact
 from gateway.asking import detect, make_ask
-from gateway.deepstack import DeepStackListResponse, DeepStackResponse, deepstack_body
+from gateway.deepstack import DeepStackListResponse, DeepStackPrediction, DeepStackResponse, deepstack_body
 from gateway.error_bodies import DEEPSTACK
 from gateway.intake.parameters import Parameters
 from gateway.intake.upload import Form, media_type_of, only_file, read_form
-from gateway.openapi import error_answers, path_parameter
+from gateway.openapi import error_answers, example_answer, path_parameter
 from gateway.request_id import current_request_id
 from gateway.routing.naming import take_version
+from gateway.schemas import REQUEST_ID_EXAMPLE
 from gateway.services import Services, ServicesOf
 
 router = APIRouter(tags=["DeepStack"])
@@ -41,13 +43,28 @@ ERRORS = error_answers(
     errors.InvalidParameter,
     errors.UnsupportedImage,
     errors.UnsupportedMediaType,
-    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.VersionNotFound,
     *errors.UPSTREAM,
     path=f"{DEEPSTACK}/",
 )
+EXAMPLE = DeepStackResponse(
+    success=True,
+    predictions=[DeepStackPrediction(confidence=0.89, label="person", x_min=245, y_min=184, x_max=456, y_max=298)],
+    count=1,
+    message="Found person",
+    inferenceMs=59,
+    processMs=65,
+    analysisRoundTripMs=69,
+    code=200,
+    request_id=REQUEST_ID_EXAMPLE,
+)
+ANSWER: dict[int | str, dict[str, Any]] = {200: {**example_answer(EXAMPLE)[200], "headers": openapi_answer_headers()}}
+LIST_ANSWERS = {
+    **example_answer(DeepStackListResponse(models=["yolo"], request_id=REQUEST_ID_EXAMPLE)),
+    **error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+}
 CUSTOM_ERRORS = {**ERRORS, **error_answers(errors.ModelNotFound, errors.VersionNotFound, path=f"{DEEPSTACK}/")}
 BODY: dict[str, Any] = {
     "required": True,
@@ -66,7 +83,8 @@ BODY: dict[str, Any] = {
                         "description": "Least confidence of a prediction",
                     },
                 },
-            }
+            },
+            "example": {FIELD: "the bytes of street.jpg", "min_confidence": 0.5},
         }
     },
 }
@@ -75,7 +93,7 @@ BODY: dict[str, Any] = {
 @router.post(
     f"{DEEPSTACK}/detection",
     response_model=DeepStackResponse,
-    responses=ERRORS,
+    responses={**ANSWER, **ERRORS},
     openapi_extra={"requestBody": BODY},
     summary="Detect the objects in one picture, as DeepStack does",
 )
@@ -87,12 +105,12 @@ async def detection(request: Request, services: ServicesOf) -> Response:
 @router.get(
     f"{DEEPSTACK}/custom/list",
     response_model=DeepStackListResponse,
-    responses=error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+    responses=LIST_ANSWERS,
 )
 @router.post(
     f"{DEEPSTACK}/custom/list",
     response_model=DeepStackListResponse,
-    responses=error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+    responses=LIST_ANSWERS,
 )
 async def list_custom(services: ServicesOf) -> DeepStackListResponse:
     """Name the models of `/v1/vision/custom/…`; Blue Iris fills its list of custom models with this."""
@@ -102,7 +120,7 @@ async def list_custom(services: ServicesOf) -> DeepStackListResponse:
 @router.post(
     f"{DEEPSTACK}/custom/{{name}}",
     response_model=DeepStackResponse,
-    responses=CUSTOM_ERRORS,
+    responses={**ANSWER, **CUSTOM_ERRORS},
     openapi_extra={"requestBody": BODY, "parameters": [path_parameter("name", "The served model's name", "yolo")]},
     summary="The same under the model's name",
 )
@@ -126,7 +144,7 @@ async def _answer(request: Request, services: Services) -> Response:
     ask = make_ask(request, services, only_file(form, FIELD), _parameters(form), version)
     answer = await detect(request, services, ask)
     body = deepstack_body(answer.prediction, ask.request_id, (time.perf_counter() - started) * 1000)
-    return Response(compact(body), headers=prediction_headers(answer.prediction), media_type="application/json")
+    return Response(compact(body), headers=answer_headers(answer), media_type="application/json")
 
 
 def _parameters(form: Form) -> Parameters:

@@ -3,26 +3,33 @@
 from fastapi import APIRouter
 
 from gateway import __version__, errors
-from gateway.openapi import error_answers
+from gateway.openapi import error_answers, example_answer
 from gateway.request_id import current_request_id
-from gateway.schemas import LiveResponse, ModelRef, ReadyResponse
+from gateway.schemas import REQUEST_ID_EXAMPLE, LiveResponse, ModelRef, ReadyResponse
 from gateway.services import ServicesOf
 
 router = APIRouter(tags=["health"])
 
+LIVE_ANSWERS = {
+    **example_answer(LiveResponse(version=__version__, request_id=REQUEST_ID_EXAMPLE)),
+    **error_answers(errors.InternalError),
+}
+READY_ANSWERS = {
+    **example_answer(
+        ReadyResponse(backend="torchserve", model=ModelRef(name="yolo", version="1.0"), request_id=REQUEST_ID_EXAMPLE)
+    ),
+    **error_answers(errors.InternalError, errors.ModelNotReady),
+}
 
-@router.get("/health/live", response_model=LiveResponse, responses=error_answers(errors.InternalError))
+
+@router.get("/health/live", response_model=LiveResponse, responses=LIVE_ANSWERS)
 async def live() -> LiveResponse:
     """Say that the gateway's process answers, whatever the model server does."""
     return LiveResponse(version=__version__, request_id=current_request_id())
 
 
-@router.get(
-    "/health", response_model=ReadyResponse, responses=error_answers(errors.InternalError, errors.ModelNotReady)
-)
-@router.get(
-    "/health/ready", response_model=ReadyResponse, responses=error_answers(errors.InternalError, errors.ModelNotReady)
-)
+@router.get("/health", response_model=ReadyResponse, responses=READY_ANSWERS)
+@router.get("/health/ready", response_model=ReadyResponse, responses=READY_ANSWERS)
 async def ready(services: ServicesOf) -> ReadyResponse:
     """Say whether a worker has the model loaded, as the model server told just now; 503 with the reason otherwise."""
     state = await services.readiness.require_ready()

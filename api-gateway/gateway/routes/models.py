@@ -3,17 +3,62 @@
 from fastapi import APIRouter
 
 from gateway import errors
-from gateway.openapi import error_answers
+from gateway.openapi import error_answers, example_answer
 from gateway.request_id import current_request_id
-from gateway.schemas import ModelOut, ModelsResponse, RoutingOut, TrafficOut
+from gateway.routing.schemas import RoutingOut, ShareOut, TrafficOut
+from gateway.schemas import REQUEST_ID_EXAMPLE, ModelOut, ModelsResponse, ModelVersionOut, WorkerOut
 from gateway.services import ServicesOf
 
 router = APIRouter(tags=["models"])
 
 ERRORS = error_answers(*errors.UPSTREAM)
+EXAMPLE = ModelsResponse(
+    backend="torchserve",
+    models=[
+        ModelOut(
+            name="yolo",
+            versions=[
+                ModelVersionOut(
+                    version="1.0",
+                    default=True,
+                    workers=[WorkerOut(id="9000", state="READY", started="2026-11-23T11:40:39.223Z", gpu=False)],
+                    batch_size=4,
+                    max_batch_delay_ms=5,
+                    queue_free=100,
+                    queue_waiting=0,
+                    details={"task": "detect", "engine": "openvino", "threads": 2, "names": {"0": "person"}},
+                )
+            ],
+        )
+    ],
+    routing=RoutingOut(
+        revision=17,
+        updated="2026-11-23T15:00:00Z",
+        stable="1.0",
+        canary=ShareOut(version="1.1", percent=10),
+    ),
+    traffic=[
+        TrafficOut(
+            version="1.1",
+            role="canary",
+            requests=1204,
+            errors=0,
+            rejected=3,
+            fallbacks=0,
+            detections=5210,
+            p50_ms=48.1,
+            p95_ms=83.7,
+            detections_mean=4.33,
+            window=1000,
+            since_revision=16,
+            since="2026-11-23T15:00:00.123Z",
+        )
+    ],
+    request_id=REQUEST_ID_EXAMPLE,
+)
 
 
-@router.get("/models", response_model=ModelsResponse, responses=ERRORS)
+@router.get("/models", response_model=ModelsResponse, responses={**example_answer(EXAMPLE), **ERRORS})
 async def models(services: ServicesOf) -> ModelsResponse:
     """List the loaded versions as the model server describes them, and how traffic is spread over them."""
     loaded = await services.backend.models()

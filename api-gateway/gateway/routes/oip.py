@@ -18,7 +18,7 @@ from gateway.oip.schemas import (
     OipReadyResponse,
     OipServerMetadata,
 )
-from gateway.openapi import error_answers, path_parameter
+from gateway.openapi import error_answers, example_answer, path_parameter
 from gateway.routing.naming import one_version
 from gateway.services import Services, ServicesOf
 
@@ -46,55 +46,69 @@ async def _version_of(request: Request) -> str:
         raise errors.VersionNotFound(error.message) from error
 
 
+def _described(name: str, versions: list[str]) -> OipModelMetadata:
+    return OipModelMetadata.model_validate(model_metadata(name, versions))
+
+
+SERVER = OipServerMetadata(name="yolo-serving gateway", version=__version__, extensions=[BINARY_EXTENSION])
+SERVER_ANSWERS = {**example_answer(SERVER), **SELF_ERRORS}
+LIVE_ANSWERS = {**example_answer(OipLiveResponse(live=True)), **SELF_ERRORS}
+READY_ANSWERS = {**example_answer(OipReadyResponse(ready=True)), **READY_ERRORS}
+MODELS_ANSWERS = {**example_answer(OipModelsResponse(models=["yolo"])), **SELF_ERRORS}
+METADATA_ANSWERS = {**example_answer(_described("yolo", ["1.0", "1.1"])), **MODEL_ERRORS}
+VERSION_ANSWERS = {**example_answer(_described("yolo", ["1.0"])), **MODEL_ERRORS}
+MODEL_READY_ANSWERS = {**example_answer(OipModelReadyResponse(name="yolo", ready=True)), **MODEL_ERRORS}
+
+
 #: What the address names; described by ONE_MODEL and ONE_VERSION.
 Name = Annotated[str, Depends(_name)]
 Version = Annotated[str, Depends(_version_of)]
 
 
-@router.get("", response_model=OipServerMetadata, responses=SELF_ERRORS)
+@router.get("", response_model=OipServerMetadata, responses=SERVER_ANSWERS)
 async def server() -> OipServerMetadata:
     """Name the server and the extensions that it speaks."""
-    return OipServerMetadata(name="yolo-serving gateway", version=__version__, extensions=[BINARY_EXTENSION])
+    return SERVER
 
 
-@router.get("/health/live", response_model=OipLiveResponse, responses=SELF_ERRORS)
+@router.get("/health/live", response_model=OipLiveResponse, responses=LIVE_ANSWERS)
 async def live() -> OipLiveResponse:
     """Say that the gateway's process answers."""
     return OipLiveResponse(live=True)
 
 
-@router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ERRORS)
+@router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ANSWERS)
 async def ready(services: ServicesOf) -> OipReadyResponse:
     """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
     await services.readiness.require_ready()
     return OipReadyResponse(ready=True)
 
 
-@router.get("/models", response_model=OipModelsResponse, responses=SELF_ERRORS)
+@router.get("/models", response_model=OipModelsResponse, responses=MODELS_ANSWERS)
 async def models(services: ServicesOf) -> OipModelsResponse:
     """List the models' names."""
     return OipModelsResponse(models=[services.settings.model_name])
 
 
-@router.get("/models/{name}", response_model=OipModelMetadata, responses=MODEL_ERRORS, openapi_extra=ONE_MODEL)
+@router.get("/models/{name}", response_model=OipModelMetadata, responses=METADATA_ANSWERS, openapi_extra=ONE_MODEL)
 async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
     """Describe the model's loaded versions, its input and its outputs."""
-    return _described(name, await _versions(name, services))
+    return _described(name, [loaded.version for loaded in await _versions(name, services)])
 
 
 @router.get(
     "/models/{name}/versions/{version}",
     response_model=OipModelMetadata,
-    responses=MODEL_ERRORS,
+    responses=VERSION_ANSWERS,
     openapi_extra=ONE_VERSION,
 )
 async def version_metadata(name: Name, version: Version, services: ServicesOf) -> OipModelMetadata:
     """Describe one version; 404 for one that is not loaded."""
-    return _described(name, [await _version(name, version, services)])
+    return _described(name, [(await _version(name, version, services)).version])
 
 
 @router.get(
-    "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_ERRORS, openapi_extra=ONE_MODEL
+    "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_READY_ANSWERS, openapi_extra=ONE_MODEL
 )
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
     """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
@@ -106,7 +120,7 @@ async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse
 @router.get(
     "/models/{name}/versions/{version}/ready",
     response_model=OipModelReadyResponse,
-    responses=MODEL_ERRORS,
+    responses=MODEL_READY_ANSWERS,
     openapi_extra=ONE_VERSION,
 )
 async def version_ready(name: Name, version: Version, services: ServicesOf) -> OipModelReadyResponse:
@@ -127,7 +141,3 @@ async def _version(name: str, version: str, services: Services) -> ModelVersion:
         if loaded.version == version:
             return loaded
     raise errors.VersionNotFound
-
-
-def _described(name: str, versions: list[ModelVersion]) -> OipModelMetadata:
-    return OipModelMetadata.model_validate(model_metadata(name, [each.version for each in versions]))

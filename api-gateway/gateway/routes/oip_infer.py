@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, prediction_body, prediction_headers
+from gateway.answer_headers import answer_headers
+from gateway.answers import compact, prediction_body
 from gateway.asking import make_ask
 from gateway.detector import Ask
 from gateway.disconnect import unless_client_leaves
@@ -36,7 +37,6 @@ ERRORS = error_answers(
     errors.InvalidImage,
     errors.ModelNotFound,
     errors.VersionNotFound,
-    errors.RequestTimeout,
     errors.BodyTooLarge,
     errors.ImageTooLarge,
     errors.UnsupportedImage,
@@ -91,7 +91,7 @@ async def _infer(name: str, version: str | None, request: Request, services: Ser
     body, length = write_response(
         Found(predictions, [ask.header for ask in asks], documents), wanted.outputs, name, wanted.id
     )
-    headers = prediction_headers(predictions[0])
+    headers = answer_headers(*answers)
     if length is None:
         return Response(body, headers=headers, media_type="application/json")
     headers[HEAD_LENGTH_HEADER] = str(length)

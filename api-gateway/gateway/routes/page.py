@@ -13,7 +13,11 @@ from gateway.static_files import PAGE, file_response, static_files
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
-_TEXT = {"schema": {"type": "string"}}
+
+def _text(example: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "example": example}
+
+
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client's copy, named in If-None-Match, is still good"}
 }
@@ -38,7 +42,11 @@ def page_response(request: Request) -> Response:
     responses={
         200: {
             "description": "A style sheet, a script or an icon of the page at `/`, with an ETag",
-            "content": {"text/css": _TEXT, "text/javascript": _TEXT, "image/svg+xml": _TEXT},
+            "content": {
+                "text/css": _text("main { display: grid }"),
+                "text/javascript": _text('import { ask } from "./ask.js";'),
+                "image/svg+xml": _text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"></svg>'),
+            },
         },
         **NOT_MODIFIED,
         **error_answers(errors.NotFound),

@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answers import compact, picture_headers, prediction_body, prediction_headers
+from gateway.answer_headers import answer_headers, picture_headers
+from gateway.answers import compact, prediction_body
 from gateway.asking import detect, load, make_ask
-from gateway.cache.http import cache_headers, openapi_request_header
+from gateway.cache.http import openapi_request_header
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.intake.parameters import openapi_parameters, read_parameters
@@ -83,8 +84,7 @@ async def predict(request: Request, services: ServicesOf) -> Response:
                 request, services.studio.annotate(image, ask.header, answer.prediction, wanted)
             )
             now = time.perf_counter()
-            headers = picture_headers(answer.prediction, (now - drawing) * 1000, (now - started) * 1000)
-            return Response(drawn, media_type=wanted.media_type, headers={**headers, **cache_headers(answer)})
+            headers = picture_headers(answer, (now - drawing) * 1000, (now - started) * 1000)
+            return Response(drawn, media_type=wanted.media_type, headers=headers)
         body = prediction_body(answer.prediction, ask.header, ask.request_id, (time.perf_counter() - started) * 1000)
-        headers = {**prediction_headers(answer.prediction), **cache_headers(answer)}
-        return Response(compact(body), headers=headers, media_type="application/json")
+        return Response(compact(body), headers=answer_headers(answer), media_type="application/json")

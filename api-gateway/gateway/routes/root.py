@@ -6,32 +6,16 @@ from starlette.responses import Response
 
 from gateway import __version__, errors
 from gateway.metrics import CONTENT_TYPE
-from gateway.openapi import error_answers
+from gateway.openapi import error_answers, example_answer
 from gateway.request_id import current_request_id
 from gateway.routes.page import NOT_MODIFIED, page_response, wants_page
-from gateway.schemas import RootResponse
+from gateway.schemas import REQUEST_ID_EXAMPLE, RootResponse
 from gateway.services import ServicesOf
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
 
-@router.get(
-    "/",
-    response_model=RootResponse,
-    tags=["about"],
-    responses={
-        200: {
-            "description": "The addresses worth knowing; for `Accept: text/html` the page to try pictures on",
-            "content": {"text/html": {"schema": {"type": "string"}}},
-        },
-        **NOT_MODIFIED,
-    },
-)
-async def root(request: Request, response: Response) -> RootResponse | Response:
-    """Show browsers the page where pictures can be tried; name the addresses worth knowing to everything else."""
-    if wants_page(request.headers.get("accept", "")):
-        return page_response(request)
-    response.headers["Vary"] = "Accept"
+def _addresses(request_id: str | None) -> RootResponse:
     return RootResponse(
         name="yolo-serving gateway",
         version=__version__,
@@ -42,8 +26,39 @@ async def root(request: Request, response: Response) -> RootResponse | Response:
         models="/models",
         open_inference_protocol="/v2",
         deepstack="/v1/vision/detection",
-        request_id=current_request_id(),
+        request_id=request_id,
     )
+
+
+_EXAMPLE = example_answer(_addresses(REQUEST_ID_EXAMPLE))[200]["content"]
+_PAGE_EXAMPLE = '<!doctype html>\n<html lang="en">…</html>\n'
+_METRICS_EXAMPLE = """# HELP gateway_requests_total Requests answered
+# TYPE gateway_requests_total counter
+gateway_requests_total{method="POST",route="/predict",status="200"} 1204.0
+# HELP gateway_model_ready 1 if the model can be used, else 0
+# TYPE gateway_model_ready gauge
+gateway_model_ready 1.0
+"""
+
+
+@router.get(
+    "/",
+    response_model=RootResponse,
+    tags=["about"],
+    responses={
+        200: {
+            "description": "The addresses worth knowing; for `Accept: text/html` the page to try pictures on",
+            "content": {**_EXAMPLE, "text/html": {"schema": {"type": "string"}, "example": _PAGE_EXAMPLE}},
+        },
+        **NOT_MODIFIED,
+    },
+)
+async def root(request: Request, response: Response) -> RootResponse | Response:
+    """Show browsers the page where pictures can be tried; name the addresses worth knowing to everything else."""
+    if wants_page(request.headers.get("accept", "")):
+        return page_response(request)
+    response.headers["Vary"] = "Accept"
+    return _addresses(current_request_id())
 
 
 @router.get(
@@ -51,7 +66,10 @@ async def root(request: Request, response: Response) -> RootResponse | Response:
     tags=["about"],
     response_class=Response,
     responses={
-        200: {"description": "Prometheus' text format", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        200: {
+            "description": "Prometheus' text format",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": _METRICS_EXAMPLE}},
+        }
     },
 )
 async def metrics(services: ServicesOf) -> Response:

@@ -7,4 +7,5 @@
                                 │  └────▶ traffic      what each version did, for /models and Prometheus
                                 └───────▶ shadow       after the answer has left: the same picture to a candidate
     backend ─ servers                                  which model server, for blue/green
+    schemas                                            the routing in force, as GET /models shows it
 """

@@ -96,7 +96,7 @@ def openapi_form_field() -> dict[str, Any]:
     return {PARAMETER: {**_VERSION_SCHEMA, "description": _VERSION_TEXT}}
 
 
-#: Of every answer that a version made.
+#: Of every answer that one version made.
 OPENAPI_ANSWER_HEADERS: dict[str, Any] = {
     VERSION_HEADER: {
         "description": "The version of the model that made this answer",

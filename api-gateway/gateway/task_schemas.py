@@ -1,0 +1,56 @@
+"""What a model's task adds to an answer beside ``detections``, as typed models: what OpenAPI shows of it.
+
+Written by the handler (``serving/torchserve/yolo/results.py``) and passed on as it is; a test holds the two together.
+Coordinates are pixels of the upright picture, clipped to it but for the corners of oriented boxes.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
+
+Point = tuple[float, float]
+Polygon = Annotated[list[Point], Field(min_length=3)]
+#: ``[x, y, confidence]``, or ``[x, y]`` of a model that gives no confidence.
+Keypoint = Annotated[list[float], Field(min_length=2, max_length=3)]
+
+
+class OrientedBox(BaseModel):
+    """A box that is turned; the detection's `bbox` is its upright hull."""
+
+    xyxyxyxy: tuple[Point, Point, Point, Point] = Field(description="Its four corners in order, each x, y")
+    xywhr: tuple[float, float, float, float, float] = Field(
+        description="Centre x and y, width, height, and the angle in radians, clockwise on the picture"
+    )
+
+
+class ClassProbability(BaseModel):
+    """One class of a classifier."""
+
+    cls: int = Field(description="The class's id")
+    name: str
+    conf: float = Field(ge=0, le=1, description="Its probability")
+
+
+def _never_null(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+def _of_task(task: str, description: str) -> Any:
+    """Describe a key that is there for one task and absent, never null, for the others."""
+    return Field(None, description=f"With a {task} model: {description}", json_schema_extra=_never_null)
+
+
+class TaskKeys(BaseModel):
+    """The keys of every task; each list but `probs` has an entry per detection, in the same order."""
+
+    masks: list[list[Polygon]] | SkipJsonSchema[None] = _of_task(
+        "segment", "for each detection the outer outlines of its mask, a polygon for each part"
+    )
+    keypoints: list[list[Keypoint]] | SkipJsonSchema[None] = _of_task(
+        "pose", "for each detection its keypoints, [x, y, confidence], or [x, y] where the model gives no confidence"
+    )
+    obb: list[OrientedBox] | SkipJsonSchema[None] = _of_task("obb", "for each detection its oriented box")
+    probs: Annotated[list[ClassProbability], Field(max_length=5)] | SkipJsonSchema[None] = _of_task(
+        "classify", "the five likeliest classes, likeliest first; `detections` is empty"
+    )
