@@ -10,6 +10,7 @@ from tests.browser.visit import Visit
 from tests.gateway.fake_torchserve import Answer
 
 RED, GREEN = "#ff4d5e", "#19c37d"  # colours.js: classes 0 and 3
+LEFT_LIMB = "#40c8ff"  # pose.js
 PERSON = {"xyxy": [100.0, 150.0, 300.0, 500.0], "conf": 0.9, "cls": 0, "name": "person"}
 DOG = {"xyxy": [450.0, 200.0, 700.0, 420.0], "conf": 0.6, "cls": 3, "name": "dog"}
 FOUND = "2 objects: 1 dog, 1 person"

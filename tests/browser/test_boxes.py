@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.answers import DOG, FOUND, GREEN, PERSON, RED, answer, assert_box
+from tests.browser.answers import DOG, FOUND, GREEN, LEFT_LIMB, PERSON, RED, answer, assert_box
 from tests.browser.conftest import Open, grey_png
 from tests.gateway.fake_torchserve import FakeTorchServe
 
@@ -112,6 +112,7 @@ def test_masks_keypoints_turned_boxes_and_classes_are_shown(visit: Open, fake: F
     seen = page.extent("#ffffff")
     assert seen is not None, "joints are seen"
     assert seen[2] < 700, "unsure ones are not"
+    assert page.extent(LEFT_LIMB) is not None
 
     diamond = [[400, 100], [600, 300], [400, 500], [200, 300]]
     hull = {**PERSON, "xyxy": [200.0, 100.0, 600.0, 500.0]}

@@ -10,7 +10,7 @@ from gateway.drawing.labels import Rectangle
 
 Points = list[tuple[float, float]]
 
-#: Below this confidence Ultralytics does not draw a keypoint either.
+#: The least confidence of a keypoint that is drawn, as Ultralytics has it (and static/pose.js).
 VISIBLE = 0.25
 TOP = 5
 
