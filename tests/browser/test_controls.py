@@ -23,7 +23,7 @@ def test_a_slider_asks_again_once_the_hand_rests(visit: Open, two: FakeTorchServ
     for value in (0.3, 0.35, 0.4):
         page.slide("conf", value)
     page.headline("1 object: 1 person")
-    expect(page["#conf-out"]).to_have_text("0.40")
+    expect(page["output[for=conf]"]).to_have_text("0.40")
     assert [asked.query for asked in two.predictions] == [{}, {"conf": "0.4"}]
     page.slide("iou", 0.5)
     wait_until(lambda: len(two.predictions) == 3, "the overlap was asked for", 10)
@@ -113,7 +113,7 @@ def test_the_curl_command_does_what_the_page_does(visit: Open, two: FakeTorchSer
     page.headline(FOUND)
     page.slide("conf", 0.33)
     wait_until(lambda: len(two.predictions) == 2, "the slider asked", 10)
-    page["#curl-box summary"].click()
+    page["details:has(#curl) summary"].click()
     command = page["#curl"].inner_text()
     done = subprocess.run(
         ["bash", "-c", command.replace("curl", "curl --silent --noproxy '*'", 1)],
@@ -153,7 +153,7 @@ def test_a_key_is_asked_for_when_the_gateway_wants_one_and_kept_out_of_sight(
     page.headline(FOUND)
     assert sent == [None, "Bearer s3cret"]
     expect(page["#notice"]).to_be_empty()
-    page["#curl-box summary"].click()
+    page["details:has(#curl) summary"].click()
     expect(page["#curl"]).to_contain_text('-H "Authorization: Bearer $API_KEY"')
     kept = page.page.evaluate("[JSON.stringify(localStorage), document.cookie, document.body.innerText].join()")
     assert "s3cret" not in kept
