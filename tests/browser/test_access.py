@@ -56,6 +56,15 @@ def test_every_state_is_accessible_and_fits(
     assert_accessible(page)
 
 
+def test_on_a_phone_the_head_of_the_page_is_one_line(visit: Open) -> None:
+    page = visit(**PHONE)
+    expect(page["#health"]).to_have_attribute("data-state", "ready")
+    title, buttons = page["h1"].bounding_box(), page["header nav"].bounding_box()
+    assert title
+    assert buttons
+    assert buttons["y"] < title["y"] + title["height"]
+
+
 def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Path) -> None:
     page = visit()
     keys = page.page.keyboard
@@ -86,7 +95,7 @@ def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Pa
     tab_to("#conf")
     for _ in range(5):
         keys.press("ArrowRight")
-    expect(page["output[for=conf]"]).to_have_text("0.30")
+    expect(page["output[for=conf]"]).to_have_text("30 %")
     page.headline(FOUND)
     tab_to("#json-box summary")
     keys.press("Enter")

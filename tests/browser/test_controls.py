@@ -22,7 +22,7 @@ def test_a_slider_asks_again_once_the_hand_rests(visit: Open, two: FakeTorchServ
     two.predict = lambda asked: answer(PERSON)
     page.slide("conf", 0.3, 0.35, 0.4)
     page.headline("1 object: 1 person")
-    expect(page["output[for=conf]"]).to_have_text("0.40")
+    expect(page["output[for=conf]"]).to_have_text("40 %")
     assert [asked.query for asked in two.predictions] == [{}, {"conf": "0.4"}]
     page.slide("iou", 0.5)
     wait_until(lambda: len(two.predictions) == 3, "the overlap was asked for", 10)

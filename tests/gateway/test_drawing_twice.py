@@ -52,6 +52,11 @@ def test_masks_and_edges_let_as_much_through(name: str) -> None:
     assert number(module("paint.js"), name) == pytest.approx(getattr(strokes, name) / 255, abs=0.005)
 
 
+def test_a_confidence_is_written_alike() -> None:
+    assert "`${Math.round(part * 100)} %`" in module("objects.js")
+    assert [style.percent(part) for part in (0.0, 0.254, 0.8912, 1.0)] == ["0 %", "25 %", "89 %", "100 %"]
+
+
 def test_no_two_colours_are_taken_for_one_another_and_all_are_seen_on_a_dark_page() -> None:
     dark = style.luminance((0x1D, 0x1F, 0x22))  # page.css: --surface
     for one, other in combinations(range(len(style.COLOURS)), 2):

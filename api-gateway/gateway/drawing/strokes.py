@@ -14,6 +14,7 @@ from gateway.drawing.style import (
     colour_of,
     font,
     ink_on,
+    percent,
     readable_name,
 )
 
@@ -89,7 +90,7 @@ def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tupl
     budget = size[0] * size[1] * _MOST_COVERED
     placed: list[tuple[Mark, str, Rectangle]] = []
     for mark in marks[:MOST_LABELS]:
-        text = fit_text(readable_name(mark.name, mark.class_id), f"{mark.confidence:.2f}", room, face)
+        text = fit_text(readable_name(mark.name, mark.class_id), percent(mark.confidence), room, face)
         width = min(round(face.getlength(text)) + 2 * padding, size[0])
         if not text or (placed and width * height > budget):
             continue
@@ -114,7 +115,7 @@ def draw_caption(draw: ImageDraw, found: Sequence[tuple[str, int, float]], style
     texts = [
         text
         for name, class_id, confidence in found[: max(0, (height - 2 * padding) // row)]
-        if (text := fit_text(readable_name(name, class_id), f"{confidence:.2f}", room, face))
+        if (text := fit_text(readable_name(name, class_id), percent(confidence), room, face))
     ]
     if not texts:
         return

@@ -58,6 +58,11 @@ def luminance(colour: Colour) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def percent(part: float) -> str:
+    """Return a confidence as the page at / writes it."""
+    return f"{part * 100:.0f} %"
+
+
 @lru_cache(maxsize=64)
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return Pillow's built-in face: nothing has to be shipped. Raises OSError if Pillow was built without FreeType."""
