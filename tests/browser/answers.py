@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.browser.visit import Visit
 from tests.gateway.fake_torchserve import Answer
 
 RED, GREEN = "#ff4d5e", "#19c37d"  # colours.js: classes 0 and 3
+LEFT_LIMB = "#40c8ff"  # pose.js
 PERSON = {"xyxy": [100.0, 150.0, 300.0, 500.0], "conf": 0.9, "cls": 0, "name": "person"}
 DOG = {"xyxy": [450.0, 200.0, 700.0, 420.0], "conf": 0.6, "cls": 3, "name": "dog"}
 FOUND = "2 objects: 1 dog, 1 person"
@@ -28,7 +30,21 @@ def answer(*boxes: dict[str, Any], size: tuple[int, int] = (800, 600), **extra: 
 
 
 def assert_box(visit: Visit, colour: str, xyxy: list[float], width: int, label: float = 20) -> None:
-    """The colour begins and ends where the box does, in CSS pixels; its label may stand up to `label` above it."""
+    """The colour soon begins and ends where the box does, in CSS pixels; its label may stand up to `label` above it.
+
+    Soon, not at once: a picture that changed its size gets its boxes anew with one of the next frames.
+    """
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return _assert_box_now(visit, colour, xyxy, width, label)
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
+
+
+def _assert_box_now(visit: Visit, colour: str, xyxy: list[float], width: int, label: float) -> None:
     seen = visit.extent(colour)
     assert seen is not None, "no box of this colour"
     scale = visit.frame()["width"] / width

@@ -42,7 +42,7 @@ def test_every_state_is_accessible_and_fits(
     assert_no_sideways_scroll(page)
     page.choose(grey)
     page.headline(FOUND)
-    page["#curl-box summary"].click()
+    page["details:has(#curl) summary"].click()
     page["#json-box summary"].click()
     page[".chip"].first.click()
     assert_accessible(page)
@@ -54,6 +54,15 @@ def test_every_state_is_accessible_and_fits(
     assert_no_sideways_scroll(page)
     page["#key-open"].click()
     assert_accessible(page)
+
+
+def test_on_a_phone_the_head_of_the_page_is_one_line(visit: Open) -> None:
+    page = visit(**PHONE)
+    expect(page["#health"]).to_have_attribute("data-state", "ready")
+    title, buttons = page["h1"].bounding_box(), page["header nav"].bounding_box()
+    assert title
+    assert buttons
+    assert buttons["y"] < title["y"] + title["height"]
 
 
 def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Path) -> None:
@@ -86,7 +95,7 @@ def test_the_keyboard_alone_is_enough(visit: Open, two: FakeTorchServe, grey: Pa
     tab_to("#conf")
     for _ in range(5):
         keys.press("ArrowRight")
-    expect(page["#conf-out"]).to_have_text("0.30")
+    expect(page["output[for=conf]"]).to_have_text("30 %")
     page.headline(FOUND)
     tab_to("#json-box summary")
     keys.press("Enter")
@@ -134,7 +143,7 @@ def test_over_plain_http_from_another_machine_everything_but_the_camera_works(
     expect(page["#welcome [data-camera]"]).to_be_hidden()
     page.choose(grey)
     page.headline(FOUND)
-    page["#curl-box summary"].click()
+    page["details:has(#curl) summary"].click()
     page["[data-copy=curl]"].click()
     expect(page["[data-copy=curl]"]).to_have_text("Copied")
     expect(page["#curl"]).to_contain_text(page.url)

@@ -55,11 +55,16 @@ class Visit:
         expect(self["#headline"]).to_have_text(text)
         expect(self["#progress"]).to_be_hidden()
 
-    def slide(self, name: str, value: float) -> None:
-        """Move a slider as a hand would: one input event."""
+    def slide(self, name: str, *values: float) -> None:
+        """Move a slider as a hand would: one input event for each value, all before the page does anything else."""
         self[f"#{name}"].evaluate(
-            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})) }",
-            value,
+            """(slider, values) => {
+              for (const value of values) {
+                slider.value = value;
+                slider.dispatchEvent(new Event("input", {bubbles: true}));
+              }
+            }""",
+            values,
         )
 
     def expect_complaints(self, what: str) -> None:

@@ -17,8 +17,9 @@ from gateway.backends.base import Detection, Prediction
 from gateway.drawing.codec import Format, Wanted
 from gateway.drawing.labels import fit_text, place_label
 from gateway.drawing.picture import annotate
+from gateway.drawing.strokes import FILL
 from gateway.drawing.studio import Studio
-from gateway.drawing.style import BLACK, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
+from gateway.drawing.style import BLACK, COLOURS, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
 from gateway.errors import InvalidImage, Overloaded
 from gateway.intake.image_header import ImageHeader
 from tests.gateway.conftest import assert_error, until
@@ -143,9 +144,9 @@ def test_on_a_small_picture_labels_leave_most_of_it_to_be_seen() -> None:
 
 
 def test_colours_are_stable_apart_and_their_ink_can_be_read() -> None:
-    colours = [colour_of(number) for number in range(80)]
-    assert colours == [colour_of(number) for number in range(80)]
-    assert len(set(colours)) == 80
+    colours = [colour_of(number) for number in range(len(COLOURS))]
+    assert colours == [colour_of(number) for number in range(len(COLOURS))]
+    assert len(set(colours)) == len(COLOURS) >= 20
     for colour in [*colours, BLACK, WHITE]:
         lighter, darker = sorted((luminance(colour), luminance(ink_on(colour))), reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5  # WCAG 2 AA
@@ -177,7 +178,7 @@ def test_a_mask_lets_the_picture_through() -> None:
     image = drawn(plain((200, 150)), prediction((200, 150), (20, 40, 180, 140), masks=[mask]))
     inside = pixel(image, 100, 100)
     assert inside != GREY
-    share = 90 / 255
+    share = FILL / 255
     blended = tuple(round(a * (1 - share) + b * share) for a, b in zip(GREY, colour_of(0), strict=True))
     assert near(inside, (blended[0], blended[1], blended[2]), 2)
     assert pixel(image, 190, 145) == GREY

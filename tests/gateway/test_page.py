@@ -171,3 +171,7 @@ def test_every_element_that_a_script_asks_for_is_in_the_page() -> None:
             assert wanted in ids, f"{name} asks for #{wanted}"
     for wanted in re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]+)"', page):
         assert wanted in ids, wanted
+    code = "".join(text(name) for name in NAMES if name != PAGE)
+    for own in ids:
+        used = re.search(rf'"{own}"|#{own}\b', code) or re.search(rf'\s(?:for|name|aria-\w+)="{own}"', page)
+        assert used, f"#{own} is used by nobody"

@@ -1,7 +1,7 @@
 """What a prediction says of each box, read into numbers that can be drawn; what makes no sense is left out."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from gateway.drawing.labels import Rectangle
 
 Points = list[tuple[float, float]]
 
-#: Below this confidence Ultralytics does not draw a keypoint either.
+#: The least confidence of a keypoint that is drawn, as Ultralytics has it (and static/pose.js).
 VISIBLE = 0.25
 TOP = 5
 
@@ -127,8 +127,3 @@ def _list(value: Any) -> Sequence[Any]:
 
 def _at(values: Sequence[Any], index: int) -> Any:
     return values[index] if index < len(values) else None
-
-
-def visible(points: Iterable[tuple[float, float] | None]) -> Points:
-    """Return the keypoints that are visible."""
-    return [point for point in points if point is not None]

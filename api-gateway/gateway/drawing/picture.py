@@ -2,9 +2,10 @@
 
 ::
 
-    drawing → drawing_codec                   bytes to upright pixels and back
-            → drawing_marks                   the prediction's numbers, checked and scaled
-            → drawing_strokes → drawing_labels → drawing_style
+    picture → codec                     bytes to upright pixels and back
+            → marks                     the prediction's numbers, checked and scaled
+            → strokes → labels          lines, fills and letters; where letters go
+                      → style           sizes, colours, what can be written
 """
 
 from PIL import Image, ImageDraw

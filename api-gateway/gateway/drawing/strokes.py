@@ -14,6 +14,7 @@ from gateway.drawing.style import (
     colour_of,
     font,
     ink_on,
+    percent,
     readable_name,
 )
 
@@ -21,13 +22,14 @@ from gateway.drawing.style import (
 MOST_LABELS = 300
 #: Share of the picture that labels may cover, and share of its width that one may take.
 _MOST_COVERED, _WIDEST = 0.3, 0.5
-#: Opacity of masks and their rim, of the dark edge around lines and of the caption's ground, of 255.
-_FILL, _RIM, _EDGE, _GROUND = 90, 200, 120, 170
+#: Opacity of masks and their rim, of the dark edge around lines and of the caption's ground, of 255. The page at /
+#: draws with the same ones, and the same limbs (static/paint.js, pose.js; a test holds them together).
+FILL, RIM, EDGE, _GROUND = 90, 200, 120, 170
 #: COCO's points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the left before the right.
 COCO_POINTS = 17
 _LEFT, _RIGHT, _MIDDLE = (64, 200, 255), (255, 160, 40), (240, 240, 240)
 SKELETON = (
-    *((pair, _MIDDLE) for pair in ((5, 6), (11, 12), (5, 11), (6, 12), (0, 1), (0, 2), (3, 5), (4, 6))),
+    *((pair, _MIDDLE) for pair in ((5, 6), (11, 12), (5, 11), (6, 12), (0, 1), (0, 2), (1, 2), (3, 5), (4, 6))),
     *((pair, _LEFT) for pair in ((5, 7), (7, 9), (11, 13), (13, 15), (1, 3))),
     *((pair, _RIGHT) for pair in ((6, 8), (8, 10), (12, 14), (14, 16), (2, 4))),
 )
@@ -37,8 +39,8 @@ def draw_fill(draw: ImageDraw, mark: Mark, style: Style) -> None:
     """Fill the mask, translucent, with a firmer edge."""
     colour = colour_of(mark.class_id)
     for polygon in mark.polygons:
-        draw.polygon(polygon, fill=(*colour, _FILL))
-        draw.line([*polygon, polygon[0]], fill=(*colour, _RIM), width=max(1, style.line // 2))
+        draw.polygon(polygon, fill=(*colour, FILL))
+        draw.line([*polygon, polygon[0]], fill=(*colour, RIM), width=max(1, style.line // 2))
 
 
 def draw_outline(draw: ImageDraw, mark: Mark, style: Style) -> None:
@@ -51,12 +53,12 @@ def draw_outline(draw: ImageDraw, mark: Mark, style: Style) -> None:
     if mark.corners:
         closed = [*mark.corners, mark.corners[0], mark.corners[1]]  # the joint of the first corner too
         if edge:
-            draw.line(closed, fill=(*BLACK, _EDGE), width=line + 2 * edge, joint="curve")
+            draw.line(closed, fill=(*BLACK, EDGE), width=line + 2 * edge, joint="curve")
         draw.line(closed, fill=colour, width=line, joint="curve")
         return
     if edge:
         outer = (left - edge, top - edge, right + edge, bottom + edge)
-        draw.rectangle(outer, outline=(*BLACK, _EDGE), width=line + 2 * edge)
+        draw.rectangle(outer, outline=(*BLACK, EDGE), width=line + 2 * edge)
     draw.rectangle(mark.box, outline=colour, width=line)
 
 
@@ -67,7 +69,7 @@ def draw_skeleton(draw: ImageDraw, mark: Mark, style: Style) -> None:
         for (first, second), colour in SKELETON:
             start, end = points[first], points[second]
             if start is not None and end is not None:
-                draw.line((start, end), fill=(*BLACK, _EDGE), width=style.line + 2)
+                draw.line((start, end), fill=(*BLACK, EDGE), width=style.line + 2)
                 draw.line((start, end), fill=colour, width=style.line)
     for point in points:
         if point is not None:
@@ -88,7 +90,7 @@ def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tupl
     budget = size[0] * size[1] * _MOST_COVERED
     placed: list[tuple[Mark, str, Rectangle]] = []
     for mark in marks[:MOST_LABELS]:
-        text = fit_text(readable_name(mark.name, mark.class_id), f"{mark.confidence:.2f}", room, face)
+        text = fit_text(readable_name(mark.name, mark.class_id), percent(mark.confidence), room, face)
         width = min(round(face.getlength(text)) + 2 * padding, size[0])
         if not text or (placed and width * height > budget):
             continue
@@ -98,7 +100,7 @@ def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tupl
             placed.append((mark, text, place))
     for mark, text, (left, top, right, bottom) in reversed(placed):
         colour = colour_of(mark.class_id)
-        draw.rectangle((left, top, right - 1, bottom - 1), fill=colour, outline=(*BLACK, _EDGE))
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=colour, outline=(*BLACK, EDGE))
         draw.text((left + padding, (top + bottom) / 2), text, fill=ink_on(colour), font=face, anchor="lm")
 
 
@@ -113,7 +115,7 @@ def draw_caption(draw: ImageDraw, found: Sequence[tuple[str, int, float]], style
     texts = [
         text
         for name, class_id, confidence in found[: max(0, (height - 2 * padding) // row)]
-        if (text := fit_text(readable_name(name, class_id), f"{confidence:.2f}", room, face))
+        if (text := fit_text(readable_name(name, class_id), percent(confidence), room, face))
     ]
     if not texts:
         return

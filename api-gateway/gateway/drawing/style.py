@@ -1,6 +1,5 @@
 """How things look on an annotated picture: sizes that follow the picture, a colour per class, text one can read."""
 
-import colorsys
 import math
 import unicodedata
 from dataclasses import dataclass
@@ -15,7 +14,13 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 SMALLEST_FONT = 10
 #: Share of the picture's geometric mean side: 13 px of text on 640 × 480, 117 on 6000 × 4000.
 _FONT_SHARE, _LINE_SHARE = 1 / 42, 1 / 280
-_GOLDEN = (math.sqrt(5) - 1) / 2
+#: One a class, then from the start again: apart from each other and from most of what photographs show. The page at /
+#: draws with the same ones (static/colours.js; a test holds the two together).
+COLOURS = (
+    *("#ff4d5e", "#2fa8ff", "#ffb300", "#19c37d", "#b06bff", "#ff7a2f", "#00c2c7", "#ff5fb7", "#a4d61e", "#6f7dff"),
+    *("#f2e03c", "#b0703f", "#1f6fd6", "#0f8f5a", "#d0276f", "#8448dc", "#ffa9a3", "#8fd3ff", "#8a8f00", "#d9a3ff"),
+)
+_RGB: tuple[Colour, ...] = tuple((int(code[1:3], 16), int(code[3:5], 16), int(code[5:], 16)) for code in COLOURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,8 @@ def style_for(width: int, height: int) -> Style:
 
 
 def colour_of(class_id: int) -> Colour:
-    """Return a class's colour: always the same, and neighbours in number far apart in hue."""
-    hue = (0.58 + class_id * _GOLDEN) % 1.0
-    # Every other turn through the hues is darker, so that the 80 classes of COCO stay apart.
-    value = 1.0 if (class_id // 5) % 2 == 0 else 0.78
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    """Return a class's colour: always the same."""
+    return _RGB[class_id % len(_RGB)]
 
 
 def ink_on(colour: Colour) -> Colour:
@@ -55,6 +56,11 @@ def luminance(colour: Colour) -> float:
     parts = [part / 255 for part in colour]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def percent(part: float) -> str:
+    """Return a confidence as the page at / writes it."""
+    return f"{part * 100:.0f} %"
 
 
 @lru_cache(maxsize=64)

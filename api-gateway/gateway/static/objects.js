@@ -29,7 +29,7 @@ export function countsOf(items) {
     entry.count += 1;
     counts.set(name, entry);
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count || a.name.localeCompare(b.name));
+  return [...counts.values()].sort((a, b) => b.count - a.count || a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
 export const percent = (part) => `${Math.round(part * 100)} %`;

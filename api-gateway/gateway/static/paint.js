@@ -2,14 +2,13 @@
 import { colourOf, inkOn } from "./colours.js";
 import { placeLabels } from "./labels.js";
 import { percent } from "./objects.js";
+import { poseOf } from "./pose.js";
 
-// The 17 keypoints of COCO, joined to a figure. Other sets are drawn as points.
-const LIMBS = [
-  [15, 13], [13, 11], [16, 14], [14, 12], [11, 12], [5, 11], [6, 12], [5, 6], [5, 7], [6, 8],
-  [7, 9], [8, 10], [1, 2], [0, 1], [0, 2], [1, 3], [2, 4], [3, 5], [4, 6],
-];
-const SURE = 0.5; // of a keypoint
-const SHADE = "rgb(0 0 0 / 0.45)";
+// Opacities of a mask and its rim, and of the dark edge of lines: as in drawing/strokes.py.
+const FILL = 0.35;
+const RIM = 0.78;
+const EDGE = 0.47;
+const DARK = `rgb(0 0 0 / ${EDGE})`;
 
 /**
  * scale: pixels of the canvas's frame for one of the picture. unit: size of a fine detail, 1 on the page.
@@ -22,15 +21,20 @@ export function paint(context, items, { width, height, scale, unit = 1, grid = 1
   const ordered = [...items].reverse().sort((a, b) => isFaint(b) - isFaint(a)); // the best and the active last, on top
   context.lineJoin = "round";
   context.lineCap = "round";
-  for (const item of ordered) {
-    context.globalAlpha = isFaint(item) ? 0.25 : 1;
-    const colour = colourOf(item.id);
-    if (item.polygons) drawMask(context, item.polygons, colour, scale, unit);
+  const each = (draw) => {
+    for (const item of ordered) {
+      context.globalAlpha = isFaint(item) ? 0.25 : 1;
+      draw(item, colourOf(item.id));
+    }
+  };
+  // In layers, so that no mask veils a line.
+  each((item, colour) => item.polygons && drawMask(context, item.polygons, colour, scale, unit));
+  each((item, colour) => {
     if (item.corners) trace(context, item.corners, scale, true);
     else outline(context, item.box, { width, height, scale, line, snap });
     stroke(context, colour, line, unit);
-    if (item.points) drawPose(context, item.points, colour, scale, unit);
-  }
+  });
+  each((item, colour) => item.points && drawPose(context, item.points, colour, scale, unit));
   context.globalAlpha = 1;
   drawLabels(context, items, { width, height, scale, unit, active });
 }
@@ -58,7 +62,7 @@ function trace(context, points, scale, closed) {
 }
 
 function stroke(context, colour, line, unit) {
-  context.strokeStyle = SHADE; // a darker rim: seen on every background
+  context.strokeStyle = DARK; // seen on every background
   context.lineWidth = line + 1.5 * unit;
   context.stroke();
   context.strokeStyle = colour;
@@ -71,28 +75,29 @@ function drawMask(context, polygons, colour, scale, unit) {
   for (const polygon of polygons) {
     trace(context, polygon, scale, true);
     context.fillStyle = colour;
-    context.globalAlpha = alpha * 0.38;
+    context.globalAlpha = alpha * FILL;
     context.fill();
-    context.globalAlpha = alpha;
+    context.globalAlpha = alpha * RIM;
     context.strokeStyle = colour;
     context.lineWidth = 1.25 * unit;
     context.stroke();
   }
+  context.globalAlpha = alpha;
 }
 
 function drawPose(context, points, colour, scale, unit) {
-  const sure = (point) => point && (point[2] ?? 1) >= SURE;
-  for (const [from, to] of points.length === 17 ? LIMBS : []) {
-    if (!sure(points[from]) || !sure(points[to])) continue;
-    trace(context, [points[from], points[to]], scale, false);
-    stroke(context, colour, 2 * unit, unit);
+  const { limbs, joints } = poseOf(points);
+  for (const { colour: side, ends } of limbs) {
+    trace(context, ends, scale, false);
+    stroke(context, side, 2 * unit, unit);
   }
-  for (const [x, y] of points.filter(sure)) {
-    context.beginPath();
-    context.arc(x * scale, y * scale, 3.25 * unit, 0, 2 * Math.PI);
-    context.fillStyle = "#ffffff";
-    context.fill();
-    stroke(context, colour, 1.5 * unit, unit);
+  for (const [x, y] of joints) {
+    for (const [radius, fill] of [[4.25, DARK], [3.5, "#ffffff"], [2, colour]]) {
+      context.beginPath();
+      context.arc(x * scale, y * scale, radius * unit, 0, 2 * Math.PI);
+      context.fillStyle = fill;
+      context.fill();
+    }
   }
 }
 

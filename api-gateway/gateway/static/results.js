@@ -58,10 +58,10 @@ export class Results {
   }
 
   /** Say it in a sentence, to eyes and to screen readers. */
-  say(headline, took = "", spoken = headline) {
+  say(headline, took = "") {
     this.parts.headline.textContent = headline;
     this.parts.took.textContent = took;
-    if (this.parts.said.textContent !== spoken) this.parts.said.textContent = spoken;
+    if (this.parts.said.textContent !== headline) this.parts.said.textContent = headline;
   }
 
   /** Let one row stand out; -1 for none. index: the item's, not the row's. */

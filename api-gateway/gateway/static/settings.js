@@ -1,6 +1,5 @@
 // Sliders and fields. What nobody touched is not sent: the model's own default holds.
-
-const WRITTEN = { conf: (value) => Number(value).toFixed(2), iou: (value) => Number(value).toFixed(2) };
+import { percent } from "./objects.js";
 
 export class Settings {
   #touched = new Set();
@@ -38,7 +37,7 @@ export class Settings {
 
   #tell() {
     for (const slider of this.form.querySelectorAll("[type=range]")) {
-      this.form.querySelector(`output[for=${slider.name}]`).value = WRITTEN[slider.name](slider.value);
+      this.form.querySelector(`output[for=${slider.name}]`).value = percent(slider.value);
       slider.style.setProperty("--done", `${slider.value * 100}%`);
     }
     this.reset.hidden = !this.#touched.size;
