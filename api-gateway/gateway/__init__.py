@@ -7,7 +7,7 @@ How a request travels, which is also the order of the modules::
         → routes/predict, routes/batch, routes/oip_infer → oip, routes/deepstack → deepstack
             → intake → upload or json_input, then a picture from base64 (json_input) or its address (image_url)
             → formats → negotiation, parameters          what is to be answered, and how to look at the picture
-            → image_header → detector → routing (which version) → cache → limits/admission
+            → asking → image_header → detector → routing (which version) → cache → limits/admission
                 → readiness, backends/<name>, perhaps one of several (routing/servers)
             → answers → schemas, or studio → drawing     JSON, or the annotated picture; oip, deepstack: theirs
 """
