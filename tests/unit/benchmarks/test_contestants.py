@@ -40,6 +40,15 @@ def test_every_rival_pins_everything_it_installs():
             assert "==" in line or not line.strip() or line.startswith("#")
 
 
+def test_torch_for_the_rivals_comes_from_where_the_project_s_own_does(monkeypatch):
+    asked, installed = [], []
+    monkeypatch.setattr(environments.bootstrap, "torch_index", lambda *given: asked.append(given) or "https://index")
+    monkeypatch.setattr(environments, "pip", lambda *given, title: installed.append(given))
+    environments.install_torch()
+    assert asked[0][0] == environments.python_of("base")
+    assert installed[0][-2:] == ("--index-url", "https://index")
+
+
 def test_rivals_get_one_worker_per_cpu_or_all_cpus_in_one():
     assert tune.shapes(2) == [Shape(2, 1), Shape(1, 2)]
     assert tune.shapes(16) == [Shape(16, 1), Shape(1, 16), Shape(4, 4)]
