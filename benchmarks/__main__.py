@@ -119,7 +119,7 @@ def race(options: argparse.Namespace) -> int:
 
 
 def layers(options: argparse.Namespace) -> int:
-    """Measure what the layers add, for each of the first pictures of different sizes. Raises OpsError."""
+    """Measure what the layers add, with the picture of middling size. Raises OpsError."""
     cpus, weights, shown = pin(options.cpus), weights_of(options), pictures.find(options.pictures)
     made = artifacts.make_all(weights, shown, None)
     by_size = sorted(shown, key=lambda path: path.stat().st_size)

@@ -7,7 +7,6 @@ RequestFailed       a request got no complete answer
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +56,6 @@ class Answer:
 
     status: int
     body: bytes
-
-    def json(self) -> object:
-        """Return the body as JSON."""
-        return json.loads(self.body)
 
 
 class Connection(asyncio.Protocol):

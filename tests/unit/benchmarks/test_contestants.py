@@ -1,4 +1,6 @@
 import json
+import re
+from fnmatch import fnmatch
 
 from benchmarks import contestants, environments, overhead, tune
 from benchmarks.plan import Shape
@@ -24,6 +26,15 @@ def test_names_are_unique_and_servers_are_started_once():
     assert len(set(names)) == len(names)
     both = [named("stack_direct"), named("stack_gateway")]
     assert contestants.servers(both) == ["stack"]
+
+
+def test_every_contestant_stands_in_the_readme():
+    text = (environments.HERE / "README.md").read_text()
+    names = re.findall(
+        r"`([a-z0-9_]+\*?)`", "".join(line.split("|")[1] for line in text.splitlines() if line[:3] == "| `")
+    )
+    missing = [one.name for one in contestants.ALL if not any(fnmatch(one.name, name) for name in names)]
+    assert not missing
 
 
 def test_only_the_gateway_counts_both_of_its_processes():
