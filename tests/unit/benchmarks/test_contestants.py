@@ -2,7 +2,7 @@ import json
 import re
 from fnmatch import fnmatch
 
-from benchmarks import contestants, environments, overhead, tune
+from benchmarks import contestants, environments, tune
 from benchmarks.plan import Shape
 
 BOXES = [{"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "cls": 5, "name": "bus"}]
@@ -72,13 +72,3 @@ def test_the_quicker_shape_races_unless_one_is_forced_or_the_point():
     chosen = tune.chosen(racing, measured, 2, None)
     assert chosen == {"litserve_yolo": Shape(1, 2), "fastapi_yolo": Shape(2, 1), "litserve_default": Shape(1, 0)}
     assert tune.chosen(racing, measured, 2, Shape(2, 2))["litserve_yolo"] == Shape(2, 2)
-
-
-def test_what_the_layers_add_is_the_difference_of_medians_and_of_pairs():
-    body = json.dumps([{"boxes": [], "timings_ms": {"total": 50.0}}])
-    direct = {"latencies_ms": [53.0, 54.0, 60.0], "bodies": [body] * 3}
-    form = {"latencies_ms": [55.0, 56.0, 61.0], "bodies": []}
-    found = overhead.differences([direct, form, {"latencies_ms": [54.0, 55.0, 60.5], "bodies": []}])
-    assert found["gateway_form_ms"] == {"of_p50": 2.0, "paired_p50": 2.0}
-    assert found["torchserve_ms"] == {"of_p50": 4.0, "paired_p50": 4.0}
-    assert [row[-1] for row in overhead.rows(found)] == ["kept", "yes", "yes", "yes"]
