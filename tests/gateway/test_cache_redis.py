@@ -82,9 +82,9 @@ async def test_two_gateways_share_answers_and_each_has_an_end(
 
 
 async def test_an_answer_ends_with_its_time(with_redis: SettingsMaker, fake: FakeTorchServe) -> None:
-    async with running_app(with_redis(cache_ttl_s=0.3)) as (_, client):
+    async with running_app(with_redis(cache_ttl_s=2.5)) as (_, client):
         assert [await status(client) for _ in range(2)] == ["MISS", "HIT"]
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(2.6)
         assert await status(client) == "MISS"
 
 
@@ -97,7 +97,8 @@ async def test_a_redis_that_is_killed_and_comes_back_costs_no_answer(
         redis.kill()
         assert {await status(client, other(n)) for n in range(10)} == {"MISS"}
         assert await metric(client, "gateway_cache_store_up") == 0
-        assert await metric(client, "gateway_cache_errors_total", kind="unreachable") == 3
+        # Three in a row, then one for each pause, however long the ten take: not ten that look and ten that store.
+        assert 3 <= await metric(client, "gateway_cache_errors_total", kind="unreachable") < 10
         assert len(told(caplog)) == 1, "said once"
         assert "every answer comes from the model server" in told(caplog)[0]
         redis.start()
