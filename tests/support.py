@@ -53,6 +53,16 @@ YoloHandler._respond = _naming
 """
 
 
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def cannot_run(reason: str) -> None:
     """Skip, or fail where every ring is required (CI)."""
     if os.environ.get("REQUIRE_RINGS") == "1":

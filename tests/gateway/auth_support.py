@@ -1,4 +1,4 @@
-"""What the tests of authentication share: a key file as the operator's command writes it, a clock, a scrape."""
+"""What the tests of authentication share: a key file as the operator's command writes it, a scrape."""
 
 from __future__ import annotations
 
@@ -8,16 +8,6 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops import keys
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def add_key(

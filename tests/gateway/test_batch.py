@@ -18,7 +18,7 @@ from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture
-from tests.gateway.test_disconnects import connect
+from tests.gateway.sockets import connect
 from tests.support import huge_png
 
 pytestmark = pytest.mark.anyio

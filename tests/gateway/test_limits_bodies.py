@@ -21,17 +21,10 @@ from gateway.settings import Settings
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
-from tests.gateway.test_limits_heads import connect, error_in, is_alive, read_all, read_answer
+from tests.gateway.sockets import connect, error_in, head, is_alive, read_all, read_answer
 from tests.support import wait_until
 
 JPEG = picture("JPEG")
-
-
-def head(length: int, more: bytes = b"") -> bytes:
-    return b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n" % (
-        length,
-        more,
-    )
 
 
 def metric(url: str, name: str) -> float:

@@ -23,6 +23,7 @@ from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.services import RedisServer, redis_server
+from tests.support import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -56,14 +57,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def limited(settings: SettingsMaker) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(settings(rate_limit="3/minute")) as (_, client):
         yield client
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_a_burst_is_taken_whole_and_requests_come_back_one_by_one() -> None:
