@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
+from tests.gateway.scraping import metric
 from tests.services import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
@@ -49,11 +49,6 @@ async def until_remembered(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(20):
         while await status(client) != "HIT":  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-
-
-async def metric(client: httpx.AsyncClient, name: str, **labels: str) -> float:
-    families = text_string_to_metric_families((await client.get("/metrics")).text)
-    return sum(s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items())
 
 
 async def until_counted(client: httpx.AsyncClient, name: str, count: float, **labels: str) -> None:
