@@ -53,3 +53,14 @@ def test_a_form_s_length_counts_its_boundaries(tmp_path):
     assert f"Content-Length: {len(body)}".encode() in head
     assert b'name="file"; filename="picture.jpg"' in body
     assert body.endswith(b"--\r\n")
+
+
+def test_headers_of_a_target_are_sent_and_those_of_an_answer_kept(tmp_path):
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"pixels")
+    target = Target(8001, "/predict", headers=(("X-API-Key", "k"), ("Origin", "https://a.b")))
+    head, _, body = target.request(picture, b"more").partition(b"\r\n\r\n")
+    assert head.endswith(b"\r\nX-API-Key: k\r\nOrigin: https://a.b")
+    assert body == b"pixelsmore"
+    answer, _ = parse(response(b"Content-Length: 8", b"X-Cache: HIT"))
+    assert answer.headers["x-cache"] == "HIT"
