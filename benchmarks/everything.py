@@ -1,7 +1,7 @@
 """A gateway with everything switched on but TLS, before a model server that runs.
 
-On are API keys and tokens, rates, cache and metrics of both, CORS, and a split in routing.json. Rates and cache are in
-a Redis of its own where redis-server is installed, else in the process.
+On are API keys and tokens, rates, cache, CORS, and a split in routing.json. Rates and cache are in a Redis of its own
+where redis-server is installed, else in the process.
 """
 
 from __future__ import annotations
