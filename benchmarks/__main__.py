@@ -10,7 +10,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artifacts, chart, contestants, machine, notes, overhead, pictures, report, results, stats, tune
+from benchmarks import (
+    artifacts,
+    chart,
+    contestants,
+    machine,
+    notes,
+    overhead,
+    pictures,
+    report,
+    results,
+    startup,
+    stats,
+    tune,
+)
 from benchmarks.contestants import Contestant
 from benchmarks.meter import Meter
 from benchmarks.options import name_of, parse, plan_of
@@ -119,23 +132,27 @@ def race(options: argparse.Namespace) -> int:
 
 
 def layers(options: argparse.Namespace) -> int:
-    """Measure what the layers add, for each of the first pictures of different sizes. Raises OpsError."""
+    """Measure what the layers add, with the picture of middling size, and how long a start takes. Raises OpsError."""
     cpus, weights, shown = pin(options.cpus), weights_of(options), pictures.find(options.pictures)
     made = artifacts.make_all(weights, shown, None)
     by_size = sorted(shown, key=lambda path: path.stat().st_size)
     picture = by_size[len(by_size) // 2]
     say(f"{options.calls} calls of each kind with one picture of {picture.stat().st_size / 1000:.0f} kB")
     servers = Servers(made, options.own_shape)
-    with bar(options.calls * 0.3) as progress:
+    with bar(options.calls * 0.4 + startup.STARTS * startup.WANTED_S) as progress:
         meter = Meter(shown, cpus, options.client_cpus or cpus, progress.tick)
         try:
-            found = overhead.measure(servers, meter, picture, options.calls)
+            found = overhead.over_torchserve(servers, meter, picture, options.calls)
+            found["stand_in"] = overhead.over_nothing(meter, picture, options.calls)
         finally:
             servers.stop_all()
-    found = {"machine": machine.describe(cpus), "commit": machine.commit(), **found}
-    p50 = found["p50_ms"]
-    say("\np50 in ms: " + ", ".join(f"{name} {value:.2f}" for name, value in p50.items()))
-    say(report.aligned(overhead.rows(found)))
+        found["startup_s"] = startup.measure(made, progress.tick)
+    targets = {**overhead.TARGETS, "startup_s": startup.WANTED_S}
+    found = {"machine": machine.describe(cpus), "commit": machine.commit(), **found, "targets": targets}
+    for where, one in (("TorchServe", found), ("a server that answers at once", found["stand_in"])):
+        say(f"\np50 in ms, {where}: " + ", ".join(f"{name} {value:.2f}" for name, value in one["p50_ms"].items()))
+    say("\n" + report.aligned(overhead.rows(found)))
+    say("\n" + report.aligned(startup.rows(found["startup_s"])))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "overhead.json").write_text(json.dumps(found, indent=1) + "\n")
     return 0

@@ -142,7 +142,9 @@ def make_all(weights: Path, pictures: list[Path], int8: str | None) -> Artifacts
         plain_store=plain_archive(weights, root / f"plain-{rivals_digest()}"),
         store=store,
         unpacked=unpack(store, root / f"unpacked-{own}"),
-        int8_store=int8_archive(int8, weights, root / f"int8-{own}", pictures) if int8 else None,
+        int8_store=int8_archive(int8, weights, root / f"int8-{own}-{choice.digest(pictures)}", pictures)
+        if int8
+        else None,
     )
 
 

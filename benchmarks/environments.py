@@ -10,8 +10,6 @@ run compares and returns at once, an interrupted one is repeated.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import platform
 import shutil
 import subprocess
@@ -19,7 +17,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, python_of
-from ops.bootstrap import TORCH_INDEX, explain, reachable
+from ops import bootstrap
+from ops.bootstrap import explain
 from ops.commandline import ending
 from ops.console import size, step
 from ops.errors import OpsError
@@ -70,25 +69,13 @@ def pins(path: Path, *names: str) -> list[str]:
 
 
 def install_torch() -> None:
-    """Install the CPU build of torch into base. Raises OpsError rather than download gigabytes of CUDA."""
+    """Install torch into base, from where this project's own environment has it. Raises OpsError."""
     torch = pins(folder_of("base") / "requirements.txt", "torch")
     vision = pins(folder_of("base") / "requirements-no-deps.txt", "torchvision")
-    index = os.environ.get("TORCH_INDEX") or TORCH_INDEX
-    if sys.platform == "linux" and reachable(index + "/"):
+    if index := bootstrap.torch_index(python_of("base"), *torch):
         pip("base", "install", *torch, *vision, "--index-url", index, title="base: installing torch (CPU build)")
-        return
-    if sys.platform == "linux":
-        report = pip(
-            "base", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-", *torch,
-            title="base: looking for a CPU build of torch",
-        )  # fmt: skip
-        names = {item["metadata"]["name"] for item in json.loads(report)["install"]}
-        if any(name.startswith(("nvidia", "cuda")) for name in names):
-            raise OpsError(
-                f"{index} cannot be reached, and the package index in use offers only torch's CUDA build. "
-                "Set TORCH_INDEX to a mirror of that index"
-            )
-    pip("base", "install", *torch, title="base: installing torch")
+    else:
+        pip("base", "install", *torch, title="base: installing torch")
 
 
 def site(name: str) -> Path:

@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -86,17 +87,22 @@ async def opened(
 
 
 async def alternating(targets: list[Target], picture: Path, calls: int, warm: int = 10) -> list[dict[str, object]]:
-    """Call each target in turn with the same picture, one request at a time; return [{latency_ms, body} per target].
+    """Call each target in turn with the same picture, one request at a time.
 
-    Alternating calls share the machine's good and bad moments, so the difference of two targets is theirs.
+    Returns for each target its latencies, bodies, and how often the answers said which `X-Cache`. Alternating calls
+    share the machine's good and bad moments, so the difference of two targets is theirs. A target that wants pictures
+    unlike each other gets a few bytes more after the end of each.
     """
     connections = [await Connection.open(target.host, target.port) for target in targets]
     requests = [target.request(picture) for target in targets]
     latencies: list[list[float]] = [[] for _ in targets]
     bodies: list[list[str]] = [[] for _ in targets]
+    cache: list[Counter[str]] = [Counter() for _ in targets]
     for call in range(warm + calls):
         order = range(len(targets)) if call % 2 else reversed(range(len(targets)))
         for index in order:
+            if targets[index].unlike:  # off the clock
+                requests[index] = targets[index].request(picture, b"%d.%d" % (index, call))
             start = time.perf_counter()
             answer: Answer = await asyncio.wait_for(connections[index].send(requests[index]), TIMEOUT_S)
             took = (time.perf_counter() - start) * 1000
@@ -105,9 +111,13 @@ async def alternating(targets: list[Target], picture: Path, calls: int, warm: in
             if call >= warm:
                 latencies[index].append(round(took, 3))
                 bodies[index].append(answer.body.decode())
+                cache[index][answer.headers.get("x-cache", "none")] += 1
     for connection in connections:
         connection.close()
-    return [{"latencies_ms": ms, "bodies": texts} for ms, texts in zip(latencies, bodies, strict=True)]
+    return [
+        {"latencies_ms": ms, "bodies": texts, "cache": counted}
+        for ms, texts, counted in zip(latencies, bodies, cache, strict=True)
+    ]
 
 
 async def answer(target: Target, picture: Path, timeout_s: float = TIMEOUT_S) -> Answer:

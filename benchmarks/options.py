@@ -91,7 +91,9 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--out", metavar="NAME", help="write benchmarks/results/NAME.{json,md,png}")
     root.add_argument(
-        "--overhead", action="store_true", help="instead of racing: what gateway and TorchServe add, in ms"
+        "--overhead",
+        action="store_true",
+        help="instead of racing: what gateway and TorchServe add, in ms, and how long a start takes",
     )
     root.add_argument("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
     return root

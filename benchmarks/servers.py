@@ -144,7 +144,8 @@ class Servers:
             raise OpsError("there is no int8 archive to race")
         inference, management, metrics, grpc, grpc_management, gateway = free_ports(6)
         backend, front = Tree(WORK / f"{name}-torchserve.pids"), Tree(WORK / f"{name}-gateway.pids")
-        running = Running({"inference": inference, "gateway": gateway}, {"torchserve": backend, "gateway": front})
+        ports = {"inference": inference, "management": management, "gateway": gateway}
+        running = Running(ports, {"torchserve": backend, "gateway": front})
         environment = {
             **clean(),
             "JAVA_HOME": java_home(),

@@ -7,7 +7,8 @@ RequestFailed       a request got no complete answer
 from __future__ import annotations
 
 import asyncio
-import json
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +26,24 @@ class Refused(RequestFailed):
 
 @dataclass(frozen=True)
 class Target:
-    """Where and how pictures are sent: as the form field `field`, or as the raw body when it is None."""
+    """Where and how pictures are sent: as the form field `field`, or as the raw body when it is None.
+
+    `headers` are sent with each. `unlike`: no two pictures are to be the same to the server, see load.alternating.
+    """
 
     port: int
     path: str
     field: str | None = None
     host: str = "127.0.0.1"
+    headers: tuple[tuple[str, str], ...] = ()
+    unlike: bool = False
 
-    def request(self, picture: Path) -> bytes:
-        """Return the whole request for a picture, head and body, ready for the socket."""
-        data = picture.read_bytes()
+    def request(self, picture: Path, more: bytes = b"") -> bytes:
+        """Return the whole request for a picture, head and body, ready for the socket.
+
+        `more` comes after the picture's own bytes: decoders stop at its end, so it looks the same and is another file.
+        """
+        data = picture.read_bytes() + more
         if self.field is None:
             content_type, body = "image/jpeg", data
         else:
@@ -46,21 +55,20 @@ class Target:
             body = head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
         lines = (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(body)}\r\nAccept: application/json\r\n\r\n"
+            f"Content-Length: {len(body)}\r\nAccept: application/json\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+            + "\r\n"
         )
         return lines.encode() + body
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and body of a response."""
+    """Status, body and headers (names in lower case) of a response."""
 
     status: int
     body: bytes
-
-    def json(self) -> object:
-        """Return the body as JSON."""
-        return json.loads(self.body)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Connection(asyncio.Protocol):
@@ -155,11 +163,11 @@ def parse(buffer: bytearray) -> tuple[Answer, bool] | None:
     start = end + 4
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = unchunk(buffer, start)
-        return None if body is None else (Answer(status, body), keep)
+        return None if body is None else (Answer(status, body, headers), keep)
     if "content-length" not in headers:
         raise ValueError("the response has neither a length nor chunks")
     stop = start + int(headers["content-length"])
-    return (Answer(status, bytes(buffer[start:stop])), keep) if len(buffer) >= stop else None
+    return (Answer(status, bytes(buffer[start:stop]), headers), keep) if len(buffer) >= stop else None
 
 
 def unchunk(buffer: bytearray, start: int) -> bytes | None:

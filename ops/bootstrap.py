@@ -100,19 +100,20 @@ def reachable(url: str) -> bool:
         return False
 
 
-def install_torch() -> None:
-    """Install the CPU build of torch. Raises OpsError rather than download gigabytes of CUDA for a CPU service."""
-    requirement = pinned("torch", RUNTIME[0])
+def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
+    """Return the index to install torch from, None for the package index that pip uses anyway.
+
+    `python` is the environment's, `arguments` go to pip with the requirement. Raises OpsError rather than let gigabytes
+    of CUDA be downloaded for a CPU service.
+    """
     if sys.platform != "linux":
-        pip("install", requirement, "-c", str(CONSTRAINTS), title=f"installing {requirement}")
-        return
+        return None
     index = os.environ.get("TORCH_INDEX") or TORCH_INDEX
     if reachable(index + "/"):
-        pip("install", requirement, "--index-url", index, title=f"installing {requirement} (CPU build)")
-        return
+        return index
     argv = [
-        *(str(PYTHON), "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"),
-        *("--disable-pip-version-check", "--no-input", requirement, "-c", str(CONSTRAINTS)),
+        *(str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"),
+        *("--disable-pip-version-check", "--no-input", requirement, *arguments),
     ]
     with step("looking for a CPU build of torch"):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -126,7 +127,17 @@ def install_torch() -> None:
             "CPU service does not need. Let the machine reach that index, set TORCH_INDEX to a mirror of it, or accept "
             "the CUDA build: ALLOW_CUDA=1"
         )
-    pip("install", requirement, "-c", str(CONSTRAINTS), title=f"installing {requirement}")
+    return None
+
+
+def install_torch() -> None:
+    """Install the CPU build of torch. Raises OpsError where there is only another one."""
+    requirement = pinned("torch", RUNTIME[0])
+    constraints = ("-c", str(CONSTRAINTS))
+    if index := torch_index(PYTHON, requirement, *constraints):
+        pip("install", requirement, "--index-url", index, title=f"installing {requirement} (CPU build)")
+    else:
+        pip("install", requirement, *constraints, title=f"installing {requirement}")
 
 
 def create() -> None:

@@ -53,6 +53,16 @@ YoloHandler._respond = _naming
 """
 
 
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def cannot_run(reason: str) -> None:
     """Skip, or fail where every ring is required (CI)."""
     if os.environ.get("REQUIRE_RINGS") == "1":
@@ -106,15 +116,19 @@ def jpeg(width: int = 64, height: int = 48) -> bytes:
     return stream.getvalue()
 
 
-def huge_png(width: int = 20_000, height: int = 20_000) -> bytes:
-    """Return a PNG whose header promises more pixels than anyone should decode; a few hundred bytes."""
+def png(width: int, height: int, rows: bytes, *, interlaced: bool = False) -> bytes:
+    """Write an RGB PNG by hand: a header that claims this size, and these rows, each with its filter byte."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlaced)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def huge_png(width: int = 20_000, height: int = 20_000) -> bytes:
+    """Return a PNG whose header promises more pixels than anyone should decode; what a bomb looks like from outside."""
+    return png(width, height, bytes(1000))
 
 
 @dataclass(frozen=True)

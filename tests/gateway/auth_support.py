@@ -1,23 +1,13 @@
-"""What the tests of authentication share: a key file as the operator's command writes it, a clock, a scrape."""
+"""What the tests of authentication share: a key file as the operator's command writes it, a scrape."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from ops import keys
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.gateway.scraping import by_labels
 
 
 def add_key(
@@ -30,12 +20,6 @@ def bearer(credential: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {credential}"}
 
 
-async def attempts(client: httpx.AsyncClient, headers: dict[str, str] | None = None) -> dict[tuple[str, str], float]:
+async def attempts(client: httpx.AsyncClient, headers: dict[str, str] | None = None) -> dict[tuple[str, ...], float]:
     """gateway_auth_total by method and outcome."""
-    text = (await client.get("/metrics", headers=headers)).text
-    return {
-        (sample.labels["method"], sample.labels["outcome"]): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "gateway_auth_total"
-    }
+    return await by_labels(client, "gateway_auth_total", "method", "outcome", headers=headers)

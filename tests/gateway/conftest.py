@@ -17,7 +17,7 @@ from gateway.main import create_app
 from gateway.readiness import REUSE_S
 from gateway.settings import Settings
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
-from tests.gateway.processes import Gateway
+from tests.gateway.gateway_process import Gateway
 
 SettingsMaker = Callable[..., Settings]
 Start = Callable[..., Gateway]

@@ -174,12 +174,12 @@ class FakeTorchServe:
 
 
 @contextlib.contextmanager
-def serving(app: Any, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
-    """Run an ASGI application on a free loopback port in a thread; yields its URL."""
+def serving(app: Any, lifespan: Literal["on", "off"] = "off", http: Any = "auto") -> Iterator[str]:
+    """Run an ASGI application on a free loopback port in a thread; yields its URL. `http` is uvicorn's protocol."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see gateway.__main__.listen
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    config = uvicorn.Config(app, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=0)
+    config = uvicorn.Config(app, http=http, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""``python -m gateway`` as a process of its own, for clients that are real programs."""
+"""``python -m gateway`` as a process of its own, for tests that need its sockets and clients that are real programs."""
 
 from __future__ import annotations
 
@@ -9,48 +9,78 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from tests.support import ROOT
 
 
+class Gateway:
+    """A running gateway process; ``url`` is known once it has said where it listens.
+
+    The keywords are environment variables; ``root`` and ``python`` are those of another checkout.
+    """
+
+    def __init__(self, root: Path = ROOT, python: Path | str = sys.executable, **variables: str) -> None:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(root / "api-gateway"),
+            "GATEWAY_PORT": "0",
+            **variables,
+        }
+        self.process = subprocess.Popen(
+            [python, "-W", "error", "-m", "gateway"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        text = self.process.stdout.readline()
+        assert text, self.end()
+        parsed: dict[str, Any] = json.loads(text)
+        return parsed
+
+    def wait_until(self, message: str) -> dict[str, Any]:
+        while (line := self.line())["message"] != message:
+            pass
+        return line
+
+    def url(self) -> str:
+        line = self.wait_until("listening")
+        self.wait_until("Application startup complete.")
+        return f"http://{line['host']}:{line['port']}"
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+    def stop(self) -> None:
+        """Kill it if it still runs, and read what is left."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
 @contextlib.contextmanager
-def gateway_process(**variables: str) -> Iterator[str]:
+def gateway_process(root: Path = ROOT, python: Path | str = sys.executable, **variables: str) -> Iterator[str]:
     """Run a gateway on a free port until the block ends; yields its URL once it listens."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "api-gateway"),
-        "GATEWAY_PORT": "0",
-        **variables,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "gateway"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said: list[str] = []
-    reader: threading.Thread | None = None
+    gateway = Gateway(root, python, **variables)
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            with contextlib.suppress(ValueError):
-                parsed = json.loads(line)
-                if parsed["message"] == "listening":
-                    url = f"http://{parsed['host']}:{parsed['port']}"
-                if parsed["message"] == "Application startup complete.":
-                    break
-        else:
-            raise AssertionError("".join(said))
-        # Read on: a full pipe would stop the gateway at its next line of log.
-        reader = threading.Thread(target=process.stdout.read)
-        reader.start()
+        url = gateway.url()
+    except BaseException:
+        gateway.stop()
+        raise
+    # Read on: a full pipe would stop the gateway at its next line of log.
+    reader = threading.Thread(target=gateway.process.communicate)
+    reader.start()
+    try:
         yield url
     finally:
-        process.terminate()
-        process.wait(30)
-        if reader is not None:
+        gateway.process.terminate()
+        reader.join(30)
+        if reader.is_alive():
+            gateway.process.kill()
             reader.join()
-        if process.stdout is not None:
-            process.stdout.close()

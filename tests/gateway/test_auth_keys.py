@@ -17,10 +17,11 @@ from gateway.auth.identity import Refusal
 from gateway.auth.key_file import KeyFile
 from gateway.auth.key_records import hashed, parse_keys
 from ops import keys
-from tests.gateway.auth_support import Clock, add_key, attempts, bearer
+from tests.gateway.auth_support import add_key, attempts, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
+from tests.support import Clock
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,7 @@ from gateway.settings import Settings
 from ops import keys
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import Start
-from tests.gateway.processes import ROOT
-from tests.support import wait_until
+from tests.support import ROOT, wait_until
 
 TOKENS = {"jwt_issuer": "https://issuer.test", "jwt_audience": "yolo"}
 JWKS = {**TOKENS, "jwt_jwks_url": "https://issuer.test/keys"}

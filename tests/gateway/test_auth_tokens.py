@@ -19,10 +19,11 @@ from gateway.auth import jwks as jwks_module
 from gateway.auth.identity import Identity, Refusal
 from gateway.auth.jwks import Jwks
 from gateway.auth.tokens import Secret, TokenRules, TokenVerifier, scopes_of
-from tests.gateway.auth_support import Clock, attempts, bearer
+from tests.gateway.auth_support import attempts, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import serving
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer, claims, ec_key, jwk, public_pem, rsa_key, token
+from tests.support import Clock
 
 pytestmark = pytest.mark.anyio
 

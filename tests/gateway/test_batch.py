@@ -17,8 +17,9 @@ from gateway.intake.parameters import Parameters
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error
-from tests.gateway.pictures import picture, png_header
-from tests.gateway.test_disconnects import connect
+from tests.gateway.pictures import picture
+from tests.gateway.sockets import connect
+from tests.support import huge_png
 
 pytestmark = pytest.mark.anyio
 
@@ -72,7 +73,7 @@ async def test_each_picture_has_its_own_error_and_the_others_their_boxes(
         )
 
     fake.predict = cut
-    sent = [JPEGS[0], b"", b"text", JPEGS[1], png_header(20_000, 20_000), JPEGS[2][:40], JPEGS[2]]
+    sent = [JPEGS[0], b"", b"text", JPEGS[1], huge_png(), JPEGS[2][:40], JPEGS[2]]
     response = await client.post("/predict/batch", files=form(*sent))
     assert response.status_code == 200
     body = response.json()

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.backends.errors import BackendNoSuchVersion
 from gateway.cache import serving
@@ -22,6 +21,7 @@ from ops import drain
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
+from tests.gateway.scraping import by_labels, total
 
 pytestmark = pytest.mark.anyio
 
@@ -53,13 +53,8 @@ async def ask(client: httpx.AsyncClient, body: bytes = JPEG, **headers: str) -> 
 
 
 async def outcomes(client: httpx.AsyncClient) -> dict[str, float]:
-    families = text_string_to_metric_families((await client.get("/metrics")).text)
-    return {
-        sample.labels["outcome"]: sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == "gateway_cache_total"
-    }
+    counted = await by_labels(client, "gateway_cache_total", "outcome")
+    return {outcome: count for (outcome,), count in counted.items()}
 
 
 async def test_off_is_the_default_and_adds_nothing(settings: SettingsMaker, fake: FakeTorchServe) -> None:
@@ -292,9 +287,8 @@ async def test_the_time_to_look_and_the_memory_taken_are_told(settings: Settings
         await ask(client)
         await ask(client)
         text = (await client.get("/metrics")).text
-    samples = {sample.name: sample.value for f in text_string_to_metric_families(text) for sample in f.samples}
-    assert samples["gateway_cache_seconds_count"] == 2
-    assert 500 < samples["gateway_cache_bytes"] < 2000
+    assert total(text, "gateway_cache_seconds_count") == 2
+    assert 500 < total(text, "gateway_cache_bytes") < 2000
 
 
 async def test_a_drawn_picture_and_a_batch_use_the_same_answers(

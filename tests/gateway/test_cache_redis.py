@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
+from tests.gateway.scraping import metric
 from tests.services import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
@@ -51,11 +51,6 @@ async def until_remembered(client: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.05)
 
 
-async def metric(client: httpx.AsyncClient, name: str, **labels: str) -> float:
-    families = text_string_to_metric_families((await client.get("/metrics")).text)
-    return sum(s.value for f in families for s in f.samples if s.name == name and labels.items() <= s.labels.items())
-
-
 async def until_counted(client: httpx.AsyncClient, name: str, count: float, **labels: str) -> None:
     """Storing goes on when the answer is out."""
     async with asyncio.timeout(20):
@@ -82,9 +77,9 @@ async def test_two_gateways_share_answers_and_each_has_an_end(
 
 
 async def test_an_answer_ends_with_its_time(with_redis: SettingsMaker, fake: FakeTorchServe) -> None:
-    async with running_app(with_redis(cache_ttl_s=0.3)) as (_, client):
+    async with running_app(with_redis(cache_ttl_s=2.5)) as (_, client):
         assert [await status(client) for _ in range(2)] == ["MISS", "HIT"]
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(2.6)
         assert await status(client) == "MISS"
 
 
@@ -97,7 +92,8 @@ async def test_a_redis_that_is_killed_and_comes_back_costs_no_answer(
         redis.kill()
         assert {await status(client, other(n)) for n in range(10)} == {"MISS"}
         assert await metric(client, "gateway_cache_store_up") == 0
-        assert await metric(client, "gateway_cache_errors_total", kind="unreachable") == 3
+        # Three in a row, then one for each pause, however long the ten take: not ten that look and ten that store.
+        assert 3 <= await metric(client, "gateway_cache_errors_total", kind="unreachable") < 10
         assert len(told(caplog)) == 1, "said once"
         assert "every answer comes from the model server" in told(caplog)[0]
         redis.start()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -13,21 +11,11 @@ from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.pictures import picture
+from tests.gateway.sockets import connect, head
 
 pytestmark = pytest.mark.anyio
 
 JPEG = picture("JPEG")
-
-
-def request(body: bytes, length: int) -> bytes:
-    return (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % length + body
-    )
-
-
-def connect(url: str) -> socket.socket:
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
 
 
 async def test_the_call_to_the_model_server_is_given_up(
@@ -37,7 +25,7 @@ async def test_the_call_to_the_model_server_is_given_up(
     caplog.set_level("INFO", "gateway.access")
     with serving(create_app(settings()), lifespan="on") as url:
         with connect(url) as client:
-            client.sendall(request(JPEG, len(JPEG)))
+            client.sendall(head(len(JPEG)) + JPEG)
             await until(lambda: fake.predictions)
         await until(lambda: fake.abandoned == 1)
         await until(lambda: any(getattr(record, "error", None) == "client_closed" for record in caplog.records))
@@ -49,7 +37,7 @@ async def test_an_upload_that_is_broken_off_is_forgotten(
     caplog.set_level("INFO", "gateway.access")
     with serving(create_app(settings()), lifespan="on") as url:
         with connect(url) as client:
-            client.sendall(request(JPEG[:100], 100_000))
+            client.sendall(head(100_000) + JPEG[:100])
         await until(lambda: any(getattr(record, "error", None) == "client_closed" for record in caplog.records))
     assert fake.predictions == []
 
@@ -62,7 +50,7 @@ async def test_with_a_cache_another_who_waits_for_the_same_gets_the_answer(
     shared = app.state.services.metrics.registry
     with serving(app, lifespan="on") as url:
         with connect(url) as first:
-            first.sendall(request(JPEG, len(JPEG)))
+            first.sendall(head(len(JPEG)) + JPEG)
             await until(lambda: fake.predictions)
             async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
                 second = asyncio.create_task(client.post(f"{url}/predict", content=JPEG))
@@ -82,7 +70,7 @@ async def test_with_a_cache_the_call_is_given_up_when_the_last_has_gone(
     with serving(create_app(settings(cache="memory")), lifespan="on") as url:
         with connect(url) as first, connect(url) as second:
             for client in (first, second):
-                client.sendall(request(JPEG, len(JPEG)))
+                client.sendall(head(len(JPEG)) + JPEG)
             await until(lambda: fake.predictions)
             await asyncio.sleep(0.2)
         await until(lambda: fake.abandoned == 1)

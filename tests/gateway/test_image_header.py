@@ -11,7 +11,8 @@ from PIL import Image
 
 from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 from gateway.intake.image_header import READ_FORMATS, ImageHeader, read_image_header
-from tests.gateway.pictures import picture, png_header
+from tests.gateway.pictures import picture
+from tests.support import huge_png
 
 LIMIT = 64_000_000
 
@@ -43,17 +44,17 @@ def test_a_broken_exif_block_does_not_refuse_the_picture() -> None:
 
 def test_the_pixels_are_never_decoded() -> None:
     # The pixel data of this file is far too short for its size: decoding it would fail.
-    assert read_image_header(png_header(4000, 3000), LIMIT) == ImageHeader("PNG", 4000, 3000)
+    assert read_image_header(huge_png(4000, 3000), LIMIT) == ImageHeader("PNG", 4000, 3000)
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (100_000, 1000), (2**31 - 1, 2**31 - 1), (8001, 8000)])
 def test_too_many_pixels_are_refused_and_no_warning_of_pillow_escapes(width: int, height: int) -> None:
     with pytest.raises(ImageTooLarge):
-        read_image_header(png_header(width, height), LIMIT)
+        read_image_header(huge_png(width, height), LIMIT)
 
 
 def test_between_pillows_warning_and_its_error_our_own_limit_counts() -> None:
-    assert read_image_header(png_header(10_000, 10_000), 100_000_000).width == 10_000
+    assert read_image_header(huge_png(10_000, 10_000), 100_000_000).width == 10_000
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.pictures import picture
-from tests.gateway.test_disconnects import connect
+from tests.gateway.sockets import connect
 
 pytestmark = pytest.mark.anyio
 

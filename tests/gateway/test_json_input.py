@@ -14,7 +14,8 @@ from gateway.errors import BodyTooLarge, InvalidBase64, InvalidJson
 from gateway.intake.json_input import decode_picture, read_many, read_one
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
-from tests.gateway.pictures import picture, png_header
+from tests.gateway.pictures import picture
+from tests.support import huge_png
 
 JPEG = picture("JPEG")
 TEXT = base64.b64encode(JPEG).decode()
@@ -130,7 +131,7 @@ AS_JSON = {"Content-Type": "application/json; charset=utf-8"}
         ({"image": ""}, 400, "invalid_image", "0 bytes"),
         ({"image": "AAAA"}, 415, "unsupported_image", "JPEG"),
         ({"image": base64.b64encode(JPEG[:50]).decode()}, 400, "invalid_image", "cut short"),
-        ({"image": base64.b64encode(png_header(20_000, 20_000)).decode()}, 413, "image_too_large", "64000000"),
+        ({"image": base64.b64encode(huge_png()).decode()}, 413, "image_too_large", "64000000"),
         ({"url": "https://example.com/a.jpg"}, 403, "url_not_allowed", "URL_ALLOW"),
     ],
 )

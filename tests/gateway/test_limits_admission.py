@@ -17,7 +17,7 @@ from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.pictures import picture
-from tests.gateway.test_disconnects import connect, request
+from tests.gateway.sockets import connect, head
 
 pytestmark = pytest.mark.anyio
 
@@ -135,9 +135,9 @@ async def test_a_client_that_leaves_the_queue_is_no_longer_in_it(settings: Setti
     fake.predict = lambda asked: Answer([STREET], delay_s=3)
     with serving(create_app(settings(max_in_flight=1, max_waiting=1)), lifespan="on") as url:
         with connect(url) as working, connect(url) as queued:
-            working.sendall(request(JPEG, len(JPEG)))
+            working.sendall(head(len(JPEG)) + JPEG)
             await until(lambda: fake.predictions)
-            queued.sendall(request(JPEG, len(JPEG)))
+            queued.sendall(head(len(JPEG)) + JPEG)
             async with httpx.AsyncClient(trust_env=False) as client:
                 await until_metric(client, url, "gateway_admission_waiting 1.0")
                 queued.close()

@@ -16,8 +16,8 @@ from tests.caddy import CADDYFILE, Edge, caddy
 from tests.gateway.auth_support import add_key
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import FakeTorchServe
+from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
-from tests.gateway.processes import Gateway
 from tests.support import ROOT
 
 JPEG = picture("JPEG")

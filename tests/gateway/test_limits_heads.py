@@ -2,60 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.pictures import picture
+from tests.gateway.sockets import connect, error_in, is_alive, read_all, read_answer
 from tests.support import ROOT, wait_until
 
 JPEG = picture("JPEG")
-
-
-def connect(url: str) -> socket.socket:
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=15)
-
-
-def read_all(client: socket.socket) -> bytes:
-    """Read until the other side closes."""
-    received = b""
-    while chunk := client.recv(65536):
-        received += chunk
-    return received
-
-
-def read_answer(client: socket.socket) -> bytes:
-    """Read one answer with a JSON body on a connection that stays open."""
-    received = b""
-    while not received.endswith(b"}"):
-        chunk = client.recv(65536)
-        assert chunk, f"closed after {received!r}"
-        received += chunk
-    return received
-
-
-def error_in(answer: bytes) -> tuple[int, str, str]:
-    """Check the one body of every error; return status, code and message."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    parsed = json.loads(body)
-    assert set(parsed) == {"status", "error", "request_id"}
-    assert b"content-type: application/json" in head.lower()
-    assert f"x-request-id: {parsed['request_id']}".encode() in head.lower()
-    assert b"server:" not in head.lower()
-    return int(head.split()[1]), parsed["error"]["code"], parsed["error"]["message"]
-
-
-def is_alive(url: str) -> bool:
-    return httpx.get(f"{url}/health/live", trust_env=False, timeout=10).status_code == 200
 
 
 def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start) -> None:

@@ -14,6 +14,7 @@ from limits import parse
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.limits import rate_limits
 from gateway.limits.caller import caller_of
 from gateway.limits.rate_windows import MemoryWindows
 from gateway.route_policy import policy_for
@@ -22,6 +23,7 @@ from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.services import RedisServer, redis_server
+from tests.support import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -46,17 +48,15 @@ def redis(_redis: RedisServer) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is not taken for a Redis that does not answer."""
+    monkeypatch.setattr(rate_limits, "REDIS_TIMEOUT_S", 5.0)
+
+
+@pytest.fixture
 async def limited(settings: SettingsMaker) -> AsyncIterator[httpx.AsyncClient]:
     async with running_app(settings(rate_limit="3/minute")) as (_, client):
         yield client
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_a_burst_is_taken_whole_and_requests_come_back_one_by_one() -> None:
@@ -211,6 +211,7 @@ async def test_without_a_rate_nothing_is_counted_or_told(client: httpx.AsyncClie
     assert not [name for name in response.headers if name.startswith("ratelimit")]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_two_gateways_share_one_limit_in_redis(settings: SettingsMaker, redis: RedisServer) -> None:
     one = settings(rate_limit="5/minute", redis_url=redis.url)
     two = settings(rate_limit="5/minute", redis_url="redis://192.0.2.1/0", rate_limit_redis_url=redis.url)
@@ -222,6 +223,7 @@ async def test_two_gateways_share_one_limit_in_redis(settings: SettingsMaker, re
         assert "gateway_rate_limits_shared 1.0" in (await first.get("/metrics")).text
 
 
+@pytest.mark.usefixtures("patient")
 async def test_many_at_once_are_counted_exactly(settings: SettingsMaker, redis: RedisServer) -> None:
     async with (
         running_app(settings(rate_limit="7/minute", redis_url=redis.url)) as (_, first),
@@ -231,6 +233,7 @@ async def test_many_at_once_are_counted_exactly(settings: SettingsMaker, redis: 
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [429] * 13
 
 
+@pytest.mark.usefixtures("patient")
 async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
     settings: SettingsMaker, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.main import create_app
+from tests.gateway import scraping
 from tests.gateway.conftest import SettingsMaker, ready_now
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
@@ -19,11 +19,7 @@ JPEG = picture("JPEG")
 async def samples(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
     response = await client.get("/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(response.text)
-        for sample in family.samples
-    }
+    return {(sample.name, *sample.labels.values()): sample.value for sample in scraping.samples(response.text)}
 
 
 async def test_requests_are_counted_by_method_route_and_status(client: httpx.AsyncClient) -> None:

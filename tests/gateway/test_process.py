@@ -6,9 +6,7 @@ import contextlib
 import json
 import signal
 import socket
-import statistics
 import threading
-import time
 
 import httpx
 import pytest
@@ -129,21 +127,19 @@ def test_answers_are_not_held_back_by_nagles_algorithm(host: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-def test_a_remembered_answer_is_quick(start: Start, kind: str) -> None:
+def test_whoever_sends_the_same_picture_again_gets_what_is_remembered(
+    start: Start, fake: FakeTorchServe, kind: str
+) -> None:
     with contextlib.ExitStack() as stack:
         where = {"REDIS_URL": stack.enter_context(redis_server()).url} if kind == "redis" else {}
         url = start(CACHE=kind, **where).url()
         photo = picture("JPEG", size=(1280, 960))
-        taken = []
         with httpx.Client(trust_env=False, timeout=20) as client:
             assert client.post(f"{url}/predict", content=photo).headers["x-cache"] == "MISS"
             for _ in range(120):  # their log lines must fit into the pipe that nobody reads
-                began = time.perf_counter()
-                response = client.post(f"{url}/predict", content=photo)
-                taken.append((time.perf_counter() - began) * 1000)
-                assert response.headers["x-cache"] == "HIT"
-        # For people: how quick depends on what else the machine does.
-        print(f"\na hit in {kind}: p50 {statistics.median(taken):.2f} ms, p95 {sorted(taken)[114]:.2f} ms")
+                assert client.post(f"{url}/predict", content=photo).headers["x-cache"] == "HIT"
+    # How quick that is, `scripts/bench.sh --overhead` says.
+    assert len(fake.predictions) == 1
 
 
 def test_a_cache_without_an_address_is_exit_2(start: Start) -> None:

@@ -17,6 +17,7 @@ from tests.gateway.conftest import SettingsMaker, assert_error, running_app, unt
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture
 from tests.gateway.routing_files import RoutingJson, agreed, asked_version, by_version
+from tests.gateway.scraping import metric
 
 pytestmark = pytest.mark.anyio
 
@@ -55,12 +56,6 @@ async def versions(client: httpx.AsyncClient, keys: list[str | None]) -> list[st
 async def traffic(client: httpx.AsyncClient) -> dict[tuple[str, str], dict[str, Any]]:
     rows = (await client.get("/models")).json()["traffic"]
     return {(row["version"], row["role"]): row for row in rows}
-
-
-async def metric(client: httpx.AsyncClient, line: str) -> float:
-    text = (await client.get("/metrics")).text
-    values = [found.rsplit(" ", 1)[1] for found in text.splitlines() if found.rsplit(" ", 1)[0] == line]
-    return float(values[0]) if values else 0.0
 
 
 KEYS: list[str | None] = [f"camera-{number}" for number in range(60)]
@@ -182,7 +177,7 @@ async def test_a_chosen_version_that_is_not_loaded_is_answered_by_the_default(
     routing.canary(100)
     await agreed()
     assert set(await versions(client, KEYS[:10])) == {"1.0"}
-    assert await metric(client, 'gateway_routing_fallbacks_total{version="1.1"}') == 10
+    assert await metric(client, "gateway_routing_fallbacks_total", version="1.1") == 10
     found = await traffic(client)
     assert found["1.1", "canary"]["fallbacks"] == 10
     assert found["1.1", "canary"]["requests"] == 0
@@ -249,7 +244,8 @@ async def test_a_candidate_that_fails_costs_its_clients_nothing_but_is_counted(
     assert set(await versions(client, KEYS[:4])) == {"1.0"}
     found = (await traffic(client))["1.1", "canary"]
     assert (found["requests"], found["errors"], found["fallbacks"]) == (4, 4, 4)
-    assert await metric(client, 'gateway_version_requests_total{outcome="error",role="canary",version="1.1"}') == 4
+    failed = {"outcome": "error", "role": "canary", "version": "1.1"}
+    assert await metric(client, "gateway_version_requests_total", **failed) == 4
 
 
 async def test_a_picture_that_is_refused_is_refused_once_and_is_nobodys_error(
@@ -342,11 +338,11 @@ async def test_each_version_is_counted_with_latency_and_detections(
         assert 0 < row["p50_ms"] <= row["p95_ms"]
         assert row["since_revision"] == 1
         assert row["compared"] is None
-        assert await metric(client, f'gateway_version_seconds_count{{version="{version}"}}') == got[version]
-        found_total = await metric(client, f'gateway_version_detections_total{{version="{version}"}}')
+        assert await metric(client, "gateway_version_seconds_count", version=version) == got[version]
+        found_total = await metric(client, "gateway_version_detections_total", version=version)
         assert found_total == got[version] * boxes
-    labels = '{outcome="ok",role="canary",version="1.1"}'
-    assert await metric(client, f"gateway_version_requests_total{labels}") == got["1.1"]
+    good = {"outcome": "ok", "role": "canary", "version": "1.1"}
+    assert await metric(client, "gateway_version_requests_total", **good) == got["1.1"]
 
 
 async def test_counting_goes_on_through_the_steps_of_a_canary_and_begins_anew_with_the_next(

@@ -11,7 +11,8 @@ import pytest
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe, serving, torchserve_error
-from tests.gateway.pictures import picture, png_header
+from tests.gateway.pictures import picture
+from tests.support import huge_png
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +131,7 @@ async def test_a_body_of_exactly_the_limit_is_taken(settings: SettingsMaker) -> 
 async def test_a_picture_of_four_hundred_megapixels_is_413_and_not_sent_on(
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
-    response = await client.post("/predict", files={"file": png_header(20_000, 20_000)})
+    response = await client.post("/predict", files={"file": huge_png()})
     assert_error(response, 413, "image_too_large", "64000000")
     assert fake.predictions == []
 
@@ -201,6 +202,6 @@ async def test_a_broken_form_is_400(client: httpx.AsyncClient, content_type: str
 
 
 async def test_after_all_of_these_the_next_picture_is_answered(client: httpx.AsyncClient) -> None:
-    for bad in (b"", b"text", JPEG[:30], png_header(20_000, 20_000)):
+    for bad in (b"", b"text", JPEG[:30], huge_png()):
         assert (await client.post("/predict", files={"file": bad})).is_client_error
     assert (await client.post("/predict", files={"file": JPEG})).status_code == 200

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 
+from tests.gateway.gateway_process import gateway_process
 from tests.native.test_releases import BASE, Service
-from tests.support import free_ports, wait_until
+from tests.support import wait_until
 
 OTHER = "1.0-cached"
 
@@ -19,31 +18,13 @@ OTHER = "1.0-cached"
 @contextmanager
 def second_gateway(checkout, **variables: str) -> Iterator[str]:
     """A gateway of its own in front of the same TorchServe."""
-    (port,) = free_ports(1)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(checkout.root / "api-gateway"),
-        "GATEWAY_PORT": str(port),
+    urls = {
         "TORCHSERVE_INFERENCE_URL": checkout.inference,
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}",
-        **variables,
     }
-    python = checkout.root / ".venv/bin/python"
-    process = subprocess.Popen([python, "-m", "gateway"], env=environment, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-
-    def ready() -> bool:
-        try:
-            return httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    try:
-        wait_until(ready, "the second gateway is ready")
+    with gateway_process(checkout.root, checkout.root / ".venv/bin/python", **urls, **variables) as url:
+        wait_until(lambda: httpx.get(f"{url}/health/ready", timeout=5).status_code == 200, "the second one is ready")
         yield url
-    finally:
-        process.terminate()
-        process.wait(40)
 
 
 def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(service):

@@ -18,6 +18,14 @@ def test_every_setting_stands_in_the_readme_with_its_default():
         assert f"| `{name}` | {cell} |" in README, f"{name} is not in the README's table, or its default differs"
 
 
+def test_every_variable_of_the_readme_is_a_setting():
+    settings = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    table = README[README.index("| variable |") :].split("\n\n")[0]
+    named = re.findall(r"^\| `([A-Z_]+)` \|", table, re.M)
+    assert len(named) == len(set(named)), "a variable stands in the table twice"
+    assert set(named) == settings
+
+
 def test_every_script_of_the_readme_exists_and_every_script_a_person_runs_is_in_it():
     named = set(re.findall(r"scripts/([a-z_]+\.sh)", README))
     sourced = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.gateway.pictures import picture, png_header
+from tests.gateway.pictures import picture
+from tests.support import huge_png
 
 _PICTURES = [picture(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "HEIF")]
 _BODIES = st.one_of(
     st.sampled_from(_PICTURES),
     st.sampled_from(_PICTURES).flatmap(lambda whole: st.integers(0, len(whole)).map(lambda end: whole[:end])),
-    st.just(png_header(20_000, 20_000)),
+    st.just(huge_png()),
     st.binary(max_size=300),
 )
 

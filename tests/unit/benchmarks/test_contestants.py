@@ -1,6 +1,8 @@
 import json
+import re
+from fnmatch import fnmatch
 
-from benchmarks import contestants, environments, overhead, tune
+from benchmarks import contestants, environments, tune
 from benchmarks.plan import Shape
 
 BOXES = [{"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "cls": 5, "name": "bus"}]
@@ -26,6 +28,15 @@ def test_names_are_unique_and_servers_are_started_once():
     assert contestants.servers(both) == ["stack"]
 
 
+def test_every_contestant_stands_in_the_readme():
+    text = (environments.HERE / "README.md").read_text()
+    names = re.findall(
+        r"`([a-z0-9_]+\*?)`", "".join(line.split("|")[1] for line in text.splitlines() if line[:3] == "| `")
+    )
+    missing = [one.name for one in contestants.ALL if not any(fnmatch(one.name, name) for name in names)]
+    assert not missing
+
+
 def test_only_the_gateway_counts_both_of_its_processes():
     assert named("stack_direct").parts == ("torchserve",)
     assert named("stack_gateway").parts == ("torchserve", "gateway")
@@ -40,6 +51,15 @@ def test_every_rival_pins_everything_it_installs():
             assert "==" in line or not line.strip() or line.startswith("#")
 
 
+def test_torch_for_the_rivals_comes_from_where_the_project_s_own_does(monkeypatch):
+    asked, installed = [], []
+    monkeypatch.setattr(environments.bootstrap, "torch_index", lambda *given: asked.append(given) or "https://index")
+    monkeypatch.setattr(environments, "pip", lambda *given, title: installed.append(given))
+    environments.install_torch()
+    assert asked[0][0] == environments.python_of("base")
+    assert installed[0][-2:] == ("--index-url", "https://index")
+
+
 def test_rivals_get_one_worker_per_cpu_or_all_cpus_in_one():
     assert tune.shapes(2) == [Shape(2, 1), Shape(1, 2)]
     assert tune.shapes(16) == [Shape(16, 1), Shape(1, 16), Shape(4, 4)]
@@ -52,13 +72,3 @@ def test_the_quicker_shape_races_unless_one_is_forced_or_the_point():
     chosen = tune.chosen(racing, measured, 2, None)
     assert chosen == {"litserve_yolo": Shape(1, 2), "fastapi_yolo": Shape(2, 1), "litserve_default": Shape(1, 0)}
     assert tune.chosen(racing, measured, 2, Shape(2, 2))["litserve_yolo"] == Shape(2, 2)
-
-
-def test_what_the_layers_add_is_the_difference_of_medians_and_of_pairs():
-    body = json.dumps([{"boxes": [], "timings_ms": {"total": 50.0}}])
-    direct = {"latencies_ms": [53.0, 54.0, 60.0], "bodies": [body] * 3}
-    form = {"latencies_ms": [55.0, 56.0, 61.0], "bodies": []}
-    found = overhead.differences([direct, form, {"latencies_ms": [54.0, 55.0, 60.5], "bodies": []}])
-    assert found["gateway_form_ms"] == {"of_p50": 2.0, "paired_p50": 2.0}
-    assert found["torchserve_ms"] == {"of_p50": 4.0, "paired_p50": 4.0}
-    assert [row[-1] for row in overhead.rows(found)] == ["kept", "yes", "yes", "yes"]

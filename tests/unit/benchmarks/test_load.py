@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -223,3 +224,24 @@ def test_the_null_server_answers_over_one_connection(pictures):
     measured = asyncio.run(main())
     assert measured.errors == {}
     assert measured.answers[0] == BODY.decode()
+
+
+def test_a_target_that_wants_pictures_unlike_each_other_gets_them_and_another_the_same_again(pictures):
+    seen = []
+
+    async def handler(reader, writer):
+        async for body in requests_of(reader):
+            known = body in seen
+            seen.append(body)
+            cache = b"HIT" if known else b"MISS"
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Cache: %s\r\nContent-Length: 2\r\n\r\n[]" % cache)
+
+    async def main():
+        async with serving(handler) as target:
+            targets = [replace(target, unlike=True), replace(target, unlike=True, field=None), target]
+            return await load.alternating(targets, pictures[0], calls=6, warm=1)
+
+    form, raw, same = asyncio.run(main())
+    assert form["cache"] == raw["cache"] == {"MISS": 6}
+    assert same["cache"] == {"HIT": 6}
+    assert all(pictures[0].read_bytes() in body for body in seen)

@@ -14,7 +14,7 @@ def test_a_response_with_a_length_is_complete_with_its_last_byte():
     for cut in range(len(whole)):
         assert parse(whole[:cut]) is None
     answer, keep = parse(whole)
-    assert (answer.status, answer.body, answer.json(), keep) == (200, BODY, {"a": 1}, True)
+    assert (answer.status, answer.body, keep) == (200, BODY, True)
 
 
 def test_a_chunked_response_is_put_together():
@@ -53,3 +53,14 @@ def test_a_form_s_length_counts_its_boundaries(tmp_path):
     assert f"Content-Length: {len(body)}".encode() in head
     assert b'name="file"; filename="picture.jpg"' in body
     assert body.endswith(b"--\r\n")
+
+
+def test_headers_of_a_target_are_sent_and_those_of_an_answer_kept(tmp_path):
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(b"pixels")
+    target = Target(8001, "/predict", headers=(("X-API-Key", "k"), ("Origin", "https://a.b")))
+    head, _, body = target.request(picture, b"more").partition(b"\r\n\r\n")
+    assert head.endswith(b"\r\nX-API-Key: k\r\nOrigin: https://a.b")
+    assert body == b"pixelsmore"
+    answer, _ = parse(response(b"Content-Length: 8", b"X-Cache: HIT"))
+    assert answer.headers["x-cache"] == "HIT"

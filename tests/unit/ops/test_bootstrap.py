@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from ops import bootstrap
 from ops.errors import OpsError
+from tests.support import free_ports
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,33 @@ def test_another_requirement_gives_another_fingerprint(tmp_path):
     one.write_text("a==1")
     two.write_text("a==2")
     assert bootstrap.fingerprint([one]) != bootstrap.fingerprint([two])
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """A Python whose pip offers torch with these packages, where torch's own index cannot be reached."""
+    monkeypatch.setenv("TORCH_INDEX", f"http://127.0.0.1:{free_ports(1)[0]}/whl")
+    monkeypatch.setattr(bootstrap.sys, "platform", "linux")
+
+    def offering(*names):
+        python = tmp_path / "python"
+        report = json.dumps({"install": [{"metadata": {"name": name}} for name in names]})
+        python.write_text(f"#!/bin/sh\ncat <<'EOF'\n{report}\nEOF\n")
+        python.chmod(0o755)
+        return python
+
+    return offering
+
+
+def test_gigabytes_of_cuda_are_refused_with_the_mend_unless_they_are_asked_for(offline, monkeypatch):
+    python = offline("torch", "nvidia-cublas")
+    monkeypatch.delenv("ALLOW_CUDA", raising=False)
+    with pytest.raises(OpsError, match="ALLOW_CUDA=1"):
+        bootstrap.torch_index(python, "torch==2")
+    monkeypatch.setenv("ALLOW_CUDA", "1")
+    assert bootstrap.torch_index(python, "torch==2") is None
+
+
+def test_a_cpu_build_of_the_package_index_in_use_is_taken_from_there(offline, monkeypatch):
+    monkeypatch.delenv("ALLOW_CUDA", raising=False)
+    assert bootstrap.torch_index(offline("torch", "sympy"), "torch==2") is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageOps
 
+from tests.support import png
 from tests.unit.yolo.samples import MAX_PIXELS, blobs, encode, quadrants, turned
 from yolo import image
 from yolo.errors import ImageTooLarge, InvalidImage, UnsupportedImage
@@ -97,12 +97,7 @@ def interlaced(picture: np.ndarray) -> bytes:
     ):
         part = picture[y::down, x::across]
         rows += b"".join(b"\0" + row.tobytes() for row in part) if part.size else b""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", picture.shape[1], picture.shape[0], 8, 2, 0, 0, 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return png(picture.shape[1], picture.shape[0], rows, interlaced=True)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
