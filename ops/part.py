@@ -41,10 +41,12 @@ class Beginning:
 
 def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -> None:
     """Put a part in force. Needs the lock; `state` is saved. Raises OpsError; then nothing of it is left."""
-    before = host.server.default()
-    beside = Beside(host, steps, before)
-    host.mark_log()
+    before: Loaded | None = None
+    routed: routing.Routing | None = None
     try:
+        before = host.server.default()
+        beside = Beside(host, steps, before)
+        host.mark_log()
         intent.write(
             host.store,
             intent.Intent(
@@ -65,22 +67,32 @@ def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -
             routed = routing.write(host.store, what.routed)
             remarks.append(routed.split)
     except BaseException as error:
-        _undo(host, state, steps, what, before, error)
+        if routed is None:
+            _undo(host, state, steps, what, before, error)
+        else:  # the interruption waited for the decision
+            say(f"  interrupted, but it is in force already: {routed.split}")
+            _complete(host, state, steps, what, routed)
         raise
-    if what.fresh:
-        state.releases[what.to].made_for = what.part
-    state.play(routed)
-    releases.save(host.store, state)
-    intent.clear(host.store)
-    audit.write(
-        host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
-        seconds=round(steps.seconds, 1), steps=steps.took,
-    )  # fmt: skip
+    _complete(host, state, steps, what, routed)
     routing.await_notice()  # done means in force
 
 
+def _complete(host: Host, state: releases.Releases, steps: Steps, what: Beginning, routed: routing.Routing) -> None:
+    """Make what is known of the releases agree with what is in force."""
+    with uninterrupted():
+        if what.fresh:
+            state.releases[what.to].made_for = what.part
+        state.play(routed)
+        releases.save(host.store, state)
+        intent.clear(host.store)
+        audit.write(
+            host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
+            seconds=round(steps.seconds, 1), steps=steps.took,
+        )  # fmt: skip
+
+
 def _undo(
-    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded, error: BaseException
+    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded | None, error: BaseException
 ) -> None:
     for version in what.loaded:
         with contextlib.suppress(OpsError):
@@ -90,8 +102,8 @@ def _undo(
             refused = "refused" if isinstance(error, DriftError) else "failed"
             intent.remove_archive(host.store, state, what.to, refused)
         intent.clear(host.store)
-    detail = str(error) or type(error).__name__
-    audit.write(host.store, what.action, "failed", **{"from": before.version, "to": what.to, "detail": detail})
+    fields = {"from": before.version if before else None, "to": what.to, "detail": str(error) or type(error).__name__}
+    audit.write(host.store, what.action, "failed", **fields)
     for row in steps.table():
         say(row)
     aftermath.tell(host, error, f"{what.action} of {what.to}", f"nothing of {what.to} is left loaded")
