@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ops import audit, canary, lock, redeploy, releases, routing
+from ops import aftermath, audit, canary, lock, redeploy, releases, routing
 from ops.candidate import Packaging
 from ops.errors import OpsError
 from tests.unit.ops.conftest import assert_consistent
@@ -93,3 +93,16 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     assert releases.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
     assert "in force already: canary 1.1 10 %" in capsys.readouterr().out
+
+
+def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
+    monkeypatch.setattr(aftermath, "who_answers", lambda host: pytest.fail("asked who answers"))
+
+    def vanish(fake):
+        fake.faults.clear()
+        fake.down = True
+        raise KeyboardInterrupt
+
+    served.faults["PUT /models/yolo/1.1"] = vanish
+    with pytest.raises(KeyboardInterrupt):
+        redeployed(served)
