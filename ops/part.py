@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from ops import aftermath, audit, intent, releases, routing
 from ops.beside import Beside
 from ops.console import say
-from ops.errors import DriftError, OpsError
+from ops.errors import DriftError, NotNowError, OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.signals import uninterrupted
 from ops.steps import Steps
+
+STARTS = {
+    "canary": "canary.sh start NEW.pt --percent 10",
+    "experiment": "experiment.sh start NAME --share 1.1=50",
+    "shadow": "shadow.sh start NEW.pt --percent 20",
+}
 
 
 @dataclass
@@ -166,3 +172,14 @@ def default_version(host: Host) -> str | None:
         return host.server.default().version
     except (UnreachableError, RefusedError):
         return None
+
+
+def absent(part: str) -> NotNowError:
+    """Return the error that says that a part is not active, and how one is."""
+    return NotNowError(f"no {part} is active. Start one: bash scripts/{STARTS[part]}")
+
+
+def removable(state: releases.Releases, version: str, part: str) -> bool:
+    """Tell whether a version was packaged for this part and has never been anything else."""
+    record = state.releases.get(version)
+    return record is not None and record.made_for == part and not record.served

@@ -78,7 +78,7 @@ def _shadow(host: Host, arguments: argparse.Namespace) -> None:
         return
     share, how = routing.percent(arguments.percent), packaging(arguments)
     if arguments.dry_run:
-        shadow.plan_start(host, arguments.target, share, how)
+        shadow.plan_start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
     else:
         shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
 
