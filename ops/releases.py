@@ -189,7 +189,7 @@ def _record(found: archive.Archive) -> Release:
         task=found.task,
         source_sha256=found.source_sha256,
         packaged=str(metadata.get("created") or datetime.fromtimestamp(stat.st_mtime, UTC).isoformat("T", "seconds")),
-        by=str(metadata.get("by") or owner),
+        by=owner,
         note=str(metadata.get("note") or ""),
     )
 
