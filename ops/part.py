@@ -106,7 +106,7 @@ def _undo(
     with uninterrupted():
         if what.fresh:
             refused = "refused" if isinstance(error, DriftError) else "failed"
-            intent.remove_archive(host.store, state, what.to, refused)
+            releases.remove_archive(host.store, state, what.to, refused)
         intent.clear(host.store)
     fields = {"from": before.version if before else None, "to": what.to, "detail": str(error) or type(error).__name__}
     audit.write(host.store, what.action, "failed", **fields)
@@ -154,7 +154,7 @@ def end(
         pass  # what was loaded is gone, and it comes back without it
     if remove and not warning:
         with steps.step(f"remove the archive of {to}"):
-            intent.remove_archive(host.store, state, to, "aborted")
+            releases.remove_archive(host.store, state, to, "aborted")
     releases.save(host.store, state)
     if not warning:  # else the intent stays
         intent.clear(host.store)

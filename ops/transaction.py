@@ -229,7 +229,7 @@ class Transaction:
         with uninterrupted():
             if self.fresh:
                 refused = "refused" if isinstance(error, DriftError) else "failed"
-                intent.remove_archive(self.store, self.state, self.to, refused)
+                releases.remove_archive(self.store, self.state, self.to, refused)
             try:
                 if self.canary_of:
                     routing.write(self.store, self.canary_of)

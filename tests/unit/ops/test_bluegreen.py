@@ -23,11 +23,11 @@ from ops import (
     sides,
 )
 from ops.__main__ import parser
-from ops.bluegreen import Pair
 from ops.candidate import Packaging
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.host import at, here
 from ops.opening import opened
+from ops.pair import Pair
 from ops.sides import BLUE, GREEN, Made
 from tests.unit.ops.fake_server import FakeServer, error, make_current
 
@@ -318,7 +318,7 @@ def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
 @pytest.fixture
 def run(world, monkeypatch):
     pair = world.pair
-    monkeypatch.setattr(bluegreen, "here", lambda: pair)
+    monkeypatch.setattr(bluegreen_commands, "here", lambda: pair)
     return lambda *words: release_commands.run(parser().parse_args(["bluegreen", *words]))
 
 
