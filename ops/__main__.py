@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ops import release_commands
 from ops.commandline import ending
+from ops.errors import OpsError
 from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
 from ops.predicting import options
@@ -80,9 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
 
             return 0 if native.status() else 1
         case "predict":
-            from ops.predicting import command
+            try:
+                from ops.predicting import command
 
-            return command.run(arguments)
+                return command.run(arguments)
+            except ModuleNotFoundError as error:
+                raise OpsError(
+                    f"asking needs {error.name}, which this environment has not. Use the project's own "
+                    "(.venv/bin/python -m ops predict), or: bash scripts/predict.sh, which installs what it needs"
+                ) from error
         case command if command in release_commands.NAMES:
             release_commands.run(arguments)
     return 0

@@ -21,10 +21,10 @@ def tell(host: Host, error: BaseException, head: str, left: str) -> None:
 
     `head` stands before the message. Raises NotServingError when nobody answers. Another error is left alone.
     """
+    if not isinstance(error, OpsError):  # whoever pressed Ctrl-C is not kept waiting for an answer that is not told
+        return
     reasons = _reasons(host) if not isinstance(error, DriftError) else []
     answering = who_answers(host)
-    if not isinstance(error, OpsError):
-        return
     lines = [f"{head}: {error}", *(f"    {line}" for line in reasons)]
     if answering is None:
         lines.append("  Nothing answers now. See: bash scripts/status.sh, and bash scripts/rollback.sh VERSION")

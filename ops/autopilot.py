@@ -170,6 +170,10 @@ def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tupl
                 )
             _revive(host, now.version)
             seen, problems = gateways.read()
+            base = traffic.completed(watch.base, seen)
+            if base != watch.base:
+                watch = replace(watch, base=base)
+                _save(host, watch)
             theirs = traffic.measured(seen, watch.base, now.version, "canary")
             ours = traffic.measured(seen, watch.base, present.stable or "", "stable")
             verdict, why = bounds.judge(theirs, ours, limits)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-
-from ops import drain, drift
-from ops.errors import OpsError
+from ops import checking, drain
+from ops.checking import Asked
 from ops.host import Host
-from ops.management import Loaded, RefusedError
+from ops.management import Loaded
 from ops.paths import kept_archive
 from ops.probes import pictures
 from ops.steps import Steps
 
 # Beyond TorchServe's own limit for a worker that loads: the time of the server itself.
 READY_GRACE_S = 15.0
-POLL_S = 0.2
 
 
 class Beside:
@@ -78,48 +74,23 @@ class Beside:
     def await_ready(self, version: str) -> Loaded:
         """Return the version when its workers are READY. Raises OpsError when one dies, or at the deadline."""
         deadline_s = self.running.startup_timeout_s + READY_GRACE_S
-        end = time.monotonic() + deadline_s
-        pids: set[int] = set()
-        while True:
-            seen = self.server.version(version)
-            if seen.ready:
-                return seen
-            pids |= {pid for state, pid in seen.workers if pid > 0 and state != "READY"}
-            if len(pids) > max(len(seen.workers), 1):
-                raise OpsError(f"a worker of version {version} died while it loaded")
-            if time.monotonic() > end:
-                raise OpsError(f"version {version} was not READY within {deadline_s:.0f} s")
-            time.sleep(POLL_S)
+        return checking.await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
 
     def check(self, version: str, *, compare: bool, accept_drift: bool) -> None:
         """Ask it about the samples; with `compare`, hold its answers against the running version's.
 
         Raises OpsError when an answer is none, DriftError when they differ too much and that is not accepted.
         """
+        new = Asked(self.server, version, f"version {version}")
         if compare:  # a version that has served before need not be waited for twice: its first answers are the check
             with self.steps.step("warm up"):
-                for picture in self.pictures.values():
-                    self.server.predict(picture, version)
+                new.warm(self.pictures)
         with self.steps.step(f"check it on {len(self.pictures)} sample(s)") as remarks:
-            after = {
-                name: drift.read(self.server.predict(picture, version), version)
-                for name, picture in self.pictures.items()
-            }
-            remarks.append(f"found {sum(answer.found for answer in after.values())}")
-            if not compare:
-                return
-            before, running = {}, self.running.version
-            for name, picture in self.pictures.items():
-                # A running version that fails on a picture is no reason to keep it.
-                with contextlib.suppress(RefusedError, drift.NoAnswerError):
-                    before[name] = drift.read(self.server.predict(picture, running), running)
-            names: dict[str, str] = {}
-            with contextlib.suppress(RefusedError):
-                names = self.server.names(running)
-            remarks.append(f"{running} finds {sum(answer.found for answer in before.values())}")
-            problems = drift.compare(before, after, names, self.server.names(version))
-            if remark := drift.judge(problems, accept_drift, f"version {version}", running):
-                remarks.append(remark)
+            after = new.answers(self.pictures)
+            remarks.append(f"found {checking.found(after)}")
+            if compare:
+                running = Asked(self.server, self.running.version, self.running.version)
+                checking.compare(self.pictures, after, new, running, remarks, accept_drift=accept_drift)
 
     def unload(self, version: str) -> None:
         """Let a version that gets no new requests answer those it has, then remove it. Raises as the server does."""

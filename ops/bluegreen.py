@@ -12,64 +12,22 @@ never stopped. What a killed `up` or `down` leaves of the other side is stopped 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from ops import audit, drain, lock, releases, routing, side_by_side, sides
+from ops import audit, drain, lock, routing, side_by_side, sides
 from ops.console import say
-from ops.errors import NotNowError, NotServingError, OpsError
-from ops.host import Host, at
+from ops.errors import NotServingError, OpsError
+from ops.host import Host
 from ops.management import RefusedError, UnreachableError
-from ops.opening import opened, unlocked, whole
+from ops.opening import opened
+from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
-from ops.sides import BLUE, GREEN, Made, Sides
+from ops.sides import GREEN, Made
 from ops.signals import uninterrupted
 from ops.steps import Steps
 
 # A side that is kept for the way back is READY, unless it is just being restarted.
 BACK_S = 10.0
-
-
-@dataclass
-class Pair:
-    """Both sides. `start`, `stop` and `alive` do that natively; in Compose the scripts do it, and these nothing."""
-
-    blue: Host
-    green: Host
-    check: Callable[[str, Made], None] = lambda side, made: None
-    start: Callable[[str, Made], None] = lambda side, made: None
-    stop: Callable[[str], None] = lambda side: None
-    alive: Callable[[str], bool] = lambda side: True
-
-    @property
-    def store(self) -> Path:
-        """The model store, which is one for both."""
-        return self.blue.store
-
-    def host(self, side: str) -> Host:
-        """Return one of them."""
-        return self.blue if side == BLUE else self.green
-
-    @property
-    def serving(self) -> Host:
-        """The one that answers. Raises OpsError when that is neither."""
-        return self.host(sides.in_force(self.store))
-
-    @property
-    def idle(self) -> Host:
-        """The other one."""
-        return self.host(sides.other(sides.in_force(self.store)))
-
-
-def here() -> Pair:
-    """Return the sides of this deployment. Raises OpsError."""
-    blue, green = at(BLUE), at(GREEN)
-    if blue.compose:
-        return Pair(blue, green)
-    from ops import processes
-
-    return Pair(blue, green, processes.check, processes.start, processes.stop, processes.alive)
 
 
 def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
@@ -91,7 +49,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
             with steps.step("wait until its workers are READY") as remarks:
                 loaded = side_by_side.await_ready(idle, side_by_side.START_S, lambda: pair.alive(idle.side))
                 remarks.append(f"{len(loaded.workers)} worker(s), version {loaded.version}")
-            _same_archive(pair, loaded.version)
+            same_archive(pair, loaded.version)
             side_by_side.check(steps, idle, serving, accept_drift=accept_drift)
             with uninterrupted():
                 sides.write(pair.store, replace(wanted, pending="", back="", accepted=accept_drift))
@@ -120,7 +78,7 @@ def switch(pair: Pair, *, accept_drift: bool = False) -> None:
         try:
             with steps.step(f"see that {idle.side} is READY"):
                 loaded = side_by_side.await_ready(idle, BACK_S)
-            _same_archive(pair, loaded.version)
+            same_archive(pair, loaded.version)
             side_by_side.check(steps, idle, serving, accept_drift=accept_drift or present.accepted)
             sides.write(pair.store, replace(present, back=serving.side))
             _decide(pair, steps, idle, loaded.version)
@@ -177,38 +135,6 @@ def down(pair: Pair) -> None:
     steps.report(f"{serving.side} alone is there and answers.")
 
 
-def begins(pair: Pair, made: Made) -> None:
-    """Raise OpsError where a side could not even begin to come up."""
-    unlocked(pair.serving)
-    unshared(pair.serving)
-    pair.check(pair.idle.side, made)
-
-
-def unshared(host: Host) -> None:
-    """Raise NotNowError while any part of the requests goes to another version: the other side may not have it."""
-    whole(host)
-    shadow = routing.glance(host.store).shadow
-    if shadow:
-        raise NotNowError(f"{shadow.version} is a shadow. End it first: bash scripts/shadow.sh stop. Nothing changed")
-
-
-def beside(pair: Pair) -> Sides:
-    """Return what stands where, when a side stands beside the one that answers. Raises NotNowError."""
-    present = sides.read(pair.store)
-    if not present.there(pair.idle.side):
-        raise NotNowError("no other server stands beside. Start one: bash scripts/bluegreen.sh up. Nothing changed")
-    return present
-
-
-def way_back(pair: Pair) -> None:
-    """Raise NotNowError when the side that does not answer is not the one that did before."""
-    if beside(pair).back != pair.idle.side:
-        raise NotNowError(
-            f"{pair.idle.side} has not answered before {pair.serving.side} did: there is no way back. "
-            "To let it answer: bash scripts/bluegreen.sh switch. Nothing changed"
-        )
-
-
 def _decide(pair: Pair, steps: Steps, idle: Host, version: str) -> None:
     with steps.step(f"tell the gateways: {idle.side}") as remarks, uninterrupted():
         present = routing.read(pair.store)
@@ -241,15 +167,6 @@ def _took_down(pair: Pair, side: str) -> None:
     with uninterrupted():
         pair.stop(side)
         sides.write(pair.store, sides.without(present, side))
-
-
-def _same_archive(pair: Pair, version: str) -> None:
-    current = releases.look(pair.store)[0].current
-    if current is not None and version != current:
-        raise OpsError(
-            f"{pair.idle.side} holds version {version}, and yolo.mar is {current} by now. "
-            "Start it again: bash scripts/bluegreen.sh up"
-        )
 
 
 def _answering(host: Host) -> bool:

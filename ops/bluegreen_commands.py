@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ops import bluegreen, opening, sides
-from ops.bluegreen import Pair
 from ops.console import say
 from ops.errors import UsageError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
+from ops.pair import Pair, begins, beside, here, unshared, way_back
 from ops.sides import GREEN, Made
 
 NAMES = ("bluegreen",)
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Do what the command line says. Raises OpsError."""
-    pair = bluegreen.here()
+    pair = here()
     dry_run = getattr(arguments, "dry_run", False)
     match arguments.what:
         case "up" | "deploy":
@@ -89,7 +89,7 @@ def made_of(pair: Pair, arguments: argparse.Namespace) -> Made:
 
 def plan_up(pair: Pair, made: Made, *, and_switch: bool) -> None:
     """Say what coming up would do. Raises OpsError where it could not even begin."""
-    bluegreen.begins(pair, made)
+    begins(pair, made)
     idle, serving = pair.idle.side, pair.serving.side
     say(f"""Dry run, nothing is changed. It would:
   start        {idle} beside {serving}{f", of {made}" if idle == GREEN else ""}; wait until its workers are READY
@@ -103,11 +103,11 @@ def plan(pair: Pair, what: str) -> None:
     opening.unlocked(pair.serving)
     idle, serving = pair.idle.side, pair.serving.side
     if what == "switch":
-        bluegreen.unshared(pair.serving)
-        bluegreen.beside(pair)
+        unshared(pair.serving)
+        beside(pair)
         does = f"check {idle} again, send every request to it, drain {serving} and keep it for the way back"
     elif what == "back":
-        bluegreen.way_back(pair)
+        way_back(pair)
         does = f"send every request to {idle} again, drain {serving} and leave it beside"
     elif sides.read(pair.store).there(idle):
         does = f"stop {idle}"

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ops import java
 from ops.commandline import ending
-from ops.console import say, size, step
+from ops.console import complain, say, size, step
 from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
 
@@ -203,7 +203,7 @@ def main() -> int:
     parser.add_argument("--test", action="store_true", help="also what the test suite needs, int8 included")
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - a Python that is too old runs this, to be told
-        say(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another one")
+        complain(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another")
         return 1
 
     def work() -> int:

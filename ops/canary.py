@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import audit, candidate, lock, part, releases, routing
+from ops import audit, joining, lock, part, releases, routing
 from ops.beside import Beside
 from ops.candidate import Packaging
 from ops.console import say
-from ops.errors import NotNowError
 from ops.host import Host
-from ops.opening import opened, preflight, unlocked, unsplit
-from ops.part import Beginning
+from ops.joining import Joining
+from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
-from ops.probes import pictures
 from ops.routing import Canary, Routing
 from ops.steps import Steps
 from ops.transaction import Transaction
 
 PART = "canary"
+
+
+def joining_as(
+    target: str, percent: float, how: Packaging | None, accept_drift: bool, salt: str | None = None
+) -> Joining:
+    """Return what starts a canary. Raises UsageError."""
+    share, key = routing.percent(percent), routing.salt(salt)
+
+    def routed(present: Routing, version: str) -> Routing:
+        return replace(present, canary=Canary(version, share, key))
+
+    return Joining(PART, target, how or Packaging(), unsplit, routed, accept_drift)
 
 
 def start(
@@ -34,67 +44,25 @@ def start(
 
     Raises OpsError; then nothing of it is left.
     """
-    how = how or Packaging()
-    preflight(host)
-    unsplit(host)
-    candidate.check(host, target, how)
     steps = Steps()
-    made = candidate.obtain(host, steps, target, how)
-    with (
-        candidate.guarded(host, made, "canary") as begun,
-        lock.held(host.store, f"canary of {made.version}") as left_by,
-    ):
-        state = opened(host, left_by)
-        unsplit(host)
-        candidate.verify(host, state, made, "canary start")
-        stable = host.server.default().version
-        free(routing.read(host.store), stable, made.version)
-        split = Canary(made.version, routing.percent(percent), routing.salt(salt))
-        begun.append(True)
-        routed = replace(routing.read(host.store), stable=stable, canary=split)
-        beginning = Beginning(
-            "canary start", PART, made.version, [made.version], routed, made.fresh, True, accept_drift, how.note
-        )
-        part.begin(host, state, steps, beginning)
+    version, stable = joining.start(host, steps, joining_as(target, percent, how, accept_drift, salt))
     steps.report(
-        f"{made.version} gets {split.percent:g} % beside {stable}. Next: bash scripts/canary.sh status | set PERCENT | "
+        f"{version} gets {percent:g} % beside {stable}. Next: bash scripts/canary.sh status | set PERCENT | "
         "promote | abort"
     )
 
 
 def plan_start(host: Host, target: str, percent: float, how: Packaging, *, accept_drift: bool = False) -> None:
     """Say what starting would do; change nothing. Raises OpsError where it could not even begin."""
-    now = preflight(host)
-    unsplit(host)
-    to = candidate.check(host, target, how)
-    free(routing.glance(host.store), now.version, to)
-    kept = candidate.is_kept(target)
-    compared = "say how its answers differ" if accept_drift else "stop if its answers drift"
-    say(f"""Dry run, nothing is changed. It would:
-  package      {f"nothing: {to} is kept" if kept else f"{target} as version {to}, keep it as {kept_archive(to).name}"}
-  register     {to} beside {now.version}, {max(now.min_workers, 1)} worker(s), batch {now.batch_size}; wait until READY
-  check        {len(pictures())} sample(s) against {now.version}; {compared}
-  route        {routing.percent(percent):g} % of the requests to {to}, the rest to {now.version}""")
-
-
-def free(present: Routing, stable: str, version: str) -> None:
-    """Raise NotNowError when a version plays another part already."""
-    if version == stable:
-        raise NotNowError(f"{version} is the version that serves already. Nothing changed")
-    for playing, mend in (
-        ("canary", "canary.sh abort"),
-        ("experiment", "experiment.sh stop"),
-        ("shadow", "shadow.sh stop"),
-    ):
-        if version in present.versions(playing):
-            raise NotNowError(f"{version} is in the {playing} already. End that first: bash scripts/{mend}")
+    to, stable = joining.plan(host, joining_as(target, percent, how, accept_drift))
+    say(f"  route        {percent:g} % of the requests to {to}, the rest to {stable}")
 
 
 def active(host: Host) -> tuple[Routing, Canary]:
     """Return the routing and its canary. Raises NotNowError when there is none."""
     present = routing.read(host.store)
     if present.canary is None:
-        raise NotNowError("no canary is active. Start one: bash scripts/canary.sh start NEW.pt --percent 10")
+        raise part.absent(PART)
     return present, present.canary
 
 
@@ -150,7 +118,7 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
     if dry_run:
         unlocked(host)
         present, now = active(host)
-        gone = removable(releases.look(host.store)[0], now.version) and not keep
+        gone = part.removable(releases.look(host.store)[0], now.version, PART) and not keep
         say(f"""Dry run, nothing is changed. It would:
   route        everything to {present.stable}
   drain        {now.version}, then unregister it
@@ -169,13 +137,7 @@ def end_any(host: Host, state: releases.Releases, steps: Steps, why: str, *, kee
     found = routing.read(host.store).canary
     if found is None:
         return ""
-    remove = removable(state, found.version) and not keep
+    remove = part.removable(state, found.version, PART) and not keep
     part.end(host, state, steps, "canary abort", PART, to=found.version, remove=remove, detail=why)
     routing.forget_auto(host.store)
     return f"the archive of {found.version} is {'removed' if remove else 'kept'}"
-
-
-def removable(state: releases.Releases, version: str) -> bool:
-    """Tell whether a version was packaged for this canary and has never been anything else."""
-    record = state.releases.get(version)
-    return record is not None and record.made_for == PART and not record.served

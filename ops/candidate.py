@@ -72,19 +72,32 @@ def obtain(host: Host, steps: Steps, target: str, how: Packaging) -> Candidate:
     return Candidate(made.version, fresh=True)
 
 
+@dataclass
+class Guarded:
+    """What an operation is about, once it is there, and whether the operation has begun: then it removes it itself."""
+
+    made: Candidate | None = None
+    begun: bool = False
+
+
 @contextmanager
-def guarded(host: Host, candidate: Candidate, action: str) -> Iterator[list[bool]]:
-    """Remove a fresh version that could not even begin: it is no way back. Append to the list when it has begun."""
-    begun: list[bool] = []
+def guarded(host: Host, target: str, how: Packaging, action: str) -> Iterator[Guarded]:
+    """Remove a fresh version whose operation could not even begin: it is no way back.
+
+    Enter it before anything can be refused: where the caller has packaged, the archive is there already.
+    """
+    guard = Guarded()
+    if how.packaged is not None and not is_kept(target):
+        guard.made = Candidate(how.packaged, fresh=True)
     try:
-        yield begun
+        yield guard
     except NoSuchVersionError as error:
-        if begun or not candidate.fresh:
+        if guard.begun or guard.made is None or not guard.made.fresh:
             raise
-        raise OpsError(f"{action} of {candidate.version}: the archive is cut short or damaged. {error}") from error
+        raise OpsError(f"{action} of {guard.made.version}: the archive is cut short or damaged. {error}") from error
     finally:
-        if candidate.fresh and not begun:
-            kept_archive(candidate.version, host.store).unlink(missing_ok=True)
+        if guard.made is not None and guard.made.fresh and not guard.begun:
+            kept_archive(guard.made.version, host.store).unlink(missing_ok=True)
 
 
 def verify(host: Host, state: releases.Releases, candidate: Candidate, action: str) -> None:

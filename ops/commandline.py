@@ -1,10 +1,10 @@
-"""How every command of ours ends: with an exit code, and for a failure one message. Standard library only."""
+"""How every command of ours ends: with an exit code, and for a failure one message on stderr. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ops.console import say
+from ops.console import complain
 from ops.errors import OpsError, from_os_error
 
 INTERRUPTED = 130
@@ -15,11 +15,11 @@ def ending(work: Callable[[], int], doing: str, interrupted: str = "interrupted"
     try:
         return work()
     except OpsError as error:
-        say(f"error: {error}")
+        complain(f"error: {error}")
         return error.exit_code
     except OSError as error:
-        say(f"error: {from_os_error(error, doing)}")
+        complain(f"error: {from_os_error(error, doing)}")
         return OpsError.exit_code
     except KeyboardInterrupt:
-        say(f"\n{interrupted}")
+        complain(f"\n{interrupted}")
         return INTERRUPTED

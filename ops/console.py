@@ -18,6 +18,11 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
+def complain(text: str) -> None:
+    """Print one line to stderr at once: who takes the output for a program must not get it."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def size(count: float) -> str:
     """Return a number of bytes for people: `66.1 MB`."""
     for unit in ("B", "kB", "MB"):

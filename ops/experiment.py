@@ -106,5 +106,5 @@ def stop(host: Host, *, dry_run: bool = False) -> None:
 
 def _active(present: routing.Routing) -> Experiment:
     if present.experiment is None:
-        raise NotNowError("no experiment is active. Start one: bash scripts/experiment.sh start NAME --share 1.1=50")
+        raise part.absent(PART)
     return present.experiment

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ops.errors import from_os_error
+from ops.errors import OpsError, from_os_error
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -28,11 +28,18 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file, or None when there is none that can be read."""
+    """Return the object in a JSON file, or None when there is no file, or no object in it.
+
+    Raises OpsError when nobody can know what is in it: no permission, a disk that fails.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise OpsError(
+            f"{path} cannot be read: {error.strerror}. Check who owns it (ls -l) and the disk. Nothing changed"
+        ) from error
     return document if isinstance(document, dict) else None
 
 

@@ -11,6 +11,7 @@ from ops.agreement import THRESHOLDS, Agreement
 from ops.calibration import Pictures
 from ops.console import say, step
 from ops.errors import OpsError
+from ops.signals import own_stack
 from yolo import metadata
 from yolo.engines.int8 import avoid_amx
 
@@ -43,6 +44,7 @@ def prepare(folder: Path) -> Pictures:
         return calibration.gather(folder, heard)
 
 
+@own_stack()  # OpenVINO, gone in another thread, leaves this one with a stack that it has freed
 def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bool = False) -> dict[str, Any]:
     """Replace the OpenVINO model in `extra` by its int8 version; return `document` with what was done and measured.
 

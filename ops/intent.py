@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from ops import audit, drain, releases, routing
-from ops.errors import OpsError
 from ops.files import read_json, write_json
 from ops.management import Server, UnreachableError
 from ops.paths import MODEL, current_archive, kept_archive
@@ -142,14 +141,3 @@ def _mend_routing(found: Intent, store: Path, committed: bool) -> None:
         if before.canary != present.canary:
             routing.write(store, before)
             routing.await_notice()
-
-
-def remove_archive(store: Path, state: releases.Releases, version: str, outcome: str) -> None:
-    """Remove a kept archive, and remember its weights. Raises OpsError."""
-    try:
-        kept_archive(version, store).unlink(missing_ok=True)
-    except OSError as error:
-        raise OpsError(f"{kept_archive(version, store).name} cannot be removed: {error.strerror}") from error
-    if version in state.releases:
-        state.forget(version, outcome)
-    releases.save(store, state)

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.commandline import ending
-from ops.console import say
+from ops.console import complain, say
 from ops.errors import OpsError, UsageError
 from ops.files import sync_folder
 from ops.paths import API_KEYS, shown
@@ -176,7 +175,7 @@ def table(keys: list[dict[str, Any]]) -> list[str]:
 
 def note(text: str) -> None:
     """Tell the person something that a script which takes the output must not get."""
-    print(f"  {text}", file=sys.stderr, flush=True)
+    complain(f"  {text}")
 
 
 def run(arguments: argparse.Namespace, path: Path) -> int:

@@ -110,7 +110,7 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         going = prunable(state, keep, serving(host)[1])
         for version in going:
             freed = state.releases[version].size
-            intent.remove_archive(host.store, state, version, "pruned")
+            releases.remove_archive(host.store, state, version, "pruned")
             audit.write(host.store, "prune", "done", to=version)
             say(f"  removed {version} ({size(freed)})")
     say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")

@@ -92,13 +92,17 @@ def _guard(store: Path) -> Iterator[None]:
         yield
 
 
+def _gone(store: Path, found: Holder) -> str | None:
+    """As `stale`, for the one that has the guard: without a name the lock is of one that was killed at taking it."""
+    return stale(store, found) if found.token else "it was killed while it took or left the lock"
+
+
 def _take(store: Path, mine: Holder) -> tuple[Holder | None, str | None]:
     """Try once. Returns who holds it now and why a former holder was put aside, if one was."""
     with _guard(store):
         found, reason = holder(store), None
         if found is not None:
-            # Who takes or leaves the lock is alone, as we are now: without a name it is of one that was killed at it.
-            gone = stale(store, found) if found.token else "it was killed while it took or left the lock"
+            gone = _gone(store, found)
             if gone is None:
                 return found, None
             reason = f"{found}: {gone}"
@@ -145,13 +149,17 @@ def held(store: Path, what: str, wait_s: float = 0.0) -> Iterator[str | None]:
 
 def break_open(store: Path, force: bool = False) -> Holder | None:
     """Remove the lock of a holder that is gone; with `force`, anybody's. Returns whose it was. Raises LockedError."""
-    found = holder(store)
-    if found is None:
+    if not (store / FOLDER).is_dir():
         return None
-    if not force and stale(store, found) is None:
-        raise LockedError(f"{found}: still at work. Wait for it, or stop it; --force removes its lock all the same")
     try:
-        with _guard(store):
+        with _guard(store):  # else another could take over the stale one in between, and this would remove its lock
+            found = holder(store)
+            if found is None:
+                return None
+            if not force and _gone(store, found) is None:
+                raise LockedError(
+                    f"{found}: still at work. Wait for it, or stop it; --force removes its lock all the same"
+                )
             shutil.rmtree(store / FOLDER)
     except OSError as error:
         raise OpsError(f"the lock {store / FOLDER} cannot be removed: {error.strerror}") from error

@@ -50,9 +50,7 @@ class Loaded:
     """A version that the server holds. Times in the units of TorchServe's own description."""
 
     version: str
-    url: str
     min_workers: int
-    max_workers: int
     batch_size: int
     max_batch_delay_ms: int
     response_timeout_s: int
@@ -75,9 +73,7 @@ class Loaded:
 def _loaded(entry: dict[str, Any]) -> Loaded:
     return Loaded(
         version=str(entry["modelVersion"]),
-        url=str(entry["modelUrl"]),
         min_workers=int(entry["minWorkers"]),
-        max_workers=int(entry["maxWorkers"]),
         batch_size=int(entry["batchSize"]),
         max_batch_delay_ms=int(entry["maxBatchDelay"]),
         response_timeout_s=int(entry["responseTimeout"]),

@@ -113,12 +113,15 @@ def _settle_sides(host: Host) -> None:
 
 
 def _replace_damaged(host: Host, state: releases.Releases) -> None:
-    """A routing.json that is none becomes one without a split. Gateways keep to the last good one until then."""
+    """A routing.json that is none becomes one without a split, to the server that answers.
+
+    Gateways keep to the last good one until then.
+    """
     try:
         routing.read(host.store)
     except routing.DamagedError as error:
-        known = set(state.playing)
-        routing.write(host.store, routing.Routing(stable=state.current))
+        known, server = set(state.playing), sides.named(sides.in_force(host.store))
+        routing.write(host.store, routing.Routing(stable=state.current, server=server))
         state.play(routing.Routing())
         _tell(host, f"{error}: replaced by one without a split")
         _unload(host, known)

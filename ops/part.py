@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from ops import aftermath, audit, intent, releases, routing
 from ops.beside import Beside
 from ops.console import say
-from ops.errors import DriftError, OpsError
+from ops.errors import DriftError, NotNowError, OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.signals import uninterrupted
 from ops.steps import Steps
+
+STARTS = {
+    "canary": "canary.sh start NEW.pt --percent 10",
+    "experiment": "experiment.sh start NAME --share 1.1=50",
+    "shadow": "shadow.sh start NEW.pt --percent 20",
+}
 
 
 @dataclass
@@ -41,10 +47,12 @@ class Beginning:
 
 def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -> None:
     """Put a part in force. Needs the lock; `state` is saved. Raises OpsError; then nothing of it is left."""
-    before = host.server.default()
-    beside = Beside(host, steps, before)
-    host.mark_log()
+    before: Loaded | None = None
+    routed: routing.Routing | None = None
     try:
+        before = host.server.default()
+        beside = Beside(host, steps, before)
+        host.mark_log()
         intent.write(
             host.store,
             intent.Intent(
@@ -65,22 +73,32 @@ def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -
             routed = routing.write(host.store, what.routed)
             remarks.append(routed.split)
     except BaseException as error:
-        _undo(host, state, steps, what, before, error)
+        if routed is None:
+            _undo(host, state, steps, what, before, error)
+        else:  # the interruption waited for the decision
+            say(f"  interrupted, but it is in force already: {routed.split}")
+            _complete(host, state, steps, what, routed)
         raise
-    if what.fresh:
-        state.releases[what.to].made_for = what.part
-    state.play(routed)
-    releases.save(host.store, state)
-    intent.clear(host.store)
-    audit.write(
-        host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
-        seconds=round(steps.seconds, 1), steps=steps.took,
-    )  # fmt: skip
+    _complete(host, state, steps, what, routed)
     routing.await_notice()  # done means in force
 
 
+def _complete(host: Host, state: releases.Releases, steps: Steps, what: Beginning, routed: routing.Routing) -> None:
+    """Make what is known of the releases agree with what is in force."""
+    with uninterrupted():
+        if what.fresh:
+            state.releases[what.to].made_for = what.part
+        state.play(routed)
+        releases.save(host.store, state)
+        intent.clear(host.store)
+        audit.write(
+            host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
+            seconds=round(steps.seconds, 1), steps=steps.took,
+        )  # fmt: skip
+
+
 def _undo(
-    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded, error: BaseException
+    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded | None, error: BaseException
 ) -> None:
     for version in what.loaded:
         with contextlib.suppress(OpsError):
@@ -88,10 +106,10 @@ def _undo(
     with uninterrupted():
         if what.fresh:
             refused = "refused" if isinstance(error, DriftError) else "failed"
-            intent.remove_archive(host.store, state, what.to, refused)
+            releases.remove_archive(host.store, state, what.to, refused)
         intent.clear(host.store)
-    detail = str(error) or type(error).__name__
-    audit.write(host.store, what.action, "failed", **{"from": before.version, "to": what.to, "detail": detail})
+    fields = {"from": before.version if before else None, "to": what.to, "detail": str(error) or type(error).__name__}
+    audit.write(host.store, what.action, "failed", **fields)
     for row in steps.table():
         say(row)
     aftermath.tell(host, error, f"{what.action} of {what.to}", f"nothing of {what.to} is left loaded")
@@ -136,7 +154,7 @@ def end(
         pass  # what was loaded is gone, and it comes back without it
     if remove and not warning:
         with steps.step(f"remove the archive of {to}"):
-            intent.remove_archive(host.store, state, to, "aborted")
+            releases.remove_archive(host.store, state, to, "aborted")
     releases.save(host.store, state)
     if not warning:  # else the intent stays
         intent.clear(host.store)
@@ -154,3 +172,14 @@ def default_version(host: Host) -> str | None:
         return host.server.default().version
     except (UnreachableError, RefusedError):
         return None
+
+
+def absent(part: str) -> NotNowError:
+    """Return the error that says that a part is not active, and how one is."""
+    return NotNowError(f"no {part} is active. Start one: bash scripts/{STARTS[part]}")
+
+
+def removable(state: releases.Releases, version: str, part: str) -> bool:
+    """Tell whether a version was packaged for this part and has never been anything else."""
+    record = state.releases.get(version)
+    return record is not None and record.made_for == part and not record.served

@@ -31,11 +31,6 @@ def check(side: str, made: Made) -> None:
         ports.require_free("127.0.0.1", {f"GREEN_{name}": port for name, port in load().green_ports.items()})
 
 
-def python_of(folder: Path) -> Path:
-    """Return the Python of a virtual environment."""
-    return folder / "bin" / "python"
-
-
 def describe(made: Made) -> None:
     """Write down how green is started: now by `start`, later with the other programs. Raises OpsError."""
     folder, python = Path(made.serving or SERVING), Path(made.python or VENV / "bin" / "python")

@@ -21,28 +21,26 @@ def redeploy(
 ) -> None:
     """Package weights as a new version and put it live. Raises OpsError; then the old version goes on answering."""
     how = how or Packaging()
-    preflight(host)
-    unsplit(host, but_canary=abort_canary)
     target = str(weights.absolute())  # never taken for the name of a kept version
-    candidate.check(host, target, how)
-    steps = Steps()
-    made = candidate.obtain(host, steps, target, how)
-    with (
-        candidate.guarded(host, made, "redeploy") as begun,
-        lock.held(host.store, f"redeploy of {made.version}") as left_by,
-    ):
-        state = opened(host, left_by)
+    with candidate.guarded(host, target, how, "redeploy") as guard:
+        preflight(host)
         unsplit(host, but_canary=abort_canary)
-        candidate.verify(host, state, made, "redeploy")
-        if abort_canary:
-            canary.end_any(host, state, steps, f"redeploy of {made.version}")
-        try:
-            transaction = Transaction(host, state, steps, "redeploy", made.version, fresh=made.fresh, note=how.note)
-        except OpsError as error:
-            audit.write(host.store, "redeploy", "failed", to=made.version, detail=str(error))
-            raise
-        begun.append(True)
-        transaction.run(compare=True, accept_drift=accept_drift)
+        candidate.check(host, target, how)
+        steps = Steps()
+        made = guard.made = candidate.obtain(host, steps, target, how)
+        with lock.held(host.store, f"redeploy of {made.version}") as left_by:
+            state = opened(host, left_by)
+            unsplit(host, but_canary=abort_canary)
+            candidate.verify(host, state, made, "redeploy")
+            if abort_canary:
+                canary.end_any(host, state, steps, f"redeploy of {made.version}")
+            try:
+                transaction = Transaction(host, state, steps, "redeploy", made.version, fresh=made.fresh, note=how.note)
+            except OpsError as error:
+                audit.write(host.store, "redeploy", "failed", to=made.version, detail=str(error))
+                raise
+            guard.begun = True
+            transaction.run(compare=True, accept_drift=accept_drift)
     steps.report(
         f"{made.version} is live, {transaction.before.version} is kept. The way back: bash scripts/rollback.sh"
     )

@@ -102,11 +102,15 @@ def path(store: Path) -> Path:
 
 
 def read(store: Path) -> Routing:
-    """Return what is in force; without a file, a split of nothing. Raises DamagedError."""
+    """Return what is in force; without a file, a split of nothing.
+
+    Raises DamagedError, and OpsError when it cannot be read.
+    """
     if not path(store).exists():
         return Routing()
+    document = read_json(path(store))
     try:
-        return parse(read_json(path(store)) or {})
+        return parse(document or {})
     except (KeyError, TypeError, ValueError, AttributeError, OpsError) as error:
         raise DamagedError(f"{FOLDER}/{NAME} is damaged ({type(error).__name__}: {error})") from error
 

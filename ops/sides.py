@@ -69,7 +69,7 @@ def other(side: str) -> str:
 
 def in_force(store: Path) -> str:
     """Return the side that answers. Raises OpsError when it is neither of the two."""
-    server = routing.glance(store).server or BLUE
+    server = _answering(store, _recorded(store))
     if server not in PROGRAMS:
         raise OpsError(
             f"{routing.FOLDER}/{routing.NAME} sends every request to the server {server!r}, which is none of ours "
@@ -93,20 +93,37 @@ def named(side: str) -> str | None:
 
 
 def read(store: Path) -> Sides:
-    """Return what stands where; the side that answers is always there, also where the file is missing or damaged."""
-    document: dict[str, Any] = read_json(store / NAME) or {}
-    document.pop("schema", None)
-    try:
-        made = document.pop("green", None)
-        found = Sides(green=Made(**made) if made else None, **document)
-    except (TypeError, AttributeError):
-        found = Sides()
-    answering = routing.glance(store).server or BLUE
+    """Return what stands where; the side that answers is always there, also where the file is missing or damaged.
+
+    Raises OpsError when a file cannot be read.
+    """
+    found = _recorded(store)
+    answering = _answering(store, found)
     if found.pending == answering:
         found = replace(found, pending="")
     if answering == BLUE:
         return replace(found, blue=True)
     return found if found.green is not None else replace(found, green=Made())
+
+
+def _recorded(store: Path) -> Sides:
+    document: dict[str, Any] = read_json(store / NAME) or {}
+    document.pop("schema", None)
+    try:
+        made = document.pop("green", None)
+        return Sides(green=Made(**made) if made else None, **document)
+    except (TypeError, AttributeError):
+        return Sides()
+
+
+def _answering(store: Path, recorded: Sides) -> str:
+    """Return the server that routing.json names; where that is damaged, the side that must be the one by the record."""
+    try:
+        return routing.read(store).server or BLUE
+    except routing.DamagedError:
+        # Blue was taken down, or is kept for the way back.
+        green = recorded.there(GREEN) and (not recorded.there(BLUE) or recorded.back == BLUE)
+        return GREEN if green else BLUE
 
 
 def without(sides: Sides, side: str) -> Sides:

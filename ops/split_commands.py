@@ -78,7 +78,7 @@ def _shadow(host: Host, arguments: argparse.Namespace) -> None:
         return
     share, how = routing.percent(arguments.percent), packaging(arguments)
     if arguments.dry_run:
-        shadow.plan_start(host, arguments.target, share, how)
+        shadow.plan_start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
     else:
         shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
 
@@ -123,7 +123,8 @@ def _auto(host: Host, arguments: argparse.Namespace) -> None:
     try:
         autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
     except KeyboardInterrupt:
-        say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
+        if routing.glance(host.store).canary:  # else it was promoted, or taken back, before the interruption
+            say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
         raise
 
 

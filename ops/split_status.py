@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import autopilot, routing, traffic
+from ops import autopilot, part, routing, traffic
 from ops.console import say
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.routing import Routing
 from ops.steps import table
 from ops.traffic import Gateways, Row, Seen
-
-PARTS = {
-    "canary": "no canary is active. Start one: bash scripts/canary.sh start NEW.pt --percent 10",
-    "experiment": "no experiment is active. Start one: bash scripts/experiment.sh start NAME --share 1.1=50",
-    "shadow": "no shadow is active. Start one: bash scripts/shadow.sh start NEW.pt --percent 20",
-}
 
 
 def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
@@ -31,7 +25,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(json.dumps({**known, "gateways": [asdict(gateway) for gateway in seen]}, indent=1, ensure_ascii=False))
         return
     if not active:
-        say(PARTS[name])
+        say(str(part.absent(name)))
         return
     say(f"{present.split} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):

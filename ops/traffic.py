@@ -117,17 +117,24 @@ class Measured:
         return self.detections / self.answered if self.answered else None
 
 
-#: Counts by gateway and part at the beginning of a step, with the `since` that they were counted from.
+#: Counts by gateway and part at the beginning of a step, with the `since` that they were counted from; and the name of
+#: each gateway that has told them.
 Base = dict[str, dict[str, Any]]
 
 
 def base(seen: Iterable[Seen]) -> Base:
     """Return what to take off later, to be kept as JSON."""
-    return {
-        f"{gateway.gateway} {row.role} {row.version}": {"since": row.since, **row.counts}
-        for gateway in seen
-        for row in gateway.rows
-    }
+    told: Base = {}
+    for gateway in seen:
+        told[gateway.gateway] = {}
+        for row in gateway.rows:
+            told[f"{gateway.gateway} {row.role} {row.version}"] = {"since": row.since, **row.counts}
+    return told
+
+
+def completed(before: Base, seen: Iterable[Seen]) -> Base:
+    """Add the gateways that did not answer then: they count from their first answer on, not from their start."""
+    return before | base(gateway for gateway in seen if gateway.gateway not in before)
 
 
 def measured(seen: Iterable[Seen], before: Base, version: str, role: str) -> Measured:

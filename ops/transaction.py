@@ -69,20 +69,28 @@ class Transaction:
         self.before: Loaded = self.server.default()
         self.beside = Beside(host, steps, self.before)
         self.registered = False
+        self.decided = False
         self.live = current_archive(self.store)
         self.undo = self.store / f".{self.live.name}.before"
 
     def run(self, *, compare: bool, accept_drift: bool) -> None:
-        """Do it. Raises OpsError (or the interruption) when the old version goes on answering."""
-        self.host.mark_log()
+        """Do it. Raises OpsError when the old version goes on answering; the interruption, if one came.
+
+        An interruption that comes after the decision does not undo it: it is completed first.
+        """
         try:
+            self.host.mark_log()
             staged = self._back_up()
             self._load(quickly=not compare)
             if self.to != self.before.version:
                 self.beside.check(self.to, compare=compare, accept_drift=accept_drift)
             self._decide(staged)
         except BaseException as error:
-            self._abort(error)
+            if self.decided:  # the interruption waited for that
+                say(f"  interrupted, but {self.to} is live already; again, to leave the rest to the next operation")
+                self._finish()
+            else:
+                self._abort(error)
             raise
         self._finish()
 
@@ -125,15 +133,17 @@ class Transaction:
         with self.steps.step("make it current and the default") as remarks, uninterrupted():
             try:
                 staged.replace(self.live)
+                self.decided = True
                 sync_folder(self.store)
-            except OSError as error:
-                raise from_os_error(error, f"replacing {self.live.name}") from error
-            try:
                 self._move_default()
-            except BaseException:
-                self.undo.replace(self.live)
-                with contextlib.suppress(OpsError):
-                    self.server.set_default(self.before.version)
+            except BaseException as error:
+                if self.decided:
+                    self.undo.replace(self.live)
+                    self.decided = False
+                    with contextlib.suppress(OpsError):
+                        self.server.set_default(self.before.version)
+                if isinstance(error, OSError):
+                    raise from_os_error(error, f"replacing {self.live.name}") from error
                 raise
             remarks.append(f"{self.to} answers, {self.steps.seconds:.1f} s after the start")
 
@@ -161,28 +171,43 @@ class Transaction:
     # -- after it -----------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        old = self.before.version
-        self.state.became_current(self.to, old)
-        releases.save(self.store, self.state)
-        self.host.served_is_on_disk()
-        warning = self._settle_routing()
-        if old != self.to:
-            try:
-                self.beside.complete(self.to)
-                self.beside.unload(old)
-            except RefusedError as error:
-                if error.status != 404:  # a server that came back has only the new one
-                    warning = f"{old} is still loaded beside it ({error}); the next operation tries again"
-            except UnreachableError as error:
-                warning = f"TorchServe stopped answering after the switch ({error}); it comes back on {self.to}"
-            except OpsError as error:
-                warning = f"{self.to} answers, but: {error}. {old} stays loaded until the next operation"
+        """Make everything else agree. Interrupted, it says that the new version answers, and the intent stays."""
+        warning, interrupted = "", False
+        try:
+            self.state.became_current(self.to, self.before.version)
+            releases.save(self.store, self.state)
+            self.host.served_is_on_disk()
+            warning = "; ".join(filter(None, [self._settle_routing(), self._retire()]))
+        except KeyboardInterrupt:
+            warning = (
+                f"interrupted: {self.to} is live; the next operation removes what is left of {self.before.version}"
+            )
+            interrupted = True
         self.undo.unlink(missing_ok=True)
         if not warning:  # else the intent stays, and the next operation removes what is still loaded
             intent.clear(self.store)
         self._audit("done", self.note if not warning else f"{self.note} ({warning})".strip())
         if warning:
             say(f"  warning: {warning}")
+        if interrupted:
+            raise KeyboardInterrupt
+
+    def _retire(self) -> str:
+        """Let the old version answer what it has, and remove it. Returns a warning when it could not be removed."""
+        old = self.before.version
+        if old == self.to:
+            return ""
+        try:
+            self.beside.complete(self.to)
+            self.beside.unload(old)
+        except RefusedError as error:
+            if error.status != 404:  # a server that came back has only the new one
+                return f"{old} is still loaded beside it ({error}); the next operation tries again"
+        except UnreachableError as error:
+            return f"TorchServe stopped answering after the switch ({error}); it comes back on {self.to}"
+        except OpsError as error:
+            return f"{self.to} answers, but: {error}. {old} stays loaded until the next operation"
+        return ""
 
     def _settle_routing(self) -> str:
         """Tell the gateways what is stable now. Returns a warning when that cannot be written."""
@@ -204,7 +229,7 @@ class Transaction:
         with uninterrupted():
             if self.fresh:
                 refused = "refused" if isinstance(error, DriftError) else "failed"
-                intent.remove_archive(self.store, self.state, self.to, refused)
+                releases.remove_archive(self.store, self.state, self.to, refused)
             try:
                 if self.canary_of:
                     routing.write(self.store, self.canary_of)

@@ -26,8 +26,8 @@ $candidate_options
   --abort-canary       end a canary that is active; without it that is exit code 8
 
 Exit codes: 0 live; 1 failed, the old version answers; 2 wrong usage; 3 another operation is at work; 4 stopped because
-the answers drift; 5 no service runs; 6 failed, and nothing answers; 8 a canary or experiment is active; 130 interrupted,
-the old version answers. The way back: bash scripts/rollback.sh
+the answers drift; 5 no service runs; 6 failed, and nothing answers; 8 a canary or experiment is active; 130 interrupted:
+the old version answers, or the new one where it says that this is live already. The way back: bash scripts/rollback.sh
 EOF
 }
 

@@ -190,9 +190,9 @@ def test_an_interrupted_run_leaves_whole_lines_and_is_gone_on_with(
 
 def test_no_gateway_is_exit_5_and_leaves_nothing(folder: Path, unused_url: str) -> None:
     process = start(folder, "in", "--out", "out.jsonl", GATEWAY_URL=unused_url)
-    out, _ = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=20)
     assert process.returncode == 5
-    assert "bash scripts/up.sh" in out
+    assert "bash scripts/up.sh" in err
     assert not (folder / "out.jsonl").exists()
 
 
@@ -211,8 +211,8 @@ def test_no_gateway_is_exit_5_and_leaves_nothing(folder: Path, unused_url: str) 
 )
 def test_wrong_usage_is_exit_2_and_says_what_is_wrong(predict: Predict, argv: list[str], says: str) -> None:
     done = predict(*argv)
-    assert done.returncode == 2, done
-    assert says in done.stdout
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert says in done.stderr
 
 
 def test_pictures_are_drawn_by_the_gateway(predict: Predict, folder: Path) -> None:
@@ -226,9 +226,9 @@ def test_pictures_are_drawn_by_the_gateway(predict: Predict, folder: Path) -> No
 def test_a_gateway_that_cannot_draw_is_found_out_before_anything_is_asked(folder: Path) -> None:
     with serving(Guard(draws=False)) as url:
         process = start(folder, "in", "--format", "jpeg", "--out", "drawn", GATEWAY_URL=url)
-        out, _ = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "does not draw on pictures" in out
+    assert "does not draw on pictures" in err
     assert not (folder / "drawn").exists()
 
 
@@ -301,9 +301,9 @@ def test_the_key_is_shown_and_without_it_everything_ends_at_once(folder: Path) -
         out, err = without.communicate(timeout=20)
         assert without.returncode == 1
         assert "401 unauthenticated: Show a key." in out + err
-        assert "bash scripts/keys.sh add" in out
+        assert "bash scripts/keys.sh add" in err
         wrong = start(folder, "in", "--out", "x", "--api-key-file", "nowhere", GATEWAY_URL=url)
-        assert "--api-key-file nowhere: No such file" in wrong.communicate(timeout=20)[0]
+        assert "--api-key-file nowhere: No such file" in wrong.communicate(timeout=20)[1]
         with_variable = start(
             folder, "in/0.jpg", "--format", "png", "--out", "v", GATEWAY_URL=url, YOLO_API_KEY="the-key"
         )

@@ -25,7 +25,7 @@ def test_without_docker_it_needs_nothing_but_python(checkout):
     assert shown["name"] == "camera-7"
     assert checkout.run("keys.sh", "revoke", "camera-7", "--native").returncode == 0
     missing = checkout.run("keys.sh", "revoke", "camera-7", "--native")
-    assert (missing.returncode, "no key named camera-7" in missing.stdout) == (1, True)
+    assert (missing.returncode, "no key named camera-7" in missing.stderr) == (1, True)
     assert not (checkout.root / ".venv").exists()
 
 

@@ -206,3 +206,17 @@ def test_the_run_of_an_earlier_canary_is_not_gone_on_with(split, gateway):
     canary.start(split.host(), "1.1", 5, salt="another")
     fly(split, Clients(gateway))
     assert len(sets(split)) == 2, "the default steps"
+
+
+def test_a_gateway_that_did_not_answer_when_a_step_began_counts_from_its_first_answer(split, gateway):
+    """Its errors of before, which are many, are none of the step's."""
+    late = FakeGateway(split.store, down=True)
+    late.happen("1.1", "canary", 5000, errors=4000)
+    late.happen("1.0", "stable", 5000)
+
+    def comes_back(looks):
+        late.down = looks < 3
+
+    clients = Clients(gateway, comes_back)
+    autopilot.run(split.host(), gateways(clients, late), given={**QUICK, "requests": 400})
+    assert (releases.read(split.store).current, split.default) == ("1.1", "1.1")

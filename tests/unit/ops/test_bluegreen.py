@@ -23,11 +23,11 @@ from ops import (
     sides,
 )
 from ops.__main__ import parser
-from ops.bluegreen import Pair
 from ops.candidate import Packaging
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.host import at, here
 from ops.opening import opened
+from ops.pair import Pair
 from ops.sides import BLUE, GREEN, Made
 from tests.unit.ops.fake_server import FakeServer, error, make_current
 
@@ -282,10 +282,43 @@ def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     assert sides.told(store) == "green answers (the checkout), blue stands beside"
 
 
+@pytest.mark.parametrize(
+    ("recorded", "answers"),
+    [
+        (sides.Sides(), None),
+        (sides.Sides(green=MADE), None),
+        (sides.Sides(green=MADE, pending=GREEN), None),
+        (sides.Sides(green=MADE, back=BLUE), GREEN),
+        (sides.Sides(green=MADE, blue=False), GREEN),
+        (sides.Sides(green=MADE, pending=BLUE), GREEN),
+    ],
+)
+def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, recorded, answers):
+    store = world.blue.store
+    sides.write(store, recorded)
+    routing.path(store).parent.mkdir()
+    routing.path(store).write_text("{cut")
+    assert sides.in_force(store) == (answers or BLUE)
+    opened(world.pair.serving, None)
+    assert world.server == answers
+    assert world.did == []
+
+
+def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
+    store = world.blue.store
+    routing.path(store).mkdir(parents=True)  # what only root could make unreadable in another way
+    for ask in (routing.read, routing.glance, sides.in_force, sides.read):
+        with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
+            ask(store)
+    with pytest.raises(OpsError, match="cannot be read"):
+        opened(world.blue.host(), None)
+    assert routing.path(store).is_dir()
+
+
 @pytest.fixture
 def run(world, monkeypatch):
     pair = world.pair
-    monkeypatch.setattr(bluegreen, "here", lambda: pair)
+    monkeypatch.setattr(bluegreen_commands, "here", lambda: pair)
     return lambda *words: release_commands.run(parser().parse_args(["bluegreen", *words]))
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from ops import audit, canary, lock, opening, part, redeploy, releases, rollback, routing
 from ops.candidate import Packaging
-from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, OpsError
+from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error, make_current, write_archive
 
@@ -55,6 +55,40 @@ def test_a_candidate_that_drifts_is_refused_and_nothing_of_it_is_left(served):
     write_archive(served.store, "1.1", b"new")
     start(served, accept_drift=True)
     assert shares(served) == ("1.1", 10)
+
+
+def test_one_that_may_not_begin_leaves_no_archive_of_what_was_packaged_for_it(split):
+    write_archive(split.store, "1.2", b"newer")
+    with pytest.raises(NotNowError, match="canary is active"):
+        canary.start(split.host(), str(split.store / "best.pt"), 10, Packaging(packaged="1.2"))
+    assert not (split.store / "yolo-1.2.mar").exists()
+    assert (split.store / "yolo-1.1.mar").is_file()
+    split.down = True
+    write_archive(split.store, "1.2", b"newer")
+    with pytest.raises(NotRunningError):
+        canary.start(split.host(), str(split.store / "best.pt"), 10, Packaging(packaged="1.2"))
+    assert not (split.store / "yolo-1.2.mar").exists()
+
+
+def test_a_kept_version_that_may_not_begin_stays_kept(split):
+    with pytest.raises(NotNowError):
+        canary.start(split.host(), "1.1", 10, Packaging(packaged="1.1"))
+    assert (split.store / "yolo-1.1.mar").is_file()
+
+
+def test_a_server_that_refuses_just_as_it_begins_leaves_no_archive(served):
+    asked = []
+
+    def the_third_time(fake):  # after the check before the lock, and the one with it
+        asked.append("GET /models/yolo")
+        return error(503, "busy") if len(asked) == 3 else None
+
+    served.faults["GET /models/yolo"] = the_third_time
+    with pytest.raises(OpsError, match="busy"):
+        start(served)
+    assert not (served.store / "yolo-1.1.mar").exists()
+    assert audit.read(served.store)[-1]["outcome"] == "failed"
+    assert_consistent(served)
 
 
 def test_a_routing_that_cannot_be_written_leaves_nothing(served, monkeypatch):

@@ -206,3 +206,10 @@ def test_a_gateway_that_does_not_read_the_file_is_found_out(server, capsys, tmp_
 def test_the_status_of_nothing(server, capsys, part):
     split_status.status(server.host(), gateways(), part)
     assert f"no {part} is active" in capsys.readouterr().out
+
+
+def test_a_shadow_that_may_not_begin_leaves_no_archive_of_what_was_packaged_for_it(server):
+    begin_shadow(server)
+    with pytest.raises(NotNowError, match="the shadow already"):
+        shadow.start(server.host(), str(server.store / "best.pt"), 20, Packaging(packaged="1.2"))
+    assert not (server.store / "yolo-1.2.mar").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import zipfile
 from pathlib import Path
@@ -130,6 +131,15 @@ def test_the_archive_tells_what_was_done_to_it(forced):
     assert record["floor"] == int8.FLOOR
     assert set(record["agreement"]["matched"]) == {"0.5", "0.75", "0.9"}
     assert record["agreement"]["infer_ms"]["int8"] > 0
+
+
+def test_a_process_that_has_quantised_still_takes_signals(forced):
+    """Ctrl-C while what was quantised goes live. In a child: what is wrong there ends the process."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(7))
+        signal.raise_signal(signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_the_archives_engine_is_the_int8_one_and_nothing_of_fp32_is_left(forced):

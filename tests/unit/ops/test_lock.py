@@ -1,6 +1,9 @@
 import os
+import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 import pytest
@@ -82,3 +85,22 @@ def test_unlock_spares_a_holder_at_work_unless_forced(tmp_path):
         assert lock.break_open(tmp_path, force=True).what == "at work"
     left_behind(tmp_path, pid=gone_process())
     assert lock.break_open(tmp_path).what == "redeploy of 1.1"
+
+
+def test_unlock_does_not_remove_the_lock_of_one_that_took_the_stale_one_over_meanwhile(tmp_path):
+    left_behind(tmp_path, pid=gone_process())
+    with ThreadPoolExecutor(1) as pool:
+        with lock._guard(tmp_path):
+            unlocked = pool.submit(lock.break_open, tmp_path)
+            time.sleep(0.2)  # it has looked, if it looks before its turn
+            shutil.rmtree(tmp_path / lock.FOLDER)
+            left_behind(tmp_path)
+        with pytest.raises(LockedError, match="still at work"):
+            unlocked.result()
+    assert lock.holder(tmp_path).pid == os.getpid()
+
+
+def test_unlock_removes_a_lock_without_a_name(tmp_path):
+    (tmp_path / lock.FOLDER).mkdir()
+    assert lock.break_open(tmp_path).token == ""
+    assert lock.holder(tmp_path) is None

@@ -40,6 +40,21 @@ def test_a_gateway_that_was_restarted_counts_from_its_start(gateway):
     assert traffic.measured(gateways(gateway).read()[0], before, "1.1", "canary").requests == 120
 
 
+def test_a_gateway_that_was_not_heard_at_first_counts_from_when_it_was(gateway, tmp_path):
+    late = FakeGateway(tmp_path, down=True)
+    late.happen("1.1", "canary", 1000)
+    before = traffic.base(gateways(gateway, late).read()[0])
+    gateway.happen("1.1", "canary", 5)  # the first that it was ever asked: of the step
+    late.down = False
+    seen, _ = gateways(gateway, late).read()
+    before = traffic.completed(before, seen)
+    assert traffic.measured(seen, before, "1.1", "canary").requests == 5
+    late.happen("1.1", "canary", 2)
+    seen, _ = gateways(gateway, late).read()
+    assert traffic.completed(before, seen) == before
+    assert traffic.measured(seen, before, "1.1", "canary").requests == 7
+
+
 def test_requests_that_it_could_not_be_asked_are_failures_of_its(gateway):
     gateway.happen("1.1", "canary", 10, errors=2, fallbacks=7)
     found = traffic.measured(gateways(gateway).read()[0], {}, "1.1", "canary")

@@ -186,8 +186,9 @@ def test_where_nothing_runs_it_is_said_before_packaging(server):
 
 def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(server):
     with lock.held(server.store, "something else"), pytest.raises(LockedError, match="something else"):
-        opening.preflight(server.host())
+        go(server)
     assert server.calls == []
+    assert not (server.store / "yolo-1.1.mar").exists()
 
 
 def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(server):

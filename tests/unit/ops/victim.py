@@ -19,15 +19,16 @@ from ops import autopilot, bluegreen, canary, drain, experiment, redeploy, rollb
 from ops.candidate import Packaging
 from ops.host import Host
 from ops.management import Server
+from ops.pair import Pair
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")
 MADE = sides.Made(image="next")
 
 
-def pair(host: Host) -> bluegreen.Pair:
+def pair(host: Host) -> Pair:
     """Both sides behind one fake: what differs between them is not what is asked here."""
-    return bluegreen.Pair(host, replace(host, side=sides.GREEN))
+    return Pair(host, replace(host, side=sides.GREEN))
 
 
 OPERATIONS = {

@@ -1,0 +1,108 @@
+"""Ctrl-C and a polite kill: before the decision everything is put back, after it everything is completed.
+
+Run by `test_interrupted`, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from ops import aftermath, audit, canary, lock, redeploy, releases, routing
+from ops.candidate import Packaging
+from ops.errors import OpsError
+from tests.unit.ops.conftest import assert_consistent
+from tests.unit.ops.fake_server import error
+
+FRESH = Packaging(packaged="1.1")
+
+
+@pytest.fixture(autouse=True)
+def polite_kills():
+    """SIGTERM interrupts, as on the command line."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def interrupt(number=signal.SIGINT, answer=None):
+    """Press Ctrl-C, once, while a request is answered."""
+
+    def press(fake):
+        fake.faults.clear()
+        signal.raise_signal(number)
+        return answer
+
+    return press
+
+
+def redeployed(server):
+    redeploy.redeploy(server.host(), server.store / "best.pt", FRESH)
+
+
+def started(server):
+    canary.start(server.host(), str(server.store / "best.pt"), 10, FRESH)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_of_the_decision_lets_the_new_version_live_and_is_told(served, capsys, number):
+    served.faults["PUT /models/yolo/1.1/set-default"] = interrupt(number)
+    with pytest.raises(KeyboardInterrupt):
+        redeployed(served)
+    assert (releases.look(served.store)[0].current, served.default) == ("1.1", "1.1")
+    assert (served.store / "yolo-1.1.mar").is_file()
+    assert_consistent(served)
+    assert audit.read(served.store)[-1]["outcome"] == "done"
+    assert "1.1 is live already" in capsys.readouterr().out
+    assert lock.holder(served.store) is None
+
+
+def test_an_interruption_of_the_drain_leaves_the_old_version_to_the_next_operation(served, opened, capsys):
+    served.faults["DELETE /models/yolo/1.0"] = interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        redeployed(served)
+    assert "1.1 is live; the next operation removes what is left of 1.0" in capsys.readouterr().out
+    assert set(served.workers) == {"1.0", "1.1"}
+    opened(served)
+    assert (releases.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
+    assert_consistent(served)
+
+
+def test_a_decision_that_fails_and_is_interrupted_is_taken_back(served):
+    served.faults["PUT /models/yolo/1.1/set-default"] = interrupt(answer=error(500, "no"))
+    with pytest.raises(OpsError, match="no"):
+        redeployed(served)
+    assert (releases.look(served.store)[0].current, list(served.workers)) == ("1.0", ["1.0"])
+    assert not (served.store / "yolo-1.1.mar").exists()
+    assert_consistent(served)
+
+
+def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_whole(served, monkeypatch, capsys):
+    write = routing.write
+
+    def interrupted_write(store, wanted):
+        written = write(store, wanted)
+        signal.raise_signal(signal.SIGINT)
+        return written
+
+    monkeypatch.setattr(routing, "write", interrupted_write)
+    with pytest.raises(KeyboardInterrupt):
+        started(served)
+    assert routing.read(served.store).split == "canary 1.1 10 %"
+    assert releases.read(served.store).releases["1.1"].made_for == "canary"
+    assert_consistent(served)
+    assert "in force already: canary 1.1 10 %" in capsys.readouterr().out
+
+
+def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
+    monkeypatch.setattr(aftermath, "who_answers", lambda host: pytest.fail("asked who answers"))
+
+    def vanish(fake):
+        fake.faults.clear()
+        fake.down = True
+        raise KeyboardInterrupt
+
+    served.faults["PUT /models/yolo/1.1"] = vanish
+    with pytest.raises(KeyboardInterrupt):
+        redeployed(served)

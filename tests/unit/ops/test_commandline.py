@@ -1,0 +1,69 @@
+"""How commands end: what a program reads on stdout is never an error."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ops.commandline import ending
+from ops.errors import NotNowError, OpsError
+from tests.support import ROOT
+
+
+def raising(error):
+    def work():
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (OpsError("it could not be done"), 1, "error: it could not be done"),
+        (NotNowError("not now"), 8, "error: not now"),
+        (OSError(28, "No space left on device"), 1, "error: the disk is full (while testing)"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_a_failure_is_one_message_on_stderr_and_the_exit_code_of_its_kind(capsys, error, code, told):
+    assert ending(raising(error), "testing") == code
+    out, err = capsys.readouterr()
+    assert (out, told in err) == ("", True)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["ops.keys", "revoke", "nobody"],
+        ["ops", "canary", "status", "--json"],
+        ["ops.predicting.command", str(ROOT / "README.md"), "--out", "-", "--quiet"],
+    ],
+)
+def test_programs_that_read_the_output_get_no_error_in_it(argv, tmp_path):
+    environment = {**os.environ, "OPS_MANAGEMENT_URL": "http://127.0.0.1:9", "GATEWAY_URL": "http://127.0.0.1:9"}
+    argv = [sys.executable, "-m", *argv]
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+
+
+def test_where_asking_cannot_be_done_it_says_where_it_can(tmp_path):
+    """As in the container of the release operations, which has no rich."""
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich/__init__.py").write_text("raise ModuleNotFoundError(name='rich')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as anything:
+        threading.Thread(target=anything.handle_request, daemon=True).start()
+        environment["GATEWAY_URL"] = f"http://127.0.0.1:{anything.server_address[1]}"
+        argv = [sys.executable, "-m", "ops", "predict", str(ROOT / "README.md"), "--out", str(tmp_path / "out.jsonl")]
+        done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "asking needs rich" in done.stderr
+    assert "bash scripts/predict.sh" in done.stderr
