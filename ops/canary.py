@@ -35,9 +35,10 @@ def start(
     Raises OpsError; then nothing of it is left.
     """
     how = how or Packaging()
-    preflight(host)
-    unsplit(host)
-    candidate.check(host, target, how)
+    with candidate.asked_first(host, how):
+        preflight(host)
+        unsplit(host)
+        candidate.check(host, target, how)
     steps = Steps()
     made = candidate.obtain(host, steps, target, how)
     with (

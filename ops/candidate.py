@@ -73,6 +73,17 @@ def obtain(host: Host, steps: Steps, target: str, how: Packaging) -> Candidate:
 
 
 @contextmanager
+def asked_first(host: Host, how: Packaging) -> Iterator[None]:
+    """Remove what the caller has packaged for this operation when the checks before it say no: it is no way back."""
+    try:
+        yield
+    except BaseException:
+        if how.packaged is not None:
+            kept_archive(how.packaged, host.store).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def guarded(host: Host, candidate: Candidate, action: str) -> Iterator[list[bool]]:
     """Remove a fresh version that could not even begin: it is no way back. Append to the list when it has begun."""
     begun: list[bool] = []

@@ -21,10 +21,11 @@ def redeploy(
 ) -> None:
     """Package weights as a new version and put it live. Raises OpsError; then the old version goes on answering."""
     how = how or Packaging()
-    preflight(host)
-    unsplit(host, but_canary=abort_canary)
     target = str(weights.absolute())  # never taken for the name of a kept version
-    candidate.check(host, target, how)
+    with candidate.asked_first(host, how):
+        preflight(host)
+        unsplit(host, but_canary=abort_canary)
+        candidate.check(host, target, how)
     steps = Steps()
     made = candidate.obtain(host, steps, target, how)
     with (

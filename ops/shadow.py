@@ -25,9 +25,10 @@ def start(host: Host, target: str, percent: float, how: Packaging | None = None,
     Its answers reach nobody, so they may differ: what differs is said. Raises OpsError; then nothing of it is left.
     """
     how = how or Packaging()
-    preflight(host)
-    no_other(routing.glance(host.store))
-    candidate.check(host, target, how)
+    with candidate.asked_first(host, how):
+        preflight(host)
+        no_other(routing.glance(host.store))
+        candidate.check(host, target, how)
     steps = Steps()
     made = candidate.obtain(host, steps, target, how)
     with (
