@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.native.test_releases import BASE, Service
+from tests.native.service import BASE, Service
 from tests.support import free_ports, wait_until
 
 OTHER = "1.0-cached"
