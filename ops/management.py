@@ -2,8 +2,8 @@
 
 Read in TorchServe 0.12.0 and checked against it:
 
-- `POST /models?url=FILE` registers a file of the model store only (`allowed_urls=^$`); a version that is there: 409;
-  an archive that cannot be unpacked: 500.
+- `POST /models?url=FILE` registers archives of the model store only (`allowed_urls=^$`), and unpacked models in folders
+  anywhere; a version that is there: 409; an archive that cannot be unpacked: 500.
 - A worker that loads is shown as UNLOADING; one that dies while loading is started again and again, with a new pid.
 - `PUT …/set-default` and `DELETE` answer when it is done. Removing the default version is refused (403).
 - `DELETE` sometimes answers 500 ("Interrupted while cleaning resources"): the workers are gone then, the version is

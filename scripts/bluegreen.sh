@@ -134,7 +134,7 @@ RELEASED_BY=$(released_by)
 export RELEASED_BY
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 status=0
-idle=$(docker_ops bluegreen idle) || { status=$?; echo "$idle"; exit "$status"; }
+idle=$(docker_ops bluegreen idle) || exit
 if [[ $what == down ]]; then
   docker_ops bluegreen down ${dry_run:+--dry-run} || exit
   if [[ -n $dry_run ]]; then exit; fi
@@ -152,7 +152,7 @@ asked=(${image:+--image "$image"} ${flags[@]+"${flags[@]}"})
 # Whether it can be done at all is asked before minutes of building.
 plan=$(docker_ops bluegreen "$what" ${asked[@]+"${asked[@]}"} --dry-run) || status=$?
 if ((status)) || [[ -n $dry_run ]]; then
-  printf '%s\n' "$plan"
+  [[ -z $plan ]] || printf '%s\n' "$plan"
   exit "$status"
 fi
 prepare_image "$service" || exit

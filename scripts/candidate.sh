@@ -78,7 +78,7 @@ operate() {
   # Whether it can be done at all is asked before minutes of packaging.
   plan=$(docker_ops "$@" "$target" ${given[@]+"${given[@]}"} --dry-run) || status=$?
   if ((status || dry_run)); then
-    printf '%s\n' "$plan"
+    [[ -z $plan ]] || printf '%s\n' "$plan"
     exit "$status"
   fi
   if [[ $target == /* ]]; then

@@ -14,7 +14,7 @@ import httpx
 
 from ops import credentials, predict, settings
 from ops.commandline import INTERRUPTED, ending
-from ops.console import say
+from ops.console import complain
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 from ops.predicting import outputs, running, sources
 from ops.predicting.asking import Gateway
@@ -64,7 +64,7 @@ def show(url: str, items: list[sources.Item], given: dict[str, str], headers: di
             raise  # every further picture would end like this one
         except OpsError as error:
             failed += 1
-            say(f"error: {error}")
+            complain(f"error: {error}")
     return 1 if failed else 0
 
 

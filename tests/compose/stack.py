@@ -95,6 +95,10 @@ class Stack:
     def inspect(self, service: str) -> dict[str, Any]:
         """The engine's own description of a service's container."""
         (container,) = self.compose("ps", "--all", "--quiet", service).split()
+        return self.inspected(container)
+
+    def inspected(self, container: str) -> dict[str, Any]:
+        """The engine's own description of a container."""
         found: list[dict[str, Any]] = json.loads(self.docker("inspect", container))
         return found[0]
 

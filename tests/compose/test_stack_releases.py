@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from tests.archives import left_over, names, renamed, varied
 from tests.compose.stack import Stack
 from tests.support import clients, wait_until
 
@@ -19,73 +22,83 @@ def base(running: Stack) -> str:
     return str(running.predict().json()["model"]["version"])
 
 
-def hidden(stack: Stack) -> set[str]:
-    return {path.name for path in stack.store.iterdir() if path.name.startswith(".")} - {
-        ".release-guard",
-        ".canary-auto-guard",
-    }
+def names_of(stack: Stack, version: str) -> set[str]:
+    return names(stack.store / f"yolo-{version}.mar")
+
+
+def go(stack: Stack, *argv: str) -> str:
+    done = stack.run("bash", *argv)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@contextmanager
+def busy(stack: Stack, base: str, people: int = 8) -> Iterator[Callable[[], set[str | None]]]:
+    """So many clients ask all the time; yields what tells which versions answer from now on.
+
+    Afterwards none of their requests was lost, and each answer is made by the version it names: no class is in both.
+    """
+    with clients(people, lambda: stack.predict(timeout=90)) as answers:
+
+        def versions() -> set[str | None]:
+            count = len(answers)
+            wait_until(lambda: len(answers) > count + 24, "the clients are answered")
+            return {version for _, version, _ in answers[count + 8 :]}
+
+        assert versions() == {base}
+        yield versions
+    print(f"answers: {Counter(answer[:2] for answer in answers)}")
+    assert {status for status, _, _ in answers} == {200}
+    known = {base: names_of(stack, base), "live": names_of(stack, "live")}
+    assert not known[base] & known["live"]
+    for _, version, classes in answers:
+        assert classes
+        assert version
+        assert classes <= known[version], f"{version} found {classes}"
 
 
 def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(running, base):
-    with clients(8, lambda: running.predict(timeout=90)) as answers:
-        wait_until(lambda: len(answers) > 8, "the clients are at work")
-        went = running.run("bash", "scripts/redeploy.sh", "models/weights/best.pt", "--version", "live")
-        assert went.returncode == 0, went.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 8, "the new version answers them")
-        back = running.run("bash", "scripts/rollback.sh")
-        assert back.returncode == 0, back.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 8, "the old version answers them again")
-    print(f"\n{went.stdout}\n{back.stdout}\n{len(answers)} answers")
-    assert {status for status, _, _ in answers} == {200}
-    assert {version for _, version, _ in answers} == {base, "live"}
-    listed = running.run("bash", "scripts/releases.sh").stdout
-    assert "current, served" in listed
+    renamed(running.root / "models/weights/best.pt", running.root / "renamed.pt")
+    with busy(running, base) as versions:
+        go(running, "scripts/redeploy.sh", "renamed.pt", "--version", "live", "--accept-drift")
+        assert versions() == {"live"}
+        go(running, "scripts/rollback.sh")
+        assert versions() == {base}
+    assert "current, served" in go(running, "scripts/releases.sh")
     owner = running.root.stat().st_uid
     assert {path.stat().st_uid for path in running.store.iterdir()} == {owner}
-    assert hidden(running) == set()
+    assert left_over(running.store) == set()
 
 
-def test_eight_clients_lose_no_request_while_a_canary_is_split_watched_and_promoted(running, base):
-    with clients(8, lambda: running.predict(timeout=90)) as answers:
-        wait_until(lambda: len(answers) > 8, "the clients are at work")
-        went = running.run("bash", "scripts/canary.sh", "start", "live", "--percent", "50")
-        assert went.returncode == 0, went.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 24, "both versions answer them")
-        status = running.run("bash", "scripts/canary.sh", "status")
-        assert "canary live 50 %" in status.stdout
-        assert "http://api-gateway:8000" in status.stdout
-        assert "note:" not in status.stdout, "the gateway answers, and reads the file"
-        promoted = running.run("bash", "scripts/canary.sh", "promote")
-        assert promoted.returncode == 0, promoted.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 8, "the new version answers them")
-        back = running.run("bash", "scripts/rollback.sh")
-        assert back.returncode == 0, back.stdout
-    print(f"\n{went.stdout}\n{status.stdout}\n{promoted.stdout}\n{len(answers)} answers")
-    assert {status for status, _, _ in answers} == {200}
-    assert {version for _, version, _ in answers} == {base, "live"}
-    assert running.predict().json()["model"]["version"] == base
+def test_eight_clients_lose_no_request_while_a_canary_is_split_taken_back_and_promoted(running, base):
+    start = ("scripts/canary.sh", "start", "live", "--accept-drift")
+    with busy(running, base) as versions:
+        go(running, *start, "--percent", "50")
+        assert versions() == {base, "live"}
+        status = go(running, "scripts/canary.sh", "status")
+        assert "canary live 50 %" in status
+        assert "http://api-gateway:8000" in status
+        assert "note:" not in status, "the gateway answers, and reads the file"
+        go(running, "scripts/canary.sh", "abort")
+        assert versions() == {base}
+        go(running, *start, "--percent", "50")
+        go(running, "scripts/canary.sh", "promote")
+        assert versions() == {"live"}
+        go(running, "scripts/rollback.sh")
+        assert versions() == {base}
     owner = running.root.stat().st_uid
     assert (running.store / "routing/routing.json").stat().st_uid == owner
-    assert hidden(running) == set()
+    assert left_over(running.store) == set()
 
 
 def test_a_broken_version_leaves_the_old_one_answering_and_says_why(running, base):
-    with zipfile.ZipFile(running.store / f"yolo-{base}.mar") as whole:
-        files = {name: whole.read(name) for name in whole.namelist()}
-    files["yolo_handler.py"] = (
-        b"class H:\n def initialize(self, c): raise OSError('sabotage')\n def handle(self, d, c): return []\n"
+    path = varied(
+        running.store / f"yolo-{base}.mar",
+        running.store / "yolo-bad.mar",
+        "bad",
+        handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n def handle(self, d, c): return []\n",
     )
-    path = running.store / "yolo-bad.mar"
-    with zipfile.ZipFile(path, "w") as mar:
-        for name, data in files.items():
-            if name in ("yolo.json", "MAR-INF/MANIFEST.json"):
-                data = data.replace(f'"{base}"'.encode(), b'"bad"')
-            mar.writestr(name, data)
-    path.chmod(0o644)
     with clients(2, lambda: running.predict(timeout=90)) as answers:
         done = running.run(
             *("docker", "compose", "run", "--rm", "-T", "--no-deps", "release"),
@@ -95,7 +108,20 @@ def test_a_broken_version_leaves_the_old_one_answering_and_says_why(running, bas
     assert f"Version {base} answers as before" in done.stdout
     assert {(status, version) for status, version, _ in answers} == {(200, base)}
     assert not path.exists()
-    assert hidden(running) == set()
+    assert left_over(running.store) == set()
+
+
+def test_an_experiment_gives_each_version_its_share_and_a_canary_goes_up_by_itself(running, base):
+    with busy(running, base, people=2) as versions:
+        go(running, "scripts/experiment.sh", "start", "night", "--share", "live=50", "--accept-drift")
+        assert versions() == {base, "live"}
+        assert "experiment night" in go(running, "scripts/experiment.sh", "status")
+        go(running, "scripts/experiment.sh", "stop")
+        assert versions() == {base}
+        bounds = ("--min-requests", "8", "--hold", "1", "--max-p95", "10", "--max-detections", "90")
+        go(running, "scripts/canary.sh", "start", "live", "--accept-drift", "--auto", "--steps", "40,100", *bounds)
+        assert versions() == {"live"}
+    assert left_over(running.store) == set()
 
 
 def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(running, base):

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from ops.settings import PORTS
+from tests.native.service import Service
 from tests.support import copy_tree, free_ports, wait_until
 
 
@@ -119,3 +120,11 @@ def service(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> C
         assert done.returncode == 0, done.stdout
     checkout.wait_ready()
     return checkout
+
+
+@pytest.fixture(scope="module")
+def started(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> Service:
+    """The running service and its model store, for tests that release to it."""
+    done = checkout.run("scripts/up.sh", "--native")
+    assert done.returncode == 0, done.stdout
+    return Service(checkout)

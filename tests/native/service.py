@@ -9,6 +9,8 @@ import zipfile
 
 import httpx
 
+from tests.archives import names, varied
+
 BASE = "1.0"
 
 
@@ -55,8 +57,7 @@ class Service:
         return json.loads(self.run("scripts/releases.sh", "--json").stdout)
 
     def names(self, version):
-        with zipfile.ZipFile(self.store / f"yolo-{version}.mar") as mar:
-            return set(json.loads(mar.read("yolo.json"))["names"].values())
+        return names(self.store / f"yolo-{version}.mar")
 
     def ask(self):
         picture = (self.checkout.root / "samples/street.jpg").read_bytes()
@@ -71,27 +72,6 @@ class Service:
         java.send_signal(signal.SIGKILL)
         java.wait(10)
 
-    def archive(self, version, handler=None, conf=None, cut=False):
-        """Put a version into the store by hand: the base version's files, with something changed.
-
-        The same change makes the same bytes, so that a version that was recorded may be written again.
-        """
-        path = self.store / f"yolo-{version}.mar"
-        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as whole, zipfile.ZipFile(path, "w") as mar:
-            for name in whole.namelist():
-                data = whole.read(name)
-                if name == "yolo.json":
-                    metadata = json.loads(data) | {"version": version}
-                    if conf is not None:
-                        metadata["thresholds"]["conf"] = conf
-                    data = json.dumps(metadata).encode()
-                elif name == "MAR-INF/MANIFEST.json":
-                    manifest = json.loads(data)
-                    manifest["model"]["modelVersion"] = version
-                    data = json.dumps(manifest).encode()
-                elif name == "yolo_handler.py" and handler:
-                    data = handler.encode()
-                mar.writestr(whole.getinfo(name), data)
-        if cut:
-            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        return path
+    def archive(self, version, **changes):
+        """Put a version into the store by hand: the base version's files, with something changed (`varied`)."""
+        return varied(self.store / f"yolo-{BASE}.mar", self.store / f"yolo-{version}.mar", version, **changes)

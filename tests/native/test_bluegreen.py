@@ -13,18 +13,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.archives import SURE
 from tests.native.service import BASE, Service
-from tests.native.test_canary import SURE, Clients, go
+from tests.native.test_canary import Clients, go
 from tests.support import NAMING_HANDLER, wait_until
 
 
-@pytest.fixture(scope="module")
-def started(checkout, first_up) -> Iterator[Service]:
-    done = checkout.run("scripts/up.sh", "--native")
-    assert done.returncode == 0, done.stdout
-    found = Service(checkout)
-    yield found
-    settle(found)
+@pytest.fixture(scope="module", autouse=True)
+def settled(started) -> Iterator[None]:
+    yield
+    settle(started)
 
 
 def settle(started: Service) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.gateway.gateway_process import gateway_process
-from tests.native.test_releases import BASE, Service
+from tests.native.service import BASE, Service
 from tests.support import wait_until
 
 OTHER = "1.0-cached"

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from tests.archives import SURE
 from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
 
 CLIENTS = 8
-# The canary sees fewer boxes, so that an answer shows which version made it, whatever it calls itself.
-SURE = 0.6
 
 
 @dataclass
@@ -90,13 +89,6 @@ def splitting_salt(percent: int) -> str:
         if 3 <= sum(inside) <= CLIENTS - 3:
             return f"s{number}"
     raise AssertionError
-
-
-@pytest.fixture(scope="module")
-def started(checkout, first_up) -> Service:
-    done = checkout.run("scripts/up.sh", "--native")
-    assert done.returncode == 0, done.stdout
-    return Service(checkout)
 
 
 @pytest.fixture
@@ -224,17 +216,56 @@ def test_a_promotion_whose_operator_is_killed_gives_the_canary_its_share_back(se
     assert sorted(service.loaded()) == [BASE, sure]
 
 
-def test_torchserve_killed_under_a_canary_comes_back_with_it(service, sure):
+@pytest.fixture
+def halved(service, sure) -> Iterator[dict[str, str]]:
+    """A canary for half of the clients; which version each of them is answered by."""
     go(service, "scripts/canary.sh", "start", sure, "--percent", "50", "--key-salt", splitting_salt(50))
+    before = who_answers(service)
+    assert set(before.values()) == {BASE, sure}
+    yield before
+    go(service, "scripts/canary.sh", "abort")
+    assert service.loaded() == [BASE]
+
+
+def who_answers(service):
+    """The version that each client is answered by."""
+    return {f"camera-{number}": version_for(service, f"camera-{number}") for number in range(CLIENTS)}
+
+
+def version_for(service, key, **query):
+    picture = (service.checkout.root / "samples/street.jpg").read_bytes()
+    answer = httpx.post(
+        f"{service.checkout.gateway}/predict",
+        content=picture,
+        params=query,
+        headers={"X-Client-Key": key},
+        timeout=90,
+    )
+    return answer.headers["x-model-version"] if answer.status_code == 200 else answer.status_code
+
+
+def test_torchserve_killed_under_a_canary_comes_back_with_it_and_everybody_stays_where_they_were(service, sure, halved):
     service.kill_torchserve()
     wait_until(lambda: sorted(service.loaded()) == [BASE, sure], "both versions are loaded again")
-    service.checkout.wait_ready()
-    time.sleep(2)
+    # Until its workers are READY, and the gateway has looked, the stable version stands in for the canary.
+    wait_until(lambda: who_answers(service) == halved, "everybody is answered by the version they had")
+    default = httpx.get(f"{service.management}/models/yolo", timeout=5).json()
+    assert default[0]["modelVersion"] == BASE, "yolo.mar is the default"
+    assert version_for(service, "camera-0", version=sure) == sure
+    assert version_for(service, "camera-0", version="9.9") == 404
     with Clients(service).at_work() as people:
-        wait_until(
-            lambda: {version for _, _, _, version, _ in people.answers[-CLIENTS:]} == {BASE, sure}, "both answer"
-        )
-        go(service, "scripts/canary.sh", "abort")
+        assert {(key, version) for _, key, _, version, _ in people.more()} <= set(halved.items())
+
+
+def test_a_gateway_killed_under_a_canary_comes_back_with_the_same_split(service, halved):
+    before = split(service)
+    (gateway,) = service.checkout.processes("-m gateway")
+    gateway.kill()
+    gateway.wait(10)
+    service.checkout.wait_ready()
+    with Clients(service).at_work() as people:
+        assert {(key, version) for _, key, _, version, _ in people.more()} <= set(halved.items())
+    assert split(service) == before
 
 
 def test_an_experiment_gives_each_version_its_share(service, sure):

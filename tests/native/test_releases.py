@@ -6,27 +6,20 @@ The tests share one service and leave version 1.0 (the demonstration weights) cu
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from ops import lock
+from tests.answering import answering
+from tests.archives import left_over, renamed, varied
 from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
-
-
-@pytest.fixture(scope="module")
-def started(checkout, first_up) -> Service:
-    done = checkout.run("scripts/up.sh", "--native")
-    assert done.returncode == 0, done.stdout
-    return Service(checkout)
 
 
 @pytest.fixture
@@ -40,34 +33,16 @@ def service(started) -> Service:
     return started
 
 
-@contextmanager
-def refusing(what: str, server: str) -> Iterator[str]:
+def refusing(what: str, server: str) -> AbstractContextManager[str]:
     """A server before another that passes everything on but the paths that end with this."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            if self.path.endswith(what):
-                answer = httpx.Response(500, json={"code": 500, "message": "refused by the test"})
-            else:
-                answer = httpx.request(self.command, server + self.path, timeout=120)
-            self.send_response(answer.status_code)
-            self.send_header("content-length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode()
+        if path.endswith(what):
+            return httpx.Response(500, json={"code": 500, "message": "refused by the test"})
+        return httpx.request(request.method, server + path, content=request.content, timeout=120)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{proxy.server_address[1]}"
-        finally:
-            proxy.shutdown()
-            thread.join()
+    return answering(answer)
 
 
 @pytest.fixture
@@ -79,20 +54,16 @@ def untouched(service) -> Iterator[None]:
     assert (service.store / "yolo.mar").read_bytes() == current
     assert service.loaded() == [BASE]
     assert service.served() == BASE
-    left = {path.name for path in service.store.iterdir() if path.name.startswith(".")} - {
-        ".release-guard",
-        ".canary-auto-guard",
-    }
-    assert not left
+    assert left_over(service.store) == set()
 
 
-def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(service, request):
-    weights, flags = service.demo, []
-    with suppress(pytest.skip.Exception):  # then a second copy of the demonstration weights: the same classes
-        weights, flags = request.getfixturevalue("coco_weights"), ["--accept-drift"]
+def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(service):
+    weights = renamed(service.demo, service.checkout.root / "renamed.pt")
     with clients(8, service.ask) as answers:
         wait_until(lambda: len(answers) > 8, "the clients are at work")
-        went = service.run("scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", *flags)
+        went = service.run(
+            "scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", "--accept-drift"
+        )
         assert went.returncode == 0, went.stdout
         count = len(answers)
         wait_until(lambda: len(answers) > count + 8, "the new version answers them")
@@ -105,12 +76,41 @@ def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_b
     print(f"\n{went.stdout}\n{back.stdout}\nrollback: {took:.1f} s; answers: {Counter(a[:2] for a in answers)}")
     assert {status for status, _, _ in answers} == {200}
     assert {version for _, version, _ in answers} == {BASE, "live"}
+    assert not service.names(BASE) & service.names("live")
     for _, version, classes in answers:
         assert classes
         assert classes <= service.names(version)
     assert service.loaded() == [BASE]
     state = service.state()
     assert (state["current"], state["previous"], state["served"]) == (BASE, "live", BASE)
+
+
+def test_only_archives_of_the_model_store_can_be_registered(service, untouched, tmp_path):
+    for folder in (tmp_path, service.store.parent):
+        varied(service.store / f"yolo-{BASE}.mar", folder / "yolo-other.mar", "other")
+    asked: list[str] = []
+
+    def offer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, content=(tmp_path / "yolo-other.mar").read_bytes())
+
+    try:
+        with answering(offer) as server:
+            for url in (
+                f"{server}/yolo-other.mar",
+                f"file://{tmp_path}/yolo-other.mar",
+                f"{tmp_path}/yolo-other.mar",
+                "../yolo-other.mar",
+                f"{service.store}/../yolo-other.mar",
+                "s3://bucket/yolo-other.mar",
+                "",
+            ):
+                answer = httpx.post(f"{service.management}/models", params={"url": url}, timeout=60)
+                assert 400 <= answer.status_code < 500, f"{url}: {answer.text}"
+                assert service.loaded() == [BASE], url
+    finally:
+        (service.store.parent / "yolo-other.mar").unlink()
+    assert not asked
 
 
 def test_after_a_release_up_finds_nothing_to_do(service):

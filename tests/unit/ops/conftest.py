@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ops import drain, opening, releases, routing
+from tests.archives import left_over
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 
@@ -15,14 +18,20 @@ def impatient(monkeypatch):
     monkeypatch.setattr(drain, "SETTLE_S", 0.0)
 
 
+def serving(store: Path) -> FakeServer:
+    """1.0 is current and served, 1.1 was just packaged."""
+    store.mkdir(exist_ok=True)
+    write_archive(store, "1.0", b"old")
+    make_current(store, "1.0")
+    releases.save(store, releases.look(store)[0])
+    write_archive(store, "1.1", b"new", padding=300_000)
+    return FakeServer(store)
+
+
 @pytest.fixture
 def served(tmp_path, impatient) -> FakeServer:
-    """1.0 is current and served, 1.1 was just packaged."""
-    write_archive(tmp_path, "1.0", b"old")
-    make_current(tmp_path, "1.0")
-    releases.save(tmp_path, releases.look(tmp_path)[0])
-    write_archive(tmp_path, "1.1", b"new", padding=300_000)
-    return FakeServer(tmp_path)
+    """`serving`, in a hurry."""
+    return serving(tmp_path)
 
 
 def assert_consistent(server: FakeServer) -> None:
@@ -37,8 +46,7 @@ def assert_consistent(server: FakeServer) -> None:
     assert state.playing == named
     assert releases.read(server.store) == state
     assert present.stable in (None, server.default)
-    hidden = {path.name for path in [*server.store.iterdir(), *(server.store / "routing").glob(".*")]}
-    assert {name for name in hidden if name.startswith(".")} <= {".release-guard", ".canary-auto-guard"}
+    assert left_over(server.store) | left_over(server.store / "routing") == set()
 
 
 @pytest.fixture

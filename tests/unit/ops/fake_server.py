@@ -52,6 +52,7 @@ class FakeServer:
     faults: dict[str, Fault] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     down: bool = False
+    startup_timeout_s: int = 120
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {request.url.path}"
@@ -124,7 +125,7 @@ class FakeServer:
                     "batchSize": 4,
                     "maxBatchDelay": 7,
                     "responseTimeout": 60,
-                    "startupTimeout": 120,
+                    "startupTimeout": self.startup_timeout_s,
                     "jobQueueStatus": {"pendingRequests": 0},
                     "workers": [{"status": state, "pid": pid} for state, pid in self.workers[version]],
                     "customizedMetadata": {"names": self.names.get(version, {"0": "person"})},

@@ -6,53 +6,22 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import httpx
 import pytest
 
 from ops import lock, opening, releases, routing, sides
+from tests.answering import answering
 from tests.support import ROOT
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 
-def answering(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
-    """The fake behind a socket, for another process."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            answer = fake(httpx.Request(self.command, f"http://fake{self.path}", content=body))
-            self.send_response(answer.status_code)
-            self.send_header("content-length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-        def handle(self) -> None:
-            with contextlib.suppress(OSError):  # whoever asked was killed
-                super().handle()
-
-    return Handler
-
-
 class World:
     """A store and a server that operations in other processes are done to."""
 
-    def __init__(self, fake: FakeServer) -> None:
+    def __init__(self, fake: FakeServer, url: str) -> None:
         self.fake, self.store, self._host = fake, fake.store, fake.host()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), answering(fake))
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        url = f"http://127.0.0.1:{self._http.server_address[1]}"
         argv = [sys.executable, "-m", "tests.unit.ops.victim", str(self.store), url]
         self._victims = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -84,18 +53,13 @@ class World:
         self._victims.stdin.close()
         self._victims.wait(10)
         self._victims.stdout.close()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
 def world(tmp_path, impatient) -> Iterator[World]:
-    made = World(FakeServer(tmp_path))
-    try:
+    fake = FakeServer(tmp_path)
+    with answering(fake) as url, contextlib.closing(World(fake, url)) as made:
         yield made
-    finally:
-        made.close()
 
 
 def clients_are_answered(fake: FakeServer) -> None:

@@ -5,65 +5,52 @@ import sys
 
 import pytest
 
-from ops import audit, intent, lock, management, opening, redeploy, releases, rollback
+from ops import audit, beside, intent, lock, management, opening, redeploy, releases, rollback
 from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
+from tests.archives import left_over
 from tests.support import ROOT
-from tests.unit.ops.fake_server import FakeServer, error, make_current, write_archive
+from tests.unit.ops.fake_server import error, make_current, write_archive
 
 
-@pytest.fixture
-def server(tmp_path):
-    """1.0 is current and served, 1.1 was just packaged."""
-    write_archive(tmp_path, "1.0", b"old")
-    make_current(tmp_path, "1.0")
-    releases.save(tmp_path, releases.look(tmp_path)[0])
-    write_archive(tmp_path, "1.1", b"new", padding=300_000)
-    return FakeServer(tmp_path)
-
-
-def go(server, **options):
+def go(served, **options):
     how = Packaging(note=options.pop("note", ""), packaged="1.1")
-    redeploy.redeploy(server.host(), server.store / "best.pt", how, **options)
+    redeploy.redeploy(served.host(), served.store / "best.pt", how, **options)
 
 
-def current(server):
-    return releases.look(server.store)[0].current
+def current(served):
+    return releases.look(served.store)[0].current
 
 
-def hidden(server):
-    return {path.name for path in server.store.iterdir() if path.name.startswith(".")} - {lock.GUARD}
+def assert_nothing_happened(served):
+    assert current(served) == "1.0"
+    assert served.default == "1.0"
+    assert list(served.workers) == ["1.0"]
+    assert not (served.store / "yolo-1.1.mar").exists()
+    assert left_over(served.store) == set()
+    assert audit.read(served.store)[-1]["outcome"] == "failed"
 
 
-def assert_nothing_happened(server):
-    assert current(server) == "1.0"
-    assert server.default == "1.0"
-    assert list(server.workers) == ["1.0"]
-    assert not (server.store / "yolo-1.1.mar").exists()
-    assert hidden(server) == set()
-    assert audit.read(server.store)[-1]["outcome"] == "failed"
-
-
-def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes_last(server):
-    go(server, note="better")
-    assert server.calls == [
+def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes_last(served):
+    go(served, note="better")
+    assert served.calls == [
         "DELETE /models/yolo/1.1",
         "POST /models",
         "PUT /models/yolo/1.1",
         "PUT /models/yolo/1.1/set-default",
         "DELETE /models/yolo/1.0",
     ]
-    state = releases.read(server.store)
+    state = releases.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
-    assert hidden(server) == set()
-    (line,) = audit.read(server.store)
+    assert left_over(served.store) == set()
+    (line,) = audit.read(served.store)
     assert (line["from"], line["to"], line["outcome"], line["detail"]) == ("1.0", "1.1", "done", "better")
 
 
 @pytest.mark.parametrize(
     "call", ["POST /models", "GET /models/yolo/1.1", "PUT /models/yolo/1.1", "POST /predictions/yolo/1.1"]
 )
-def test_a_server_killed_before_the_decision_comes_back_with_the_old_version(server, call):
+def test_a_server_killed_before_the_decision_comes_back_with_the_old_version(served, call):
     def die(fake):
         fake.faults.clear()
         fake.restarts()
@@ -78,14 +65,14 @@ def test_a_server_killed_before_the_decision_comes_back_with_the_old_version(ser
         fake.faults.clear()
         fake.down = False
 
-    server.faults[call] = vanish
+    served.faults[call] = vanish
     with pytest.raises(OpsError, match=r"Version 1\.0 answers"):
-        go(server)
-    assert_nothing_happened(server)
+        go(served)
+    assert_nothing_happened(served)
 
 
 @pytest.mark.parametrize("restarted_before_the_rename", [False, True])
-def test_a_server_killed_while_the_default_moves_ends_on_the_new_version(server, restarted_before_the_rename):
+def test_a_server_killed_while_the_default_moves_ends_on_the_new_version(served, restarted_before_the_rename):
     def die(fake):
         fake.faults.clear()
         if restarted_before_the_rename:
@@ -94,184 +81,199 @@ def test_a_server_killed_while_the_default_moves_ends_on_the_new_version(server,
             fake.restarts()
         return error(503, "starting")
 
-    server.faults["PUT /models/yolo/1.1/set-default"] = die
-    go(server)
-    assert (current(server), server.default, list(server.workers)) == ("1.1", "1.1", ["1.1"])
-    assert hidden(server) == set()
+    served.faults["PUT /models/yolo/1.1/set-default"] = die
+    go(served)
+    assert (current(served), served.default, list(served.workers)) == ("1.1", "1.1", ["1.1"])
+    assert left_over(served.store) == set()
 
 
-def test_a_default_that_is_refused_takes_the_replaced_archive_back(server):
-    server.faults["PUT /models/yolo/1.1/set-default"] = lambda fake: error(500, "no")
+def test_a_default_that_is_refused_takes_the_replaced_archive_back(served):
+    served.faults["PUT /models/yolo/1.1/set-default"] = lambda fake: error(500, "no")
     with pytest.raises(OpsError, match="no"):
-        go(server)
-    assert_nothing_happened(server)
+        go(served)
+    assert_nothing_happened(served)
 
 
-def test_a_worker_that_dies_while_it_loads_ends_it_without_waiting_for_the_deadline(server):
+def test_a_worker_that_dies_while_it_loads_ends_it_without_waiting_for_the_deadline(served):
     pids = iter(range(1000, 9000))
 
     def starting(fake):
         fake.workers["1.1"] = [("UNLOADING", next(pids))]
 
-    server.faults["GET /models/yolo/1.1"] = starting
+    served.faults["GET /models/yolo/1.1"] = starting
     with pytest.raises(OpsError, match="died while it loaded"):
-        go(server)
-    server.faults.clear()
-    assert_nothing_happened(server)
+        go(served)
+    served.faults.clear()
+    assert_nothing_happened(served)
 
 
-def test_answers_that_drift_stop_it_unless_they_are_meant(server):
-    server.found["1.1"] = 0
+def test_a_version_that_never_gets_ready_is_given_up_at_the_deadline_and_the_old_one_answers(served, monkeypatch):
+    monkeypatch.setattr(beside, "READY_GRACE_S", 0.3)
+    served.startup_timeout_s = 0
+
+    def loading(fake):
+        fake.workers["1.1"] = [("UNLOADING", 100)]
+
+    served.faults["GET /models/yolo/1.1"] = loading
+    with pytest.raises(OpsError, match=r"version 1\.1 was not READY within 0 s(.|\n)*Version 1\.0 answers as before"):
+        go(served)
+    served.faults.clear()
+    assert "PUT /models/yolo/1.1/set-default" not in served.calls
+    assert_nothing_happened(served)
+
+
+def test_answers_that_drift_stop_it_unless_they_are_meant(served):
+    served.found["1.1"] = 0
     with pytest.raises(DriftError, match="nothing found"):
-        go(server)
-    assert_nothing_happened(server)
-    write_archive(server.store, "1.1", b"new")
-    go(server, accept_drift=True)
-    assert current(server) == "1.1"
+        go(served)
+    assert_nothing_happened(served)
+    write_archive(served.store, "1.1", b"new")
+    go(served, accept_drift=True)
+    assert current(served) == "1.1"
 
 
-def test_a_full_disk_is_found_before_anything_is_loaded(server):
+def test_a_full_disk_is_found_before_anything_is_loaded(served):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (100_000, before[1])
     )  # a file that may grow no further, as on a full disk
     try:
         with pytest.raises(OpsError, match=r"writing yolo\.mar"):
-            go(server)
+            go(served)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert "POST /models" not in server.calls
-    assert_nothing_happened(server)
+    assert "POST /models" not in served.calls
+    assert_nothing_happened(served)
 
 
-def test_an_interruption_puts_everything_back(server):
+def test_an_interruption_puts_everything_back(served):
     def interrupt(fake):
         raise KeyboardInterrupt
 
-    server.faults["PUT /models/yolo/1.1"] = interrupt
+    served.faults["PUT /models/yolo/1.1"] = interrupt
     with pytest.raises(KeyboardInterrupt):
-        go(server)
-    assert_nothing_happened(server)
+        go(served)
+    assert_nothing_happened(served)
 
 
 def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operation_removes_it(
-    server, capsys, monkeypatch
+    served, capsys, monkeypatch
 ):
     monkeypatch.setattr(management, "UNREGISTER_S", 0.0)
-    server.faults["DELETE /models/yolo/1.0"] = lambda fake: error(500, "busy")
-    go(server)
+    served.faults["DELETE /models/yolo/1.0"] = lambda fake: error(500, "busy")
+    go(served)
     assert "warning: 1.0 is still loaded" in capsys.readouterr().out
-    assert (current(server), server.default, set(server.workers)) == ("1.1", "1.1", {"1.0", "1.1"})
-    server.faults.clear()
-    opening.opened(server.host(), left_by=None)
-    assert (current(server), server.default, set(server.workers)) == ("1.1", "1.1", {"1.1"})
-    assert releases.read(server.store).previous == "1.0"
+    assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.0", "1.1"})
+    served.faults.clear()
+    opening.opened(served.host(), left_by=None)
+    assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.1"})
+    assert releases.read(served.store).previous == "1.0"
 
 
-def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(server):
+def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(served):
     def once(fake):
         fake.faults.clear()
         return error(500, "Interrupted while cleaning resources: yolo")
 
-    server.faults["DELETE /models/yolo/1.0"] = once
-    go(server)
-    assert list(server.workers) == ["1.1"]
+    served.faults["DELETE /models/yolo/1.0"] = once
+    go(served)
+    assert list(served.workers) == ["1.1"]
 
 
-def test_where_nothing_runs_it_is_said_before_packaging(server):
-    server.down = True
+def test_where_nothing_runs_it_is_said_before_packaging(served):
+    served.down = True
     with pytest.raises(NotRunningError, match=r"bash scripts/up\.sh"):
-        opening.preflight(server.host())
+        opening.preflight(served.host())
 
 
-def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(server):
-    with lock.held(server.store, "something else"), pytest.raises(LockedError, match="something else"):
-        go(server)
-    assert server.calls == []
-    assert not (server.store / "yolo-1.1.mar").exists()
+def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(served):
+    with lock.held(served.store, "something else"), pytest.raises(LockedError, match="something else"):
+        go(served)
+    assert served.calls == []
+    assert not (served.store / "yolo-1.1.mar").exists()
 
 
-def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(server):
-    (server.store / "yolo-1.0.mar").unlink()
-    go(server)
-    state = releases.read(server.store)
+def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(served):
+    (served.store / "yolo-1.0.mar").unlink()
+    go(served)
+    state = releases.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
-    assert (server.store / "yolo-1.0.mar").is_file()
+    assert (served.store / "yolo-1.0.mar").is_file()
 
 
 @pytest.mark.parametrize("decided", [False, True])
-def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed_after_it(server, decided):
-    state, _ = releases.look(server.store)
-    releases.save(server.store, state)
-    intent.write(server.store, intent.Intent("redeploy", "1.1", "1.0", fresh=True))
-    (server.store / ".yolo.mar.before").write_bytes(b"x")
-    server.workers["1.1"] = [("READY", 200)]
+def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed_after_it(served, decided):
+    state, _ = releases.look(served.store)
+    releases.save(served.store, state)
+    intent.write(served.store, intent.Intent("redeploy", "1.1", "1.0", fresh=True))
+    (served.store / ".yolo.mar.before").write_bytes(b"x")
+    served.workers["1.1"] = [("READY", 200)]
     if decided:
-        make_current(server.store, "1.1")
-    opening.opened(server.host(), left_by="somebody")
-    state = releases.read(server.store)
+        make_current(served.store, "1.1")
+    opening.opened(served.host(), left_by="somebody")
+    state = releases.read(served.store)
     serves = "1.1" if decided else "1.0"
-    assert (state.current, server.default, list(server.workers)) == (serves, serves, [serves])
+    assert (state.current, served.default, list(served.workers)) == (serves, serves, [serves])
     assert state.previous == ("1.0" if decided else None)
-    assert (server.store / "yolo-1.1.mar").exists() is decided
-    assert hidden(server) == set()
-    assert [line["outcome"] for line in audit.read(server.store)] == ["mended", "mended"]
+    assert (served.store / "yolo-1.1.mar").exists() is decided
+    assert left_over(served.store) == set()
+    assert [line["outcome"] for line in audit.read(served.store)] == ["mended", "mended"]
 
 
-def test_a_rollback_goes_to_the_previous_version_and_again_forward(server):
-    go(server)
-    rollback.rollback(server.host())
-    assert (current(server), server.default) == ("1.0", "1.0")
-    rollback.rollback(server.host())
-    assert (current(server), server.default) == ("1.1", "1.1")
+def test_a_rollback_goes_to_the_previous_version_and_again_forward(served):
+    go(served)
+    rollback.rollback(served.host())
+    assert (current(served), served.default) == ("1.0", "1.0")
+    rollback.rollback(served.host())
+    assert (current(served), served.default) == ("1.1", "1.1")
 
 
-def test_a_rollback_answers_with_one_worker_while_the_others_load(server):
-    go(server)
-    server.workers["1.1"] = [("READY", 100), ("READY", 101)]
+def test_a_rollback_answers_with_one_worker_while_the_others_load(served):
+    go(served)
+    served.workers["1.1"] = [("READY", 100), ("READY", 101)]
     scaled = []
-    server.faults["PUT /models/yolo/1.0"] = lambda fake: scaled.append((fake.default, len(fake.workers["1.0"])))
-    rollback.rollback(server.host())
+    served.faults["PUT /models/yolo/1.0"] = lambda fake: scaled.append((fake.default, len(fake.workers["1.0"])))
+    rollback.rollback(served.host())
     # One worker, then the default, then the other one; the old version is there all the while.
     assert scaled == [("1.1", 0), ("1.1", 1), ("1.0", 1)]
-    assert server.workers == {"1.0": [("READY", 200), ("READY", 201)]}
+    assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
 
 
-def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_next_operation(server):
-    go(server)
-    server.workers["1.1"] = [("READY", 100), ("READY", 101)]
-    state, _ = releases.look(server.store)
-    intent.write(server.store, intent.Intent("rollback", "1.0", "1.1", False))
-    make_current(server.store, "1.0")
-    server.workers["1.0"] = [("READY", 200)]
-    server.default = "1.0"
-    state, _ = releases.look(server.store)
-    assert "completed" in intent.mend(server.host().server, server.store, state)
-    assert server.workers == {"1.0": [("READY", 200), ("READY", 201)]}
+def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_next_operation(served):
+    go(served)
+    served.workers["1.1"] = [("READY", 100), ("READY", 101)]
+    state, _ = releases.look(served.store)
+    intent.write(served.store, intent.Intent("rollback", "1.0", "1.1", False))
+    make_current(served.store, "1.0")
+    served.workers["1.0"] = [("READY", 200)]
+    served.default = "1.0"
+    state, _ = releases.look(served.store)
+    assert "completed" in intent.mend(served.host().server, served.store, state)
+    assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
 
 
-def test_a_rollback_with_nothing_before_names_what_there_is(server):
+def test_a_rollback_with_nothing_before_names_what_there_is(served):
     with pytest.raises(NoSuchVersionError, match=r"1\.0"):
-        rollback.rollback(server.host())
+        rollback.rollback(served.host())
 
 
-def test_a_rollback_to_a_damaged_archive_changes_nothing(server):
-    go(server)
-    path = server.store / "yolo-1.0.mar"
+def test_a_rollback_to_a_damaged_archive_changes_nothing(served):
+    go(served)
+    path = served.store / "yolo-1.0.mar"
     path.write_bytes(path.read_bytes() + b"!")
     with pytest.raises(NoSuchVersionError, match="sha256"):
-        rollback.rollback(server.host(), "1.0")
-    assert (current(server), server.default) == ("1.1", "1.1")
+        rollback.rollback(served.host(), "1.0")
+    assert (current(served), served.default) == ("1.1", "1.1")
 
 
-def test_a_rollback_while_the_server_is_down_decides_on_disk_and_asks_for_a_restart(server, monkeypatch):
-    go(server)
-    server.down = True
+def test_a_rollback_while_the_server_is_down_decides_on_disk_and_asks_for_a_restart(served, monkeypatch):
+    go(served)
+    served.down = True
     monkeypatch.setattr(rollback, "DOWN_AFTER_S", 0.0)
     with pytest.raises(RestartNeededError):
-        rollback.rollback(server.host(), "1.0")
-    assert current(server) == "1.0"
-    assert json.loads((server.store / "releases.json").read_text())["roles"]["previous"] == "1.1"
+        rollback.rollback(served.host(), "1.0")
+    assert current(served) == "1.0"
+    assert json.loads((served.store / "releases.json").read_text())["roles"]["previous"] == "1.1"
 
 
 def test_signals_wait_until_the_decision_is_over():
