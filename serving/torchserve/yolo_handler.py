@@ -78,7 +78,7 @@ class YoloHandler:
                 return 200, _json(requests.answer(outcome, self.model, self.name))
             if isinstance(outcome.error, RequestError):
                 return outcome.error.status, _json(outcome.error.body())
-        except ValueError as error:  # a head that answers NaN is the model's fault, and no JSON
+        except Exception as error:  # what is no JSON, as the NaN of a damaged model: its own item's, never the batch's
             outcome.error = error
         return 500, _json({"code": 500, "type": "InternalError", "message": "The image could not be processed"})
 
