@@ -29,7 +29,7 @@ class YoloHandler:
         self.plan = configured.plan
         self.name = getattr(context, "model_name", None) or "yolo"
         engines.use_threads(configured.plan.threads)
-        self.pipeline.warm_up(parameters.parse({}, self.model))
+        self.pipeline.warm_up(parameters.parse({}, self.model), int(properties.get("batch_size") or 1))
         described = {key: value for key, value in self.describe().items() if key != "names"}
         logs.write(self.log, {"event": "ready", "model": self.name, **described})
 
