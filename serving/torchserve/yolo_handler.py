@@ -29,7 +29,7 @@ class YoloHandler:
         self.plan = configured.plan
         self.name = getattr(context, "model_name", None) or "yolo"
         engines.use_threads(configured.plan.threads)
-        self.pipeline.warm_up(parameters.parse({}, self.model))
+        self.pipeline.warm_up(parameters.parse({}, self.model), int(properties.get("batch_size") or 1))
         described = {key: value for key, value in self.describe().items() if key != "names"}
         logs.write(self.log, {"event": "ready", "model": self.name, **described})
 
@@ -78,7 +78,7 @@ class YoloHandler:
                 return 200, _json(requests.answer(outcome, self.model, self.name))
             if isinstance(outcome.error, RequestError):
                 return outcome.error.status, _json(outcome.error.body())
-        except ValueError as error:  # a head that answers NaN is the model's fault, and no JSON
+        except Exception as error:  # what is no JSON, as the NaN of a damaged model: its own item's, never the batch's
             outcome.error = error
         return 500, _json({"code": 500, "type": "InternalError", "message": "The image could not be processed"})
 

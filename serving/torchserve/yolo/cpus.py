@@ -14,8 +14,7 @@ from typing import TypeAlias
 # Beyond four threads one 640-pixel image gains little; a further worker gains nearly its share.
 THREADS_AIMED_AT = 4
 # While one worker decodes, suppresses boxes or hands its answer over, its inference threads idle: the second worker's
-# use them. Measured on two CPUs at four clients: 2x2 answers 16 % more pictures than 1x2, and as quickly at one client
-# (benchmarks/README.md); 2x1 gains 2 % more, but takes twice as long for a client that is alone.
+# use them. Each keeps as many threads as it would have alone, so that a client that is alone is answered as quickly.
 WORKERS_AT_LEAST = 2
 
 _Reader: TypeAlias = Callable[[Path], float | None]

@@ -16,6 +16,7 @@ import numpy as np
 
 from yolo import classify, image, letterbox, results
 from yolo.engines.base import Engine
+from yolo.errors import ArchiveError
 from yolo.letterbox import Floats, Geometry, Pixels
 from yolo.metadata import Metadata
 from yolo.parameters import Parameters
@@ -69,11 +70,20 @@ class Pipeline:
             for request, prepared in zip(requests, self._prepared(requests), strict=True)
         ]
 
-    def warm_up(self, wanted: Parameters) -> None:
-        """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded."""
+    def warm_up(self, wanted: Parameters, batch: int = 1) -> None:
+        """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded.
+
+        Where pictures are inferred together, also `batch` of them, the most that will come: the largest first, so that
+        its memory serves the smaller ones. Raises ArchiveError when so many cannot be inferred.
+        """
         height, width = self.model.imgsz
         for shape in ((height, width), (height, width * 3 // 4), (height * 3 // 4, width)):
             geometry, pixels = self._fit(np.full((*shape, self.model.channels), 114, dtype=np.uint8), wanted)
+            if self.engine.grouped and batch > 1:
+                try:
+                    self.engine.infer(np.repeat(pixels[None], batch, axis=0))
+                except Exception as error:  # out of memory, say, by whatever name the engine gives it
+                    raise ArchiveError(f"A batch of {batch} cannot be inferred ({error}): lower BATCH_SIZE") from error
             outputs = self.engine.infer(pixels[None])
             results.answer([output[0] for output in outputs], geometry, wanted, self.model)
 

@@ -8,16 +8,20 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import yolo_handler
 from tests.support import ROOT
 from tests.unit.parity.conftest import Served
-from tests.unit.parity.families import DETECT
-from yolo import cpus, logs
+from tests.unit.parity.families import CLASSIFY, DETECT, OBB, POSE, SEGMENT, Family
+from yolo import cpus, logs, parameters
+from yolo.pipeline import Outcome, Request
 from yolo_handler import YoloHandler
 
 with warnings.catch_warnings():
@@ -38,36 +42,48 @@ def context(served: Served) -> Context:
     return Context("yolo", str(served.folder), {}, 4, None, "0.12.0")
 
 
-@pytest.fixture(scope="module")
-def handler(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Iterator[YoloHandler]:
+@contextmanager
+def working(context: Context, cache: Path) -> Iterator[YoloHandler]:
+    """The handler as a worker has it, ready for pictures."""
     made = YoloHandler()
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("MODEL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        environment.setenv("MODEL_CACHE_DIR", str(cache))
         environment.setenv("MAX_IMAGE_PIXELS", "3000000")
         made.initialize(context)
-    yield made
-    made.pipeline.close()
-    logging.getLogger().removeFilter(logs.quiet)
+    try:
+        yield made
+    finally:
+        made.pipeline.close()
+        logging.getLogger().removeFilter(logs.quiet)
+
+
+def hand(
+    handler: YoloHandler, context: Context, *items: dict[str, Any], headers: list[dict[str, str]] | None = None
+) -> list[tuple[int, Any]]:
+    """Hand a batch to the handler, and return (status, parsed body) per item."""
+    context.request_ids = {index: f"ts-{index}" for index in range(len(items))}
+    context.request_processor = [
+        RequestProcessor(dict(headers[index]) if headers else {}) for index in range(len(items))
+    ]
+    bodies = handler.handle(list(items), context)
+    assert len(bodies) == len(items)
+    for index, body in enumerate(bodies):
+        assert isinstance(body, bytes)
+        assert b": " not in body.split(b'"message"')[0], "the body is compact"
+        assert context.get_response_content_type(index) == "application/json"
+    return [(context.get_response_status(index)[0], json.loads(body)) for index, body in enumerate(bodies)]
+
+
+@pytest.fixture(scope="module")
+def handler(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Iterator[YoloHandler]:
+    with working(context, tmp_path_factory.mktemp("cache")) as made:
+        yield made
 
 
 @pytest.fixture
 def call(handler: YoloHandler, context: Context) -> Call:
-    """Return a function that hands a batch to the handler and returns (status, parsed body) per item."""
-
-    def send(*items: dict[str, Any], headers: list[dict[str, str]] | None = None) -> list[tuple[int, Any]]:
-        context.request_ids = {index: f"ts-{index}" for index in range(len(items))}
-        context.request_processor = [
-            RequestProcessor(dict(headers[index]) if headers else {}) for index in range(len(items))
-        ]
-        bodies = handler.handle(list(items), context)
-        assert len(bodies) == len(items)
-        for index, body in enumerate(bodies):
-            assert isinstance(body, bytes)
-            assert b": " not in body.split(b'"message"')[0], "the body is compact"
-            assert context.get_response_content_type(index) == "application/json"
-        return [(context.get_response_status(index)[0], json.loads(body)) for index, body in enumerate(bodies)]
-
-    return send
+    """Return `hand` for the handler of the detection model."""
+    return partial(hand, handler, context)
 
 
 def test_one_bad_image_in_a_batch_of_three_gives_200_400_200(call: Call, street: Path) -> None:
@@ -94,6 +110,51 @@ def test_the_answer_has_the_keys_of_the_contract(call: Call, street: Path) -> No
         assert list(box) == ["xyxy", "conf", "cls", "name"]
     scores = [box["conf"] for box in entry["boxes"]]
     assert scores == sorted(scores, reverse=True)
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """Every number of a parsed answer, however deep."""
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from numbers(inner)
+
+
+# What one picture's answer holds beside its boxes, and the keys of an entry where that is an object.
+TASKS = {
+    "segment": ("masks", None),
+    "pose": ("keypoints", None),
+    "obb": ("obb", {"xyxyxyxy", "xywhr"}),
+    "classify": ("probs", {"cls", "name", "conf"}),
+}
+
+
+@pytest.mark.parametrize("member", SEGMENT + POSE + OBB + CLASSIFY, ids=str)
+def test_every_task_is_answered_in_json_with_its_own_keys_whatever_it_is_batched_with(
+    member: Family, family: Callable[..., Served], street: Path, tmp_path: Path
+) -> None:
+    served, data, fields = family(member), street.read_bytes(), {"conf": "0.1"}
+    context = Context("yolo", str(served.folder), {}, 3, None, "0.12.0")
+    with working(context, tmp_path) as handler:
+        (first, body), (second, error), (third, again) = hand(
+            handler, context, {"body": data, **fields}, {"body": b"no picture"}, {"data": bytearray(data), **fields}
+        )
+        (outcome,) = handler.pipeline.run([Request(data, parameters.parse(fields, served.model))])
+    assert (first, second, third) == (200, 400, 200)
+    assert error["type"] == "InvalidImage"
+    (entry,), (other,) = body, again
+    assert entry["task"] == served.model.task
+    name, keys = TASKS[served.model.task]
+    assert list(entry) == ["boxes", name, "task", "image", "model", "timings_ms"]
+    for answered in (entry, other):
+        assert {"boxes": answered["boxes"], name: answered[name]} == outcome.answer
+    assert len(entry[name]) == (5 if name == "probs" else len(entry["boxes"]))
+    assert len(entry[name]) >= 3, "too few to have looked at anything"
+    for found in entry[name]:
+        assert keys is None or set(found) == keys
+    # Not in each: a mask of single pixels has no outline.
+    assert list(numbers(entry[name])), "no entry with a number"
 
 
 def test_a_batch_gives_each_picture_what_it_gets_alone_with_its_own_parameters(call: Call, assets: list[Path]) -> None:
@@ -193,6 +254,29 @@ def test_a_model_that_answers_infinities_is_a_500_and_no_invalid_json(
     finally:
         handler.pipeline.engine = engine
     assert status == 500
+
+
+def test_an_answer_that_json_cannot_hold_is_a_500_of_its_own(
+    handler: YoloHandler, call: Call, street: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = handler.pipeline
+
+    class Careless:
+        """A pipeline that leaves a number of NumPy's in its second answer."""
+
+        def run(self, requests: list[Request]) -> list[Outcome]:
+            outcomes = pipeline.run(requests)
+            outcomes[1].answer = {**(outcomes[1].answer or {}), "extra": np.float32(0.5)}
+            return outcomes
+
+    handler.pipeline = Careless()  # type: ignore[assignment]
+    try:
+        answers = call(*[{"body": street.read_bytes()}] * 3)
+    finally:
+        handler.pipeline = pipeline
+    assert [status for status, _ in answers] == [200, 500, 200]
+    assert answers[1][1]["type"] == "InternalError"
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_describe_tells_engine_workers_and_threads(handler: YoloHandler, context: Context) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.yolo.samples import MAX_PIXELS, FixedEngine, encode, head, metadata, quadrants
+from tests.unit.yolo.samples import MAX_PIXELS, FixedEngine, encode, head, metadata, quadrants, turned
 from yolo import image, parameters
 from yolo.errors import ImageTooLarge, InvalidImage
 from yolo.pipeline import Pipeline, Request
@@ -40,6 +41,17 @@ def test_it_is_the_upright_picture_whatever_exif_says(orientation: int) -> None:
     assert source == whole.shape[:2]
     shrunk = cv2.resize(whole, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_AREA)
     assert np.abs(shrunk.astype(int) - pixels).mean() < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_grey_jpeg_is_reduced_as_opencv_reduces_it(tmp_path: Path, orientation: int) -> None:
+    path = tmp_path / "grey.jpg"
+    grey = Image.fromarray(quadrants(1400, 700)).convert("L")
+    path.write_bytes(encode(grey, "JPEG", quality=95, exif=turned(orientation)))
+    expected = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_4)
+    pixels, source = image.decode_reduced(path.read_bytes(), MAX_PIXELS, 3, (320, 320))
+    assert source == cv2.imread(str(path)).shape[:2]
+    assert np.array_equal(pixels[..., ::-1], expected)
 
 
 def test_a_grey_model_gets_grey() -> None:

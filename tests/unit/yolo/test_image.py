@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -47,6 +48,24 @@ def test_jpeg_pixels_are_those_of_opencv_which_ultralytics_reads_with() -> None:
     data = encode(blobs(301, 203), "JPEG", quality=80, progressive=True)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(decode(data)[..., ::-1], expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=str)
+def test_a_grey_jpeg_of_one_component_has_the_pixels_of_opencv(
+    tmp_path: Path, options: dict[str, object], orientation: int
+) -> None:
+    grey = Image.fromarray(quadrants(97, 61)).convert("L")
+    path = tmp_path / "grey.jpg"
+    path.write_bytes(encode(grey, "JPEG", exif=turned(orientation), **options))
+    data, expected = path.read_bytes(), cv2.imread(str(path))
+    with Image.open(path) as stored:
+        assert stored.mode == "L"
+    assert expected.shape == ((61, 97, 3) if orientation < 5 else (97, 61, 3))
+    assert np.array_equal(decode(data)[..., ::-1], expected)
+    assert np.array_equal(decode(data, channels=1), expected[..., :1])
+    with pytest.raises(InvalidImage, match="truncated"):
+        decode(data[:-40])
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}], ids=str)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.yolo.samples import MAX_PIXELS, FixedEngine, blobs, encode, head, metadata
 from yolo import image, parameters
-from yolo.errors import InvalidImage
+from yolo.errors import ArchiveError, InvalidImage
 from yolo.letterbox import Floats, Pixels
 from yolo.pipeline import Pipeline, Request
 
@@ -103,6 +103,22 @@ def test_warming_up_infers_the_shapes_of_photos() -> None:
     model = metadata(imgsz=(128, 128))
     Pipeline(engine, model, MAX_PIXELS).warm_up(parameters.parse({}, model))
     assert {shape[1:3] for shape in engine.batches} == {(128, 128), (128, 96), (96, 128)}
+
+
+def test_where_pictures_are_inferred_together_the_largest_batch_is_warmed_up_before_single_ones() -> None:
+    model = metadata(imgsz=(128, 128))
+    for grouped, counts in ((True, [8, 1] * 3), (False, [1] * 3)):
+        engine = FixedEngine(BOX, grouped)
+        Pipeline(engine, model, MAX_PIXELS).warm_up(parameters.parse({}, model), batch=8)
+        assert [shape[0] for shape in engine.batches] == counts
+
+
+def test_a_batch_that_does_not_fit_is_said_before_the_worker_is_ready() -> None:
+    model = metadata(imgsz=(128, 128))
+    pipeline = Pipeline(Failing(BOX, grouped=True), model, MAX_PIXELS)
+    pipeline.warm_up(parameters.parse({}, model))
+    with pytest.raises(ArchiveError, match=r"A batch of 8 .*no room.*lower BATCH_SIZE"):
+        pipeline.warm_up(parameters.parse({}, model), batch=8)
 
 
 def test_the_answer_does_not_depend_on_the_threads_of_opencv() -> None:

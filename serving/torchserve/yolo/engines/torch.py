@@ -16,17 +16,24 @@ from yolo.letterbox import Floats, Pixels
 
 
 class TorchEngine:
-    """The fused model, channels last, in half precision on CUDA. One inference at a time."""
+    """The fused model, channels last, in half precision on CUDA unless told otherwise. One inference at a time."""
 
     name = "torch"
 
-    def __init__(self, weights: Path, end2end: bool, threads: int, device: str = "cpu") -> None:
-        """Load `weights` onto `device` ("cpu" or "cuda:N"). Raises ArchiveError when they cannot be loaded."""
+    def __init__(
+        self, weights: Path, end2end: bool, threads: int, device: str = "cpu", half: bool | None = None
+    ) -> None:
+        """Load `weights` onto `device` ("cpu" or "cuda:N").
+
+        `half` computes in f16 rather than f32; None means that a GPU does. Raises ArchiveError when the weights cannot
+        be loaded.
+        """
         self.device, self.threads = device, threads
         self.grouped = device != "cpu"
-        self.precision = "f16" if self.grouped else "f32"
+        half = self.grouped if half is None else half
+        self.precision = "f16" if half else "f32"
         self._lock = threading.Lock()
-        self._type = torch.half if self.grouped else torch.float
+        self._type = torch.half if half else torch.float
         try:
             model = _load(weights)
         except Exception as error:  # unpickling raises whatever the file leads it to
