@@ -20,10 +20,12 @@ FRESH = Packaging(packaged="1.1")
 
 @pytest.fixture(autouse=True)
 def polite_kills():
-    """SIGTERM interrupts, as on the command line."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Both interrupt, as on the command line; a shell starts what it puts in the background with SIGINT ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def interrupt(number=signal.SIGINT, answer=None):

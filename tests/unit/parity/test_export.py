@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>404</html>", "HTML"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"hello, I am a text file", "cannot be loaded"),
-        (os.urandom(5000), "cannot be loaded"),
+        (random.Random(5).randbytes(5000), "cannot be loaded"),
     ],
     ids=["empty", "html", "lfs", "text", "noise"],
 )
