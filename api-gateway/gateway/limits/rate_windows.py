@@ -83,7 +83,7 @@ class MemoryWindows(Storage, SlidingWindowCounterSupport):
         """Say that it works."""
         return True
 
-    # The fixed window, which this is not for.
+    # The fixed window: the library's base class wants its methods, and the sliding window never calls them.
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Not supported."""
