@@ -18,7 +18,8 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            found = answer(httpx.Request(self.command, f"http://asked{self.path}", content=body))
+            headers = list(self.headers.items())
+            found = answer(httpx.Request(self.command, f"http://asked{self.path}", headers=headers, content=body))
             self.send_response(found.status_code)
             self.send_header("content-length", str(len(found.content)))
             self.end_headers()

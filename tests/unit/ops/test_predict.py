@@ -1,10 +1,9 @@
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
+import httpx
 import pytest
 
 from ops import predict
 from ops.errors import KeyNeededError, OpsError, UsageError
+from tests.answering import answering
 
 
 def test_detections_are_shown_one_a_line_with_their_box_in_pixels():
@@ -29,49 +28,30 @@ def test_a_picture_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_gateway_that_asks_for_a_key_gets_the_given_one_and_says_how_to_give_it(tmp_path, monkeypatch):
-    class Gateway(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200 if self.headers["X-API-Key"] == "right" else 401)
-            self.end_headers()
-            self.wfile.write(b'{"error": {"message": "A key is needed."}}')
-
-        def log_message(self, *_):
-            pass
+    def gateway(request):
+        status = 200 if request.headers.get("X-API-Key") == "right" else 401
+        return httpx.Response(status, json={"error": {"message": "A key is needed."}})
 
     picture = tmp_path / "p.jpg"
     picture.write_bytes(b"x")
-    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with answering(gateway) as url:
         monkeypatch.delenv("YOLO_API_KEY", raising=False)
         with pytest.raises(KeyNeededError, match=r"A key is needed\. .*YOLO_API_KEY"):
             predict.ask(url, picture)
         monkeypatch.setenv("YOLO_API_KEY", "right")
         predict.ask(url, picture)
-        server.shutdown()
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"detail": "no"}', b'{"error": "no"}'])
 @pytest.mark.parametrize("status", [401, 500])
 def test_another_program_on_the_port_is_said_to_be_one(tmp_path, status, body):
-    class Other(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
     picture = tmp_path / "p.jpg"
     picture.write_bytes(b"x")
-    with HTTPServer(("127.0.0.1", 0), Other) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(OpsError, match=f"answers {status}. Is another program on that port"):
-            predict.ask(f"http://127.0.0.1:{server.server_port}", picture)
-        server.shutdown()
+    with (
+        answering(lambda request: httpx.Response(status, content=body)) as url,
+        pytest.raises(OpsError, match=f"answers {status}. Is another program on that port"),
+    ):
+        predict.ask(url, picture)
 
 
 def test_a_proxy_is_never_asked_for_this_machine(tmp_path, monkeypatch):
@@ -81,10 +61,11 @@ def test_a_proxy_is_never_asked_for_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     picture = tmp_path / "p.jpg"
     picture.write_bytes(b"x")
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        with pytest.raises(OpsError, match="answered no JSON"):
-            predict.ask(f"http://127.0.0.1:{server.server_port}", picture)
+    with (
+        answering(lambda request: httpx.Response(501, content=b"no JSON")) as url,
+        pytest.raises(OpsError, match="answered no JSON"),
+    ):
+        predict.ask(url, picture)
 
 
 def test_an_address_that_is_none_is_wrong_usage(tmp_path):

@@ -2,10 +2,12 @@ import functools
 import http.server
 import threading
 
+import httpx
 import pytest
 
 from ops import weights
 from ops.errors import OpsError
+from tests.answering import answering
 
 
 @pytest.fixture
@@ -66,25 +68,18 @@ def test_the_next_source_is_asked_when_one_cannot_be_reached(tmp_path):
 
 
 def test_a_token_in_the_address_opens_the_door_and_is_never_shown(tmp_path, capsys):
-    class Door(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            # user:to/ken
-            self.send_response(200 if self.headers["Authorization"] == "Basic dXNlcjp0by9rZW4=" else 401)
-            self.end_headers()
-            self.wfile.write(b"weights")
+    def door(request):
+        # user:to/ken
+        known = request.headers.get("Authorization") == "Basic dXNlcjp0by9rZW4="
+        return httpx.Response(200 if known else 401, content=b"weights")
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        place = f"127.0.0.1:{server.server_address[1]}/w.pt?signature=abc"
+    with answering(door) as url:
+        place = f"{url.removeprefix('http://')}/w.pt?signature=abc"
         origin = weights.obtain(tmp_path / "best.pt", source=f"http://user:to%2Fken@{place}")
         assert (tmp_path / "best.pt").read_bytes() == b"weights"
         with pytest.raises(OpsError) as refused:
             weights.obtain(tmp_path / "other.pt", source=f"http://user:wr0ng@{place}")
         weights.obtain(tmp_path / "best.pt", source=f"http://user:wr0ng@{place}")
-        server.shutdown()
     said = f"{origin} {refused.value} {capsys.readouterr().out}"
     assert "127.0.0.1" in said
     assert not any(secret in said for secret in ("2Fken", "wr0ng", "signature"))

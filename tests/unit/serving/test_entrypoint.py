@@ -1,12 +1,12 @@
 import hashlib
-import http.server
 import json
-import threading
 import zipfile
 
+import httpx
 import pytest
 
 import entrypoint
+from tests.answering import answering
 
 
 @pytest.fixture
@@ -114,19 +114,12 @@ def test_a_proxy_is_not_asked_for_the_servers_own_health(monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     asked = []
 
-    class Management(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'[{"workers": [{"id": "9000", "status": "READY"}]}]')
+    def management(request):
+        asked.append(request.url.path)
+        return httpx.Response(200, json=[{"workers": [{"id": "9000", "status": "READY"}]}])
 
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Management) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        assert entrypoint.healthcheck({"MANAGEMENT_PORT": str(server.server_port)}) == 0
+    with answering(management) as url:
+        assert entrypoint.healthcheck({"MANAGEMENT_PORT": url.rpartition(":")[2]}) == 0
     assert asked == ["/models/yolo"]
 
 
