@@ -6,6 +6,11 @@ from base64 import b64encode
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 
+def is_url(text: str) -> bool:
+    """Say whether this is an address rather than a path."""
+    return text.lower().startswith(("http://", "https://"))
+
+
 def shown(url: str, *, query: bool = True) -> str:
     """Return an address without the user and password that may stand in it, and without its query if that is a key."""
     parts = urlsplit(url)

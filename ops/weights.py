@@ -69,7 +69,7 @@ def download(url: str, target: Path) -> None:
 
 def given(source: str, target: Path) -> str:
     """Take the weights that WEIGHTS names. Raises OpsError."""
-    if _is_url(source):
+    if addresses.is_url(source):
         download(source, target)
     elif not Path(source).is_file():
         raise OpsError(f"WEIGHTS={source}: there is no such file")
@@ -78,12 +78,8 @@ def given(source: str, target: Path) -> str:
     return f"WEIGHTS={_shown(source)}"
 
 
-def _is_url(source: str) -> bool:
-    return source.startswith(("http://", "https://"))
-
-
 def _shown(source: str) -> str:
-    return addresses.shown(source, query=False) if _is_url(source) else source
+    return addresses.shown(source, query=False) if addresses.is_url(source) else source
 
 
 def asset(target: Path) -> str:

@@ -24,11 +24,6 @@ class Item:
     url: str | None = None
 
 
-def is_url(text: str) -> bool:
-    """Say whether this is an address rather than a path."""
-    return text.lower().startswith(("http://", "https://"))
-
-
 def find(named: Sequence[str]) -> list[Item]:
     """Return the pictures in the order named, those of a folder or pattern by name, each once.
 
@@ -36,7 +31,7 @@ def find(named: Sequence[str]) -> list[Item]:
     """
     found: dict[str, Item] = {}
     for text in named:
-        items = [_address(text)] if is_url(text) else list(_paths(text))
+        items = [_address(text)] if addresses.is_url(text) else list(_paths(text))
         for item in items:
             found.setdefault(item.name, item)
     return list(found.values())
