@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from gateway import __version__
+from gateway.after_answer import AfterAnswerMiddleware
 from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
@@ -31,7 +32,6 @@ from gateway.openapi import install_descriptions
 from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
-from gateway.routing.after import AfterAnswerMiddleware
 from gateway.routing.file import RoutingFile
 from gateway.routing.server_list import parse_servers
 from gateway.routing.servers import who_answers, with_servers

@@ -51,6 +51,13 @@ async def until_remembered(client: httpx.AsyncClient) -> None:
             await asyncio.sleep(0.05)
 
 
+async def until_stored(redis: RedisServer, count: int = 1) -> None:
+    """Storing begins when the answer is out."""
+    async with asyncio.timeout(20):
+        while int(redis.command("DBSIZE")[1:]) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def until_counted(client: httpx.AsyncClient, name: str, count: float, **labels: str) -> None:
     """Storing goes on when the answer is out."""
     async with asyncio.timeout(20):
@@ -67,6 +74,7 @@ async def test_two_gateways_share_answers_and_each_has_an_end(
 ) -> None:
     async with running_app(with_redis(cache_ttl_s=600)) as (_, one), running_app(with_redis()) as (_, two):
         assert await status(one) == "MISS"
+        await until_stored(redis)
         assert await status(two) == "HIT"
         assert await status(one) == "HIT"
     assert len(fake.predictions) == 1
@@ -155,7 +163,7 @@ async def test_a_full_redis_keeps_answering_from_what_it_has(
     with redis_server("--maxmemory", "2mb", "--maxmemory-policy", "noeviction") as redis:
         async with running_app(settings(cache="redis", redis_url=redis.url, cache_timeout_s=1)) as (_, client):
             assert await status(client) == "MISS"
-            redis.command("SET", "filler", "x")
+            await until_stored(redis)
             redis.command("CONFIG", "SET", "maxmemory", "1")
             # Each another: while it is tried to store one, who asks for the same gets it from there.
             assert [await status(client, other(n)) for n in (1, 2, 3)] == ["MISS"] * 3
@@ -184,6 +192,7 @@ async def test_rubbish_under_a_key_is_asked_for_again(
 ) -> None:
     async with running_app(with_redis()) as (_, client):
         await status(client)
+        await until_stored(redis)
         key = redis.command("RANDOMKEY").decode().split("\r\n")[1]
         redis.command("SET", key, '{"t":"rubbish"}')
         assert await status(client) == "MISS"

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from gateway.main import create_app
-from gateway.routing.after import AfterAnswerMiddleware, after_answer
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture
@@ -214,26 +213,3 @@ async def test_over_a_real_connection_the_answer_is_whole_before_the_candidate_i
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.endswith(b"}")
         await until(lambda: len(fake.predictions) == 2)
-
-
-async def test_what_is_left_for_later_starts_when_the_answer_is_out_also_when_it_broke() -> None:
-    order: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        async def inside() -> None:
-            after_answer(lambda: order.append("after"))
-
-        await asyncio.create_task(inside())  # as a route that may be cancelled does
-        await send("answer")
-        if scope["path"] == "/broken":
-            raise RuntimeError
-
-    async def send(message: Any) -> None:
-        order.append(message)
-
-    layer: Any = AfterAnswerMiddleware(app)
-    await layer({"type": "http", "path": "/"}, None, send)
-    with pytest.raises(RuntimeError):
-        await layer({"type": "http", "path": "/broken"}, None, send)
-    after_answer(lambda: order.append("at once"))
-    assert order == ["answer", "after", "answer", "after", "at once"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+from gateway.after_answer import answer_left
 from gateway.backends.base import Prediction
 from gateway.backends.errors import BackendOverloaded
 from gateway.cache.codec import decode, encode
@@ -66,7 +67,8 @@ class CachingDetector:
             key = cache_key(digest, ask.parameters, self._backend_name, self._model_name, served)
             if ask.max_age_s == 0:
                 answer = await self._inner.detect(ask)
-                await self._remember(key, ask, known, answer)
+                if self._agrees(ask, known, answer):
+                    await self._keep(key, answer)
                 return self._counted("bypass", answer)
             found = await self._look_up(key, ask.max_age_s)
             if (found or key in self._flights) and not await self._serving.still(ask.version, served):
@@ -108,11 +110,19 @@ class CachingDetector:
         return self._counted("shared", replace(answer, age_s=0.0)) if shared else self._counted("miss", answer)
 
     async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
+        if self._agrees(ask, known, answer):
+            await answer_left()  # the caller does not wait for its answer to be written down
+            await self._keep(key, answer)
+
+    def _agrees(self, ask: Ask, known: Knowledge, answer: Answer) -> bool:
         said = answer.prediction.model_version
         agrees = known.served is not None and said in (None, known.served.version)
-        if not agrees or not self._serving.steady(known):
-            self._serving.doubt(ask.version)
-            return
+        if agrees and self._serving.steady(known):
+            return True
+        self._serving.doubt(ask.version)
+        return False
+
+    async def _keep(self, key: str, answer: Answer) -> None:
         if (value := self._written(answer.prediction)) is not None:
             await self._store.set(key, value)
 

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import random
 
+from gateway.after_answer import after_answer
 from gateway.backends.base import InferenceBackend, Prediction
 from gateway.backends.errors import BackendFault
 from gateway.detector import Ask
-from gateway.routing.after import after_answer
 from gateway.routing.availability import Availability
 from gateway.routing.choice import ShadowShare
 from gateway.routing.differences import compare
