@@ -133,8 +133,9 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     )
     install_error_handlers(app)
     static_files()  # an installation without its page is told now, not at the first visit
-    for part in (root, page, predict, batch, oip, oip_infer, deepstack, health, models):
-        app.include_router(part.router)
+    # The routes themselves: a router inside would look for the address twice. Tried in this order.
+    for part in (predict, root, page, batch, oip, oip_infer, deepstack, health, models):
+        app.router.routes.extend(part.router.routes)
     if authenticator is None:
         install_descriptions(app, [errors_of_limits])
     else:

@@ -17,11 +17,12 @@ from gateway.intake.parameters import openapi_parameters, read_parameters
 from gateway.intake.reading import read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
+from gateway.routes.direct import DirectRoute
 from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import PredictResponse
 from gateway.services import ServicesOf
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["predict"], route_class=DirectRoute)
 
 ERRORS = error_answers(
     errors.InvalidImage,

@@ -1,0 +1,25 @@
+"""The hot path's way from a matched address to its function."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+class DirectRoute(APIRoute):
+    """Calls ``endpoint(request, services)`` as it is; FastAPI still documents it.
+
+    Solving dependencies, for functions that declare no others, would take a tenth of the gateway's time.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        endpoint = self.endpoint
+
+        async def answer(request: Request) -> Response:
+            response: Response = await endpoint(request, request.app.state.services)
+            return response
+
+        return answer
