@@ -15,7 +15,7 @@ from ops.errors import OpsError
 from ops.management import RefusedError, Server, UnreachableError, wait
 
 # Between resolving the version and entering its queue a request is nowhere to be seen: microseconds; this is plenty.
-SETTLE_S = 0.25
+SETTLE_S = 0.6
 # With several workers: the least time for what they had taken before, such as a picture of many megapixels.
 OTHERS_S = 3.0
 

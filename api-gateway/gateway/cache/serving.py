@@ -17,7 +17,7 @@ from gateway.backends.errors import BackendFault
 from gateway.cache.flights import Flights, TooManyWaitError
 
 #: Seconds that knowledge counts as sure, and that a question may take. Asking takes about 2 ms.
-FRESH_S = 0.2
+FRESH_S = 0.5
 #: Seconds until a server that could not tell is asked again: what cannot be told must not hold requests up.
 RETRY_S = 1.0
 #: Versions that something is known about; callers may name any.
