@@ -151,6 +151,8 @@ def layers(options: argparse.Namespace) -> int:
     found = {"machine": machine.describe(cpus), "commit": machine.commit(), **found, "targets": targets}
     for where, one in (("TorchServe", found), ("a server that answers at once", found["stand_in"])):
         say(f"\np50 in ms, {where}: " + ", ".join(f"{name} {value:.2f}" for name, value in one["p50_ms"].items()))
+        first = ", ".join(f"{name} {value:.2f}" for name, value in one["after_pause_p50_ms"].items())
+        say(f"  of the first call after a pause: {first}")
     say("\n" + report.aligned(overhead.rows(found)))
     say("\n" + report.aligned(startup.rows(found["startup_s"])))
     RESULTS.mkdir(exist_ok=True)

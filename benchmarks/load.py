@@ -19,7 +19,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from benchmarks.phase import TIMEOUT_S, Measured, Phase
 from benchmarks.wire import Answer, Connection, RequestFailed, Target
@@ -86,38 +88,51 @@ async def opened(
     return measured
 
 
-async def alternating(targets: list[Target], picture: Path, calls: int, warm: int = 10) -> list[dict[str, object]]:
-    """Call each target in turn with the same picture, one request at a time.
+async def alternating(
+    targets: list[Target], picture: Path, calls: int, warm: int = 2, in_row: int = 5
+) -> list[dict[str, object]]:
+    """Call each target `in_row` times, then the next, in turn, with the same picture, one request at a time.
 
-    Returns for each target its latencies, bodies, and how often the answers said which `X-Cache`. Alternating calls
-    share the machine's good and bad moments, so the difference of two targets is theirs. A target that wants pictures
-    unlike each other gets a few bytes more after the end of each.
+    Returns for each target its latencies, bodies, how often the answers said which `X-Cache`, and apart (`first_ms`)
+    the latency of one more call before each row: a server that was left alone meanwhile finds its memory out of the
+    processor's caches, and is not what a client sees that calls again and again. Turns that are so short share the
+    machine's good and bad moments, so the difference of two targets is theirs. `warm` rounds count for nothing. A
+    target that wants pictures unlike each other gets a few bytes more after the end of each.
     """
     connections = [await Connection.open(target.host, target.port) for target in targets]
     requests = [target.request(picture) for target in targets]
-    latencies: list[list[float]] = [[] for _ in targets]
-    bodies: list[list[str]] = [[] for _ in targets]
-    cache: list[Counter[str]] = [Counter() for _ in targets]
-    for call in range(warm + calls):
-        order = range(len(targets)) if call % 2 else reversed(range(len(targets)))
-        for index in order:
-            if targets[index].unlike:  # off the clock
-                requests[index] = targets[index].request(picture, b"%d.%d" % (index, call))
-            start = time.perf_counter()
-            answer: Answer = await asyncio.wait_for(connections[index].send(requests[index]), TIMEOUT_S)
-            took = (time.perf_counter() - start) * 1000
-            if answer.status != 200:
-                raise RequestFailed(f"{targets[index].path} answered {answer.status}: {answer.body[:200]!r}")
-            if call >= warm:
-                latencies[index].append(round(took, 3))
-                bodies[index].append(answer.body.decode())
-                cache[index][answer.headers.get("x-cache", "none")] += 1
+    found: list[dict[str, Any]] = [
+        {"latencies_ms": [], "first_ms": [], "bodies": [], "cache": Counter()} for _ in targets
+    ]
+    numbers = count()
+
+    async def call(index: int) -> tuple[float, Answer]:
+        if targets[index].unlike:  # off the clock
+            requests[index] = targets[index].request(picture, b"%d.%d" % (index, next(numbers)))
+        start = time.perf_counter()
+        answer: Answer = await asyncio.wait_for(connections[index].send(requests[index]), TIMEOUT_S)
+        took = (time.perf_counter() - start) * 1000
+        if answer.status != 200:
+            raise RequestFailed(f"{targets[index].path} answered {answer.status}: {answer.body[:200]!r}")
+        return round(took, 3), answer
+
+    left = calls
+    for turn in range(warm + -(-calls // in_row)):
+        counted = min(in_row, left) if turn >= warm else 0
+        left -= counted
+        for index in range(len(targets)) if turn % 2 else reversed(range(len(targets))):
+            one = found[index]
+            first, _ = await call(index)
+            if counted:
+                one["first_ms"].append(first)
+            for _ in range(counted):
+                took, answer = await call(index)
+                one["latencies_ms"].append(took)
+                one["bodies"].append(answer.body.decode())
+                one["cache"][answer.headers.get("x-cache", "none")] += 1
     for connection in connections:
         connection.close()
-    return [
-        {"latencies_ms": ms, "bodies": texts, "cache": counted}
-        for ms, texts, counted in zip(latencies, bodies, cache, strict=True)
-    ]
+    return found
 
 
 async def answer(target: Target, picture: Path, timeout_s: float = TIMEOUT_S) -> Answer:

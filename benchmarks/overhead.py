@@ -1,9 +1,10 @@
 """What the layers add: the gateway, plain and with everything on, over TorchServe; TorchServe over the handler.
 
-One client calls all in turn with the same picture, so that they see the same moments of the machine. The handler's time
-is what it says itself (`timings_ms.total` in the answer). The gateways are measured twice: before the real TorchServe,
-and before a stand-in that answers at once, where no inference disturbs. With everything on, every picture is one that
-the cache has not seen; what it has seen is measured apart.
+One client calls all in turn, some calls each, with the same picture, so that they see the same moments of the machine.
+What the first call after such a pause takes is told apart. The handler's time is what it says itself
+(`timings_ms.total` in the answer). The gateways are measured twice: before the real TorchServe, and before a stand-in
+that answers at once, where no inference disturbs. With everything on, every picture is one that the cache has not seen;
+what it has seen is measured apart.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def differences(called: Called, server: str) -> dict[str, Any]:
     return {
         **found,
         "p50_ms": {**found.get("p50_ms", {}), **{name: median(latencies[key]) for name, key in names.items()}},
+        "after_pause_p50_ms": {name: median(called[key]["first_ms"]) for name, key in names.items()},
         "gateway_form_ms": added(latencies["form"], latencies["direct"]),
         "gateway_raw_ms": added(latencies["raw"], latencies["direct"]),
         "everything_form_ms": added(latencies["everything_form"], latencies["direct"]),

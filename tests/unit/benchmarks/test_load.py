@@ -204,6 +204,7 @@ def test_alternating_calls_give_one_latency_and_body_per_call_and_target(picture
 
     quick, slow = asyncio.run(main())
     assert len(quick["latencies_ms"]) == len(slow["bodies"]) == 6
+    assert len(quick["first_ms"]) == 2, "one more before each row of five"
     assert min(slow["latencies_ms"]) >= 19
 
 

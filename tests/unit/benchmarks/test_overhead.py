@@ -13,7 +13,7 @@ BODY = json.dumps([{"boxes": [], "timings_ms": {"total": 50.0}}])
 
 
 def called(**latencies):
-    return {name: {"latencies_ms": ms, "bodies": [BODY] * len(ms)} for name, ms in latencies.items()}
+    return {name: {"latencies_ms": ms, "first_ms": ms, "bodies": [BODY] * len(ms)} for name, ms in latencies.items()}
 
 
 @pytest.fixture
