@@ -15,6 +15,10 @@ class JsonError(ValueError):
 def loads(text: bytes | str, *, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> Any:
     """Parse JSON. Raises :class:`JsonError`; ``pairs`` is the ``object_pairs_hook`` of :mod:`json`, if any."""
     try:
+        if pairs is None:
+            return _DECODER.decode(
+                text.decode(json.detect_encoding(text), "surrogatepass") if isinstance(text, bytes) else text
+            )
         return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         raise JsonError(f"{error.msg} (line {error.lineno}, column {error.colno})") from error
@@ -27,6 +31,10 @@ def loads(text: bytes | str, *, pairs: Callable[[list[tuple[str, Any]]], object]
 def refuse_constant(name: str) -> NoReturn:
     """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
     raise JsonError(f"{name} is none of JSON's numbers")
+
+
+#: Made once: json.loads makes another each time when it is told anything.
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def check_marks(text: bytes, most: int) -> None:

@@ -32,6 +32,8 @@ _NO_FRAME_FOLLOWS = frozenset({b"\xff\xda", b"\xff\xd9"})
 _MOST_SEGMENTS = 4096
 #: Exif orientations that swap width and height.
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+#: Where Pillow finds a JPEG's orientation.
+_ORIENTED = frozenset({"exif", "xmp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def swaps_sides(image: Image.Image) -> bool:
 def _lies_sideways(image: Image.Image) -> bool:
     # Pillow gives a TIFF's size upright already, and would decode a whole PNG to look for Exif behind its pixels.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return False
+    if image.format == "JPEG" and not _ORIENTED & image.info.keys():
         return False
     try:
         return swaps_sides(image)
