@@ -61,7 +61,7 @@ class BackendDetector:
     async def detect(self, ask: Ask) -> Answer:
         """Send the picture on, with the version that was chosen if one was."""
         try:
-            return Answer(await self._backend.predict(ask.image, ask.parameters, ask.request_id, ask.version))
+            prediction = await self._backend.predict(ask.image, ask.parameters, ask.request_id, ask.version)
         except BackendOverloaded as fault:
             # A server may use one answer for a full queue and for no worker: the last readiness check tells them apart.
             state = self._readiness.state
@@ -71,3 +71,6 @@ class BackendDetector:
         except BackendUnavailable:
             self._readiness.doubt()
             raise
+        if ask.version is None:  # readiness is about the default version
+            self._readiness.answered()
+        return Answer(prediction)

@@ -67,6 +67,14 @@ class ReadinessWatch:
         """Note that a prediction found nobody: what was answered before that is not said again."""
         self._doubted = self._clock()
 
+    def answered(self) -> None:
+        """Note that a prediction was answered: a model said not to be ready has just become so, and nobody is refused.
+
+        The next question finds it ready; until then the grace period runs anew.
+        """
+        if not self._state.ready:
+            self._since = self._clock()
+
     async def _ask_backend(self) -> Readiness:
         asked = self._clock()
         try:

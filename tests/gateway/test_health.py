@@ -158,6 +158,24 @@ async def test_predictions_are_refused_only_after_the_grace_period() -> None:
     watch.require()
 
 
+async def test_a_prediction_that_was_answered_is_not_followed_by_a_refusal(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.workers = {"1.0": []}
+    async with running_app(settings(ready_grace_s=0.3)) as (app, client):
+        watch = app.state.services.readiness
+        await watch.ask()
+        for _ in range(4):  # longer than the grace period; what the model server says of itself is old
+            assert (await client.post("/predict", content=picture("JPEG"))).status_code == 200
+            await asyncio.sleep(0.15)
+        fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "no worker")
+        assert_error(await client.post("/predict", content=picture("JPEG")), 503, "model_not_ready")
+        await asyncio.sleep(0.4)
+        before = len(fake.predictions)
+        assert_error(await client.post("/predict", content=picture("JPEG")), 503, "model_not_ready")
+        assert len(fake.predictions) == before, "refused without asking"
+
+
 async def test_a_backend_that_raises_is_not_ready() -> None:
     backend = FakeBackend()
     watch = ReadinessWatch(backend, grace_s=0)
