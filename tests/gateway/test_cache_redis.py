@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway import redis as client_of_redis
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
@@ -82,6 +83,27 @@ async def test_two_gateways_share_answers_and_each_has_an_end(
     key = key.split("\r\n")[1]
     assert key.startswith("yolo-serving:cache:1:")
     assert 500 < int(redis.command("TTL", key)[1:]) <= 600
+
+
+async def test_who_finds_every_connection_taken_waits_for_one(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_of_redis, "MAX_CONNECTIONS", 2)
+    client = client_of_redis.create_redis(redis.url, 5)
+
+    async def one(number: int) -> bytes | None:
+        await client.set(f"n{number}", number)
+        found: bytes | None = await client.get(f"n{number}")
+        return found
+
+    async with asyncio.timeout(20):
+        given_up = asyncio.create_task(one(0))
+        asking = [asyncio.create_task(one(number)) for number in range(1, 40)]
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert await asyncio.gather(*asking) == [b"%d" % number for number in range(1, 40)]
+        assert int((await client.info("clients"))["connected_clients"]) <= 3
+    await client.aclose()
 
 
 async def test_an_answer_ends_with_its_time(with_redis: SettingsMaker, fake: FakeTorchServe) -> None:
