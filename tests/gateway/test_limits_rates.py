@@ -13,6 +13,7 @@ import httpx
 import pytest
 from limits import parse
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.limits import headroom, rate_limits
@@ -303,6 +304,26 @@ async def test_a_large_rate_is_kept_by_one_gateway_and_nearly_by_several(
             )
             taken += sum(answer.status_code == 200 for answer in answers)
     assert 300 <= taken <= 300 + (gateways - 1) * headroom.MOST_AHEAD
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_client_that_leaves_while_others_are_counted_leaves_the_headroom(redis: RedisServer) -> None:
+    limits = rate_limits.RateLimits([parse("1000/minute")], redis.url, CollectorRegistry())
+    await limits.take("a")
+    for _ in range(headroom.MOST_AHEAD):
+        await limits.take("a")
+    redis.pause()
+    one_more = asyncio.create_task(limits.take("a"))  # has to count them first
+    await asyncio.sleep(0.02)
+    assert not one_more.done()
+    one_more.cancel()
+    await asyncio.gather(one_more, return_exceptions=True)
+    redis.resume()
+    await limits.take("a")
+    async with asyncio.timeout(0.05):
+        assert (await limits.take("a")).ahead == headroom.MOST_AHEAD
+    assert limits._headroom.claim("a") == 2, "both went on, and nothing else is left uncounted"
+    await limits.aclose()
 
 
 def test_headroom_is_given_for_a_second_while_more_than_half_of_much_is_left() -> None:

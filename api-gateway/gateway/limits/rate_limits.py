@@ -111,8 +111,10 @@ class RateLimits:
     async def _count_behind(self, caller: str) -> int:
         """Count those of a caller's requests that went on uncounted; return how many these were."""
         if requests := self._headroom.claim(caller):
-            await self._count(caller, requests)
-            self._headroom.counted(caller, requests)
+            try:
+                await self._count(caller, requests)
+            finally:  # whose client leaves meanwhile must not take this caller's headroom along for good
+                self._headroom.counted(caller, requests)
         return requests
 
     async def _ask(self, limiter: SlidingWindowCounterRateLimiter, caller: str, requests: int) -> Verdict:
