@@ -64,7 +64,6 @@ def main() -> None:
             loop="uvloop",
             http=bounded_protocol(settings),
             ws="none",
-            h11_max_incomplete_event_size=settings.max_header_bytes,
             proxy_headers=False,  # gateway.limits.proxies does it, before the access log and with host names
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_grace_s,
