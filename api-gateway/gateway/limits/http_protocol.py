@@ -53,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing = 0  # bytes since the last of a head or body was understood
         self._answered: RequestResponseCycle | None = None  # the one before may wait for it; self.cycle is the newest
         self._refusal: ApiError | None = None
+        self._without_upgrade = b""  # the head just read, if it asked for another protocol
         self._head_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
@@ -108,6 +109,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Start the request unless its head is one that HTTP/1.1 forbids or there are too many."""
         if self._framing > self.limits.max_header_bytes and self._head_bytes() > self.limits.max_header_bytes:
             self._stop(self._too_large())
+        if self.parser.should_upgrade():
+            self._without_upgrade = self._head_without_upgrade()
+            return
         version = self.parser.get_http_version()
         hosts = [name for name, _ in self.headers].count(b"host")
         if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -125,6 +129,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the body."""
+        if self._without_upgrade:
+            return
         self._part = _Part.BETWEEN
         self._framing = 0
         super().on_message_complete()
@@ -165,20 +171,27 @@ class BoundedProtocol(HttpToolsProtocol):
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _should_upgrade(self) -> bool:
-        """Ignore every Upgrade."""
-        return False
-
     def _parse(self, data: bytes) -> None:
         while data and self._refusal is None:
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]  # what follows is HTTP/1.1 as before
+                # The body would be taken for what follows the upgrade. None is made here, so the request is read once
+                # more, as one that asks for none: curl and Java's client offer HTTP/2 in this way with every request.
+                data = self._without_upgrade + data[upgrade.args[0] :]
+                self._without_upgrade = b""
+                self.parser = httptools.HttpRequestParser(self)
             except httptools.HttpParserError:
                 self._refuse(self._refusal or InvalidRequest())
             else:
                 return
+
+    def _head_without_upgrade(self) -> bytes:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._stop(InvalidRequest())
+        kept = b"".join(b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, self.parser.get_http_version().encode(), kept)
 
     def _stop(self, error: ApiError) -> NoReturn:
         self._refusal = error
