@@ -20,7 +20,7 @@ PACKAGES = {
     "litserve_yolo": ("litserve",),
     "bentoml_yolo": ("bentoml",),
     "torchserve_plain": ("torchserve",),
-    "stack": ("torchserve", "openvino", "opencv-python-headless", "fastapi", "uvicorn", "aiohttp", "httpx", "numpy"),
+    "stack": ("torchserve", "openvino", "opencv-python-headless", "fastapi", "uvicorn", "httptools", "httpx", "numpy"),
 }
 NOTABLE = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8")
 

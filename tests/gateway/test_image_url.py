@@ -7,24 +7,20 @@ import contextlib
 import dataclasses
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
 from gateway.intake.image_url import ImageFetcher, Resolver
 from gateway.intake.url_policy import UrlPolicy, is_public, parse_allowed
 from gateway.main import create_app
 from gateway.settings import Settings
+from tests.gateway.certificates import self_signed
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.pictures import picture
@@ -553,40 +549,11 @@ async def test_fetched_pictures_take_their_room_from_that_of_uploads_until_they_
 # --- TLS ---
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
-    """Make a certificate for a name, with its key."""
-
-    def make(name: str) -> tuple[Path, Path]:
-        private = ec.generate_private_key(ec.SECP256R1())
-        itself = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.now(UTC)
-        signed = (
-            x509.CertificateBuilder()
-            .subject_name(itself)
-            .issuer_name(itself)
-            .public_key(private.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(private, hashes.SHA256())
-        )
-        crt, key = tmp_path / f"{name}.crt", tmp_path / f"{name}.key"
-        crt.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-        unlocked = serialization.NoEncryption()
-        key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, unlocked))
-        return crt, key
-
-    return make
-
-
 @pytest.mark.parametrize(("of", "fits"), [(NAME, True), ("other.test", False)])
 async def test_tls_speaks_of_the_name_and_the_certificate_must_be_the_names(
-    certificate: Callable[[str], tuple[Path, Path]], of: str, fits: bool
+    tmp_path: Path, of: str, fits: bool
 ) -> None:
-    crt, key = certificate(of)
+    crt, key = self_signed(tmp_path, of)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(crt, key)
     heard: list[str | None] = []

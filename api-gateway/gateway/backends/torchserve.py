@@ -22,6 +22,7 @@ import httpx
 
 from gateway.backends import torchserve_answers as answers
 from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served
+from gateway.backends.connection import Reply
 from gateway.backends.errors import (
     BackendError,
     BackendFault,
@@ -32,7 +33,7 @@ from gateway.backends.errors import (
     Rejection,
     client_message,
 )
-from gateway.backends.sender import PictureSender, Reply
+from gateway.backends.sender import PictureSender
 from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.intake.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
@@ -62,12 +63,12 @@ class TorchServeBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
-        self._predict_url = f"{settings.torchserve_inference_url}/models/{self._model}/invoke"
-        self._version_url = f"{settings.torchserve_inference_url}/{self._model}/{{version}}/predict"
+        self._predict_path = f"/models/{self._model}/invoke"
+        self._version_path = f"/{self._model}/{{version}}/predict"
         self._describe_url = f"{settings.torchserve_management_url}/models/{self._model}"
         #: What each version tells of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
-        self._pictures = PictureSender(settings, HEADERS)
+        self._pictures = PictureSender(settings, settings.torchserve_inference_url, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
         self._client = make_client(settings, MANAGEMENT_CONNECTIONS, HEADERS)
 
@@ -75,12 +76,12 @@ class TorchServeBackend:
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
     ) -> Prediction:
         """Send the picture's bytes as they are, with the parameters that were given as the query."""
-        url = self._predict_url if version is None else self._version_url.format(version=quote(version, safe=""))
+        path = self._predict_path if version is None else self._version_path.format(version=quote(version, safe=""))
         # Any content type but a form's makes TorchServe hand the body over untouched.
         headers = {"Content-Type": "application/octet-stream", REQUEST_ID_HEADER: request_id}
         if query := parameters.as_query():
-            url = f"{url}?{urlencode(query)}"
-        response = await self._pictures.post(url, image, headers)
+            path = f"{path}?{urlencode(query)}"
+        response = await self._pictures.post(path, image, headers)
         if response.status_code != httpx.codes.OK:
             if version is not None and response.status_code == httpx.codes.NOT_FOUND:
                 raise BackendNoSuchVersion(version)
