@@ -239,6 +239,21 @@ async def test_who_gives_up_closes_the_connection_and_the_next_gets_another() ->
         assert server.opened == 2
 
 
+async def test_giving_up_at_any_moment_leaves_no_connection_behind() -> None:
+    async with sending(saying(OK)) as (sender, server):
+        gave_up = 0
+        for steps in range(60):
+            asking = asyncio.create_task(post(sender))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+            gave_up += isinstance(outcome, asyncio.CancelledError)
+        assert gave_up > 5
+        await sender.aclose()
+        await until(lambda: server.closed == server.opened)
+
+
 async def test_bytes_that_nobody_asked_for_end_a_kept_connection() -> None:
     async def chatter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK)

@@ -26,7 +26,7 @@ class ConnectionDied(BackendUnavailable):
 
 
 class Connection(asyncio.Protocol):
-    """Sends requests and reads answers; llhttp tells where one ends.
+    """Sends requests and reads answers; llhttp tells where one ends. Unless it is reusable then, it is to be closed.
 
     ``write_timeout_s`` bounds how long the server may take to take a request, ``read_timeout_s`` how long it may then
     be silent. A connection whose exchange did not come to its end, for whatever reason, is closed.
@@ -39,7 +39,10 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._reply: asyncio.Future[Reply] | None = None
         self._clock: asyncio.TimerHandle | None = None
-        self._keep = False
+        self._lost = asyncio.Event()
+        self._content: list[bytes] = []
+        self._received = self._status = 0
+        self._keep = self._framed = False
 
     @property
     def reusable(self) -> bool:
@@ -56,25 +59,31 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             raise ConnectionDied("it was closed while nobody used it")
         self._reply = self._loop.create_future()
-        self._content: list[bytes] = []
+        self._content = []
         self._received = self._status = 0
         self._keep = self._framed = False
         self._watch(self._read_timeout_s)
         self._transport.writelines((head, body))
         try:
             return await self._reply
+        except BaseException:  # also who is cancelled while the answer waits to be taken
+            self.close()
+            raise
         finally:
             self._reply = None
             if self._clock is not None:
                 self._clock.cancel()
-            if not self._keep:
-                self.close()
 
     def close(self) -> None:
         """Close it at once: nothing that is still on its way matters."""
         self._keep = False
         if self._transport is not None:
             self._transport.abort()
+
+    async def aclose(self) -> None:
+        """Close it, and return when it is."""
+        self.close()
+        await self._lost.wait()
 
     # What the event loop calls
 
@@ -85,6 +94,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End; for an answer whose end nothing else tells, this is it."""
         self._transport, self._keep = None, False
+        self._lost.set()
         if self._status >= 200 and not self._framed and exc is None:
             self._finish()
         elif self._received:

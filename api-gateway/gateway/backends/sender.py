@@ -66,7 +66,7 @@ class PictureSender:
         if self._sweeping is not None:
             self._sweeping.cancel()
         while self._idle:
-            self._idle.pop()[0].close()
+            await self._idle.pop()[0].aclose()
 
     async def _wait_for_room(self) -> None:
         try:
