@@ -6,6 +6,8 @@ from typing import Any
 
 from gateway.backends.base import Detection, Prediction
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 
 def encode(prediction: Prediction, made: float | None = None) -> bytes:
     """Write a prediction and when it was made (seconds since 1970; None: now).
@@ -25,7 +27,7 @@ def encode(prediction: Prediction, made: float | None = None) -> bytes:
         "m": prediction.timings_ms,
         "x": prediction.extra,
     }
-    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _to_json(entry).encode()
 
 
 def decode(value: bytes) -> tuple[Prediction, float]:

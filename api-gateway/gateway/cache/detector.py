@@ -1,5 +1,6 @@
 """A detector that remembers: the same picture, looked at in the same way by the same model, is asked about once."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -23,6 +24,10 @@ logger = logging.getLogger("gateway.cache")
 LARGEST = 1_048_576
 #: How often a request follows a change of what is served before it goes to the model server like any other.
 TRIES = 3
+
+#: Seconds from an answer to its being stored: a client that asks for one picture after the other has its next request
+#: on the way by then, and it is the model server's turn. Who asks for the same meanwhile shares the answer.
+STORED_AFTER_S = 0.005
 
 Outcome = Literal["hit", "shared", "miss", "bypass"]
 
@@ -68,11 +73,16 @@ class CachingDetector:
             if ask.max_age_s == 0:
                 answer = await self._inner.detect(ask)
                 if self._agrees(ask, known, answer):
+                    self._flights.part(key)  # what is not stored yet is older
                     await self._keep(key, answer)
                 return self._counted("bypass", answer)
-            found = await self._look_up(key, ask.max_age_s)
+            # Whose answer is on its way, or not stored yet, is not looked for.
+            flying = key in self._flights
+            found = None if flying else await self._look_up(key, ask.max_age_s)
             if (found or key in self._flights) and not await self._serving.still(ask.version, served):
                 continue
+            if flying and key not in self._flights:  # it was stored meanwhile
+                found = await self._look_up(key, ask.max_age_s)
             self._metrics.seconds.observe(time.perf_counter() - started)
             return self._counted("hit", found) if found else await self._ask(key, ask, known)
         return self._counted("bypass", await self._inner.detect(ask))
@@ -112,7 +122,9 @@ class CachingDetector:
     async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
         if self._agrees(ask, known, answer):
             await answer_left()  # the caller does not wait for its answer to be written down
-            await self._keep(key, answer)
+            await asyncio.sleep(STORED_AFTER_S)
+            if key in self._flights:  # else there is a newer one
+                await self._keep(key, answer)
 
     def _agrees(self, ask: Ask, known: Knowledge, answer: Answer) -> bool:
         said = answer.prediction.model_version

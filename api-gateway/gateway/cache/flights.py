@@ -61,6 +61,10 @@ class Flights(Generic[T]):
             if not flight.waiting and not flight.landed.done():
                 await self._give_up(key, flight)
 
+    def part(self, key: Hashable) -> None:
+        """Let nobody join any more what is under way under this key; who waits for it still gets it."""
+        self._flights.pop(key, None)
+
     async def aclose(self) -> None:
         """Cancel what is under way."""
         tasks = tuple(self._tasks)
