@@ -6,6 +6,8 @@ from typing import Any
 from gateway.backends.base import Prediction
 from gateway.intake.image_header import ImageHeader
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
     """Build a :class:`~gateway.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
@@ -46,4 +48,4 @@ def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:
 def compact(body: Any) -> bytes:
     """Write JSON without blanks, in UTF-8."""
     # Not through a response model: validating what was just built would cost more than building it.
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return _to_json(body).encode()

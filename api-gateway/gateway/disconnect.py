@@ -14,20 +14,24 @@ async def unless_client_leaves(request: Request, work: Coroutine[Any, Any, T]) -
 
     The request's body must have been read to its end: what is received after it can only be the disconnect.
     """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_client_left(request))
+    here = asyncio.current_task()
+    assert here is not None, "called in a coroutine"  # noqa: S101
+    left = False
+
+    async def cancel_when_client_leaves() -> None:
+        nonlocal left
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        left = True
+        here.cancel()
+
+    leaving = asyncio.create_task(cancel_when_client_leaves())
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
+        # In this task, and so to its end, cancelled or not: its connection is back in the pool, or closed, after it.
+        return await work
+    except asyncio.CancelledError:
+        if left and here.uncancel() == 0:  # else somebody else cancels as well, and has the last word
+            raise ClientDisconnect from None
+        raise
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        # Nothing outlives the request: its connection is back in the pool, or closed, when this returns.
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _client_left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        leaving.cancel()

@@ -19,6 +19,9 @@ access_logger = logging.getLogger("gateway.access")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
+_to_json = json.JSONEncoder(default=str).encode
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object; whatever a client sent is escaped, so it cannot forge a second line."""
 
@@ -35,7 +38,7 @@ class JsonFormatter(logging.Formatter):
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _to_json(line)
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
@@ -46,6 +49,9 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(True)
+    # What no line of ours tells is not looked up for each (Python's logging HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # httpx logs each call at INFO, which would double our own line per request.
     for chatty in ("httpx", "httpcore", "multipart", "python_multipart", "PIL", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
