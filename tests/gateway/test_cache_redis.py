@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway import redis as client_of_redis
-from gateway.cache.detector import STORED_AFTER_S
+from gateway.cache import redis_store
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
@@ -120,6 +120,7 @@ async def test_a_redis_that_is_killed_and_comes_back_costs_no_answer(
     caplog.set_level("INFO", LOGGER)
     async with running_app(with_redis()) as (_, client):
         assert [await status(client) for _ in range(2)] == ["MISS", "HIT"]
+        await until_stored(redis)
         redis.kill()
         assert {await status(client, other(n)) for n in range(10)} == {"MISS"}
         assert await metric(client, "gateway_cache_store_up") == 0
@@ -131,6 +132,22 @@ async def test_a_redis_that_is_killed_and_comes_back_costs_no_answer(
         await until_remembered(client)
         assert await metric(client, "gateway_cache_store_up") == 1
         assert told(caplog)[1:] == ["Redis can be used again"]
+
+
+async def test_new_answers_are_written_together_a_bounded_number_of_them_and_also_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, with_redis: SettingsMaker, fake: FakeTorchServe, redis: RedisServer
+) -> None:
+    monkeypatch.setattr(redis_store, "WRITTEN_AFTER_S", 60)
+    monkeypatch.setattr(redis_store, "MOST_UNWRITTEN", 5)
+    async with running_app(with_redis()) as (_, client):
+        for number in range(8):
+            assert await status(client, other(number)) == "MISS"
+        await until_counted(client, "gateway_cache_errors_total", 3, kind="behind")
+        assert [await status(client, other(number)) for number in range(5)] == ["HIT"] * 5
+        assert redis.command("DBSIZE") == b":0"
+    assert redis.command("DBSIZE") == b":5"
+    async with running_app(with_redis()) as (_, client):
+        assert [await status(client, other(number)) for number in range(5)] == ["HIT"] * 5
 
 
 async def test_a_redis_that_hangs_is_waited_for_a_moment_and_then_left_alone(
@@ -233,7 +250,7 @@ async def test_an_enormous_answer_is_not_kept(
     fake.predict = lambda asked: Answer([{**STREET, "masks": "x" * 1_100_000}])
     async with running_app(with_redis()) as (_, client):
         assert await status(client) == "MISS"
-        await asyncio.sleep(20 * STORED_AFTER_S)  # until then it is shared with who asks for the same
+        await asyncio.sleep(0.1)  # who asks for the same while the answer leaves has a share in it
         assert await status(client) == "MISS"
     assert redis.command("DBSIZE") == b":0"
 

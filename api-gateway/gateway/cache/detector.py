@@ -1,6 +1,5 @@
 """A detector that remembers: the same picture, looked at in the same way by the same model, is asked about once."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -24,10 +23,6 @@ logger = logging.getLogger("gateway.cache")
 LARGEST = 1_048_576
 #: How often a request follows a change of what is served before it goes to the model server like any other.
 TRIES = 3
-
-#: Seconds from an answer to its being stored: a client that asks for one picture after the other has its next request
-#: on the way by then, and it is the model server's turn. Who asks for the same meanwhile shares the answer.
-STORED_AFTER_S = 0.005
 
 Outcome = Literal["hit", "shared", "miss", "bypass"]
 
@@ -122,7 +117,6 @@ class CachingDetector:
     async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
         if self._agrees(ask, known, answer):
             await answer_left()  # the caller does not wait for its answer to be written down
-            await asyncio.sleep(STORED_AFTER_S)
             if key in self._flights:  # else there is a newer one
                 await self._keep(key, answer)
 

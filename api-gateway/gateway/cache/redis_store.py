@@ -11,10 +11,16 @@ from gateway.cache.metrics import CacheMetrics
 
 logger = logging.getLogger("gateway.cache")
 
+#: Seconds until values are written, all in one go: one at a time takes as much of the processor as looking them up.
+WRITTEN_AFTER_S = 0.25
+#: Values that wait to be written; beyond it they are not kept.
+MOST_UNWRITTEN = 256
+
 
 class RedisStore:
     """Keeps each value for ``ttl_s`` seconds; no call takes longer than ``timeout_s``, and none raises.
 
+    A new value is had from this process at once, and from Redis, so by other gateways, ``WRITTEN_AFTER_S`` later.
     After some failures in a row Redis is left alone for a while (see :class:`~gateway.breaker.Breaker`). Each trouble
     is logged when it begins and when it is over, and counted each time.
     """
@@ -28,10 +34,14 @@ class RedisStore:
         self._metrics = metrics
         self._breaker = breaker or Breaker()
         self._refuses = False
+        self._unwritten: dict[str, bytes] = {}
+        self._writing: asyncio.Task[None] | None = None
         metrics.watch_store(lambda: not self._breaker.open)
 
     async def get(self, key: str) -> bytes | None:
         """Return what is kept under ``key``, or None where there is nothing or it cannot be told in time."""
+        if (unwritten := self._unwritten.get(key)) is not None:
+            return unwritten
         if not self._breaker.allows():
             return None
         try:
@@ -44,27 +54,61 @@ class RedisStore:
         return value.encode() if isinstance(value, str) else value
 
     async def set(self, key: str, value: bytes) -> None:
-        """Keep ``value`` if Redis takes it in time."""
-        if not self._breaker.allows():
+        """Keep ``value`` if Redis takes it in time, which is not waited for."""
+        if self._breaker.open:
             return
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._client.set(key, value, px=self._ttl_ms)
-        except ResponseError as error:
-            # It answers, so reading goes on: full (maxmemory without eviction), a read-only replica, no permission.
-            self._refused(error)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
-        else:
-            self._succeeded()
-            self._taken()
+        if key not in self._unwritten and len(self._unwritten) >= MOST_UNWRITTEN:
+            self._metrics.errors.labels("behind").inc()
+            return
+        self._unwritten[key] = value
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_later())
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Write what is not written yet, close all connections."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait((self._writing,))
+        await self._write()
         try:
             await self._client.aclose()
         except (RedisError, OSError):
             logger.debug("closing the connections to Redis failed", exc_info=True)
+
+    async def _write_later(self) -> None:
+        try:
+            while self._unwritten:
+                await asyncio.sleep(WRITTEN_AFTER_S)
+                await self._write()
+        finally:
+            self._writing = None
+
+    async def _write(self) -> None:
+        batch = dict(self._unwritten)
+        if batch and not self._breaker.open:
+            await self._write_batch(batch)
+        for key, value in batch.items():
+            if self._unwritten.get(key) is value:  # else there is a newer one
+                del self._unwritten[key]
+
+    async def _write_batch(self, batch: dict[str, bytes]) -> None:
+        pipeline = self._client.pipeline(transaction=False)
+        for key, value in batch.items():
+            pipeline.set(key, value, px=self._ttl_ms)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                results = await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return
+        self._succeeded()
+        # What answers with an error is used for reading: it is full (maxmemory without eviction), a read-only replica,
+        # or gives no permission.
+        refusals = [result for result in results if isinstance(result, ResponseError)]
+        for refusal in refusals:
+            self._refused(refusal)
+        if not refusals:
+            self._taken()
 
     def _failed(self, error: Exception) -> None:
         # redis-py has a TimeoutError of its own, beside ours.
@@ -78,7 +122,6 @@ class RedisStore:
             logger.info("Redis can be used again")
 
     def _refused(self, error: Exception) -> None:
-        self._succeeded()
         self._metrics.errors.labels("refused").inc()
         if not self._refuses:
             self._refuses = True

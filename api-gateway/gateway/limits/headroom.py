@@ -1,7 +1,7 @@
 """Callers far from their limit: how many of their requests may go on before they are counted.
 
 While more than half of a rate is left, each gateway lets a few requests of a caller go on uncounted. One gateway alone
-never lets more through than the rate; several, busy with one caller in the same tenth of a second, may pass it by
+never lets more through than the rate; several, busy with one caller in the same fifth of a second, may pass it by
 ``MOST_AHEAD`` requests for each but one. Small rates are always counted first.
 """
 

@@ -35,7 +35,7 @@ logger = logging.getLogger("gateway.limits.rate_limits")
 REDIS_TIMEOUT_S = 0.25
 KEY_PREFIX = "gateway:rate"
 #: Seconds until requests that went on are counted, all of a caller's at once.
-LATER_S = 0.1
+LATER_S = 0.2
 
 
 class RateLimits:
