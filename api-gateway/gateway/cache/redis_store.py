@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -15,6 +17,15 @@ logger = logging.getLogger("gateway.cache")
 WRITTEN_AFTER_S = 0.25
 #: Values that wait to be written; beyond it they are not kept.
 MOST_UNWRITTEN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Unwritten:
+    value: bytes
+    since: float = field(default_factory=time.monotonic)
+
+    def left_ms(self, ttl_ms: int) -> int:
+        return ttl_ms - round((time.monotonic() - self.since) * 1000)
 
 
 class RedisStore:
@@ -34,14 +45,14 @@ class RedisStore:
         self._metrics = metrics
         self._breaker = breaker or Breaker()
         self._refuses = False
-        self._unwritten: dict[str, bytes] = {}
+        self._unwritten: dict[str, _Unwritten] = {}
         self._writing: asyncio.Task[None] | None = None
         metrics.watch_store(lambda: not self._breaker.open)
 
     async def get(self, key: str) -> bytes | None:
         """Return what is kept under ``key``, or None where there is nothing or it cannot be told in time."""
         if (unwritten := self._unwritten.get(key)) is not None:
-            return unwritten
+            return unwritten.value if unwritten.left_ms(self._ttl_ms) > 0 else None
         if not self._breaker.allows():
             return None
         try:
@@ -60,7 +71,7 @@ class RedisStore:
         if key not in self._unwritten and len(self._unwritten) >= MOST_UNWRITTEN:
             self._metrics.errors.labels("behind").inc()
             return
-        self._unwritten[key] = value
+        self._unwritten[key] = _Unwritten(value)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_later())
 
@@ -87,14 +98,14 @@ class RedisStore:
         batch = dict(self._unwritten)
         if batch and not self._breaker.open:
             await self._write_batch(batch)
-        for key, value in batch.items():
-            if self._unwritten.get(key) is value:  # else there is a newer one
+        for key, unwritten in batch.items():
+            if self._unwritten.get(key) is unwritten:  # else there is a newer one
                 del self._unwritten[key]
 
-    async def _write_batch(self, batch: dict[str, bytes]) -> None:
+    async def _write_batch(self, batch: dict[str, _Unwritten]) -> None:
         pipeline = self._client.pipeline(transaction=False)
-        for key, value in batch.items():
-            pipeline.set(key, value, px=self._ttl_ms)
+        for key, unwritten in batch.items():
+            pipeline.set(key, unwritten.value, px=max(1, unwritten.left_ms(self._ttl_ms)))
         try:
             async with asyncio.timeout(self._timeout_s):
                 results = await pipeline.execute(raise_on_error=False)
