@@ -125,6 +125,7 @@ class RedisStore:
         # redis-py has a TimeoutError of its own, beside ours.
         self._metrics.errors.labels("timeout" if "Timeout" in type(error).__name__ else "unreachable").inc()
         if self._breaker.failed():
+            self._unwritten.clear()
             facts = {"reason": f"{type(error).__name__}: {error}"}
             logger.warning("Redis cannot be used; every answer comes from the model server", extra=facts)
 
