@@ -111,6 +111,7 @@ async def test_above_it_predict_is_503_at_once_with_retry_after(settings: Settin
     async with running_app(settings(max_in_flight=2, max_waiting=1)) as (_, client):
         posts = [asyncio.create_task(client.post("/predict", content=JPEG)) for _ in range(6)]
         await until(lambda: sum(post.done() for post in posts) == 3)
+        await until(lambda: len(fake.predictions) == 2)  # slower than the refusals
         for post in posts:
             if post.done():
                 assert_error(post.result(), 503, "overloaded", "try again")

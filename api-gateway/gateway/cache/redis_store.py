@@ -15,8 +15,9 @@ logger = logging.getLogger("gateway.cache")
 
 #: Seconds until values are written, all in one go: one at a time takes as much of the processor as looking them up.
 WRITTEN_AFTER_S = 0.25
-#: Values that wait to be written; beyond it they are not kept.
+#: Values, and bytes of all of them, that wait to be written; beyond it they are not kept.
 MOST_UNWRITTEN = 256
+MOST_UNWRITTEN_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class RedisStore:
         """Keep ``value`` if Redis takes it in time, which is not waited for."""
         if self._breaker.open:
             return
-        if key not in self._unwritten and len(self._unwritten) >= MOST_UNWRITTEN:
+        waiting = sum(len(unwritten.value) for unwritten in self._unwritten.values())
+        if len(self._unwritten) >= MOST_UNWRITTEN or waiting + len(value) > MOST_UNWRITTEN_BYTES:
             self._metrics.errors.labels("behind").inc()
             return
         self._unwritten[key] = _Unwritten(value)
