@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.caddy import Edge
 from tests.compose.engine import Engine
 from tests.compose.stack import Stack
 from tests.support import free_ports
+from tests.support.caddy import Edge
 
 DOCKERFILES = {
     # Where it keeps its certificates is said in the official image, too.

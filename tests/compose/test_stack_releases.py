@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.archives import left_over, names, renamed, varied
 from tests.compose.stack import Stack
 from tests.support import clients, wait_until
+from tests.support.archives import left_over, names, renamed, varied
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.gateway.scraping import metric
-from tests.services import RedisServer, redis_server
+from tests.support.services import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
 

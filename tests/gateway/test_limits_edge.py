@@ -12,13 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.caddy import CADDYFILE, Edge, caddy
 from tests.gateway.auth_support import add_key
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
 from tests.support import ROOT
+from tests.support.caddy import CADDYFILE, Edge, caddy
 
 JPEG = picture("JPEG")
 NAME = "yolo.localhost"

@@ -25,8 +25,8 @@ from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture
-from tests.services import RedisServer, redis_server
 from tests.support import Clock
+from tests.support.services import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
 

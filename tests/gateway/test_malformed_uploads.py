@@ -19,8 +19,8 @@ from PIL import Image
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.pictures import picture
-from tests.malformed import Upload, malformed_uploads
-from tests.malformed.decoding import MOST_PIXELS
+from tests.support.malformed import Upload, malformed_uploads
+from tests.support.malformed.decoding import MOST_PIXELS
 
 GOOD = picture("JPEG")
 #: After so many malformed ones a good one.

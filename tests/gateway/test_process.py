@@ -15,7 +15,7 @@ from gateway.__main__ import listen
 from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
-from tests.services import redis_server
+from tests.support.services import redis_server
 
 JPEG = picture("JPEG")
 

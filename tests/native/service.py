@@ -9,7 +9,7 @@ import zipfile
 
 import httpx
 
-from tests.archives import names, varied
+from tests.support.archives import names, varied
 
 BASE = "1.0"
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.archives import SURE
 from tests.native.service import BASE, Service
 from tests.native.test_canary import Clients, go
 from tests.support import NAMING_HANDLER, wait_until
+from tests.support.archives import SURE
 
 
 @pytest.fixture(scope="module", autouse=True)

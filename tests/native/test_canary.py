@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from tests.archives import SURE
 from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
+from tests.support.archives import SURE
 
 CLIENTS = 8
 

@@ -1,6 +1,6 @@
 """The 500 malformed uploads through the real TorchServe and its workers: each is refused, none of them hurts.
 
-The rule: what neither Pillow nor OpenCV can decode whole is malformed and gets a 4xx (tests/malformed/decoding.py).
+The rule (tests/support/malformed/decoding.py): what neither Pillow nor OpenCV can decode whole is malformed: a 4xx.
 What one of them does decode, a flipped bit in the pixels, is a picture and gets 200, or a 4xx where the handler is
 stricter, as with JPEGs whose end is missing. Nothing gets a 5xx, no worker dies, and good pictures in between have
 their boxes.
@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.malformed import malformed_uploads
-from tests.malformed.pictures import tolerated
 from tests.support import wait_until
+from tests.support.malformed import malformed_uploads
+from tests.support.malformed.pictures import tolerated
 
 #: Between so many bad ones a good one; in one batch with some of them, as several are under way at once.
 EVERY = 20

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from ops import lock
-from tests.answering import answering
-from tests.archives import left_over, renamed, varied
 from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
+from tests.support.answering import answering
+from tests.support.archives import left_over, renamed, varied
 
 
 @pytest.fixture

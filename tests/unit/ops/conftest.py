@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops import drain, opening, releases, routing
-from tests.archives import left_over
+from tests.support.archives import left_over
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 

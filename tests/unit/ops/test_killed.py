@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from ops import lock, opening, releases, routing, sides
-from tests.answering import answering
 from tests.support import ROOT
+from tests.support.answering import answering
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 

@@ -3,7 +3,7 @@ import pytest
 
 from ops import predict
 from ops.errors import KeyNeededError, OpsError, UsageError
-from tests.answering import answering
+from tests.support.answering import answering
 
 
 def test_detections_are_shown_one_a_line_with_their_box_in_pixels():

@@ -8,8 +8,8 @@ import pytest
 from ops import audit, beside, intent, lock, management, opening, redeploy, releases, rollback
 from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
-from tests.archives import left_over
 from tests.support import ROOT
+from tests.support.archives import left_over
 from tests.unit.ops.fake_server import error, make_current, write_archive
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ops import weights
 from ops.errors import OpsError
-from tests.answering import answering
+from tests.support.answering import answering
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 import entrypoint
-from tests.answering import answering
+from tests.support.answering import answering
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.services import _binary
 from tests.support import ROOT, free_ports, wait_until
+from tests.support.services import find_binary
 
 CADDYFILE = ROOT / "deploy" / "edge" / "Caddyfile"
 
@@ -49,7 +49,7 @@ class Edge:
 @contextmanager
 def caddy(folder: Path, name: str, upstream: str, caddyfile: Path = CADDYFILE, **variables: str) -> Iterator[Edge]:
     """Run Caddy for ``name`` in front of ``upstream`` (host:port); ``variables`` are the Caddyfile's."""
-    binary = _binary("caddy", "caddy")
+    binary = find_binary("caddy", "caddy")
     http_port, https_port, health_port = free_ports(3)
     environment = {
         "PATH": os.environ["PATH"],

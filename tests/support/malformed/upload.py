@@ -51,7 +51,7 @@ class Upload:
 @cache
 def malformed_uploads() -> tuple[Upload, ...]:
     """Return the 500, always the same ones."""
-    from tests.malformed import documents, forms, heads, pictures
+    from tests.support.malformed import documents, forms, heads, pictures
 
     rng = random.Random(SEED)
     return (

@@ -7,8 +7,8 @@ import json
 import random
 from collections.abc import Iterator
 
-from tests.malformed.pictures import encoded
-from tests.malformed.upload import Upload
+from tests.support.malformed.pictures import encoded
+from tests.support.malformed.upload import Upload
 
 _INFER = "/v2/models/yolo/infer"
 

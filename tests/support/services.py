@@ -17,7 +17,7 @@ from tests.compose import packages
 from tests.support import cannot_run, free_ports, wait_until
 
 
-def _binary(name: str, package: str) -> str:
+def find_binary(name: str, package: str) -> str:
     """Find a server's program; as root on Debian install its package, which starts nothing."""
     if not shutil.which(name, path=packages.search_path()) and os.geteuid() == 0 and shutil.which("apt-get"):
         packages.install([package], lambda line: None)
@@ -84,7 +84,7 @@ class RedisServer:
 @contextmanager
 def redis_server(*options: str) -> Iterator[RedisServer]:
     """Run a real redis-server with nothing on disk; `options` are its own, as in ("--maxmemory", "1mb")."""
-    binary = _binary("redis-server", "redis-server")
+    binary = find_binary("redis-server", "redis-server")
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(binary, free_ports(1)[0], Path(folder), options)
         server.start()

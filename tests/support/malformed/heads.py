@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from tests.malformed.pictures import encoded
-from tests.malformed.upload import Upload
+from tests.support.malformed.pictures import encoded
+from tests.support.malformed.upload import Upload
 
 _JPEG = b"image/jpeg"
 

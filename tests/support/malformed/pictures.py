@@ -12,8 +12,8 @@ from itertools import islice
 import pillow_heif
 from PIL import Image
 
-from tests.malformed.decoding import decodes
-from tests.malformed.upload import Upload
+from tests.support.malformed.decoding import decodes
+from tests.support.malformed.upload import Upload
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
 _BOUNDARY = "a-boundary"
