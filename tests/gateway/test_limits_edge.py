@@ -17,7 +17,7 @@ from tests.gateway.conftest import Start
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.gateway_process import Gateway
 from tests.gateway.pictures import picture
-from tests.support import ROOT
+from tests.support import documents
 from tests.support.caddy import CADDYFILE, Edge, caddy
 
 JPEG = picture("JPEG")
@@ -201,11 +201,9 @@ def test_headers_that_never_end_are_cut_off(gateway: Gateway, tmp_path: Path) ->
             assert edge.ask(client, "GET", "/health/live").status_code == 200
 
 
-def test_the_readmes_lines_show_a_key_for_cameras_that_cannot(start: Start, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    lines = next(block for block in readme.split("```")[1::2] if "@cameras" in block).replace(
-        "192.168.1.20", "127.0.0.2"
-    )
+def test_the_documented_caddyfile_lines_add_a_key_for_cameras_that_cannot(start: Start, tmp_path: Path) -> None:
+    (block,) = [block for block in documents.code_blocks("") if "@cameras" in block]
+    lines = block.replace("192.168.1.20", "127.0.0.2")
     caddyfile = tmp_path / "Caddyfile"
     before, mark, after = CADDYFILE.read_text().partition("\treverse_proxy {$EDGE_UPSTREAM")
     caddyfile.write_text(f"{before}{lines}\n{mark}{after}")

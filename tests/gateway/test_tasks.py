@@ -14,7 +14,7 @@ from gateway.schemas import PredictResponse
 from gateway.task_schemas import TaskKeys
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
-from tests.support import ROOT
+from tests.support import documents
 from tests.unit.yolo.samples import head, metadata
 from yolo import obb, parameters, results
 from yolo.letterbox import Geometry
@@ -113,8 +113,6 @@ def test_other_shapes_are_not_those_of_the_schema(wrong: dict[str, Any]) -> None
         TaskKeys.model_validate(wrong)
 
 
-def test_the_readme_names_the_key_of_every_task() -> None:
-    readme = (ROOT / "README.md").read_text()
-    table = readme[readme.index("| task | key | what |") :].split("\n\n")[0]
-    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in table.splitlines()[2:]]
-    assert {task: (re.findall(r"`(\w+)`", key) or [None])[0] for task, key in rows} == KEYS
+def test_the_documentation_names_the_key_of_every_task() -> None:
+    rows = documents.table_rows("| task | key |")
+    assert {task: (re.findall(r"`(\w+)`", key) or [None])[0] for task, key, _ in rows} == KEYS

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.support import BAD_INPUTS, assert_street_coco, jpeg, wait_until
+from tests.support import BAD_INPUTS, assert_street_coco, documents, jpeg, wait_until
 
 
 def predict(service, **kwargs):
@@ -75,9 +75,9 @@ def test_a_request_id_is_answered_and_stands_in_both_logs(service):
         wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log", 10)
 
 
-def test_every_curl_command_of_the_readme_finds_people(service):
-    commands = re.findall(r"^curl .*", (service.root / "README.md").read_text(), re.MULTILINE)
-    assert len(commands) >= 5
+def test_every_curl_command_of_the_documentation_finds_people(service):
+    commands = documents.commands("curl", service.root)
+    assert len(commands) >= 15
     ports = {8001: "GATEWAY_PORT", 8085: "INFERENCE_PORT"}
     for command in commands:
         mine = re.sub(r"localhost:(\d+)", lambda match: f"localhost:{service.ports[ports[int(match[1])]]}", command)

@@ -1,57 +1,93 @@
-"""The README held against the project: what it names exists, and what exists it names."""
+"""README.md and docs/ are held against the project: what they name exists, and what exists is named."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 
-from tests.support import ROOT
+import pytest
 
-README = (ROOT / "README.md").read_text()
+from tests.support import ROOT, documents
 
-
-def test_every_setting_stands_in_the_readme_with_its_default():
-    lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"[A-Z_]+=", line)]
-    for line in lines:
-        name, default = line.split("=", 1)
-        cell = f"`{default}`" if default else ""
-        assert f"| `{name}` | {cell} |" in README, f"{name} is not in the README's table, or its default differs"
+SCRIPT = re.compile(r"scripts/([a-z_0-9]+\.sh)")
 
 
-def test_every_variable_of_the_readme_is_a_setting():
-    settings = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    table = README[README.index("| variable |") :].split("\n\n")[0]
-    named = re.findall(r"^\| `([A-Z_]+)` \|", table, re.M)
-    assert len(named) == len(set(named)), "a variable stands in the table twice"
-    assert set(named) == settings
+def settings_of_the_example() -> dict[str, str]:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
 
 
-def test_every_script_of_the_readme_exists_and_every_script_a_person_runs_is_in_it():
-    named = set(re.findall(r"scripts/([a-z_]+\.sh)", README))
+def run_script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", f"scripts/{name}", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def scripts_named() -> list[str]:
+    return sorted(set(SCRIPT.findall(documents.text())))
+
+
+def test_the_documentation_lists_every_setting_once_with_its_default():
+    documented = [(name.strip("`"), default.strip("`")) for name, default, _ in documents.table_rows("| variable |")]
+    assert len(documented) == len(dict(documented)), "a variable is documented twice"
+    assert dict(documented) == settings_of_the_example()
+
+
+def test_every_documented_script_exists_and_every_script_for_people_is_documented():
+    paths = list((ROOT / "scripts").glob("*.sh"))
     sourced = {
-        name
-        for path in (ROOT / "scripts").glob("*.sh")
-        for name in re.findall(r"^source scripts/(\S+)", path.read_text(), re.M)
+        name for path in paths for name in re.findall(r"^source \S*scripts/([a-z_0-9]+\.sh)", path.read_text(), re.M)
     }
-    present = {path.name for path in (ROOT / "scripts").glob("*.sh")} - sourced
-    assert named == present
+    assert set(scripts_named()) == {path.name for path in paths} - sourced
 
 
-def test_every_script_tells_how_it_is_used_and_refuses_what_it_does_not_know():
-    for name in sorted(set(re.findall(r"scripts/([a-z_]+\.sh)", README)) - {"test.sh"}):
-        help_ = subprocess.run(
-            ["bash", f"scripts/{name}", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert (help_.returncode, help_.stdout[:6].lower()) == (0, "usage:"), name
-        bad = subprocess.run(
-            ["bash", f"scripts/{name}", "--dance"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert bad.returncode == 2, name
-        assert re.search("(unknown|unrecognized) arguments?: --dance", bad.stderr), name
+@pytest.mark.parametrize("name", sorted(set(scripts_named()) - {"test.sh"}))
+def test_a_documented_script_explains_its_usage_and_refuses_unknown_arguments(name):
+    answer = run_script(name, "--help")
+    assert (answer.returncode, answer.stdout[:6].lower()) == (0, "usage:")
+    refused = run_script(name, "--dance")
+    assert refused.returncode == 2
+    assert re.search("(unknown|unrecognized) arguments?: --dance", refused.stderr)
 
 
-def test_no_error_code_of_the_readme_is_invented():
+def test_every_documented_option_of_a_script_is_in_its_usage():
+    options: dict[str, set[str]] = {}
+    for block in documents.code_blocks("bash"):
+        for line in block.splitlines():
+            for name, arguments in re.findall(r"bash scripts/([a-z_0-9]+\.sh)([^#)|;&]*)", line):
+                options.setdefault(name, set()).update(re.findall(r"(?<=\s)--[a-z][a-z0-9-]*", arguments))
+    assert sum(map(len, options.values())) > 15
+    for name, used in options.items():
+        usage = run_script(name, "--help").stdout
+        # A command of several actions may explain each of them on its own page.
+        missing = {option for option in used if not re.search(rf"{option}\b", usage)}
+        assert not missing, f"{name} has no {missing}"
+
+
+def test_every_bash_block_is_valid_bash():
+    for block in documents.code_blocks("bash"):
+        checked = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, f"{block}\n{checked.stderr}"
+
+
+def test_no_documented_error_code_is_invented():
     source = "".join(path.read_text() for path in (ROOT / "api-gateway/gateway").rglob("*.py"))
-    for code in re.findall(r"^\| \d{3}[^|]*\|([^|]+)\|", README, re.M):
-        for name in re.findall(r"`([a-z_]+)`", code):
-            assert f'"{name}"' in source, name
+    codes = [name for row in documents.table_rows("| status |") for name in re.findall(r"`([a-z_]+)`", row[1])]
+    assert len(codes) > 20
+    assert [name for name in codes if f'"{name}"' not in source] == []
+
+
+@pytest.mark.parametrize("page", documents.pages(), ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for target in documents.links(page):
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, fragment = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), target
+        assert not fragment or fragment in documents.anchors(linked), target
+
+
+def test_the_readme_links_to_every_page():
+    readme, *others = documents.pages()
+    assert {f"docs/{page.name}" for page in others} <= {target.partition("#")[0] for target in documents.links(readme)}
