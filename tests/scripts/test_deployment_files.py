@@ -75,8 +75,9 @@ def substitutions(*names: str) -> list[tuple[str, str | None]]:
 
 
 def read_by_the_server() -> dict[str, str | None]:
-    """Variables that entrypoint.py and the worker read, with the default where it is a plain number."""
-    source = text("serving/torchserve/entrypoint.py") + text("serving/torchserve/yolo/settings.py")
+    """Variables that the entrypoint and the worker read, with the default where it is a plain number."""
+    names = ("entrypoint", "configuration", "java", "healthcheck", "yolo/settings")
+    source = "".join(text(f"serving/torchserve/{name}.py") for name in names)
     numbers = re.findall(r'integer\(env, "([A-Z_]+)", ([\d_ *]+),', source)
     others = re.findall(r'(?:env|environ)\.get\("([A-Z_]+)"|_(?:positive|boolean)\(environ, "([A-Z_]+)"', source)
     found: dict[str, str | None] = {name: None for pair in others for name in pair if name}
