@@ -25,6 +25,7 @@ from benchmarks import (
     tune,
 )
 from benchmarks.contestants import Contestant
+from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter
 from benchmarks.options import name_of, parse, plan_of
 from benchmarks.paths import OWN_PYTHON, RESULTS, ROOT, WEIGHTS, WORK
@@ -34,7 +35,6 @@ from benchmarks.race import Race
 from benchmarks.servers import Servers
 from benchmarks.session import alone, bar, end_cleanly, pin
 from benchmarks.surroundings import clean
-from benchmarks.wire import Target
 from ops.console import say
 from ops.errors import OpsError, from_os_error
 

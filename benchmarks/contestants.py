@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.load.http_client import Target
 from benchmarks.plan import Shape
-from benchmarks.wire import Target
 
 Boxes = list[dict[str, Any]]
 

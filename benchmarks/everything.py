@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import answer
+from benchmarks.load.http_client import Target
+from benchmarks.load.loops import answer
 from benchmarks.paths import GATEWAY, LOGS, OWN_PYTHON, WORK
 from benchmarks.places import fresh, short_directory
 from benchmarks.processes import Tree, free_ports
 from benchmarks.surroundings import clean
-from benchmarks.wire import Target
 from ops import keys
 from ops.errors import OpsError
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.artifacts import Artifacts
+from benchmarks.load.http_client import Target
 from benchmarks.paths import LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
 from benchmarks.processes import Tree, interrupt
 from benchmarks.surroundings import clean
-from benchmarks.wire import Target
 from ops.errors import OpsError
 
 TICK_S = 0.5
@@ -48,7 +48,7 @@ class Meter:
     def alternating(self, targets: list[Target], picture: Path, calls: int) -> list[dict[str, Any]]:
         """Call the targets in turn with one picture; see load.alternating."""
         return self._ask(
-            [sys.executable, "-m", "benchmarks.load"],
+            [sys.executable, "-m", "benchmarks.load.loops"],
             {"kind": "alternating", "calls": calls, **self._places(targets), "pictures": [str(picture)]},
             clean(),
         )
@@ -80,7 +80,7 @@ class Meter:
     def _load(self, plan: dict[str, Any], targets: list[Target], trees: list[Tree]) -> dict[str, Any]:
         busy, used = machine.busy_s(self.cpus), sum(tree.cpu_s() for tree in trees)
         pictures = [str(path) for path in self.pictures]
-        argv = [sys.executable, "-m", "benchmarks.load"]
+        argv = [sys.executable, "-m", "benchmarks.load.loops"]
         measured = self._ask(argv, {**plan, **self._places(targets), "pictures": pictures}, clean())
         measured["server_cpu_s"] = sum(tree.cpu_s() for tree in trees) - used
         # Whatever else ran on these CPUs: other people's work, the idle part of the stack, the hypervisor's share.

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import everything, null_server, probe, stats
 from benchmarks.contestants import ALL
 from benchmarks.everything import Everything
+from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter
 from benchmarks.paths import LOGS, ROOT, WORK
 from benchmarks.places import tail
@@ -25,7 +26,6 @@ from benchmarks.plan import Shape
 from benchmarks.processes import Tree, free_ports
 from benchmarks.servers import Servers
 from benchmarks.surroundings import clean
-from benchmarks.wire import Target
 from ops import archive
 from ops.errors import OpsError
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.contestants import Boxes, Contestant
-from benchmarks.load import answer
-from benchmarks.wire import RequestFailed, Target
+from benchmarks.load.http_client import RequestFailed, Target
+from benchmarks.load.loops import answer
 from ops.errors import OpsError
 
 POLL_S = 0.05

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import load
+from benchmarks.load import loops as load
+from benchmarks.load.http_client import RequestFailed, Target
 from benchmarks.null_server import BODY, serve_one
-from benchmarks.wire import RequestFailed, Target
 
 
 @pytest.fixture

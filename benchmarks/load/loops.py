@@ -1,6 +1,6 @@
 """The load generator, a process of its own: closed loop, open loop, or calls alternating between two servers.
 
-    python -m benchmarks.load < plan.json > measured.json
+    python -m benchmarks.load.loops < plan.json > measured.json
 
 Closed loop: each of N clients sends its next picture when the last is answered. Open loop: pictures are due at a
 constant rate whatever the server does, and a latency counts from the moment the picture was due, so that a server that
@@ -23,8 +23,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benchmarks.phase import TIMEOUT_S, Measured, Phase
-from benchmarks.wire import Answer, Connection, RequestFailed, Target
+from benchmarks.load.http_client import Answer, Connection, RequestFailed, Target
+from benchmarks.load.phase import TIMEOUT_S, Measured, Phase
 
 # More connections than any healthy server needs at 80 % of its capacity; beyond, requests wait here and it counts.
 MAX_CONNECTIONS = 64

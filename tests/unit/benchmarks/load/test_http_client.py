@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.wire import Target, parse
+from benchmarks.load.http_client import Target, parse
 
 BODY = b'{"a": 1}'
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from benchmarks.wire import Connection, RequestFailed, Target
+from benchmarks.load.http_client import Connection, RequestFailed, Target
 
 TIMEOUT_S = 30.0
 
