@@ -10,21 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import (
-    artifacts,
-    chart,
-    contestants,
-    machine,
-    notes,
-    overhead,
-    pictures,
-    report,
-    results,
-    startup,
-    stats,
-    tune,
-)
-from benchmarks.contestants import Contestant
+from benchmarks import artifacts, chart, machine, notes, overhead, report, results, startup, stats, tune
+from benchmarks.contestants import pictures
+from benchmarks.contestants import roster as contestants
+from benchmarks.contestants.roster import Contestant
 from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter
 from benchmarks.options import name_of, parse, plan_of

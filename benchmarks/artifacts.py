@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import pictures as choice
+from benchmarks.contestants import pictures as choice
 from benchmarks.paths import OWN_PYTHON, RIVALS, ROOT, SERVING, WORK, python_of
 from benchmarks.surroundings import clean
 from ops.archive import sha256

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.contestants import ALL, choose
+from benchmarks.contestants.roster import ALL, choose
 from benchmarks.plan import FULL, QUICK, Plan, Shape
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import everything, null_server, probe, stats
-from benchmarks.contestants import ALL
+from benchmarks import everything, null_server, stats
+from benchmarks.contestants import answers as probe
+from benchmarks.contestants.roster import ALL
 from benchmarks.everything import Everything
 from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter

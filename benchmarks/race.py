@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import parity, probe, stats
+from benchmarks import stats
 from benchmarks.artifacts import Artifacts
-from benchmarks.contestants import Contestant, servers
+from benchmarks.contestants import answers as probe
+from benchmarks.contestants import parity
+from benchmarks.contestants.roster import Contestant, servers
 from benchmarks.meter import Meter
 from benchmarks.places import tail
 from benchmarks.plan import Plan, Shape

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks import machine, stats
-from benchmarks.contestants import BASELINE
+from benchmarks.contestants.roster import BASELINE
 from benchmarks.race import Race, Record
 
 FORMAT = 1

@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import probe, stats
+from benchmarks import stats
 from benchmarks.artifacts import Artifacts
-from benchmarks.contestants import Contestant
+from benchmarks.contestants import answers as probe
+from benchmarks.contestants.roster import Contestant
 from benchmarks.meter import Meter
 from benchmarks.paths import WORK
 from benchmarks.plan import Shape

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from benchmarks import contestants, options
+from benchmarks import options
+from benchmarks.contestants import roster as contestants
 from benchmarks.plan import FULL, QUICK, Shape
 from tests.support import ROOT
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.contestants import Boxes, Contestant
+from benchmarks.contestants.roster import Boxes, Contestant
 from benchmarks.load.http_client import RequestFailed, Target
 from benchmarks.load.loops import answer
 from ops.errors import OpsError

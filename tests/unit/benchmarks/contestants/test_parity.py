@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import parity
+from benchmarks.contestants import parity
 
 
 def box(x=0.0, conf=0.9, cls=0, size=100.0):

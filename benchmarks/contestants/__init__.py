@@ -1,0 +1,1 @@
+"""Who races: how an image is sent to each server, and how its answer is read and compared."""
