@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artifacts, chart, machine, notes, overhead, report, results, startup, stats, tune
+from benchmarks import chart, machine, notes, overhead, report, results, startup, stats, tune
 from benchmarks.contestants import pictures
 from benchmarks.contestants import roster as contestants
 from benchmarks.contestants.roster import Contestant
@@ -19,11 +19,12 @@ from benchmarks.meter import Meter
 from benchmarks.options import name_of, parse, plan_of
 from benchmarks.paths import OWN_PYTHON, RESULTS, ROOT, WEIGHTS, WORK
 from benchmarks.plan import QUICK
-from benchmarks.processes import Tree, free_ports, stop_leftovers
 from benchmarks.race import Race
-from benchmarks.servers import Servers
+from benchmarks.servers import artifacts
+from benchmarks.servers.launch import Servers
+from benchmarks.servers.processes import Tree, free_ports, stop_leftovers
+from benchmarks.servers.variables import clean
 from benchmarks.session import alone, bar, end_cleanly, pin
-from benchmarks.surroundings import clean
 from ops.console import say
 from ops.errors import OpsError, from_os_error
 
@@ -33,7 +34,7 @@ def client_cost(meter: Meter) -> dict[str, Any]:
     (port,) = free_ports(1)
     tree = Tree(WORK / "null.pids")
     log = WORK / "logs" / "null.log"
-    tree.spawn([sys.executable, "-m", "benchmarks.null_server", str(port)], clean(), ROOT, log)
+    tree.spawn([sys.executable, "-m", "benchmarks.servers.null_server", str(port)], clean(), ROOT, log)
     try:
         target = Target(port, "/", "file")
         time.sleep(0.5)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.artifacts import Artifacts
 from benchmarks.load.http_client import Target
 from benchmarks.paths import LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
-from benchmarks.processes import Tree, interrupt
-from benchmarks.surroundings import clean
+from benchmarks.servers.artifacts import Artifacts
+from benchmarks.servers.processes import Tree, interrupt
+from benchmarks.servers.variables import clean
 from ops.errors import OpsError
 
 TICK_S = 0.5

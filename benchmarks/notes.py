@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 
-from benchmarks.environments import torchvision_loads
 from benchmarks.paths import python_of
 from benchmarks.plan import Shape
+from benchmarks.servers.environments import torchvision_loads
 
 ASK_PRECISION = """
 import sys, openvino as ov

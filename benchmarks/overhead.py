@@ -15,18 +15,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import everything, null_server, stats
+from benchmarks import stats
 from benchmarks.contestants import answers as probe
 from benchmarks.contestants.roster import ALL
-from benchmarks.everything import Everything
 from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter
 from benchmarks.paths import LOGS, ROOT, WORK
-from benchmarks.places import tail
 from benchmarks.plan import Shape
-from benchmarks.processes import Tree, free_ports
-from benchmarks.servers import Servers
-from benchmarks.surroundings import clean
+from benchmarks.servers import full_gateway as everything
+from benchmarks.servers import null_server
+from benchmarks.servers.directories import tail
+from benchmarks.servers.full_gateway import Everything
+from benchmarks.servers.launch import Servers
+from benchmarks.servers.processes import Tree, free_ports
+from benchmarks.servers.variables import clean
 from ops import archive
 from ops.errors import OpsError
 
@@ -60,7 +62,7 @@ def over_nothing(meter: Meter, picture: Path, calls: int) -> dict[str, Any]:
     server, front = Tree(WORK / "stand_in.pids"), Tree(WORK / "stand_in-gateway.pids")
     before = everything.upstream(port, port)
     try:
-        argv = [sys.executable, "-m", "benchmarks.null_server", str(port)]
+        argv = [sys.executable, "-m", "benchmarks.servers.null_server", str(port)]
         server.spawn(argv, clean(), ROOT, LOGS / "stand_in.log")
         everything.gateway_on(front, plain, before, LOGS / "stand_in-gateway.log")
         with everything.running("stand_in", before, null_server.VERSION) as full:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import stats
-from benchmarks.artifacts import Artifacts
 from benchmarks.contestants import answers as probe
 from benchmarks.contestants import parity
 from benchmarks.contestants.roster import Contestant, servers
 from benchmarks.meter import Meter
-from benchmarks.places import tail
 from benchmarks.plan import Plan, Shape
-from benchmarks.servers import Running, Servers
+from benchmarks.servers.artifacts import Artifacts
+from benchmarks.servers.directories import tail
+from benchmarks.servers.launch import Running, Servers
 from ops.errors import OpsError
 
 THRESHOLD = 0.25

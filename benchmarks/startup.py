@@ -12,12 +12,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.artifacts import Artifacts
 from benchmarks.meter import Tick
 from benchmarks.paths import ROOT, WORK
-from benchmarks.places import fresh, short_directory
-from benchmarks.processes import free_ports, interrupt
-from benchmarks.surroundings import clean
+from benchmarks.servers.artifacts import Artifacts
+from benchmarks.servers.directories import fresh, short_directory
+from benchmarks.servers.processes import free_ports, interrupt
+from benchmarks.servers.variables import clean
 from ops.errors import OpsError
 
 COPY = WORK / "startup"

@@ -39,5 +39,5 @@ done
 "$python" -m benchmarks.options "${arguments[@]}"
 echo "Environments"
 "$python" -m ops.bootstrap
-"$python" -m benchmarks.environments
+"$python" -m benchmarks.servers.environments
 exec benchmarks/.venvs/tools/bin/python -m benchmarks "${arguments[@]}"

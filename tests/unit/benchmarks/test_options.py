@@ -69,5 +69,7 @@ def test_the_command_line_is_checked_by_a_bare_python():
 
 
 def test_the_environments_are_made_by_a_bare_python():
-    done = subprocess.run([sys.executable, "-S", "-c", "import benchmarks.environments"], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", "import benchmarks.servers.environments"], cwd=ROOT, capture_output=True
+    )
     assert (done.returncode, done.stderr) == (0, b"")

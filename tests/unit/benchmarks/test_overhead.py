@@ -4,8 +4,10 @@ import socket
 
 import pytest
 
-from benchmarks import everything, overhead, paths, processes, startup
+from benchmarks import overhead, paths, startup
 from benchmarks.meter import Meter
+from benchmarks.servers import full_gateway as everything
+from benchmarks.servers import processes
 from ops.errors import OpsError
 from tests.support import jpeg, wait_until
 
@@ -86,7 +88,7 @@ def test_a_gateway_on_which_not_everything_is_on_is_not_measured(work, meter, tm
     picture.write_bytes(jpeg())
     (port,) = processes.free_ports(1)
     stand_in = processes.Tree(work / "stand_in.pids")
-    argv = [str(paths.OWN_PYTHON), "-m", "benchmarks.null_server", str(port)]
+    argv = [str(paths.OWN_PYTHON), "-m", "benchmarks.servers.null_server", str(port)]
     stand_in.spawn(argv, dict(os.environ), paths.ROOT, work / "log")
     try:
         wait_until(lambda: listens(port), "the stand-in listens", 20)

@@ -2,9 +2,10 @@ import json
 import re
 from fnmatch import fnmatch
 
-from benchmarks import environments, tune
+from benchmarks import tune
 from benchmarks.contestants import roster as contestants
 from benchmarks.plan import Shape
+from benchmarks.servers import environments
 
 BOXES = [{"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "cls": 5, "name": "bus"}]
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.load import loops as load
 from benchmarks.load.http_client import RequestFailed, Target
-from benchmarks.null_server import BODY, serve_one
+from benchmarks.servers.null_server import BODY, serve_one
 
 
 @pytest.fixture

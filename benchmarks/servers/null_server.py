@@ -1,6 +1,6 @@
 """A TorchServe that answers at once: what is left is the cost of whoever asks, load generator or gateway.
 
-python -m benchmarks.null_server PORT
+python -m benchmarks.servers.null_server PORT
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import sys
 import psutil
 import pytest
 
-from benchmarks import processes
+from benchmarks.servers import processes
 from tests.support import wait_until
 
 # Starts a child of its own that ignores being asked to end, then says so and waits. Before that it works for a while:

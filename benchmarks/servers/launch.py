@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.artifacts import Artifacts
 from benchmarks.paths import GATEWAY, LOGS, OWN_PYTHON, RIVALS, SERVING, WORK, python_of
-from benchmarks.places import fresh, java_home, short_directory
 from benchmarks.plan import Shape
-from benchmarks.processes import Tree, free_ports
-from benchmarks.surroundings import clean
+from benchmarks.servers.artifacts import Artifacts
+from benchmarks.servers.directories import fresh, java_home, short_directory
+from benchmarks.servers.processes import Tree, free_ports
+from benchmarks.servers.variables import clean
 from ops.errors import OpsError
 
 

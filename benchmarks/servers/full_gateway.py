@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.load.http_client import Target
 from benchmarks.load.loops import answer
 from benchmarks.paths import GATEWAY, LOGS, OWN_PYTHON, WORK
-from benchmarks.places import fresh, short_directory
-from benchmarks.processes import Tree, free_ports
-from benchmarks.surroundings import clean
+from benchmarks.servers.directories import fresh, short_directory
+from benchmarks.servers.processes import Tree, free_ports
+from benchmarks.servers.variables import clean
 from ops import keys
 from ops.errors import OpsError
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.contestants import pictures as choice
 from benchmarks.paths import OWN_PYTHON, RIVALS, ROOT, SERVING, WORK, python_of
-from benchmarks.surroundings import clean
+from benchmarks.servers.variables import clean
 from ops.archive import sha256
 from ops.console import step
 from ops.errors import OpsError

@@ -1,6 +1,6 @@
 """Make or mend the rivals' environments: standard library only, run before anything of them exists.
 
-    python3 -m benchmarks.environments [NAME …]
+    python3 -m benchmarks.servers.environments [NAME …]
 
 `base` holds torch (its CPU build), ultralytics and OpenVINO once; each rival's environment holds its server and sees
 `base` through a `.pth` file; `tools` is the race's own. A stamp remembers what an environment was made from: a second

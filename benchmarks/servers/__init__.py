@@ -1,0 +1,1 @@
+"""The servers: their environments, what they serve, and how each is started, measured and stopped."""
