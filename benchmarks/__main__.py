@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, machine, notes, overhead, report, results, startup, stats, tune
+from benchmarks import overhead, startup, tune
 from benchmarks.contestants import pictures
 from benchmarks.contestants import roster as contestants
 from benchmarks.contestants.roster import Contestant
@@ -20,6 +20,8 @@ from benchmarks.options import name_of, parse, plan_of
 from benchmarks.paths import OWN_PYTHON, RESULTS, ROOT, WEIGHTS, WORK
 from benchmarks.plan import QUICK
 from benchmarks.race import Race
+from benchmarks.report import chart, machine, notes, results, stats
+from benchmarks.report import tables as report
 from benchmarks.servers import artifacts
 from benchmarks.servers.launch import Servers
 from benchmarks.servers.processes import Tree, free_ports, stop_leftovers

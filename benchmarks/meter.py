@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
 from benchmarks.load.http_client import Target
 from benchmarks.paths import LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
+from benchmarks.report import machine
 from benchmarks.servers.artifacts import Artifacts
 from benchmarks.servers.processes import Tree, interrupt
 from benchmarks.servers.variables import clean

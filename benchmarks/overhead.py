@@ -15,13 +15,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import stats
 from benchmarks.contestants import answers as probe
 from benchmarks.contestants.roster import ALL
 from benchmarks.load.http_client import Target
 from benchmarks.meter import Meter
 from benchmarks.paths import LOGS, ROOT, WORK
 from benchmarks.plan import Shape
+from benchmarks.report import stats
 from benchmarks.servers import full_gateway as everything
 from benchmarks.servers import null_server
 from benchmarks.servers.directories import tail

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import stats
 from benchmarks.contestants import answers as probe
 from benchmarks.contestants import parity
 from benchmarks.contestants.roster import Contestant, servers
 from benchmarks.meter import Meter
 from benchmarks.plan import Plan, Shape
+from benchmarks.report import stats
 from benchmarks.servers.artifacts import Artifacts
 from benchmarks.servers.directories import tail
 from benchmarks.servers.launch import Running, Servers

@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import stats
 from benchmarks.contestants import answers as probe
 from benchmarks.contestants.roster import Contestant
 from benchmarks.meter import Meter
 from benchmarks.paths import WORK
 from benchmarks.plan import Shape
+from benchmarks.report import stats
 from benchmarks.servers.artifacts import Artifacts
 from benchmarks.servers.launch import Servers
 from ops.errors import OpsError

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import stats
+from benchmarks.report import stats
 
 
 def phase(latencies=(100.0,) * 10, window_s=1.0, **more):

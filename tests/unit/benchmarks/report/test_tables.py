@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import report
+from benchmarks.report import tables as report
 
 
 def load(rate=10.0, low=None, p50=100.0):

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import machine, stats
 from benchmarks.contestants.roster import BASELINE
 from benchmarks.race import Race, Record
+from benchmarks.report import machine, stats
 
 FORMAT = 1
 COMPARED_AT = 4  # clients

@@ -1,0 +1,1 @@
+"""From measurements to the published results: JSON, Markdown and the chart."""
