@@ -27,8 +27,8 @@ from benchmarks.servers.launch import Servers
 from benchmarks.servers.processes import Tree, free_ports, stop_leftovers
 from benchmarks.servers.variables import clean
 from benchmarks.session import alone, bar, end_cleanly, pin
-from ops.console import say
 from ops.errors import OpsError, from_os_error
+from ops.terminal.console import say
 
 
 def client_cost(meter: Meter) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.paths import WORK
-from ops.console import say
 from ops.errors import OpsError
+from ops.terminal.console import say
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 from ops import release_commands
-from ops.commandline import ending
 from ops.errors import OpsError
 from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
 from ops.predicting import options
+from ops.terminal.exit import ending
 
 
 def parser() -> argparse.ArgumentParser:

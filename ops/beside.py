@@ -8,7 +8,7 @@ from ops.host import Host
 from ops.management import Loaded
 from ops.paths import kept_archive
 from ops.probes import pictures
-from ops.steps import Steps
+from ops.terminal.steps import Steps
 
 # Beyond TorchServe's own limit for a worker that loads: the time of the server itself.
 READY_GRACE_S = 15.0

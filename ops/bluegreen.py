@@ -15,7 +15,6 @@ import contextlib
 from dataclasses import replace
 
 from ops import audit, drain, lock, routing, side_by_side, sides
-from ops.console import say
 from ops.errors import NotServingError, OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
@@ -24,7 +23,8 @@ from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
 from ops.sides import GREEN, Made
 from ops.signals import uninterrupted
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 # A side that is kept for the way back is READY, unless it is just being restarted.
 BACK_S = 10.0

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ops import bluegreen, opening, sides
-from ops.console import say
 from ops.errors import UsageError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.pair import Pair, begins, beside, here, unshared, way_back
 from ops.sides import GREEN, Made
+from ops.terminal.console import say
 
 NAMES = ("bluegreen",)
 

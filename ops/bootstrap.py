@@ -23,10 +23,10 @@ import urllib.request
 from pathlib import Path
 
 from ops import java
-from ops.commandline import ending
-from ops.console import complain, say, size, step
 from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
+from ops.terminal.console import complain, say, size, step
+from ops.terminal.exit import ending
 
 PYTHON = VENV / "bin" / "python"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"

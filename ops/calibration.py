@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.console import say
 from ops.errors import OpsError
 from ops.suffixes import PICTURES
+from ops.terminal.console import say
 from yolo import image, letterbox, results, settings
 from yolo.errors import RequestError
 from yolo.letterbox import Floats

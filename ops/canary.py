@@ -7,13 +7,13 @@ from dataclasses import replace
 from ops import audit, joining, lock, part, releases, routing
 from ops.beside import Beside
 from ops.candidate import Packaging
-from ops.console import say
 from ops.host import Host
 from ops.joining import Joining
 from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.routing import Canary, Routing
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 from ops.transaction import Transaction
 
 PART = "canary"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops import audit, identity, releases, versions
-from ops.console import size
 from ops.errors import NoSuchVersionError, OpsError, UsageError
 from ops.host import Host
 from ops.paths import kept_archive
-from ops.steps import Steps
+from ops.terminal.console import size
+from ops.terminal.steps import Steps
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops import lock, part, releases, routing
-from ops.console import say
 from ops.errors import NotNowError, UsageError
 from ops.host import Host
 from ops.opening import opened, preflight, unlocked, unsplit
 from ops.part import Beginning
 from ops.routing import Experiment
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 from ops.versions import check
 
 PART = "experiment"

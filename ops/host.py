@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops import archive, readiness, sides
-from ops.console import say
 from ops.errors import OpsError, RestartNeededError
 from ops.loglines import telling
 from ops.management import Server
 from ops.paths import LOGS, STORE, current_archive
 from ops.sides import BLUE, GREEN, PROGRAMS
+from ops.terminal.console import say
 
 GATEWAY_NOTICES_S = 20.0
 

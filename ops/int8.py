@@ -9,9 +9,9 @@ from typing import Any
 from ops import calibration, comparison, quantize
 from ops.agreement import THRESHOLDS, Agreement
 from ops.calibration import Pictures
-from ops.console import say, step
 from ops.errors import OpsError
 from ops.signals import own_stack
+from ops.terminal.console import say, step
 from yolo import metadata
 from yolo.engines.int8 import avoid_amx
 

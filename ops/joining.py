@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from ops import candidate, lock, part, routing
 from ops.candidate import Packaging
-from ops.console import say
 from ops.errors import NotNowError
 from ops.host import Host
 from ops.opening import opened, preflight
@@ -15,7 +14,8 @@ from ops.part import Beginning
 from ops.paths import kept_archive
 from ops.probes import pictures
 from ops.routing import PARTS, Routing
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 
 @dataclass(frozen=True)

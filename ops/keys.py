@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ops.commandline import ending
-from ops.console import complain, say
 from ops.errors import OpsError, UsageError
 from ops.files import sync_folder
 from ops.paths import API_KEYS, shown
+from ops.terminal.console import complain, say
+from ops.terminal.exit import ending
 
 SCOPES = ("predict", "admin")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict
 
 from ops import audit, intent, lock, releases, routing
-from ops.console import say, size
 from ops.errors import OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
-from ops.steps import table
+from ops.terminal.console import say, size
+from ops.terminal.steps import table
 
 
 def listing(host: Host, as_json: bool = False) -> None:

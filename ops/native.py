@@ -10,13 +10,13 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from ops import archive, java, ports, predict, processes, readiness, sides, supervision
-from ops.console import say, step
 from ops.errors import KeyNeededError, OpsError
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
 from ops.settings import GREEN as GREEN_PREFIX
 from ops.settings import Settings, load
 from ops.sides import BLUE, GREEN, PROGRAMS
+from ops.terminal.console import say, step
 
 STATE = RUN / "state.json"
 # Variables that name a file which the gateway reads.

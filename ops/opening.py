@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from ops import audit, intent, lock, releases, routing, sides
 from ops.beside import Beside
-from ops.console import say
 from ops.errors import LockedError, NotNowError, NotRunningError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 
 def preflight(host: Host) -> Loaded:

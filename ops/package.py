@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops import archive, lock, versions
-from ops.console import say, size, step
 from ops.errors import OpsError, from_os_error
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
+from ops.terminal.console import say, size, step
 
 # The weights, the exported engine (about twice the weights), two copies of both while archiving, and yolo.mar.
 ROOM_FACTOR = 10

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from ops import aftermath, audit, intent, releases, routing
 from ops.beside import Beside
-from ops.console import say
 from ops.errors import DriftError, NotNowError, OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.signals import uninterrupted
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 STARTS = {
     "canary": "canary.sh start NEW.pt --percent 10",

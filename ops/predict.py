@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from ops import credentials
-from ops.console import say
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
+from ops.terminal.console import say
 
 TIMEOUT = httpx.Timeout(connect=2, read=90, write=60, pool=5)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ops import archive, releases, samples, weights
-from ops.console import say
 from ops.package import Package, package, report
 from ops.paths import STORE, WEIGHTS, current_archive
+from ops.terminal.console import say
 
 
 def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ops import audit, canary, candidate, lock, releases
 from ops.candidate import Packaging
-from ops.console import say
 from ops.errors import OpsError
 from ops.host import Host
 from ops.opening import opened, preflight, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 from ops.transaction import Transaction
 
 

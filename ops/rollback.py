@@ -6,7 +6,6 @@ import time
 
 from ops import audit, canary, intent, lock, releases, routing
 from ops.aftermath import COME_BACK_S
-from ops.console import say
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError, wait
@@ -14,7 +13,8 @@ from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
 from ops.signals import uninterrupted
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 from ops.transaction import Transaction
 
 # A server that does not answer at once may just be starting again: so long it is given before it counts as down.

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from ops import joining, lock, part, releases, routing
 from ops.candidate import Packaging
-from ops.console import say
 from ops.errors import NotNowError
 from ops.host import Host
 from ops.joining import Joining
 from ops.opening import alone, opened, unlocked
 from ops.paths import kept_archive
 from ops.routing import Routing, Shadow
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 PART = "shadow"
 

@@ -10,7 +10,7 @@ from ops.errors import OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.probes import pictures
-from ops.steps import Steps
+from ops.terminal.steps import Steps
 
 #: For a server whose Java, Python and model have to start; as long as the health check in Compose gives it.
 START_S = 180.0

@@ -7,9 +7,9 @@ from typing import Any
 
 from ops import routing
 from ops.candidate import Packaging
-from ops.console import say
 from ops.errors import UsageError
 from ops.host import Host
+from ops.terminal.console import say
 
 NAMES = ("canary", "experiment", "shadow")
 # What the command line calls the bounds of `ops.bounds.Bounds`.

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict
 
 from ops import autopilot, part, routing, traffic
-from ops.console import say
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.routing import Routing
-from ops.steps import table
+from ops.terminal.console import say
+from ops.terminal.steps import table
 from ops.traffic import Gateways, Row, Seen
 
 

@@ -29,14 +29,14 @@ from pathlib import Path
 
 from ops import aftermath, archive, audit, drift, intent, releases, routing
 from ops.beside import Beside
-from ops.console import say
 from ops.errors import DriftError, NotServingError, OpsError, from_os_error
 from ops.files import sync_folder
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.paths import current_archive, kept_archive
 from ops.signals import uninterrupted
-from ops.steps import Steps
+from ops.terminal.console import say
+from ops.terminal.steps import Steps
 
 # Statuses of a server that has just started, or whose queue is full at this moment.
 NOT_JUST_NOW = frozenset({404, 503, 507})

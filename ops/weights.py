@@ -21,9 +21,9 @@ from pathlib import Path
 
 from ops import addresses
 from ops.archive import sha256
-from ops.console import say, size, step
 from ops.errors import OpsError, from_os_error
 from ops.paths import WEIGHTS
+from ops.terminal.console import say, size, step
 
 ASSET = "yolo11n.pt"
 ASSET_HOST = ("github.com", 443)

@@ -20,8 +20,8 @@ from benchmarks.contestants import pictures as choice
 from benchmarks.paths import OWN_PYTHON, RIVALS, ROOT, SERVING, WORK, python_of
 from benchmarks.servers.variables import clean
 from ops.archive import sha256
-from ops.console import step
 from ops.errors import OpsError
+from ops.terminal.console import step
 
 
 @dataclass(frozen=True)

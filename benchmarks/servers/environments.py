@@ -19,9 +19,9 @@ from pathlib import Path
 from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, python_of
 from ops import bootstrap
 from ops.bootstrap import explain
-from ops.commandline import ending
-from ops.console import size, step
 from ops.errors import OpsError
+from ops.terminal.console import size, step
+from ops.terminal.exit import ending
 
 RIVAL_NAMES = ("fastapi_yolo", "litserve_yolo", "bentoml_yolo", "torchserve_plain")
 NAMES = ("tools", "base", *RIVAL_NAMES)

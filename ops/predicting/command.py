@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 
 from ops import credentials, predict, settings
-from ops.commandline import INTERRUPTED, ending
-from ops.console import complain
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 from ops.predicting import outputs, running, sources
 from ops.predicting.asking import Gateway
 from ops.predicting.options import DRAWN, add_arguments, chosen
 from ops.predicting.tally import Tally
+from ops.terminal.console import complain
+from ops.terminal.exit import INTERRUPTED, ending
 
 TIMEOUT = httpx.Timeout(connect=5, read=120, write=60, pool=60)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ops.console import HEARTBEAT_S
 from ops.predicting.tally import Tally
+from ops.terminal.console import HEARTBEAT_S
 
 
 @dataclass

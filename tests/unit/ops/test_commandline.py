@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from ops.commandline import ending
 from ops.errors import NotNowError, OpsError
+from ops.terminal.exit import ending
 from tests.support import ROOT
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ops.console import complain
 from ops.errors import OpsError, from_os_error
+from ops.terminal.console import complain
 
 INTERRUPTED = 130
 
