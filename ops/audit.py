@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ops import identity
 from ops.errors import from_os_error
+from ops.system import identity
 
 NAME = "audit.log"
 

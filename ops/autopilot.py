@@ -18,11 +18,11 @@ from ops import bounds, canary, lock, routing, traffic
 from ops.beside import Beside
 from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
-from ops.files import read_json, write_json
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
 from ops.routing import Canary
+from ops.system.files import read_json, write_json
 from ops.terminal.console import say, step
 from ops.terminal.steps import Steps
 from ops.traffic import Gateways

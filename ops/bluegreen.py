@@ -22,7 +22,7 @@ from ops.opening import opened
 from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
 from ops.sides import GREEN, Made
-from ops.signals import uninterrupted
+from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import audit, identity, releases, versions
+from ops import audit, releases, versions
 from ops.errors import NoSuchVersionError, OpsError, UsageError
 from ops.host import Host
 from ops.paths import kept_archive
+from ops.system import identity
 from ops.terminal.console import size
 from ops.terminal.steps import Steps
 

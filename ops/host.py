@@ -98,7 +98,7 @@ def at(side: str, store: Path = STORE) -> Host:
         return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
     if management or inference or os.environ.get("OPS_MANAGEMENT_URL"):
         raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or none of them at all")
-    from ops import settings
+    from ops.system import settings
 
     found = settings.load()
     prefix = settings.GREEN if side == GREEN else ""

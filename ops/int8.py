@@ -10,7 +10,7 @@ from ops import calibration, comparison, quantize
 from ops.agreement import THRESHOLDS, Agreement
 from ops.calibration import Pictures
 from ops.errors import OpsError
-from ops.signals import own_stack
+from ops.system.signals import own_stack
 from ops.terminal.console import say, step
 from yolo import metadata
 from yolo.engines.int8 import avoid_amx

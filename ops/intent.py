@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ops import audit, drain, releases, routing
-from ops.files import read_json, write_json
 from ops.management import Server, UnreachableError
 from ops.paths import MODEL, current_archive, kept_archive
 from ops.probes import pictures
+from ops.system.files import read_json, write_json
 
 NAME = ".release-intent.json"
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, UsageError
-from ops.files import sync_folder
 from ops.paths import API_KEYS, shown
+from ops.system.files import sync_folder
 from ops.terminal.console import complain, say
 from ops.terminal.exit import ending
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import psutil
 
-from ops import identity
 from ops.errors import LockedError, OpsError, from_os_error
-from ops.files import read_json, write_json
+from ops.system import identity
+from ops.system.files import read_json, write_json
 
 FOLDER = ".release-lock"
 DETAILS = "holder.json"

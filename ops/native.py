@@ -13,9 +13,9 @@ from ops import archive, java, ports, predict, processes, readiness, sides, supe
 from ops.errors import KeyNeededError, OpsError
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
-from ops.settings import GREEN as GREEN_PREFIX
-from ops.settings import Settings, load
 from ops.sides import BLUE, GREEN, PROGRAMS
+from ops.system.settings import GREEN as GREEN_PREFIX
+from ops.system.settings import Settings, load
 from ops.terminal.console import say, step
 
 STATE = RUN / "state.json"

@@ -15,7 +15,7 @@ from ops.beside import Beside
 from ops.errors import DriftError, NotNowError, OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
-from ops.signals import uninterrupted
+from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from ops import ports, supervision
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.paths import SERVING, VENV, socket_dir
-from ops.settings import load
 from ops.sides import BLUE, GREEN, PROGRAMS, Made, Sides
+from ops.system.settings import load
 
 
 def check(side: str, made: Made) -> None:

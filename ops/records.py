@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ops import identity, routing
-from ops.files import read_json, write_json
+from ops import routing
+from ops.system import identity
+from ops.system.files import read_json, write_json
 
 NAME = "releases.json"
 SCHEMA = 1

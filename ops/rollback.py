@@ -12,7 +12,7 @@ from ops.management import RefusedError, UnreachableError, wait
 from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
-from ops.signals import uninterrupted
+from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.transaction import Transaction

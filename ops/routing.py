@@ -16,7 +16,7 @@ from typing import Any
 
 from ops import versions
 from ops.errors import OpsError, UsageError, from_os_error
-from ops.files import read_json, write_json
+from ops.system.files import read_json, write_json
 
 FOLDER = "routing"
 NAME = "routing.json"

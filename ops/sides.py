@@ -13,7 +13,7 @@ from typing import Any
 
 from ops import routing
 from ops.errors import OpsError
-from ops.files import read_json, write_json
+from ops.system.files import read_json, write_json
 
 BLUE, GREEN = "blue", "green"
 #: Name of each side's program natively, and of its service in Compose.

@@ -30,11 +30,11 @@ from pathlib import Path
 from ops import aftermath, archive, audit, drift, intent, releases, routing
 from ops.beside import Beside
 from ops.errors import DriftError, NotServingError, OpsError, from_os_error
-from ops.files import sync_folder
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.paths import current_archive, kept_archive
-from ops.signals import uninterrupted
+from ops.system.files import sync_folder
+from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 

@@ -19,10 +19,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ops import addresses
 from ops.archive import sha256
 from ops.errors import OpsError, from_os_error
 from ops.paths import WEIGHTS
+from ops.system import urls
 from ops.terminal.console import say, size, step
 
 ASSET = "yolo11n.pt"
@@ -47,8 +47,8 @@ def download(url: str, target: Path) -> None:
     done = 0
     total = 0
     # A token may stand in the address, and the output is kept as a log.
-    shown = addresses.shown(url, query=False)
-    request = urllib.request.Request(addresses.shown(url), headers=addresses.basic(url))  # noqa: S310 - see the caller
+    shown = urls.shown(url, query=False)
+    request = urllib.request.Request(urls.shown(url), headers=urls.basic(url))  # noqa: S310 - see the caller
     try:
         with (
             urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the caller checked the scheme
@@ -69,7 +69,7 @@ def download(url: str, target: Path) -> None:
 
 def given(source: str, target: Path) -> str:
     """Take the weights that WEIGHTS names. Raises OpsError."""
-    if addresses.is_url(source):
+    if urls.is_url(source):
         download(source, target)
     elif not Path(source).is_file():
         raise OpsError(f"WEIGHTS={source}: there is no such file")
@@ -79,7 +79,7 @@ def given(source: str, target: Path) -> str:
 
 
 def _shown(source: str) -> str:
-    return addresses.shown(source, query=False) if addresses.is_url(source) else source
+    return urls.shown(source, query=False) if urls.is_url(source) else source
 
 
 def asset(target: Path) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 
-from ops import credentials, predict, settings
+from ops import credentials, predict
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 from ops.predicting import outputs, running, sources
 from ops.predicting.asking import Gateway
 from ops.predicting.options import DRAWN, add_arguments, chosen
 from ops.predicting.tally import Tally
+from ops.system import settings
 from ops.terminal.console import complain
 from ops.terminal.exit import INTERRUPTED, ending
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from ops import addresses
 from ops.errors import UsageError
 from ops.suffixes import PICTURES
+from ops.system import urls
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def find(named: Sequence[str]) -> list[Item]:
     """
     found: dict[str, Item] = {}
     for text in named:
-        items = [_address(text)] if addresses.is_url(text) else list(_paths(text))
+        items = [_address(text)] if urls.is_url(text) else list(_paths(text))
         for item in items:
             found.setdefault(item.name, item)
     return list(found.values())
@@ -89,6 +89,6 @@ def _address(url: str) -> Item:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{addresses.shown(url)}: this is no address of a picture")
+        raise UsageError(f"{urls.shown(url)}: this is no address of a picture")
     words = re.findall(r"[A-Za-z0-9.]+", f"{parts.netloc.rpartition('@')[2]} {parts.path} {parts.query}")
-    return Item(addresses.shown(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)
+    return Item(urls.shown(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)

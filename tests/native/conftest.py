@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from ops.settings import PORTS
+from ops.system.settings import PORTS
 from tests.native.service import Service
 from tests.support import copy_tree, free_ports, wait_until
 

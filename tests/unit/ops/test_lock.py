@@ -10,7 +10,7 @@ import pytest
 
 from ops import lock
 from ops.errors import LockedError
-from ops.files import write_json
+from ops.system.files import write_json
 
 
 def left_behind(store, **changes):

@@ -1,7 +1,7 @@
 import pytest
 
-from ops import settings
 from ops.errors import OpsError
+from ops.system import settings
 
 
 @pytest.fixture(autouse=True)
