@@ -29,8 +29,8 @@ from benchmarks.servers.full_gateway import Everything
 from benchmarks.servers.launch import Servers
 from benchmarks.servers.processes import Tree, free_ports
 from benchmarks.servers.variables import clean
-from ops import archive
 from ops.errors import OpsError
+from ops.store import archive
 
 TARGETS = {"gateway_ms": 2.5, "torchserve_ms": 5.0, "cache_hit_ms": 3.0}
 #: Of the answers that are to be remembered ones, or not to be.

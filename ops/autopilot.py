@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ops import bounds, canary, lock, routing, traffic
+from ops import bounds, canary, traffic
 from ops.beside import Beside
 from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
-from ops.routing import Canary
+from ops.store import lock, routing
+from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
 from ops.terminal.console import say, step
 from ops.terminal.steps import Steps

@@ -14,14 +14,15 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops import audit, drain, lock, routing, side_by_side, sides
+from ops import drain, side_by_side
 from ops.errors import NotServingError, OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
 from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
-from ops.sides import GREEN, Made
+from ops.store import audit, bluegreen, lock, routing
+from ops.store.bluegreen import GREEN, Made
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -38,11 +39,11 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
         opened(pair.serving, left_by)
         idle, serving = pair.idle, pair.serving
         unshared(serving)
-        present = sides.read(pair.store)
+        present = bluegreen.read(pair.store)
         idle.mark_log()
         try:
             wanted = replace(present, green=made) if idle.side == GREEN else replace(present, blue=True)
-            sides.write(pair.store, replace(wanted, pending=idle.side, back="", accepted=accept_drift))
+            bluegreen.write(pair.store, replace(wanted, pending=idle.side, back="", accepted=accept_drift))
             with steps.step(f"start {idle.side} beside {serving.side}") as remarks:
                 pair.start(idle.side, made)
                 remarks.append(str(made) if idle.side == GREEN else "")
@@ -52,7 +53,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
             same_archive(pair, loaded.version)
             side_by_side.check(steps, idle, serving, accept_drift=accept_drift)
             with uninterrupted():
-                sides.write(pair.store, replace(wanted, pending="", back="", accepted=accept_drift))
+                bluegreen.write(pair.store, replace(wanted, pending="", back="", accepted=accept_drift))
         except BaseException as error:
             _took_down(pair, idle.side)
             _failed(pair, idle, steps, "bluegreen up", error)
@@ -80,7 +81,7 @@ def switch(pair: Pair, *, accept_drift: bool = False) -> None:
                 loaded = side_by_side.await_ready(idle, BACK_S)
             same_archive(pair, loaded.version)
             side_by_side.check(steps, idle, serving, accept_drift=accept_drift or present.accepted)
-            sides.write(pair.store, replace(present, back=serving.side))
+            bluegreen.write(pair.store, replace(present, back=serving.side))
             _decide(pair, steps, idle, loaded.version)
         except BaseException as error:
             _failed(pair, idle, steps, "bluegreen switch", error)
@@ -108,7 +109,7 @@ def back(pair: Pair) -> None:
         except BaseException as error:
             _failed(pair, idle, steps, "bluegreen back", error)
             raise
-        sides.write(pair.store, replace(sides.read(pair.store), back=""))
+        bluegreen.write(pair.store, replace(bluegreen.read(pair.store), back=""))
         _done(pair, steps, "bluegreen back", serving, idle)
     steps.report(f"{idle.side} answers again; {serving.side} still stands beside it: switch, or down.")
 
@@ -119,7 +120,7 @@ def down(pair: Pair) -> None:
     with lock.held(pair.store, "bluegreen down") as left_by:
         opened(pair.serving, left_by)
         idle, serving = pair.idle, pair.serving
-        present = sides.read(pair.store)
+        present = bluegreen.read(pair.store)
         if not present.there(idle.side):
             say(f"{idle.side} is not there; {serving.side} answers. Nothing changed")
             return
@@ -138,7 +139,7 @@ def down(pair: Pair) -> None:
 def _decide(pair: Pair, steps: Steps, idle: Host, version: str) -> None:
     with steps.step(f"tell the gateways: {idle.side}") as remarks, uninterrupted():
         present = routing.read(pair.store)
-        routing.write(pair.store, replace(present, server=sides.named(idle.side), stable=version))
+        routing.write(pair.store, replace(present, server=bluegreen.named(idle.side), stable=version))
         routing.await_notice()  # done means in force
         remarks.append(f"{idle.side} answers, {steps.seconds:.1f} s after the start")
 
@@ -162,11 +163,11 @@ def _drain(steps: Steps, old: Host) -> None:
 
 def _took_down(pair: Pair, side: str) -> None:
     """Stop a side that does not answer. Killed in between, the next operation stops it (`opening`)."""
-    present = sides.read(pair.store)
-    sides.write(pair.store, replace(present, pending=side))
+    present = bluegreen.read(pair.store)
+    bluegreen.write(pair.store, replace(present, pending=side))
     with uninterrupted():
         pair.stop(side)
-        sides.write(pair.store, sides.without(present, side))
+        bluegreen.write(pair.store, bluegreen.without(present, side))
 
 
 def _answering(host: Host) -> bool:

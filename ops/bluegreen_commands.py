@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ops import bluegreen, opening, sides
+from ops import bluegreen, opening
 from ops.errors import UsageError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.pair import Pair, begins, beside, here, unshared, way_back
-from ops.sides import GREEN, Made
+from ops.store import bluegreen
+from ops.store.bluegreen import GREEN, Made
 from ops.terminal.console import say
 
 NAMES = ("bluegreen",)
@@ -109,7 +110,7 @@ def plan(pair: Pair, what: str) -> None:
     elif what == "back":
         way_back(pair)
         does = f"send every request to {idle} again, drain {serving} and leave it beside"
-    elif sides.read(pair.store).there(idle):
+    elif bluegreen.read(pair.store).there(idle):
         does = f"stop {idle}"
     else:
         does = f"do nothing: {serving} is alone"
@@ -118,13 +119,13 @@ def plan(pair: Pair, what: str) -> None:
 
 def status(pair: Pair, as_json: bool = False) -> None:
     """Print what stands where. Changes nothing. Raises OpsError."""
-    present, answering = sides.read(pair.store), pair.serving.side
+    present, answering = bluegreen.read(pair.store), pair.serving.side
     if as_json:
         known = {"answers": answering, **asdict(present)}
         known["servers"] = {host.side: {"there": present.there(host.side), "state": state(host)} for host in both(pair)}
         say(json.dumps(known, indent=1, ensure_ascii=False))
         return
-    say(sides.told(pair.store))
+    say(bluegreen.told(pair.store))
     for host in both(pair):
         say(f"  {host.side:<6} {state(host)}")
         if not present.there(host.side) and host.side != answering and not state(host).startswith("not there"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.errors import UsageError
-from ops.routing import percent
+from ops.store.routing import percent
 from ops.traffic import Measured
 
 Verdict = Literal["good", "bad", "wait"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import audit, joining, lock, part, releases, routing
+from ops import joining, part
 from ops.beside import Beside
 from ops.candidate import Packaging
 from ops.host import Host
 from ops.joining import Joining
 from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
-from ops.routing import Canary, Routing
+from ops.store import audit, inventory, lock, routing
+from ops.store.routing import Canary, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.transaction import Transaction
@@ -79,7 +80,7 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
     with lock.held(host.store, f"canary set {share:g}", wait_s) as left_by:
         state = opened(host, left_by)
         present, now = active(host)
-        releases.verified(host.store, state, now.version)
+        inventory.verified(host.store, state, now.version)
         beside = Beside(host, steps, host.server.default())
         if not beside.is_ready(now.version):
             beside.ensure(now.version)
@@ -95,7 +96,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
     if dry_run:
         unlocked(host)
         present, now = active(host)
-        releases.verified(host.store, releases.look(host.store)[0], now.version)
+        inventory.verified(host.store, inventory.look(host.store)[0], now.version)
         say(f"""Dry run, nothing is changed. It would:
   route        everything to {now.version}, which gets {now.percent:g} % now
   switch       yolo.mar and the default to {now.version}
@@ -105,7 +106,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
     with lock.held(host.store, "promotion of the canary", wait_s) as left_by:
         state = opened(host, left_by)
         present, now = active(host)
-        releases.verified(host.store, state, now.version)
+        inventory.verified(host.store, state, now.version)
         transaction = Transaction(host, state, steps, "promote", now.version, fresh=False, note=why, canary_of=present)
         transaction.run(compare=False, accept_drift=True)
         routing.forget_auto(host.store)
@@ -118,7 +119,7 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
     if dry_run:
         unlocked(host)
         present, now = active(host)
-        gone = part.removable(releases.look(host.store)[0], now.version, PART) and not keep
+        gone = part.removable(inventory.look(host.store)[0], now.version, PART) and not keep
         say(f"""Dry run, nothing is changed. It would:
   route        everything to {present.stable}
   drain        {now.version}, then unregister it
@@ -132,7 +133,7 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
     steps.report(f"everything goes to {part.default_version(host) or 'the default version'} again; {became}")
 
 
-def end_any(host: Host, state: releases.Releases, steps: Steps, why: str, *, keep: bool = False) -> str:
+def end_any(host: Host, state: inventory.Releases, steps: Steps, why: str, *, keep: bool = False) -> str:
     """End the canary, if there is one; needs the lock. Returns what became of its archive. Raises OpsError."""
     found = routing.read(host.store).canary
     if found is None:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import audit, releases, versions
 from ops.errors import NoSuchVersionError, OpsError, UsageError
 from ops.host import Host
 from ops.paths import kept_archive
+from ops.store import audit, inventory, versions
 from ops.system import identity
 from ops.terminal.console import size
 from ops.terminal.steps import Steps
@@ -42,11 +42,11 @@ def is_kept(target: str) -> bool:
 
 def check(host: Host, target: str, how: Packaging) -> str:
     """Check what can be checked before minutes of packaging; return the version it would be. Raises OpsError."""
-    state, _ = releases.look(host.store)
+    state, _ = inventory.look(host.store)
     if is_kept(target):
         if how.version or how.calibration:
             raise UsageError(f"{target} is a kept version: --version and --int8 are for weights")
-        releases.verified(host.store, state, target)
+        inventory.verified(host.store, state, target)
         return target
     if how.packaged is None and not host.compose and not Path(target).is_file():
         raise OpsError(f"there are no weights at {target}")
@@ -101,10 +101,10 @@ def guarded(host: Host, target: str, how: Packaging, action: str) -> Iterator[Gu
             kept_archive(guard.made.version, host.store).unlink(missing_ok=True)
 
 
-def verify(host: Host, state: releases.Releases, candidate: Candidate, action: str) -> None:
+def verify(host: Host, state: inventory.Releases, candidate: Candidate, action: str) -> None:
     """Read the whole archive, and note who made it. Raises OpsError, with a line in the trail."""
     try:
-        releases.verified(host.store, state, candidate.version)
+        inventory.verified(host.store, state, candidate.version)
     except OpsError as error:
         audit.write(host.store, action, "failed", to=candidate.version, detail=str(error))
         raise

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import lock, part, releases, routing
+from ops import part
 from ops.errors import NotNowError, UsageError
 from ops.host import Host
 from ops.opening import opened, preflight, unlocked, unsplit
 from ops.part import Beginning
-from ops.routing import Experiment
+from ops.store import inventory, lock, routing
+from ops.store.routing import Experiment
+from ops.store.versions import check
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
-from ops.versions import check
 
 PART = "experiment"
 # Each is loaded with workers of its own; gateways take no more.
@@ -52,7 +53,7 @@ def start(
     check(name)
     stable = preflight(host).version
     unsplit(host)
-    state, _ = releases.look(host.store)
+    state, _ = inventory.look(host.store)
     _verify(host, state, stable, wanted)
     rest = 100 - sum(wanted.values())
     if dry_run:
@@ -78,12 +79,12 @@ def start(
     steps.report(f"{routed.split}; the rest ({rest:g} %) to {stable}. The end: bash scripts/experiment.sh stop")
 
 
-def _verify(host: Host, state: releases.Releases, stable: str, wanted: dict[str, float]) -> None:
+def _verify(host: Host, state: inventory.Releases, stable: str, wanted: dict[str, float]) -> None:
     """Check that each version is kept and intact, and plays no other part. Raises OpsError."""
     for version in wanted:
         if version == stable:
             continue
-        releases.verified(host.store, state, version)
+        inventory.verified(host.store, state, version)
         if version in routing.glance(host.store).versions("shadow"):
             raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
 

@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import archive, readiness, sides
+from ops import readiness
 from ops.errors import OpsError, RestartNeededError
 from ops.loglines import telling
 from ops.management import Server
 from ops.paths import LOGS, STORE, current_archive
-from ops.sides import BLUE, GREEN, PROGRAMS
+from ops.store import archive, bluegreen
+from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.terminal.console import say
 
 GATEWAY_NOTICES_S = 20.0
@@ -84,7 +85,7 @@ class Host:
 
 def here(store: Path = STORE) -> Host:
     """Return the host of the server in force: what the release operations act on. Raises OpsError."""
-    return at(sides.in_force(store), store)
+    return at(bluegreen.in_force(store), store)
 
 
 def at(side: str, store: Path = STORE) -> Host:

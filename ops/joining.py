@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ops import candidate, lock, part, routing
+from ops import candidate, part
 from ops.candidate import Packaging
 from ops.errors import NotNowError
 from ops.host import Host
@@ -13,7 +13,8 @@ from ops.opening import opened, preflight
 from ops.part import Beginning
 from ops.paths import kept_archive
 from ops.probes import pictures
-from ops.routing import PARTS, Routing
+from ops.store import lock, routing
+from ops.store.routing import PARTS, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import audit, intent, lock, releases, routing
 from ops.errors import OpsError
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
+from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
 from ops.terminal.steps import table
 
 
 def listing(host: Host, as_json: bool = False) -> None:
     """Print every kept version and the part it plays. Changes nothing."""
-    state, noticed = releases.look(host.store)
+    state, noticed = inventory.look(host.store)
     served, loaded = serving(host)
     if as_json:
         versions = [
@@ -24,7 +24,7 @@ def listing(host: Host, as_json: bool = False) -> None:
             for record in state.releases.values()
         ]
         known = {"current": state.current, "previous": state.previous, "served": served, "loaded": loaded}
-        say(json.dumps({"schema": releases.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
+        say(json.dumps({"schema": inventory.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
         return
     rows = []
     for record in state.releases.values():
@@ -47,7 +47,7 @@ def listing(host: Host, as_json: bool = False) -> None:
         say(f"  note: {line}")
 
 
-def remarks(host: Host, state: releases.Releases, served: str | None, loaded: list[str]) -> list[str]:
+def remarks(host: Host, state: inventory.Releases, served: str | None, loaded: list[str]) -> list[str]:
     """Return what an operator should know besides the table."""
     lines = []
     if state.current is None:
@@ -101,7 +101,7 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
     if keep < 1:
         raise OpsError(f"--keep {keep}: at least one version has to stay")
     if dry_run:
-        state, _ = releases.look(host.store)
+        state, _ = inventory.look(host.store)
         going = prunable(state, keep, serving(host)[1])
         say(f"Dry run, nothing is changed. It would remove: {', '.join(going) or 'nothing'}")
         return
@@ -110,13 +110,13 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         going = prunable(state, keep, serving(host)[1])
         for version in going:
             freed = state.releases[version].size
-            releases.remove_archive(host.store, state, version, "pruned")
+            inventory.remove_archive(host.store, state, version, "pruned")
             audit.write(host.store, "prune", "done", to=version)
             say(f"  removed {version} ({size(freed)})")
     say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
 
 
-def prunable(state: releases.Releases, keep: int, loaded: list[str]) -> list[str]:
+def prunable(state: inventory.Releases, keep: int, loaded: list[str]) -> list[str]:
     """Return the versions that may go, oldest first."""
     ordered = sorted(state.releases.values(), key=lambda record: (record.packaged, record.mtime_ns))
     return [

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import archive, java, ports, predict, processes, readiness, sides, supervision
+from ops import java, ports, predict, processes, readiness, supervision
 from ops.errors import KeyNeededError, OpsError
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
-from ops.sides import BLUE, GREEN, PROGRAMS
+from ops.store import archive, bluegreen
+from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.settings import GREEN as GREEN_PREFIX
 from ops.system.settings import Settings, load
 from ops.terminal.console import say, step
@@ -120,7 +121,7 @@ def start(settings: Settings) -> None:
                 supervision.stop()
         gateway = {"GATEWAY_PORT": settings.ports["GATEWAY_PORT"]}
         ports.require_free(settings.bind, gateway)
-        present_sides = sides.read(STORE)
+        present_sides = bluegreen.read(STORE)
         own = {
             name: port
             for name, port in settings.ports.items()
@@ -136,7 +137,7 @@ def await_ready(settings: Settings) -> None:
     """Wait for a READY worker. Raises OpsError with the log lines that matter."""
     seen = "starting"
     failures = 0
-    blue = sides.read(STORE).there(BLUE)
+    blue = bluegreen.read(STORE).there(BLUE)
 
     def hopeful() -> bool:
         nonlocal failures
@@ -201,7 +202,7 @@ def status() -> bool:
     settings = load()
     for name, state in supervision.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")
-    say(f"  {'sides':<12} {sides.told(STORE)}")
+    say(f"  {'sides':<12} {bluegreen.told(STORE)}")
     ready, seen = readiness.readiness(settings.gateway)
     say(f"  {'ready' if ready else 'not ready':<12} {seen}")
     return ready

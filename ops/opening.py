@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops import audit, intent, lock, releases, routing, sides
 from ops.beside import Beside
 from ops.errors import LockedError, NotNowError, NotRunningError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
+from ops.store import audit, bluegreen, intent, inventory, lock, routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 
@@ -44,7 +44,7 @@ def running(host: Host) -> Loaded:
 
 def alone(host: Host) -> None:
     """Raise NotNowError while another server stands beside: what is done to one would make the other no way back."""
-    if sides.read(host.store).both:
+    if bluegreen.read(host.store).both:
         raise NotNowError(
             f"another server stands beside {host.side}, which answers. First: bash scripts/bluegreen.sh down "
             "(keeps the one that answers), or back. Nothing changed"
@@ -76,43 +76,43 @@ def whole(host: Host, *, but_canary: bool = False) -> None:
         )
 
 
-def opened(host: Host, left_by: str | None) -> releases.Releases:
+def opened(host: Host, left_by: str | None) -> inventory.Releases:
     """Look at the store, note what changed, mend what was left half done. Needs the lock. Returns the state."""
     if left_by:
         say(f"  a lock was left behind by {left_by}; taken over")
         audit.write(host.store, "lock", "mended", detail=f"left behind by {left_by}")
     _settle_sides(host)
-    state, noticed = releases.look(host.store)
+    state, noticed = inventory.look(host.store)
     _replace_damaged(host, state)
     done = intent.mend(host.server, host.store, state)
     if done:
         say(f"  {done}")
-        state, _ = releases.look(host.store)
+        state, _ = inventory.look(host.store)
     else:
         for line in noticed:
             audit.write(host.store, "store", "noticed", detail=line)
     _fit_routing(host, state)
     routing.forget_auto(host.store)
-    releases.save(host.store, state)
+    inventory.save(host.store, state)
     return state
 
 
 def _settle_sides(host: Host) -> None:
     """Stop the side that a killed operation was about to start or stop. Nobody is sent to it."""
-    present = sides.read(host.store)
+    present = bluegreen.read(host.store)
     if not present.pending:
         return
     if not host.compose:  # there the container stays until `bluegreen.sh down`, and does no harm
         from ops import processes
 
         processes.stop(present.pending)
-    sides.write(host.store, sides.without(present, present.pending))
+    bluegreen.write(host.store, bluegreen.without(present, present.pending))
     line = f"{present.pending} had been neither started nor stopped whole: it is taken down"
     say(f"  {line}")
     audit.write(host.store, "bluegreen", "mended", detail=line)
 
 
-def _replace_damaged(host: Host, state: releases.Releases) -> None:
+def _replace_damaged(host: Host, state: inventory.Releases) -> None:
     """A routing.json that is none becomes one without a split, to the server that answers.
 
     Gateways keep to the last good one until then.
@@ -120,14 +120,14 @@ def _replace_damaged(host: Host, state: releases.Releases) -> None:
     try:
         routing.read(host.store)
     except routing.DamagedError as error:
-        known, server = set(state.playing), sides.named(sides.in_force(host.store))
+        known, server = set(state.playing), bluegreen.named(bluegreen.in_force(host.store))
         routing.write(host.store, routing.Routing(stable=state.current, server=server))
         state.play(routing.Routing())
         _tell(host, f"{error}: replaced by one without a split")
         _unload(host, known)
 
 
-def _fit_routing(host: Host, state: releases.Releases) -> None:
+def _fit_routing(host: Host, state: inventory.Releases) -> None:
     """Take out of the routing what cannot be: a part of the version that is the default, or of one that is not kept."""
     present = routing.read(host.store)
     if not present.revision:

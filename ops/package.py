@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import archive, lock, versions
 from ops.errors import OpsError, from_os_error
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
+from ops.store import archive, lock, versions
 from ops.terminal.console import say, size, step
 
 # The weights, the exported engine (about twice the weights), two copies of both while archiving, and yolo.mar.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import releases, routing, sides
 from ops.errors import NotNowError, OpsError
 from ops.host import Host, at
 from ops.opening import unlocked, whole
-from ops.sides import BLUE, GREEN, Made, Sides
+from ops.store import bluegreen, inventory, routing
+from ops.store.bluegreen import BLUE, GREEN, Made, Sides
 
 
 @dataclass
@@ -36,12 +36,12 @@ class Pair:
     @property
     def serving(self) -> Host:
         """The one that answers. Raises OpsError when that is neither."""
-        return self.host(sides.in_force(self.store))
+        return self.host(bluegreen.in_force(self.store))
 
     @property
     def idle(self) -> Host:
         """The other one."""
-        return self.host(sides.other(sides.in_force(self.store)))
+        return self.host(bluegreen.other(bluegreen.in_force(self.store)))
 
 
 def here() -> Pair:
@@ -71,7 +71,7 @@ def unshared(host: Host) -> None:
 
 def beside(pair: Pair) -> Sides:
     """Return what stands where, when a side stands beside the one that answers. Raises NotNowError."""
-    present = sides.read(pair.store)
+    present = bluegreen.read(pair.store)
     if not present.there(pair.idle.side):
         raise NotNowError("no other server stands beside. Start one: bash scripts/bluegreen.sh up. Nothing changed")
     return present
@@ -88,7 +88,7 @@ def way_back(pair: Pair) -> None:
 
 def same_archive(pair: Pair, version: str) -> None:
     """Raise OpsError when the side beside does not hold the version that yolo.mar is by now."""
-    current = releases.look(pair.store)[0].current
+    current = inventory.look(pair.store)[0].current
     if current is not None and version != current:
         raise OpsError(
             f"{pair.idle.side} holds version {version}, and yolo.mar is {current} by now. "

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 
-from ops import aftermath, audit, intent, releases, routing
+from ops import aftermath
 from ops.beside import Beside
 from ops.errors import DriftError, NotNowError, OpsError
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
+from ops.store import audit, intent, inventory, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -45,7 +46,7 @@ class Beginning:
     loaded: list[str] = field(default_factory=list)
 
 
-def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -> None:
+def begin(host: Host, state: inventory.Releases, steps: Steps, what: Beginning) -> None:
     """Put a part in force. Needs the lock; `state` is saved. Raises OpsError; then nothing of it is left."""
     before: Loaded | None = None
     routed: routing.Routing | None = None
@@ -83,13 +84,13 @@ def begin(host: Host, state: releases.Releases, steps: Steps, what: Beginning) -
     routing.await_notice()  # done means in force
 
 
-def _complete(host: Host, state: releases.Releases, steps: Steps, what: Beginning, routed: routing.Routing) -> None:
+def _complete(host: Host, state: inventory.Releases, steps: Steps, what: Beginning, routed: routing.Routing) -> None:
     """Make what is known of the releases agree with what is in force."""
     with uninterrupted():
         if what.fresh:
             state.releases[what.to].made_for = what.part
         state.play(routed)
-        releases.save(host.store, state)
+        inventory.save(host.store, state)
         intent.clear(host.store)
         audit.write(
             host.store, what.action, "done", to=what.to, note=what.note, detail=routed.split,
@@ -98,7 +99,7 @@ def _complete(host: Host, state: releases.Releases, steps: Steps, what: Beginnin
 
 
 def _undo(
-    host: Host, state: releases.Releases, steps: Steps, what: Beginning, before: Loaded | None, error: BaseException
+    host: Host, state: inventory.Releases, steps: Steps, what: Beginning, before: Loaded | None, error: BaseException
 ) -> None:
     for version in what.loaded:
         with contextlib.suppress(OpsError):
@@ -106,7 +107,7 @@ def _undo(
     with uninterrupted():
         if what.fresh:
             refused = "refused" if isinstance(error, DriftError) else "failed"
-            releases.remove_archive(host.store, state, what.to, refused)
+            inventory.remove_archive(host.store, state, what.to, refused)
         intent.clear(host.store)
     fields = {"from": before.version if before else None, "to": what.to, "detail": str(error) or type(error).__name__}
     audit.write(host.store, what.action, "failed", **fields)
@@ -117,7 +118,7 @@ def _undo(
 
 def end(
     host: Host,
-    state: releases.Releases,
+    state: inventory.Releases,
     steps: Steps,
     action: str,
     part: str,
@@ -154,8 +155,8 @@ def end(
         pass  # what was loaded is gone, and it comes back without it
     if remove and not warning:
         with steps.step(f"remove the archive of {to}"):
-            releases.remove_archive(host.store, state, to, "aborted")
-    releases.save(host.store, state)
+            inventory.remove_archive(host.store, state, to, "aborted")
+    inventory.save(host.store, state)
     if not warning:  # else the intent stays
         intent.clear(host.store)
     audit.write(
@@ -179,7 +180,7 @@ def absent(part: str) -> NotNowError:
     return NotNowError(f"no {part} is active. Start one: bash scripts/{STARTS[part]}")
 
 
-def removable(state: releases.Releases, version: str, part: str) -> bool:
+def removable(state: inventory.Releases, version: str, part: str) -> bool:
     """Tell whether a version was packaged for this part and has never been anything else."""
     record = state.releases.get(version)
     return record is not None and record.made_for == part and not record.served

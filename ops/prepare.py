@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import archive, releases, samples, weights
+from ops import samples, weights
 from ops.package import Package, package, report
 from ops.paths import STORE, WEIGHTS, current_archive
+from ops.store import archive, inventory
 from ops.terminal.console import say
 
 
@@ -29,7 +30,7 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
         if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.kept(store))}:
             say(f"  archive: version {present.version} (already there)")
             return None
-        known = releases.read(store)
+        known = inventory.read(store)
         if known is not None and known.sources.get(digest, {}).get("outcome", "gone") != "gone":
             gone = known.sources[digest]
             say(

@@ -12,7 +12,7 @@ from pathlib import Path
 from ops import ports, supervision
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.paths import SERVING, VENV, socket_dir
-from ops.sides import BLUE, GREEN, PROGRAMS, Made, Sides
+from ops.store.bluegreen import BLUE, GREEN, PROGRAMS, Made, Sides
 from ops.system.settings import load
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import audit, canary, candidate, lock, releases
+from ops import canary, candidate
 from ops.candidate import Packaging
 from ops.errors import OpsError
 from ops.host import Host
 from ops.opening import opened, preflight, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
+from ops.store import audit, inventory, lock
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.transaction import Transaction
@@ -51,7 +52,7 @@ def plan(host: Host, weights: Path, how: Packaging, *, accept_drift: bool = Fals
     now = preflight(host)
     unsplit(host, but_canary=abort_canary)
     to = candidate.check(host, str(weights.absolute()), how)
-    state, _ = releases.look(host.store)
+    state, _ = inventory.look(host.store)
     compared = "say how its answers differ" if accept_drift else "stop if its answers drift"
     say(f"""Dry run, nothing is changed. It would:
   package      {weights} as version {to}, keep it as {kept_archive(to, host.store).name}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ops import audit, canary, intent, lock, releases, routing
+from ops import canary
 from ops.aftermath import COME_BACK_S
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.host import Host
@@ -12,6 +12,7 @@ from ops.management import RefusedError, UnreachableError, wait
 from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
+from ops.store import audit, intent, inventory, lock, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -30,7 +31,7 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
         unsplit(host, but_canary=abort_canary)
         to = target(state, version)
         with steps.step(f"verify the archive of {to}"):
-            releases.verified(host.store, state, to)
+            inventory.verified(host.store, state, to)
         if abort_canary:
             wanted = to in routing.read(host.store).versions("canary")
             canary.end_any(host, state, steps, f"rollback to {to}", keep=wanted)
@@ -49,14 +50,14 @@ def plan(host: Host, version: str | None, *, abort_canary: bool = False) -> None
     """Say what rolling back would do; change nothing. Raises OpsError where it could not."""
     unlocked(host)
     unsplit(host, but_canary=abort_canary)
-    state, _ = releases.look(host.store)
+    state, _ = inventory.look(host.store)
     to = target(state, version)
-    releases.verified(host.store, state, to)
+    inventory.verified(host.store, state, to)
     how = "beside the running one, check it, switch, drain" if answering(host) else "by a restart: TorchServe is down"
     say(f"Dry run, nothing is changed. It would verify {to} (sha256 is right) and put it live {how}.")
 
 
-def target(state: releases.Releases, version: str | None) -> str:
+def target(state: inventory.Releases, version: str | None) -> str:
     """Return the version to go back to. Raises NoSuchVersionError naming what there is."""
     if version is not None:
         return version
@@ -76,9 +77,9 @@ def answering(host: Host) -> bool:
     return wait(there, DOWN_AFTER_S if host.comes_back() else 0.0)
 
 
-def on_disk(host: Host, state: releases.Releases, steps: Steps, to: str) -> None:
+def on_disk(host: Host, state: inventory.Releases, steps: Steps, to: str) -> None:
     """TorchServe is down: make the version current on disk and start it. Raises OpsError, RestartNeededError."""
-    from ops import archive
+    from ops.store import archive
 
     before = state.current
     host.mark_log()
@@ -87,7 +88,7 @@ def on_disk(host: Host, state: releases.Releases, steps: Steps, to: str) -> None
         state.became_current(to, before)
         routing.settle(host.store, to)
         state.play(routing.read(host.store))
-        releases.save(host.store, state)
+        inventory.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}
     audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))

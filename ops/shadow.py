@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import joining, lock, part, releases, routing
+from ops import joining, part
 from ops.candidate import Packaging
 from ops.errors import NotNowError
 from ops.host import Host
 from ops.joining import Joining
 from ops.opening import alone, opened, unlocked
 from ops.paths import kept_archive
-from ops.routing import Routing, Shadow
+from ops.store import inventory, lock, routing
+from ops.store.routing import Routing, Shadow
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 
@@ -60,7 +61,7 @@ def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     if dry_run:
         unlocked(host)
         found = _active(routing.read(host.store))
-        gone = remove and part.removable(releases.look(host.store)[0], found.version, PART)
+        gone = remove and part.removable(inventory.look(host.store)[0], found.version, PART)
         say(f"""Dry run, nothing is changed. It would:
   mirror       nothing to {found.version} any more; unregister it
   archive      {kept_archive(found.version).name} is {"removed" if gone else "kept"}""")

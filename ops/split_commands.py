@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ops import routing
 from ops.candidate import Packaging
 from ops.errors import UsageError
 from ops.host import Host
+from ops.store import routing
 from ops.terminal.console import say
 
 NAMES = ("canary", "experiment", "shadow")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import autopilot, part, routing, traffic
+from ops import autopilot, part, traffic
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
-from ops.routing import Routing
+from ops.store import routing
+from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import table
 from ops.traffic import Gateways, Row, Seen

@@ -27,12 +27,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ops import aftermath, archive, audit, drift, intent, releases, routing
+from ops import aftermath, drift
 from ops.beside import Beside
 from ops.errors import DriftError, NotServingError, OpsError, from_os_error
 from ops.host import Host
 from ops.management import Loaded, RefusedError, UnreachableError
 from ops.paths import current_archive, kept_archive
+from ops.store import archive, audit, intent, inventory, routing
 from ops.system.files import sync_folder
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
@@ -53,7 +54,7 @@ class Transaction:
     def __init__(
         self,
         host: Host,
-        state: releases.Releases,
+        state: inventory.Releases,
         steps: Steps,
         action: str,
         to: str,
@@ -98,7 +99,7 @@ class Transaction:
 
     def _back_up(self) -> Path:
         with self.steps.step("back up") as remarks:
-            kept = releases.keep_current(self.store, self.state)
+            kept = inventory.keep_current(self.store, self.state)
             shares = routing.document(self.canary_of) if self.canary_of else None
             doing = intent.Intent(self.action, self.to, self.before.version, self.fresh, routing=shares)
             intent.write(self.store, doing)
@@ -175,7 +176,7 @@ class Transaction:
         warning, interrupted = "", False
         try:
             self.state.became_current(self.to, self.before.version)
-            releases.save(self.store, self.state)
+            inventory.save(self.store, self.state)
             self.host.served_is_on_disk()
             warning = "; ".join(filter(None, [self._settle_routing(), self._retire()]))
         except KeyboardInterrupt:
@@ -216,7 +217,7 @@ class Transaction:
                 with self.steps.step("let the gateways notice"):
                     routing.await_notice()
             self.state.play(routing.read(self.store))
-            releases.save(self.store, self.state)
+            inventory.save(self.store, self.state)
         except OpsError as error:
             return f"{self.to} serves, but {error}; the next operation tries again"
         return ""
@@ -229,7 +230,7 @@ class Transaction:
         with uninterrupted():
             if self.fresh:
                 refused = "refused" if isinstance(error, DriftError) else "failed"
-                releases.remove_archive(self.store, self.state, self.to, refused)
+                inventory.remove_archive(self.store, self.state, self.to, refused)
             try:
                 if self.canary_of:
                     routing.write(self.store, self.canary_of)

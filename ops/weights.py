@@ -19,9 +19,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.archive import sha256
 from ops.errors import OpsError, from_os_error
 from ops.paths import WEIGHTS
+from ops.store.archive import sha256
 from ops.system import urls
 from ops.terminal.console import say, size, step
 

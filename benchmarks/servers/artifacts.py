@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks.contestants import pictures as choice
 from benchmarks.paths import OWN_PYTHON, RIVALS, ROOT, SERVING, WORK, python_of
 from benchmarks.servers.variables import clean
-from ops.archive import sha256
 from ops.errors import OpsError
+from ops.store.archive import sha256
 from ops.terminal.console import step
 
 

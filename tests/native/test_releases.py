@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import lock
+from ops.store import lock
 from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
 from tests.support.answering import answering

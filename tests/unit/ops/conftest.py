@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import drain, opening, releases, routing
+from ops import drain, opening
+from ops.store import inventory, routing
 from tests.support.archives import left_over
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
@@ -23,7 +24,7 @@ def serving(store: Path) -> FakeServer:
     store.mkdir(exist_ok=True)
     write_archive(store, "1.0", b"old")
     make_current(store, "1.0")
-    releases.save(store, releases.look(store)[0])
+    inventory.save(store, inventory.look(store)[0])
     write_archive(store, "1.1", b"new", padding=300_000)
     return FakeServer(store)
 
@@ -36,7 +37,7 @@ def served(tmp_path, impatient) -> FakeServer:
 
 def assert_consistent(server: FakeServer) -> None:
     """Disk, server and routing agree, and nothing is left of what was cut off."""
-    state, noticed = releases.look(server.store)
+    state, noticed = inventory.look(server.store)
     present = routing.read(server.store)
     named = {version for part in routing.PARTS for version in present.versions(part)}
     assert noticed == []
@@ -44,7 +45,7 @@ def assert_consistent(server: FakeServer) -> None:
     assert set(server.workers) == {server.default} | named
     assert named <= set(state.releases)
     assert state.playing == named
-    assert releases.read(server.store) == state
+    assert inventory.read(server.store) == state
     assert present.stable in (None, server.default)
     assert left_over(server.store) | left_over(server.store / "routing") == set()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from ops import routing
+from ops.store import routing
 from ops.traffic import Gateways
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 
-from ops import routing
 from ops.host import Host
 from ops.management import Server
+from ops.store import routing
 
 Fault = Callable[["FakeServer"], httpx.Response | None]
 

@@ -9,9 +9,10 @@ import signal
 
 import pytest
 
-from ops import aftermath, audit, canary, lock, redeploy, releases, routing
+from ops import aftermath, canary, redeploy
 from ops.candidate import Packaging
 from ops.errors import OpsError
+from ops.store import audit, inventory, lock, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error
 
@@ -52,7 +53,7 @@ def test_an_interruption_of_the_decision_lets_the_new_version_live_and_is_told(s
     served.faults["PUT /models/yolo/1.1/set-default"] = interrupt(number)
     with pytest.raises(KeyboardInterrupt):
         redeployed(served)
-    assert (releases.look(served.store)[0].current, served.default) == ("1.1", "1.1")
+    assert (inventory.look(served.store)[0].current, served.default) == ("1.1", "1.1")
     assert (served.store / "yolo-1.1.mar").is_file()
     assert_consistent(served)
     assert audit.read(served.store)[-1]["outcome"] == "done"
@@ -67,7 +68,7 @@ def test_an_interruption_of_the_drain_leaves_the_old_version_to_the_next_operati
     assert "1.1 is live; the next operation removes what is left of 1.0" in capsys.readouterr().out
     assert set(served.workers) == {"1.0", "1.1"}
     opened(served)
-    assert (releases.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
+    assert (inventory.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
     assert_consistent(served)
 
 
@@ -75,7 +76,7 @@ def test_a_decision_that_fails_and_is_interrupted_is_taken_back(served):
     served.faults["PUT /models/yolo/1.1/set-default"] = interrupt(answer=error(500, "no"))
     with pytest.raises(OpsError, match="no"):
         redeployed(served)
-    assert (releases.look(served.store)[0].current, list(served.workers)) == ("1.0", ["1.0"])
+    assert (inventory.look(served.store)[0].current, list(served.workers)) == ("1.0", ["1.0"])
     assert not (served.store / "yolo-1.1.mar").exists()
     assert_consistent(served)
 
@@ -92,7 +93,7 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     with pytest.raises(KeyboardInterrupt):
         started(served)
     assert routing.read(served.store).split == "canary 1.1 10 %"
-    assert releases.read(served.store).releases["1.1"].made_for == "canary"
+    assert inventory.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
     assert "in force already: canary 1.1 10 %" in capsys.readouterr().out
 

@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 
-from ops import archive
 from ops.errors import OpsError
+from ops.store import archive
 
 WEIGHTS = b"weights"
 SHA = hashlib.sha256(WEIGHTS).hexdigest()

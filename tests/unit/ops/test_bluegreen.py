@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from ops import (
-    audit,
     bluegreen,
     bluegreen_commands,
     canary,
@@ -17,10 +16,8 @@ from ops import (
     redeploy,
     release_commands,
     rollback,
-    routing,
     shadow,
     side_by_side,
-    sides,
 )
 from ops.__main__ import parser
 from ops.candidate import Packaging
@@ -28,7 +25,8 @@ from ops.errors import DriftError, NotNowError, NotServingError, OpsError, Usage
 from ops.host import at, here
 from ops.opening import opened
 from ops.pair import Pair
-from ops.sides import BLUE, GREEN, Made
+from ops.store import audit, bluegreen, routing
+from ops.store.bluegreen import BLUE, GREEN, Made
 from tests.unit.ops.fake_server import FakeServer, error, make_current
 
 
@@ -69,7 +67,7 @@ class World:
 
     @property
     def sides(self):
-        return sides.read(self.blue.store)
+        return bluegreen.read(self.blue.store)
 
     def trail(self):
         return [(line["action"], line["outcome"]) for line in audit.read(self.blue.store)]
@@ -115,7 +113,7 @@ def test_with_green_in_force_blue_is_what_comes_up_and_goes_back_into_force(worl
         bluegreen.back(world.pair)
     bluegreen.switch(world.pair)
     bluegreen.down(world.pair)
-    assert (world.server, world.sides) == (None, sides.Sides())
+    assert (world.server, world.sides) == (None, bluegreen.Sides())
 
 
 def test_a_side_that_is_never_ready_is_stopped_again_and_the_running_one_answers(world):
@@ -124,7 +122,7 @@ def test_a_side_that_is_never_ready_is_stopped_again_and_the_running_one_answers
         bluegreen.up(world.pair, MADE)
     assert (world.did, world.sides, world.trail()) == (
         ["start green", "stop green"],
-        sides.Sides(),
+        bluegreen.Sides(),
         [("bluegreen up", "failed")],
     )
 
@@ -187,7 +185,7 @@ def test_the_way_back_is_open_while_the_side_in_force_is_dead(world):
     bluegreen.back(world.pair)
     assert world.server is None
     bluegreen.down(world.pair)
-    assert world.sides == sides.Sides()
+    assert world.sides == bluegreen.Sides()
 
 
 def test_without_another_side_there_is_nothing_to_switch_to(world, capsys):
@@ -240,10 +238,10 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
 
 
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
-    sides.write(world.blue.store, sides.Sides(green=MADE, pending=GREEN))
+    bluegreen.write(world.blue.store, bluegreen.Sides(green=MADE, pending=GREEN))
     assert not world.sides.both
     opened(world.blue.host(), None)
-    assert world.sides == sides.Sides()
+    assert world.sides == bluegreen.Sides()
     assert world.trail() == [("bluegreen", "mended")]
 
 
@@ -274,31 +272,31 @@ def test_natively_green_has_ports_of_its_own(world, monkeypatch):
 
 def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     store = world.blue.store
-    sides.write(store, sides.Sides(blue=False, pending=BLUE))
-    assert sides.read(store) == sides.Sides()
+    bluegreen.write(store, bluegreen.Sides(blue=False, pending=BLUE))
+    assert bluegreen.read(store) == bluegreen.Sides()
     routing.write(store, routing.Routing(server="green"))
-    (store / sides.NAME).write_text("{cut")
-    assert sides.read(store).there(GREEN)
-    assert sides.told(store) == "green answers (the checkout), blue stands beside"
+    (store / bluegreen.NAME).write_text("{cut")
+    assert bluegreen.read(store).there(GREEN)
+    assert bluegreen.told(store) == "green answers (the checkout), blue stands beside"
 
 
 @pytest.mark.parametrize(
     ("recorded", "answers"),
     [
-        (sides.Sides(), None),
-        (sides.Sides(green=MADE), None),
-        (sides.Sides(green=MADE, pending=GREEN), None),
-        (sides.Sides(green=MADE, back=BLUE), GREEN),
-        (sides.Sides(green=MADE, blue=False), GREEN),
-        (sides.Sides(green=MADE, pending=BLUE), GREEN),
+        (bluegreen.Sides(), None),
+        (bluegreen.Sides(green=MADE), None),
+        (bluegreen.Sides(green=MADE, pending=GREEN), None),
+        (bluegreen.Sides(green=MADE, back=BLUE), GREEN),
+        (bluegreen.Sides(green=MADE, blue=False), GREEN),
+        (bluegreen.Sides(green=MADE, pending=BLUE), GREEN),
     ],
 )
 def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, recorded, answers):
     store = world.blue.store
-    sides.write(store, recorded)
+    bluegreen.write(store, recorded)
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
-    assert sides.in_force(store) == (answers or BLUE)
+    assert bluegreen.in_force(store) == (answers or BLUE)
     opened(world.pair.serving, None)
     assert world.server == answers
     assert world.did == []
@@ -307,7 +305,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
 def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
     store = world.blue.store
     routing.path(store).mkdir(parents=True)  # what only root could make unreadable in another way
-    for ask in (routing.read, routing.glance, sides.in_force, sides.read):
+    for ask in (routing.read, routing.glance, bluegreen.in_force, bluegreen.read):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):

@@ -1,8 +1,9 @@
 import pytest
 
-from ops import audit, canary, lock, opening, part, redeploy, releases, rollback, routing
+from ops import canary, opening, part, redeploy, rollback
 from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
+from ops.store import audit, inventory, lock, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error, make_current, write_archive
 
@@ -22,7 +23,7 @@ def split(served):
 
 
 def state(server):
-    return releases.look(server.store)[0]
+    return inventory.look(server.store)[0]
 
 
 def shares(server):
@@ -146,7 +147,7 @@ def test_an_abort_tells_the_gateways_before_it_takes_the_version_from_them(split
     assert split.calls == ["DELETE /models/yolo/1.1"]
     assert not (split.store / "yolo-1.1.mar").exists()
     assert_consistent(split)
-    (source,) = releases.read(split.store).sources.values()
+    (source,) = inventory.read(split.store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.1", "aborted")
 
 

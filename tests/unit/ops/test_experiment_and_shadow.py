@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from ops import audit, canary, experiment, redeploy, releases, rollback, routing, shadow, split_status
+from ops import canary, experiment, redeploy, rollback, shadow, split_status
 from ops.candidate import Packaging
 from ops.errors import DriftError, NoSuchVersionError, NotNowError, OpsError, UsageError
+from ops.store import audit, inventory, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways
 from tests.unit.ops.fake_server import write_archive
@@ -46,11 +47,11 @@ def test_an_experiment_loads_its_versions_beside_the_stable_one_and_its_end_remo
     assert (found.stable, found.experiment) == ("1.0", routing.Experiment("night", NIGHT, "s"))
     assert set(server.workers) == {"1.0", "1.1", "1.2"}
     assert "the rest (15 %) to 1.0" in capsys.readouterr().out
-    assert releases.read(server.store).parts("1.2") == ["experiment"]
+    assert inventory.read(server.store).parts("1.2") == ["experiment"]
     assert_consistent(server)
     experiment.stop(server.host())
     assert list(server.workers) == ["1.0"]
-    assert {"1.1", "1.2"} <= set(releases.read(server.store).releases), "its versions stay kept"
+    assert {"1.1", "1.2"} <= set(inventory.read(server.store).releases), "its versions stay kept"
     assert_consistent(server)
     actions = [(entry["action"], entry["to"]) for entry in audit.read(server.store)]
     assert actions[-2:] == [("experiment start", "night"), ("experiment stop", "night")]
@@ -93,14 +94,14 @@ def test_a_version_that_is_not_kept_is_named_before_anything_is_loaded(server):
 
 def test_a_shadow_stands_beside_a_canary_and_outlives_a_release(server):
     begin_shadow(server)
-    assert releases.read(server.store).releases["1.1"].made_for == "shadow"
+    assert inventory.read(server.store).releases["1.1"].made_for == "shadow"
     canary.start(server.host(), "1.2", 10)
     assert_consistent(server)
     canary.promote(server.host())
     assert routing.read(server.store).split == "shadow 1.1 20 %"
     assert_consistent(server)
     shadow.stop(server.host())
-    assert "1.1" in releases.read(server.store).releases
+    assert "1.1" in inventory.read(server.store).releases
     assert_consistent(server)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops import lock, opening, releases, routing, sides
+from ops import opening
+from ops.store import bluegreen, inventory, lock, routing
 from tests.support import ROOT
 from tests.support.answering import answering
 from tests.unit.ops.conftest import assert_consistent
@@ -32,7 +33,7 @@ class World:
         for version in ("1.0", "1.1", "1.2"):
             write_archive(self.store, version, version.encode())
         make_current(self.store, "1.0")
-        releases.save(self.store, releases.look(self.store)[0])
+        inventory.save(self.store, inventory.look(self.store)[0])
         self.fake.default, self.fake.workers = "1.0", {"1.0": [("READY", 100)]}
 
     def do(self, what: str, kill_at: int = 0) -> int:
@@ -114,7 +115,7 @@ def test_one_side_answers_whenever_a_switch_is_killed(world, what, before, undon
         clients_are_answered(world.fake)
         world.mend()
         assert_consistent(world.fake)
-        present = sides.read(world.store)
+        present = bluegreen.read(world.store)
         assert present.pending == ""
         outcomes.append((routing.read(world.store).server, present.both))
         kill_at += 1

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from ops import lock
 from ops.errors import LockedError
+from ops.store import lock
 from ops.system.files import write_json
 
 

@@ -10,7 +10,7 @@ import pytest
 from ops import native, processes, supervision
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.paths import API_KEYS, ROOT
-from ops.sides import Made, Sides
+from ops.store.bluegreen import Made, Sides
 from ops.system import settings
 
 

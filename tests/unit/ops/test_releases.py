@@ -2,8 +2,9 @@ import os
 
 import pytest
 
-from ops import audit, intent, listing, releases
+from ops import listing
 from ops.errors import NoSuchVersionError, OpsError
+from ops.store import audit, intent, inventory
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 
@@ -12,12 +13,12 @@ def store(tmp_path):
     for version in ("1.0", "1.1", "1.2"):
         write_archive(tmp_path, version, version.encode())
     make_current(tmp_path, "1.1")
-    releases.save(tmp_path, releases.look(tmp_path)[0])
+    inventory.save(tmp_path, inventory.look(tmp_path)[0])
     return tmp_path
 
 
 def test_archives_packaged_the_plain_way_appear_with_all_that_they_say_of_themselves(store):
-    state = releases.read(store)
+    state = inventory.read(store)
     assert list(state.releases) == ["1.0", "1.1", "1.2"]
     record = state.releases["1.1"]
     assert (record.task, record.note, record.packaged) == ("detect", "note of 1.1", "2026-01-01T00:00:01+00:00")
@@ -27,9 +28,9 @@ def test_archives_packaged_the_plain_way_appear_with_all_that_they_say_of_themse
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 99}', '{"schema": 1, "releases": {"1.0": {}}}'])
 def test_a_damaged_file_is_made_again_from_the_archives(store, damage):
-    whole = releases.read(store)
-    (store / releases.NAME).write_text(damage)
-    state, noticed = releases.look(store)
+    whole = inventory.read(store)
+    (store / inventory.NAME).write_text(damage)
+    state, noticed = inventory.look(store)
     assert state.releases == whole.releases
     assert state.current == "1.1"
     assert any("made again" in line for line in noticed)
@@ -37,64 +38,64 @@ def test_a_damaged_file_is_made_again_from_the_archives(store, damage):
 
 def test_a_file_that_is_made_again_finds_the_previous_version_in_the_trail(store):
     audit.write(store, "redeploy", "done", **{"from": "1.0", "to": "1.1"})
-    (store / releases.NAME).unlink()
-    assert releases.look(store)[0].previous == "1.0"
+    (store / inventory.NAME).unlink()
+    assert inventory.look(store)[0].previous == "1.0"
 
 
 def test_current_is_what_yolo_mar_is_whoever_put_it_there(store):
     make_current(store, "1.0")
-    state, noticed = releases.look(store)
+    state, noticed = inventory.look(store)
     assert (state.current, state.previous) == ("1.0", "1.1")
     assert any("1.0" in line for line in noticed)
     (store / "yolo.mar").write_bytes(b"something else")
-    assert releases.look(store)[0].current is None
+    assert inventory.look(store)[0].current is None
     (store / "yolo.mar").unlink()
-    assert releases.look(store)[0].current is None
+    assert inventory.look(store)[0].current is None
 
 
 def test_looking_writes_nothing(store):
     before = {path.name: path.stat().st_mtime_ns for path in store.iterdir()}
     make_current(store, "1.0")
-    releases.look(store)
+    inventory.look(store)
     assert {path.name for path in store.iterdir()} == set(before)
-    assert (store / releases.NAME).stat().st_mtime_ns == before[releases.NAME]
+    assert (store / inventory.NAME).stat().st_mtime_ns == before[inventory.NAME]
 
 
 def test_an_archive_that_was_touched_but_not_changed_is_still_the_same(store):
     os.utime(store / "yolo-1.0.mar", (1, 1))
-    state, noticed = releases.look(store)
+    state, noticed = inventory.look(store)
     assert noticed == []
-    assert releases.verified(store, state, "1.0").name == "yolo-1.0.mar"
+    assert inventory.verified(store, state, "1.0").name == "yolo-1.0.mar"
 
 
 def test_a_changed_archive_is_refused_and_a_version_packaged_again_is_taken(store):
     path = store / "yolo-1.0.mar"
     path.write_bytes(path.read_bytes() + b"!")
     with pytest.raises(NoSuchVersionError, match="not what was packaged"):
-        releases.verified(store, releases.look(store)[0], "1.0")
+        inventory.verified(store, inventory.look(store)[0], "1.0")
     path.unlink()
     write_archive(store, "1.0", b"other").touch()
-    state, noticed = releases.look(store)
+    state, noticed = inventory.look(store)
     if "1.0 was packaged again" in noticed:
-        assert releases.verified(store, state, "1.0") == path
+        assert inventory.verified(store, state, "1.0") == path
 
 
 def test_a_version_that_is_not_there_is_answered_with_those_that_are(store):
     with pytest.raises(NoSuchVersionError, match=r"1\.0, 1\.1, 1\.2"):
-        releases.verified(store, releases.look(store)[0], "9.9")
+        inventory.verified(store, inventory.look(store)[0], "9.9")
 
 
 def test_a_current_archive_whose_name_is_taken_by_another_is_not_overwritten(store):
     foreign = write_archive(store, "1.0", b"foreign")
     (store / "yolo.mar").write_bytes(foreign.read_bytes() + b"\0")
-    state, _ = releases.look(store)
+    state, _ = inventory.look(store)
     with pytest.raises(OpsError, match="another archive"):
-        releases.keep_current(store, state)
+        inventory.keep_current(store, state)
 
 
 def test_the_files_can_be_read_by_everybody_and_leave_no_scratch(store):
     audit.write(store, "x", "done")
-    assert {(store / name).stat().st_mode & 0o777 for name in (releases.NAME, audit.NAME)} == {0o644}
+    assert {(store / name).stat().st_mode & 0o777 for name in (inventory.NAME, audit.NAME)} == {0o644}
     assert not list(store.glob(".*.part"))
 
 
@@ -108,7 +109,7 @@ def test_a_cut_line_of_the_trail_is_passed_over(store):
 def test_prune_spares_what_plays_a_part_and_what_is_loaded(store):
     write_archive(store, "1.3")
     write_archive(store, "1.4")
-    state, _ = releases.look(store)
+    state, _ = inventory.look(store)
     state.roles.update(previous="1.0", canary="1.2")
     assert listing.prunable(state, 1, loaded=["1.3"]) == []
     assert listing.prunable(state, 1, loaded=[]) == ["1.3"]
@@ -119,7 +120,7 @@ def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
     host = FakeServer(store, default="1.1", workers={"1.1": [("READY", 1)]}).host()
     listing.prune(host, 1)
     assert sorted(path.name for path in store.glob("yolo-*.mar")) == ["yolo-1.1.mar", "yolo-1.2.mar"]
-    (source,) = releases.read(store).sources.values()
+    (source,) = inventory.read(store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.0", "pruned")
 
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from ops import routing
 from ops.errors import OpsError, UsageError
-from ops.routing import Canary, Experiment, Routing, Shadow
+from ops.store import routing
+from ops.store.routing import Canary, Experiment, Routing, Shadow
 
 WHOLE = Routing(
     stable="1.0",

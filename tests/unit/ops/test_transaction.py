@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from ops import audit, beside, intent, lock, management, opening, redeploy, releases, rollback
+from ops import beside, management, opening, redeploy, rollback
 from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
+from ops.store import audit, intent, inventory, lock
 from tests.support import ROOT
 from tests.support.archives import left_over
 from tests.unit.ops.fake_server import error, make_current, write_archive
@@ -19,7 +20,7 @@ def go(served, **options):
 
 
 def current(served):
-    return releases.look(served.store)[0].current
+    return inventory.look(served.store)[0].current
 
 
 def assert_nothing_happened(served):
@@ -40,7 +41,7 @@ def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes
         "PUT /models/yolo/1.1/set-default",
         "DELETE /models/yolo/1.0",
     ]
-    state = releases.read(served.store)
+    state = inventory.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
     assert left_over(served.store) == set()
     (line,) = audit.read(served.store)
@@ -167,7 +168,7 @@ def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operati
     served.faults.clear()
     opening.opened(served.host(), left_by=None)
     assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.1"})
-    assert releases.read(served.store).previous == "1.0"
+    assert inventory.read(served.store).previous == "1.0"
 
 
 def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(served):
@@ -196,22 +197,22 @@ def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(ser
 def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(served):
     (served.store / "yolo-1.0.mar").unlink()
     go(served)
-    state = releases.read(served.store)
+    state = inventory.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
     assert (served.store / "yolo-1.0.mar").is_file()
 
 
 @pytest.mark.parametrize("decided", [False, True])
 def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed_after_it(served, decided):
-    state, _ = releases.look(served.store)
-    releases.save(served.store, state)
+    state, _ = inventory.look(served.store)
+    inventory.save(served.store, state)
     intent.write(served.store, intent.Intent("redeploy", "1.1", "1.0", fresh=True))
     (served.store / ".yolo.mar.before").write_bytes(b"x")
     served.workers["1.1"] = [("READY", 200)]
     if decided:
         make_current(served.store, "1.1")
     opening.opened(served.host(), left_by="somebody")
-    state = releases.read(served.store)
+    state = inventory.read(served.store)
     serves = "1.1" if decided else "1.0"
     assert (state.current, served.default, list(served.workers)) == (serves, serves, [serves])
     assert state.previous == ("1.0" if decided else None)
@@ -242,12 +243,12 @@ def test_a_rollback_answers_with_one_worker_while_the_others_load(served):
 def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_next_operation(served):
     go(served)
     served.workers["1.1"] = [("READY", 100), ("READY", 101)]
-    state, _ = releases.look(served.store)
+    state, _ = inventory.look(served.store)
     intent.write(served.store, intent.Intent("rollback", "1.0", "1.1", False))
     make_current(served.store, "1.0")
     served.workers["1.0"] = [("READY", 200)]
     served.default = "1.0"
-    state, _ = releases.look(served.store)
+    state, _ = inventory.look(served.store)
     assert "completed" in intent.mend(served.host().server, served.store, state)
     assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
 

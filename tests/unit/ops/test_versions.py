@@ -1,7 +1,7 @@
 import pytest
 
-from ops import versions
 from ops.errors import OpsError
+from ops.store import versions
 
 
 def test_the_first_version_is_1_0():

@@ -15,20 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import autopilot, bluegreen, canary, drain, experiment, redeploy, rollback, routing, shadow, sides
+from ops import autopilot, bluegreen, canary, drain, experiment, redeploy, rollback, shadow
 from ops.candidate import Packaging
 from ops.host import Host
 from ops.management import Server
 from ops.pair import Pair
+from ops.store import bluegreen, routing
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")
-MADE = sides.Made(image="next")
+MADE = bluegreen.Made(image="next")
 
 
 def pair(host: Host) -> Pair:
     """Both sides behind one fake: what differs between them is not what is asked here."""
-    return Pair(host, replace(host, side=sides.GREEN))
+    return Pair(host, replace(host, side=bluegreen.GREEN))
 
 
 OPERATIONS = {

@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops import audit, drain, releases, routing
+from ops import drain
 from ops.management import Server, UnreachableError
 from ops.paths import MODEL, current_archive, kept_archive
 from ops.probes import pictures
+from ops.store import audit, inventory, routing
 from ops.system.files import read_json, write_json
 
 NAME = ".release-intent.json"
@@ -69,7 +70,7 @@ def clear(store: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def mend(server: Server, store: Path, state: releases.Releases) -> str | None:
+def mend(server: Server, store: Path, state: inventory.Releases) -> str | None:
     """Complete or undo what an interrupted operation left. Needs the lock. Returns what was done, None for nothing.
 
     `state` must be fresh from `releases.look`; it is changed and saved. Raises OpsError.
@@ -111,13 +112,13 @@ def mend(server: Server, store: Path, state: releases.Releases) -> str | None:
             drain.drain(server, version, picture)
             server.unregister(version)
     state.play(present)
-    releases.save(store, state)
+    inventory.save(store, state)
     audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     clear(store)
     return done
 
 
-def _committed(found: Intent, store: Path, state: releases.Releases) -> bool:
+def _committed(found: Intent, store: Path, state: inventory.Releases) -> bool:
     match found.kind:
         case "join":
             return routing.read(store).versions(found.part) == found.beside

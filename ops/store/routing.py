@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops import versions
 from ops.errors import OpsError, UsageError, from_os_error
+from ops.store import versions
 from ops.system.files import read_json, write_json
 
 FOLDER = "routing"

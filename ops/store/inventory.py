@@ -1,6 +1,6 @@
 """The kept versions: what is known of them, brought to what the archives are now.
 
-The archives are the truth; `ops.records` is what they cannot say themselves. Which version is current follows from the
+The archives are the truth; `ops.store.releases` is what they cannot say themselves. Which version is current follows from the
 content of `yolo.mar`, whoever put it there.
 """
 
@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops import archive, audit, routing
 from ops.errors import NoSuchVersionError, OpsError
 from ops.paths import MODEL, current_archive, kept_archive
-from ops.records import NAME, SCHEMA, Release, Releases, read, save
+from ops.store import archive, audit, routing
+from ops.store.releases import NAME, SCHEMA, Release, Releases, read, save
 
 __all__ = [
     "NAME",

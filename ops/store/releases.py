@@ -1,6 +1,6 @@
 """`releases.json`: what is known of every kept version, and which of them plays which part.
 
-A file that is missing or unreadable is made again from the archives, by `ops.releases`.
+A file that is missing or unreadable is made again from the archives, by `ops.store.inventory`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ops import routing
+from ops.store import routing
 from ops.system import identity
 from ops.system.files import read_json, write_json
 

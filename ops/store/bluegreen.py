@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ops import routing
 from ops.errors import OpsError
+from ops.store import routing
 from ops.system.files import read_json, write_json
 
 BLUE, GREEN = "blue", "green"
