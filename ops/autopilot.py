@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ops import bounds, canary, traffic
+from ops import bounds, canary
 from ops.beside import Beside
 from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
+from ops.gateways import counters
+from ops.gateways.counters import Gateways
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
@@ -26,7 +28,6 @@ from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
 from ops.terminal.console import say, step
 from ops.terminal.steps import Steps
-from ops.traffic import Gateways
 
 GUARD = ".canary-auto-guard"
 STEPS = (5, 25, 50, 100)
@@ -39,7 +40,7 @@ LOCK_WAIT_S = 300.0
 class Watch:
     """What is being done: the canary it is about (a later one has another salt), and the step it is in.
 
-    `began` in seconds since the epoch; `base` the counts at that moment, see `ops.traffic`; `judged`: it was good.
+    `began` in seconds since the epoch; `base` the counts at that moment, see `ops.gateways.counters`; `judged`: it was good.
     """
 
     version: str
@@ -48,7 +49,7 @@ class Watch:
     bounds: dict[str, float]
     percent: float = -1.0
     began: float = 0.0
-    base: traffic.Base = field(default_factory=dict)
+    base: counters.Base = field(default_factory=dict)
     judged: bool = False
 
     def next_step(self, percent: float) -> float | None:
@@ -153,7 +154,7 @@ def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
     seen, problems = gateways.read()
     for problem in problems:
         say(f"  note: {problem}")
-    watch = replace(watch, percent=share, began=time.time(), base=traffic.base(seen), judged=False)
+    watch = replace(watch, percent=share, began=time.time(), base=counters.base(seen), judged=False)
     _save(host, watch)
     return watch
 
@@ -171,12 +172,12 @@ def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tupl
                 )
             _revive(host, now.version)
             seen, problems = gateways.read()
-            base = traffic.completed(watch.base, seen)
+            base = counters.completed(watch.base, seen)
             if base != watch.base:
                 watch = replace(watch, base=base)
                 _save(host, watch)
-            theirs = traffic.measured(seen, watch.base, now.version, "canary")
-            ours = traffic.measured(seen, watch.base, present.stable or "", "stable")
+            theirs = counters.measured(seen, watch.base, now.version, "canary")
+            ours = counters.measured(seen, watch.base, present.stable or "", "stable")
             verdict, why = bounds.judge(theirs, ours, limits)
             heard = "; ".join([why, *problems])
             passed = time.time() - watch.began

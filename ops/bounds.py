@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.errors import UsageError
+from ops.gateways.counters import Measured
 from ops.store.routing import percent
-from ops.traffic import Measured
 
 Verdict = Literal["good", "bad", "wait"]
 # So many failures are no accident: then a bad rate is not waited out.

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops import readiness
 from ops.errors import OpsError, RestartNeededError
+from ops.gateways import readiness
 from ops.loglines import telling
 from ops.management import Server
 from ops.paths import LOGS, STORE, current_archive

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import java, ports, predict, processes, readiness, supervision
+from ops import java, ports, predict, processes, supervision
 from ops.errors import KeyNeededError, OpsError
+from ops.gateways import readiness
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.prepare import prepare
 from ops.store import archive, bluegreen

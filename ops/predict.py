@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from ops import credentials
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
+from ops.gateways import api_key
 from ops.terminal.console import say
 
 TIMEOUT = httpx.Timeout(connect=2, read=90, write=60, pool=5)
@@ -26,7 +26,7 @@ def ask(
                 f"{gateway}/predict",
                 files={"file": (picture.name, stream)},
                 params=query,
-                headers=credentials.headers() if headers is None else headers,
+                headers=api_key.headers() if headers is None else headers,
                 timeout=TIMEOUT,
                 trust_env=by_proxy(gateway),
             )
@@ -48,7 +48,7 @@ def ask(
     except (KeyError, TypeError, AttributeError):
         code, message = None, f"{gateway} answers {answer.status_code}. Is another program on that port?"
     if answer.status_code == 401 or code == "insufficient_scope":
-        raise KeyNeededError(f"{message} {credentials.MEND}")
+        raise KeyNeededError(f"{message} {api_key.MEND}")
     raise OpsError(f"{picture}: {message}")
 
 

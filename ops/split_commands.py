@@ -135,7 +135,7 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
-    from ops.traffic import Gateways
+    from ops.gateways.counters import Gateways
 
     urls = getattr(arguments, "gateway", None) or [host.gateway]
     if not all(urls):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import autopilot, part, traffic
+from ops import autopilot, part
+from ops.gateways import counters
+from ops.gateways.counters import Gateways, Row, Seen
 from ops.host import Host
 from ops.management import RefusedError, UnreachableError
 from ops.store import routing
 from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import table
-from ops.traffic import Gateways, Row, Seen
 
 
 def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
@@ -66,9 +67,9 @@ def rows(gateway: Seen, name: str, present: Routing) -> list[str]:
     )
     differing = [row for row in shown if row.role == "shadow"]
     if differing:
-        head = ["version", *traffic.DIFFERENCES]
+        head = ["version", *counters.DIFFERENCES]
         lines += table(
-            [[row.version, *(str(row.counts[key]) for key in traffic.DIFFERENCES)] for row in differing], head
+            [[row.version, *(str(row.counts[key]) for key in counters.DIFFERENCES)] for row in differing], head
         )
     return lines
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 
-from ops import credentials, predict
+from ops import predict
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
+from ops.gateways import api_key
 from ops.predicting import outputs, running, sources
 from ops.predicting.asking import Gateway
 from ops.predicting.options import DRAWN, add_arguments, chosen
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     format_, out = chosen(arguments)
     found = settings.load()
     url = (arguments.url or found.environment.get("GATEWAY_URL") or found.gateway).rstrip("/")
-    headers = credentials.headers(arguments.api_key_file)
+    headers = api_key.headers(arguments.api_key_file)
     items = sources.find(arguments.pictures)
     if arguments.every is not None and any(item.url is None for item in items):
         raise UsageError("--every is for addresses: a file does not change by itself")

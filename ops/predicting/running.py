@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from ops import credentials
 from ops.errors import KeyNeededError, NotServingError, from_os_error
+from ops.gateways import api_key
 from ops.predicting import fetching
 from ops.predicting.asking import ClosedError, Gateway, RefusedError, Reply, UnreachableError
 from ops.predicting.outputs import Output
@@ -64,7 +64,7 @@ class Run:
         try:
             reply = await self.gateway.ask(await fetching.read(item, self.fetcher))
         except ClosedError as error:
-            raise KeyNeededError(f"{error} {credentials.MEND}") from error
+            raise KeyNeededError(f"{error} {api_key.MEND}") from error
         except UnreachableError as error:
             self._unanswered += 1
             self._failed(item, str(error))

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from ops.gateways.counters import Gateways
 from ops.store import routing
-from ops.traffic import Gateways
 
 
 @dataclass

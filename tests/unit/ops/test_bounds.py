@@ -5,7 +5,7 @@ import pytest
 from ops import bounds
 from ops.bounds import Bounds, judge
 from ops.errors import UsageError
-from ops.traffic import Measured
+from ops.gateways.counters import Measured
 
 GOOD = Measured(requests=200, failures=0, answered=200, detections=600, p95_ms=100)
 LIMITS = Bounds(errors=1, p95=1.5, detections=25, requests=100)

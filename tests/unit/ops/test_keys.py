@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ops import credentials, keys
+from ops import keys
 from ops.errors import OpsError, UsageError
+from ops.gateways import api_key
 
 
 @pytest.fixture
@@ -129,12 +130,12 @@ def test_where_the_gateway_runs_as_another_user_the_file_is_given_to_it(path, ca
 def test_operations_show_the_key_of_a_file_or_a_variable_or_none(tmp_path, monkeypatch):
     monkeypatch.delenv("YOLO_API_KEY", raising=False)
     monkeypatch.delenv("YOLO_API_KEY_FILE", raising=False)
-    assert credentials.headers() == {}
+    assert api_key.headers() == {}
     monkeypatch.setenv("YOLO_API_KEY", "one")
-    assert credentials.headers() == {"X-API-Key": "one"}
+    assert api_key.headers() == {"X-API-Key": "one"}
     file = tmp_path / "key"
     monkeypatch.setenv("YOLO_API_KEY_FILE", str(file))
     with pytest.raises(OpsError, match="YOLO_API_KEY_FILE"):
-        credentials.headers()
+        api_key.headers()
     file.write_text("two\n")
-    assert credentials.headers() == {"X-API-Key": "two"}
+    assert api_key.headers() == {"X-API-Key": "two"}

@@ -1,4 +1,4 @@
-from ops import readiness
+from ops.gateways import readiness
 
 
 def test_waiting_ends_with_the_first_yes():

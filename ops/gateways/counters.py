@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from ops import credentials
 from ops.errors import OpsError
+from ops.gateways import api_key
 
 TIMEOUT = httpx.Timeout(10, connect=2)
 COUNTS = ("requests", "errors", "rejected", "fallbacks", "detections")
@@ -51,9 +51,7 @@ class Gateways:
 
     def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
-        self._client = httpx.Client(
-            timeout=TIMEOUT, transport=transport, trust_env=False, headers=credentials.headers()
-        )
+        self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, headers=api_key.headers())
 
     def read(self) -> tuple[list[Seen], list[str]]:
         """Ask every gateway. Returns what those that answer say, and what is wrong with the others."""
@@ -74,7 +72,7 @@ class Gateways:
         except ValueError as error:
             raise NoTrafficError(f"{url} answers no JSON: is that a gateway?") from error
         if answer.status_code in (401, 403):
-            raise NoTrafficError(f"the gateway {url} wants a key that may predict. {credentials.MEND}")
+            raise NoTrafficError(f"the gateway {url} wants a key that may predict. {api_key.MEND}")
         if answer.status_code != 200:
             raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
         try:
