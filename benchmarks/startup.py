@@ -23,7 +23,7 @@ from ops.errors import OpsError
 COPY = WORK / "startup"
 PARTS = ("scripts", "ops", "serving", "api-gateway", "samples", "constraints.txt", ".env.example")
 STARTS, WANTED_S = 3, 12.0
-#: What ops.predict prints below the picture's name.
+#: What ops.predict.show prints below the picture's name.
 DETECTION = re.compile(r"  \S.* \d\.\d{3}  \[|  nothing found above")
 
 

@@ -10,7 +10,7 @@ from ops import release_commands
 from ops.errors import OpsError
 from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
-from ops.predicting import options
+from ops.predict import options
 from ops.terminal.exit import ending
 
 
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0 if native.status() else 1
         case "predict":
             try:
-                from ops.predicting import command
+                from ops.predict import command
 
                 return command.run(arguments)
             except ModuleNotFoundError as error:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import java, ports, predict, processes, supervision
+from ops import java, ports, processes, supervision
 from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
+from ops.predict import show
 from ops.prepare import prepare
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
@@ -174,7 +175,7 @@ def up(picture: Path = STREET) -> None:
         await_ready(settings)
         say()
         try:
-            predict.show(settings.gateway, picture)
+            show.show(settings.gateway, picture)
         except KeyNeededError as error:
             say(f"No first detection: {error}")
     except (OpsError, KeyboardInterrupt):

@@ -20,4 +20,4 @@ if ! "$python" -c "$needed" 2>/dev/null; then
   fi
 fi
 # Relative paths are the caller's, so its directory stays; -P, so that nothing in it is taken for our code.
-PYTHONPATH=$root exec "$python" -P -m ops.predicting.command "$@"
+PYTHONPATH=$root exec "$python" -P -m ops.predict.command "$@"

@@ -42,7 +42,7 @@ def test_a_failure_is_one_message_on_stderr_and_the_exit_code_of_its_kind(capsys
     [
         ["ops.keys", "revoke", "nobody"],
         ["ops", "canary", "status", "--json"],
-        ["ops.predicting.command", str(ROOT / "README.md"), "--out", "-", "--quiet"],
+        ["ops.predict.command", str(ROOT / "README.md"), "--out", "-", "--quiet"],
     ],
 )
 def test_programs_that_read_the_output_get_no_error_in_it(argv, tmp_path):

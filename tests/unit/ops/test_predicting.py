@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ops.errors import LockedError, OpsError, UsageError
-from ops.predicting import asking, coco, outputs, sources, table, tally, yolo_txt
-from ops.predicting.asking import Reply
-from ops.predicting.records import Journal
-from ops.predicting.sources import Item
+from ops.predict import asking, coco, outputs, sources, table, tally, yolo_txt
+from ops.predict.asking import Reply
+from ops.predict.records import Journal
+from ops.predict.sources import Item
 
 BODY = {
     "status": "success",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ops.predicting.tally import Tally
+from ops.predict.tally import Tally
 from ops.terminal.console import HEARTBEAT_S
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from ops.errors import UsageError
-from ops.predicting import coco, table, yolo_txt
-from ops.predicting.asking import Reply
-from ops.predicting.records import Journal, lines, record, to_stdout
-from ops.predicting.sources import Item
+from ops.predict import coco, table, yolo_txt
+from ops.predict.asking import Reply
+from ops.predict.records import Journal, lines, record, to_stdout
+from ops.predict.sources import Item
 
 
 class Output(Protocol):

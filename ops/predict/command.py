@@ -12,13 +12,12 @@ from typing import Any
 
 import httpx
 
-from ops import predict
 from ops.errors import KeyNeededError, NotRunningError, OpsError, UsageError
 from ops.gateways import api_key
-from ops.predicting import outputs, running, sources
-from ops.predicting.asking import Gateway
-from ops.predicting.options import DRAWN, add_arguments, chosen
-from ops.predicting.tally import Tally
+from ops.predict import outputs, running, show, sources
+from ops.predict.asking import Gateway
+from ops.predict.options import DRAWN, add_arguments, chosen
+from ops.predict.tally import Tally
 from ops.system import settings
 from ops.terminal.console import complain
 from ops.terminal.exit import INTERRUPTED, ending
@@ -61,7 +60,7 @@ def show(url: str, items: list[sources.Item], given: dict[str, str], headers: di
         if item.path is None:
             raise UsageError(f"{item.name}: an address needs --out, or --format jsonl")
         try:
-            predict.show(url, item.path, given, headers)
+            show.show(url, item.path, given, headers)
         except (NotRunningError, KeyNeededError, UsageError):
             raise  # every further picture would end like this one
         except OpsError as error:
@@ -79,9 +78,9 @@ async def _run(
     items: list[sources.Item],
     limits: httpx.Limits,
 ) -> int:
-    from ops.predicting.progress import watching  # rich, which packaging and a table do without
+    from ops.predict.progress import watching  # rich, which packaging and a table do without
 
-    client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=predict.by_proxy(url))
+    client = httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=show.by_proxy(url))
     async with client, httpx.AsyncClient() as fetcher:
         await _check(client, url, format_, headers)
         output = outputs.create(

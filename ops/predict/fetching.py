@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 
-from ops.predicting.sources import Item
+from ops.predict.sources import Item
 
 LARGEST = 512 * 1024 * 1024
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=30, pool=30)

@@ -11,11 +11,11 @@ import httpx
 
 from ops.errors import KeyNeededError, NotServingError, from_os_error
 from ops.gateways import api_key
-from ops.predicting import fetching
-from ops.predicting.asking import ClosedError, Gateway, RefusedError, Reply, UnreachableError
-from ops.predicting.outputs import Output
-from ops.predicting.sources import Item, snapshot
-from ops.predicting.tally import Tally
+from ops.predict import fetching
+from ops.predict.asking import ClosedError, Gateway, RefusedError, Reply, UnreachableError
+from ops.predict.outputs import Output
+from ops.predict.sources import Item, snapshot
+from ops.predict.tally import Tally
 
 #: So many pictures in a row without any answer, each after all its tries: the gateway is gone for good.
 GIVE_UP_AFTER = 4

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ops.errors import LockedError, OpsError
-from ops.predicting.sources import Item
+from ops.predict.sources import Item
 
 
 def record(item: Item, body: dict[str, Any], at: str) -> dict[str, Any]:
