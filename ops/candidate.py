@@ -63,7 +63,7 @@ def obtain(host: Host, steps: Steps, target: str, how: Packaging) -> Candidate:
         return Candidate(target, fresh=False)
     if how.packaged is not None:
         return Candidate(how.packaged, fresh=True)
-    from ops import package  # ultralytics is there where packaging is done
+    from ops.packaging import package  # ultralytics is there where packaging is done
 
     with steps.step("package") as remarks:
         made = package.package(

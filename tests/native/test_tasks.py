@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from ops import package
+from ops.packaging import package
 from tests.native import small_models
 from tests.native.conftest import Checkout
 from tests.support import wait_until

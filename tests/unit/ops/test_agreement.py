@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ops import agreement
-from ops.agreement import agreement as compare
+from ops.packaging.int8 import agreement
+from ops.packaging.int8.agreement import agreement as compare
 
 
 def box(x1, y1, x2, y2, conf=0.9, cls=0):

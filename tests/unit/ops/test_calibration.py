@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ops import calibration
 from ops.errors import OpsError
+from ops.packaging.int8 import calibration
 from tests.support import jpeg
 from yolo import metadata, parameters
 from yolo.pipeline import Pipeline, Request

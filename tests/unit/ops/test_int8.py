@@ -20,11 +20,12 @@ import openvino as ov
 import pytest
 
 from ops import __main__ as cli
-from ops import comparison, int8, package, quantize
-from ops.agreement import Agreement
-from ops.calibration import Pictures
 from ops.errors import OpsError, UsageError
-from ops.export import export
+from ops.packaging import package
+from ops.packaging.export import export
+from ops.packaging.int8 import compare, convert, quantize
+from ops.packaging.int8.agreement import Agreement
+from ops.packaging.int8.calibration import Pictures
 from yolo.engines.openvino import OpenVinoEngine
 
 IMGSZ = 96
@@ -72,24 +73,24 @@ def agreeing(share: float, boxes: int = 100) -> Agreement:
 
 
 def test_agreement_at_the_floor_passes_and_below_it_is_refused_with_the_mend():
-    int8.judge(agreeing(int8.FLOOR), force=False)
+    convert.judge(agreeing(convert.FLOOR), force=False)
     with pytest.raises(OpsError, match=r"89\.0% of the boxes agree.*more pictures.*--force\. Nothing changed"):
-        int8.judge(agreeing(int8.FLOOR - 0.01), force=False)
+        convert.judge(agreeing(convert.FLOOR - 0.01), force=False)
 
 
 def test_force_packages_below_the_floor_and_says_so(capsys):
-    int8.judge(agreeing(0.5), force=True)
+    convert.judge(agreeing(0.5), force=True)
     assert "50.0% of the boxes agree" in capsys.readouterr().out
 
 
 def test_few_boxes_are_said_to_say_little(capsys):
-    int8.judge(agreeing(1.0, boxes=10), force=False)
+    convert.judge(agreeing(1.0, boxes=10), force=False)
     assert "only 10 boxes" in capsys.readouterr().out
 
 
 def test_the_report_shows_every_threshold_both_ways_and_the_times():
-    compared = comparison.Comparison(Agreement(12, 100, 110, {0.5: 99, 0.75: 88, 0.9: 77}, 0.0212), 60.0, 30.0, 2)
-    text = comparison.report(compared, "segment", held_back=True)
+    compared = compare.Comparison(Agreement(12, 100, 110, {0.5: 99, 0.75: 88, 0.9: 77}, 0.0212), 60.0, 30.0, 2)
+    text = compare.report(compared, "segment", held_back=True)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "not calibrated with" in lines[0]
     assert lines[1].startswith("boxes and masks")
@@ -111,7 +112,7 @@ def test_a_model_that_finds_nothing_is_refused_and_the_store_stays_as_it_was(wei
 
 def test_classify_is_refused_by_name(tmp_path):
     with pytest.raises(OpsError, match="this is a classify model: package it without --int8"):
-        int8.convert(tmp_path, {"task": "classify"}, Pictures([], []))
+        convert.convert(tmp_path, {"task": "classify"}, Pictures([], []))
 
 
 def test_a_graph_that_cannot_be_quantised_is_the_operators_error_not_a_traceback(tmp_path, pictures):
@@ -128,7 +129,7 @@ def test_the_archive_tells_what_was_done_to_it(forced):
     record = document["quantisation"]
     assert (record["pictures"], record["held_back"], record["forced"]) == (8, False, True)
     assert record["nncf"] == quantize.require()
-    assert record["floor"] == int8.FLOOR
+    assert record["floor"] == convert.FLOOR
     assert set(record["agreement"]["matched"]) == {"0.5", "0.75", "0.9"}
     assert record["agreement"]["infer_ms"]["int8"] > 0
 
@@ -178,7 +179,7 @@ def test_free_shapes_answer_as_fixed_ones_do(forced):
 def test_other_tasks_are_quantised_too(yaml, pictures, tmp_path):
     document = export(untrained(yaml, tmp_path / "w.pt"), tmp_path)
     paths = sorted(pictures.iterdir())[:2]
-    changed = int8.convert(tmp_path, document, Pictures(paths, paths), force=True)
+    changed = convert.convert(tmp_path, document, Pictures(paths, paths), force=True)
     assert changed["precision"] == "int8"
     assert OpenVinoEngine(tmp_path / "openvino/model.xml", threads=1).precision == "int8"
 
@@ -189,7 +190,7 @@ def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
         record = json.loads(mar.read("yolo.json"))["quantisation"]
     assert record["forced"] is False
     assert record["agreement"]["boxes"]["fp32"] > 100
-    assert record["agreement"]["matched"]["0.5"]["of_both"] >= int8.FLOOR
+    assert record["agreement"]["matched"]["0.5"]["of_both"] >= convert.FLOOR
     assert record["agreement"]["mean_conf_difference"] < 0.05
 
 

@@ -101,7 +101,7 @@ def test_packaging_is_asked_for_what_the_command_line_said(served, monkeypatch, 
         asked.append((weights.name, version, note, options))
         raise OpsError("enough")
 
-    monkeypatch.setattr("ops.package.package", package)
+    monkeypatch.setattr("ops.packaging.package.package", package)
     (tmp_path / "new.pt").write_bytes(b"")
     how = candidate.Packaging("1.7", "n", tmp_path, True)
     with pytest.raises(OpsError, match="enough"):

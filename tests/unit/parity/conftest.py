@@ -59,7 +59,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     made: dict[tuple[Path, bool], Served] = {}
 
     def make(weights: Path, end2end: bool = False) -> Served:
-        from ops.export import export
+        from ops.packaging.export import export
         from tests.unit.parity.reference import Reference
 
         if (weights, end2end) not in made:

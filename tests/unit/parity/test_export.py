@@ -15,7 +15,7 @@ import openvino as ov
 import pytest
 import torch
 
-from ops.export import ExportError, export, inspect
+from ops.packaging.export import ExportError, export, inspect
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import CLASSIFY, DETECT, IMGSZ, POSE
 

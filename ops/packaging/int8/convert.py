@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import calibration, comparison, quantize
-from ops.agreement import THRESHOLDS, Agreement
-from ops.calibration import Pictures
 from ops.errors import OpsError
+from ops.packaging.int8 import calibration, compare, quantize
+from ops.packaging.int8.agreement import THRESHOLDS, Agreement
+from ops.packaging.int8.calibration import Pictures
 from ops.system.signals import own_stack
 from ops.terminal.console import say, step
 from yolo import metadata
@@ -59,8 +59,8 @@ def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bo
     with step(f"quantising on {len(pictures.calibrating)} pictures", lambda: heard.text):
         quantize.quantize(source, target, pictures.calibrating, model, heard)
     with step("comparing with fp32", lambda: heard.text):
-        compared = comparison.compare(source, target, pictures.comparing, model, heard)
-    say(comparison.report(compared, model.task, pictures.held_back))
+        compared = compare.compare(source, target, pictures.comparing, model, heard)
+    say(compare.report(compared, model.task, pictures.held_back))
     judge(compared.agreement, force)
     for suffix in (".xml", ".bin"):
         target.with_suffix(suffix).replace(source.with_suffix(suffix))

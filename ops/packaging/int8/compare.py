@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ops import agreement, calibration
-from ops.agreement import THRESHOLDS, Agreement, Answer
 from ops.errors import OpsError
+from ops.packaging.int8 import agreement, calibration
+from ops.packaging.int8.agreement import THRESHOLDS, Agreement, Answer
 from yolo import cpus, parameters
 from yolo.engines import use_threads
 from yolo.engines.openvino import OpenVinoEngine

@@ -27,8 +27,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ops import calibration
 from ops.errors import OpsError
+from ops.packaging.int8 import calibration
 from yolo import results
 from yolo.letterbox import Floats
 from yolo.metadata import Metadata

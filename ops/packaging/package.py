@@ -78,20 +78,20 @@ def package(
         raise OpsError(f"version {version} is already there. Choose another, or leave --version out for the next one")
     if calibration is not None:
         sys.path.append(str(SERVING))  # the modules that serve are those that calibrate and compare
-        from ops import int8
+        from ops.packaging.int8 import convert
 
-        pictures = int8.prepare(calibration)
+        pictures = convert.prepare(calibration)
     with staging(store, weights) as directory:
         with step("loading and exporting the weights"):
             # Imported late: ultralytics takes seconds, and every check above comes first.
-            from ops.export import ExportError, export
+            from ops.packaging.export import ExportError, export
 
             try:
                 metadata = export(weights, directory / "extra")
             except ExportError as error:
                 raise OpsError(f"{weights}: {error}. Nothing changed") from error
         if calibration is not None:
-            metadata = int8.convert(directory / "extra", metadata, pictures, force)
+            metadata = convert.convert(directory / "extra", metadata, pictures, force)
         source = archive.sha256(weights)
         while True:
             number = version or versions.following(kept.version for kept in archive.kept(store))
