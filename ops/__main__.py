@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Each command imports what it needs: the packaging image has no supervisor, native mode starts without ultralytics.
     match arguments.command:
         case "package":
-            from ops import prepare
             from ops.packaging import package
+            from ops.setup import prepare
 
             check_int8(arguments)
             if arguments.if_needed:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import java, ports, processes, supervision
+from ops import ports, processes, supervision
 from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import show
-from ops.prepare import prepare
+from ops.setup import java
+from ops.setup.prepare import prepare
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.settings import GREEN as GREEN_PREFIX

@@ -38,6 +38,6 @@ done
 # The command line is checked before minutes of installing.
 "$python" -m benchmarks.options "${arguments[@]}"
 echo "Environments"
-"$python" -m ops.bootstrap
+"$python" -m ops.setup.environment
 "$python" -m benchmarks.servers.environments
 exec benchmarks/.venvs/tools/bin/python -m benchmarks "${arguments[@]}"

@@ -65,7 +65,7 @@ operate() {
     if ((dry_run)); then
       given+=(--dry-run)
     elif [[ -n $int8 ]]; then
-      "$(find_python)" -m ops.bootstrap --int8
+      "$(find_python)" -m ops.setup.environment --int8
     fi
     native_ops "$@" "$target" --note "$note" ${given[@]+"${given[@]}"} || status=$?
     exit "$status"

@@ -51,5 +51,5 @@ done
 
 check_int8 "$int8" "$calibration" "$force" || exit
 python=$(find_python)
-"$python" -m ops.bootstrap ${int8:+--int8}
+"$python" -m ops.setup.environment ${int8:+--int8}
 exec .venv/bin/python -m ops package ${arguments[@]+"${arguments[@]}"}

@@ -26,7 +26,7 @@ case "${1:-}" in
 esac
 
 python=$(find_python)
-"$python" -m ops.bootstrap --test
+"$python" -m ops.setup.environment --test
 bin=$PWD/.venv/bin
 
 lint() {

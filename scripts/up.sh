@@ -49,6 +49,6 @@ if [[ $mode == docker ]]; then
 else
   python=$(find_python)
   echo "Python environment"
-  "$python" -m ops.bootstrap
+  "$python" -m ops.setup.environment
   exec .venv/bin/python -m ops up
 fi

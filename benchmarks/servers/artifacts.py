@@ -109,7 +109,7 @@ def int8_archive(given: str, weights: Path, folder: Path, pictures: list[Path]) 
             raise OpsError(f"--int8 {given}: no archive. Name a .mar made with int8, or leave the name out")
         return once(folder.with_name(f"int8-{sha256(Path(given))[:12]}"), lambda to: copy_to(Path(given), to))
     # What quantising needs is installed on request only, as package_mar.sh does it.
-    run([str(OWN_PYTHON), "-m", "ops.bootstrap", "--int8"], "installing what int8 needs")
+    run([str(OWN_PYTHON), "-m", "ops.setup.environment", "--int8"], "installing what int8 needs")
     return own_archive(weights, folder, "--int8", "--calibration", str(pictures[0].parent), "--force")
 
 

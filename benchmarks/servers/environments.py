@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, python_of
-from ops import bootstrap
-from ops.bootstrap import explain
 from ops.errors import OpsError
+from ops.setup import environment
+from ops.setup.environment import explain
 from ops.terminal.console import size, step
 from ops.terminal.exit import ending
 
@@ -72,7 +72,7 @@ def install_torch() -> None:
     """Install torch into base, from where this project's own environment has it. Raises OpsError."""
     torch = pins(folder_of("base") / "requirements.txt", "torch")
     vision = pins(folder_of("base") / "requirements-no-deps.txt", "torchvision")
-    if index := bootstrap.torch_index(python_of("base"), *torch):
+    if index := environment.torch_index(python_of("base"), *torch):
         pip("base", "install", *torch, *vision, "--index-url", index, title="base: installing torch (CPU build)")
     else:
         pip("base", "install", *torch, title="base: installing torch")

@@ -120,7 +120,7 @@ def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, dock
     done = checkout.run("up.sh")
     assert done.returncode == 0, done.stderr
     assert "no engine answers" in done.stdout
-    assert python()[-2:] == ["-m ops.bootstrap", "-m ops up"]
+    assert python()[-2:] == ["-m ops.setup.environment", "-m ops up"]
     assert docker.called("compose", "up") == []
 
 

@@ -41,7 +41,7 @@ def require() -> str:
     if find_spec("nncf") is None:
         raise OpsError(
             "int8 needs NNCF, which is not installed. bash scripts/package_mar.sh --int8 installs it; by hand: "
-            "python3 -m ops.bootstrap --int8"
+            "python3 -m ops.setup.environment --int8"
         )
     return version("nncf")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import bootstrap
 from ops.errors import OpsError
+from ops.setup import environment
 from tests.support import free_ports
 
 
@@ -19,23 +19,23 @@ from tests.support import free_ports
     ],
 )
 def test_a_failed_pip_run_is_explained_with_its_mend_and_its_last_line(line, mend):
-    message = bootstrap.explain(["Collecting torch", line], Path("setup.log"))
+    message = environment.explain(["Collecting torch", line], Path("setup.log"))
     assert mend in message
     assert line in message
 
 
 def test_a_requirement_without_a_pin_is_refused(tmp_path, monkeypatch):
-    path = bootstrap.ROOT / "constraints.txt"
+    path = environment.ROOT / "constraints.txt"
     with pytest.raises(OpsError, match="does not pin"):
-        bootstrap.pinned("no-such-package", path)
+        environment.pinned("no-such-package", path)
 
 
 def test_every_requirement_is_pinned_in_its_file_and_agrees_with_the_constraints():
     locked = dict(
-        line.split("==") for line in bootstrap.CONSTRAINTS.read_text().splitlines() if re.match(r"[\w-]+==", line)
+        line.split("==") for line in environment.CONSTRAINTS.read_text().splitlines() if re.match(r"[\w-]+==", line)
     )
     locked = {name.lower().replace("_", "-"): version for name, version in locked.items()}
-    for path in [*bootstrap.RUNTIME, bootstrap.TEST, bootstrap.INT8, bootstrap.JAVA, bootstrap.NO_DEPS]:
+    for path in [*environment.RUNTIME, environment.TEST, environment.INT8, environment.JAVA, environment.NO_DEPS]:
         for line in path.read_text().splitlines():
             requirement = line.split("#")[0].strip()
             if requirement:
@@ -47,14 +47,14 @@ def test_another_requirement_gives_another_fingerprint(tmp_path):
     one, two = tmp_path / "one.txt", tmp_path / "two.txt"
     one.write_text("a==1")
     two.write_text("a==2")
-    assert bootstrap.fingerprint([one]) != bootstrap.fingerprint([two])
+    assert environment.fingerprint([one]) != environment.fingerprint([two])
 
 
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
     """A Python whose pip offers torch with these packages, where torch's own index cannot be reached."""
     monkeypatch.setenv("TORCH_INDEX", f"http://127.0.0.1:{free_ports(1)[0]}/whl")
-    monkeypatch.setattr(bootstrap.sys, "platform", "linux")
+    monkeypatch.setattr(environment.sys, "platform", "linux")
 
     def offering(*names):
         python = tmp_path / "python"
@@ -70,11 +70,11 @@ def test_gigabytes_of_cuda_are_refused_with_the_mend_unless_they_are_asked_for(o
     python = offline("torch", "nvidia-cublas")
     monkeypatch.delenv("ALLOW_CUDA", raising=False)
     with pytest.raises(OpsError, match="ALLOW_CUDA=1"):
-        bootstrap.torch_index(python, "torch==2")
+        environment.torch_index(python, "torch==2")
     monkeypatch.setenv("ALLOW_CUDA", "1")
-    assert bootstrap.torch_index(python, "torch==2") is None
+    assert environment.torch_index(python, "torch==2") is None
 
 
 def test_a_cpu_build_of_the_package_index_in_use_is_taken_from_there(offline, monkeypatch):
     monkeypatch.delenv("ALLOW_CUDA", raising=False)
-    assert bootstrap.torch_index(offline("torch", "sympy"), "torch==2") is None
+    assert environment.torch_index(offline("torch", "sympy"), "torch==2") is None

@@ -5,8 +5,8 @@ import threading
 import httpx
 import pytest
 
-from ops import weights
 from ops.errors import OpsError
+from ops.setup import weights
 from tests.support.answering import answering
 
 

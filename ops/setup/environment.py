@@ -1,6 +1,6 @@
 """Make or mend `.venv`: what runs before anything is installed, so standard library only.
 
-    python3 -m ops.bootstrap [--int8] [--test]
+    python3 -m ops.setup.environment [--int8] [--test]
 
 A stamp in the environment remembers what it was made from: a second run compares and returns at once; an interrupted
 run leaves no stamp and is repeated by the next one, which pip makes cheap.
@@ -22,9 +22,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from ops import java
 from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
+from ops.setup import java
 from ops.terminal.console import complain, say, size, step
 from ops.terminal.exit import ending
 
@@ -198,7 +198,7 @@ def install(files: list[Path], name: str) -> bool:
 
 def main() -> int:
     """Make the environment; every failure is one message and exit code 1."""
-    parser = argparse.ArgumentParser(prog="ops.bootstrap", description="Make or mend .venv")
+    parser = argparse.ArgumentParser(prog="ops.setup.environment", description="Make or mend .venv")
     parser.add_argument("--int8", action="store_true", help="also what quantising to int8 needs")
     parser.add_argument("--test", action="store_true", help="also what the test suite needs, int8 included")
     arguments = parser.parse_args()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import samples, weights
+from ops import samples
 from ops.packaging.package import Package, package, report
 from ops.paths import STORE, WEIGHTS, current_archive
+from ops.setup import weights
 from ops.store import archive, inventory
 from ops.terminal.console import say
 
