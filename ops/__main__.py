@@ -70,17 +70,17 @@ def run(arguments: argparse.Namespace) -> int:
                 )
                 package.report(made)
         case "up":
-            from ops import native
+            from ops.native import service
 
-            native.up()
+            service.up()
         case "down":
-            from ops import native
+            from ops.native import service
 
-            native.down()
+            service.down()
         case "status":
-            from ops import native
+            from ops.native import service
 
-            return 0 if native.status() else 1
+            return 0 if service.status() else 1
         case "predict":
             try:
                 from ops.predict import command

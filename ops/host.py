@@ -60,27 +60,27 @@ class Host:
         """Tell whether something restarts the server when it dies."""
         if self.compose:
             return True
-        from ops import supervision  # the packaging image has no use for a supervisor
+        from ops.native import supervisor  # the packaging image has no use for a supervisor
 
-        return bool(supervision.states())
+        return bool(supervisor.states())
 
     def restart(self) -> None:
         """Start or restart TorchServe on what is on disk. Raises RestartNeededError when that is the caller's to do."""
         if self.compose:
             raise RestartNeededError("yolo.mar is in place; TorchServe has to be restarted")
-        from ops import supervision
+        from ops.native import supervisor
 
-        supervision.restart(self.program)
+        supervisor.restart(self.program)
 
     def served_is_on_disk(self) -> None:
         """Note that the server runs on the archive on disk now, so that up.sh does not restart it."""
         if self.compose:
             return
-        from ops import native
+        from ops.native import service
 
-        state = native.recorded()
+        state = service.recorded()
         if state:
-            native.record({**state, "archive": archive.sha256(current_archive(self.store))})
+            service.record({**state, "archive": archive.sha256(current_archive(self.store))})
 
 
 def here(store: Path = STORE) -> Host:

@@ -103,9 +103,9 @@ def _settle_sides(host: Host) -> None:
     if not present.pending:
         return
     if not host.compose:  # there the container stays until `bluegreen.sh down`, and does no harm
-        from ops import processes
+        from ops.native import green
 
-        processes.stop(present.pending)
+        green.stop(present.pending)
     bluegreen.write(host.store, bluegreen.without(present, present.pending))
     line = f"{present.pending} had been neither started nor stopped whole: it is taken down"
     say(f"  {line}")

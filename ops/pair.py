@@ -49,9 +49,9 @@ def here() -> Pair:
     blue, green = at(BLUE), at(GREEN)
     if blue.compose:
         return Pair(blue, green)
-    from ops import processes
+    from ops.native import green
 
-    return Pair(blue, green, processes.check, processes.start, processes.stop, processes.alive)
+    return Pair(blue, green, green.check, green.start, green.stop, green.alive)
 
 
 def begins(pair: Pair, made: Made) -> None:

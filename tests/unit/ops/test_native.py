@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import native, processes, supervision
 from ops.errors import NotRunningError, OpsError, UsageError
+from ops.native import green, service, supervisor
 from ops.paths import API_KEYS, ROOT
 from ops.store.bluegreen import Made, Sides
 from ops.system import settings
@@ -16,11 +16,11 @@ from ops.system import settings
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    monkeypatch.setattr(native.java, "home", lambda: tmp_path)
+    monkeypatch.setattr(service.java, "home", lambda: tmp_path)
     monkeypatch.setenv("PUBLISHED_BIND", "127.0.0.1")
     monkeypatch.setenv("BIND", "0.0.0.0")
     monkeypatch.delenv("JWT_SECRET_FILE", raising=False)
-    return lambda: native.services_environment(settings.load(tmp_path / ".env"))
+    return lambda: service.services_environment(settings.load(tmp_path / ".env"))
 
 
 def test_natively_the_address_that_is_listened_on_decides_who_is_asked(environment):
@@ -38,27 +38,27 @@ def test_a_secret_is_found_from_the_checkout_as_in_compose(environment, monkeypa
 
 
 def test_a_gateway_that_would_refuse_its_settings_is_not_started_at_all(monkeypatch):
-    monkeypatch.setattr(native.supervision, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(service.supervision, "PYTHON", Path(sys.executable))
     environment = {"PATH": os.environ["PATH"], "GATEWAY_HOST": "0.0.0.0"}
     with pytest.raises(OpsError, match=r"(?s)open to others.*keys\.sh add.*Nothing was started"):
-        native.check_gateway(environment)
-    native.check_gateway({**environment, "AUTH": "off"})
+        service.check_gateway(environment)
+    service.check_gateway({**environment, "AUTH": "off"})
 
 
 def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_path):
     path = Path(tmp_path / "api_keys.jsonl")
-    monkeypatch.setattr(native, "API_KEYS", path)
-    before = native.fingerprint({})
+    monkeypatch.setattr(service, "API_KEYS", path)
+    before = service.fingerprint({})
     path.touch()
-    assert native.fingerprint({}) != before
+    assert service.fingerprint({}) != before
 
 
 def test_new_server_code_restarts_the_services_at_the_next_up(monkeypatch, tmp_path):
     (tmp_path / "yolo/engines").mkdir(parents=True)
-    monkeypatch.setattr(native, "SERVING", tmp_path)
-    before = native.fingerprint({})
+    monkeypatch.setattr(service, "SERVING", tmp_path)
+    before = service.fingerprint({})
     (tmp_path / "yolo/engines/openvino.py").write_text("new")
-    assert native.fingerprint({}) != before
+    assert service.fingerprint({}) != before
 
 
 def test_the_gateway_knows_green_and_the_servers_that_the_operator_adds(environment, monkeypatch):
@@ -73,14 +73,14 @@ def test_the_gateway_knows_green_and_the_servers_that_the_operator_adds(environm
 @pytest.fixture
 def described(monkeypatch, tmp_path):
     """What the supervisor would read besides its own file."""
-    monkeypatch.setattr(supervision, "RUN", tmp_path)
+    monkeypatch.setattr(supervisor, "RUN", tmp_path)
     return lambda: configparser.ConfigParser(interpolation=None), tmp_path / "torchserve-green.program.conf"
 
 
 def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     read, path = described
     made = Made(serving="/a 100 % new/serving", python="/venv/bin/python", handler="archive")
-    assert processes.as_recorded(Sides(green=made)) == ()
+    assert green.as_recorded(Sides(green=made)) == ()
     parser = read()
     parser.read(path)
     program = parser["program:torchserve-green"]
@@ -89,23 +89,23 @@ def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     assert program["autostart"] == "true"
     assert 'HANDLER_FROM="archive"' in program["environment"]
     assert 'MANAGEMENT_PORT="8186"' in program["environment"]
-    assert processes.as_recorded(Sides(green=made, blue=False)) == ("torchserve",)
-    assert "autostart=false" in supervision.render(["torchserve"])
-    assert "autostart=false" not in supervision.render()
-    assert processes.as_recorded(Sides(green=made, pending="green")) == (), "one that never came up whole"
+    assert green.as_recorded(Sides(green=made, blue=False)) == ("torchserve",)
+    assert "autostart=false" in supervisor.render(["torchserve"])
+    assert "autostart=false" not in supervisor.render()
+    assert green.as_recorded(Sides(green=made, pending="green")) == (), "one that never came up whole"
     assert not path.exists()
 
 
 def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, monkeypatch, tmp_path):
-    monkeypatch.setattr(supervision, "states", dict)
+    monkeypatch.setattr(supervisor, "states", dict)
     with pytest.raises(NotRunningError, match=r"up\.sh"):
-        processes.check("green", Made())
-    monkeypatch.setattr(supervision, "states", lambda: {"torchserve": "RUNNING"})
+        green.check("green", Made())
+    monkeypatch.setattr(supervisor, "states", lambda: {"torchserve": "RUNNING"})
     with pytest.raises(UsageError, match=r"no entrypoint\.py"):
-        processes.check("green", Made(serving=str(tmp_path)))
+        green.check("green", Made(serving=str(tmp_path)))
     with pytest.raises(UsageError, match="no Python"):
-        processes.check("green", Made(python=str(tmp_path / "bin/python")))
+        green.check("green", Made(python=str(tmp_path / "bin/python")))
     for made in (Made(serving='/a "b"'), Made(python="/a\nb/bin/python"), Made(handler='"')):
         with pytest.raises(OpsError, match="quotation mark"):
-            processes.describe(made)
-    processes.check("blue", Made())
+            green.describe(made)
+    green.check("blue", Made())

@@ -2,8 +2,8 @@ import socket
 
 import pytest
 
-from ops import ports
 from ops.errors import OpsError
+from ops.native import ports
 
 
 @pytest.fixture

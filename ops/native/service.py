@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from ops import ports, processes, supervision
 from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
+from ops.native import green, ports, supervisor
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import show
 from ops.setup import java
@@ -98,7 +98,7 @@ def record(state: dict[str, str]) -> None:
 
 def check_gateway(environment: dict[str, str]) -> None:
     """Ask the gateway whether it would start with these settings. Raises OpsError with its words if not."""
-    argv = [str(supervision.PYTHON), "-m", "gateway", "check"]
+    argv = [str(supervisor.PYTHON), "-m", "gateway", "check"]
     done = subprocess.run(argv, cwd=GATEWAY, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"the gateway would not start. {done.stderr.strip()}\nNothing was started or changed")
@@ -108,20 +108,20 @@ def start(settings: Settings) -> None:
     """Bring the services to the present settings and archive: start, restart what changed, or leave them alone."""
     environment = services_environment(settings)
     wanted = {"settings": fingerprint(environment), "archive": archive.sha256(current_archive())}
-    present = recorded() if supervision.states() else {}
+    present = recorded() if supervisor.states() else {}
     if present == wanted:
         say("  services: already running")
         return
     if present.get("settings") == wanted["settings"]:
         with step("restarting TorchServe on the new archive"):
-            for name, seen in supervision.states().items():
+            for name, seen in supervisor.states().items():
                 if name in PROGRAMS.values() and not seen.startswith("STOPPED"):
-                    supervision.restart(name)
+                    supervisor.restart(name)
     else:
         check_gateway(environment)
-        if supervision.processes():
+        if supervisor.processes():
             with step("stopping what runs with other settings"):
-                supervision.stop()
+                supervisor.stop()
         gateway = {"GATEWAY_PORT": settings.ports["GATEWAY_PORT"]}
         ports.require_free(settings.bind, gateway)
         present_sides = bluegreen.read(STORE)
@@ -132,7 +132,7 @@ def start(settings: Settings) -> None:
         }
         ports.require_free("127.0.0.1", own)
         with step("starting TorchServe and the gateway"):
-            supervision.start(environment, processes.as_recorded(present_sides))
+            supervisor.start(environment, green.as_recorded(present_sides))
     record(wanted)
 
 
@@ -145,9 +145,9 @@ def await_ready(settings: Settings) -> None:
     def hopeful() -> bool:
         nonlocal failures
         # A green that cannot start is stood in for by blue, where there is one.
-        failing = [name for name in supervision.failing() if name != PROGRAMS[GREEN] or not blue]
+        failing = [name for name in supervisor.failing() if name != PROGRAMS[GREEN] or not blue]
         failures = failures + 1 if failing else 0
-        return failures <= FAILING_AT_MOST and bool(supervision.states())
+        return failures <= FAILING_AT_MOST and bool(supervisor.states())
 
     def ask() -> tuple[bool, str]:
         nonlocal seen
@@ -159,8 +159,8 @@ def await_ready(settings: Settings) -> None:
         if not ready:
             raise OpsError(
                 f"the service did not become ready: {seen}\n"
-                f"  last lines of {LOGS / 'torchserve.log'}:\n{supervision.tail('torchserve')}\n"
-                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervision.tail('api-gateway', 4)}"
+                f"  last lines of {LOGS / 'torchserve.log'}:\n{supervisor.tail('torchserve')}\n"
+                f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervisor.tail('api-gateway', 4)}"
             )
 
 
@@ -170,7 +170,7 @@ def up(picture: Path = STREET) -> None:
     say("Weights, samples, archive")
     prepare()
     say("Services")
-    was_running = bool(supervision.states())
+    was_running = bool(supervisor.states())
     try:
         start(settings)
         await_ready(settings)
@@ -180,7 +180,7 @@ def up(picture: Path = STREET) -> None:
         except KeyNeededError as error:
             say(f"No first detection: {error}")
     except (OpsError, KeyboardInterrupt):
-        if not was_running and supervision.stop():
+        if not was_running and supervisor.stop():
             say("  stopped again")
         raise
     say(f"""
@@ -195,7 +195,7 @@ Up. Try next:
 def down() -> None:
     """Stop everything that up started."""
     with step("stopping"):
-        running = supervision.stop()
+        running = supervisor.stop()
     STATE.unlink(missing_ok=True)
     say("stopped" if running else "nothing was running")
 
@@ -203,7 +203,7 @@ def down() -> None:
 def status() -> bool:
     """Print what runs and whether it is ready; return readiness."""
     settings = load()
-    for name, state in supervision.states().items() or {"services": "not running"}.items():
+    for name, state in supervisor.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")
     say(f"  {'sides':<12} {bluegreen.told(STORE)}")
     ready, seen = readiness.readiness(settings.gateway)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ops import ports, supervision
 from ops.errors import NotRunningError, OpsError, UsageError
+from ops.native import ports, supervisor
 from ops.paths import SERVING, VENV, socket_dir
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS, Made, Sides
 from ops.system.settings import load
@@ -18,16 +18,16 @@ from ops.system.settings import load
 
 def check(side: str, made: Made) -> None:
     """Check what can be checked before anything is started. Raises OpsError."""
-    if not supervision.states():
+    if not supervisor.states():
         raise NotRunningError("no service runs here yet. Start it first: bash scripts/up.sh. Nothing changed")
     if side == BLUE:
         return
-    folder, python = Path(made.serving or SERVING), Path(made.python or supervision.PYTHON)
+    folder, python = Path(made.serving or SERVING), Path(made.python or supervisor.PYTHON)
     if not (folder / "entrypoint.py").is_file():
         raise UsageError(f"{folder} is no folder of serving code: there is no entrypoint.py in it. Nothing changed")
     if not os.access(python, os.X_OK):
         raise UsageError(f"{python} is no Python that can be run. Nothing changed")
-    if supervision.states().get(PROGRAMS[GREEN]) is None:
+    if supervisor.states().get(PROGRAMS[GREEN]) is None:
         ports.require_free("127.0.0.1", {f"GREEN_{name}": port for name, port in load().green_ports.items()})
 
 
@@ -39,29 +39,29 @@ def describe(made: Made) -> None:
         "TORCHSERVE_RUN_DIR": str(socket_dir() / PROGRAMS[GREEN]),
         "HANDLER_FROM": made.handler,
     }
-    supervision.write_added(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
+    supervisor.write_added(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
 
 
 def start(side: str, made: Made) -> None:
     """Start a side anew. Raises OpsError."""
     if side == BLUE:
-        supervision.restart(PROGRAMS[BLUE])
+        supervisor.restart(PROGRAMS[BLUE])
         return
     describe(made)
-    supervision.add(PROGRAMS[GREEN])
+    supervisor.add(PROGRAMS[GREEN])
 
 
 def stop(side: str) -> None:
     """Stop a side, if it runs. Raises OpsError."""
     if side == BLUE:
-        supervision.rest(PROGRAMS[BLUE])
+        supervisor.rest(PROGRAMS[BLUE])
     else:
-        supervision.remove(PROGRAMS[GREEN])
+        supervisor.remove(PROGRAMS[GREEN])
 
 
 def alive(side: str) -> bool:
     """Tell whether a side has not ended as soon as it was started."""
-    return PROGRAMS[side] not in supervision.failing()
+    return PROGRAMS[side] not in supervisor.failing()
 
 
 def as_recorded(sides: Sides) -> tuple[str, ...]:
@@ -70,8 +70,8 @@ def as_recorded(sides: Sides) -> tuple[str, ...]:
         try:
             describe(sides.green)
         except OpsError:
-            supervision.forget_added(PROGRAMS[GREEN])
+            supervisor.forget_added(PROGRAMS[GREEN])
             raise
     else:
-        supervision.forget_added(PROGRAMS[GREEN])
+        supervisor.forget_added(PROGRAMS[GREEN])
     return () if sides.there(BLUE) or not sides.there(GREEN) else (PROGRAMS[BLUE],)
