@@ -6,9 +6,9 @@ import contextlib
 import time
 
 from ops.errors import DriftError, NotServingError, OpsError
-from ops.host import Host
-from ops.management import wait
 from ops.probes import pictures
+from ops.torchserve.client import wait
+from ops.torchserve.host import Host
 
 # A killed server is started again, loads and compiles: seconds, more on a small machine.
 COME_BACK_S = 180.0

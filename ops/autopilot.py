@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from ops import bounds, canary
-from ops.beside import Beside
 from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
-from ops.host import Host
-from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
 from ops.store import lock, routing
 from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
 from ops.terminal.console import say, step
 from ops.terminal.steps import Steps
+from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.host import Host
+from ops.torchserve.standby import Beside
 
 GUARD = ".canary-auto-guard"
 STEPS = (5, 25, 50, 100)

@@ -14,10 +14,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops import drain, side_by_side
 from ops.errors import NotServingError, OpsError
-from ops.host import Host
-from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
 from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
@@ -26,6 +23,9 @@ from ops.store.bluegreen import GREEN, Made
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve import drain, side_by_side
+from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.host import Host
 
 # A side that is kept for the way back is READY, unless it is just being restarted.
 BACK_S = 10.0

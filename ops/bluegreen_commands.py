@@ -10,12 +10,12 @@ from typing import Any
 
 from ops import bluegreen, opening
 from ops.errors import UsageError
-from ops.host import Host
-from ops.management import RefusedError, UnreachableError
 from ops.pair import Pair, begins, beside, here, unshared, way_back
 from ops.store import bluegreen
 from ops.store.bluegreen import GREEN, Made
 from ops.terminal.console import say
+from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.host import Host
 
 NAMES = ("bluegreen",)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops import joining, part
-from ops.beside import Beside
 from ops.candidate import Packaging
-from ops.host import Host
 from ops.joining import Joining
 from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
@@ -15,6 +13,8 @@ from ops.store import audit, inventory, lock, routing
 from ops.store.routing import Canary, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
+from ops.torchserve.standby import Beside
 from ops.transaction import Transaction
 
 PART = "canary"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NoSuchVersionError, OpsError, UsageError
-from ops.host import Host
 from ops.paths import kept_archive
 from ops.store import audit, inventory, versions
 from ops.system import identity
 from ops.terminal.console import size
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from ops import part
 from ops.errors import NotNowError, UsageError
-from ops.host import Host
 from ops.opening import opened, preflight, unlocked, unsplit
 from ops.part import Beginning
 from ops.store import inventory, lock, routing
@@ -14,6 +13,7 @@ from ops.store.routing import Experiment
 from ops.store.versions import check
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
 
 PART = "experiment"
 # Each is loaded with workers of its own; gateways take no more.

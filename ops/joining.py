@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from ops import candidate, part
 from ops.candidate import Packaging
 from ops.errors import NotNowError
-from ops.host import Host
 from ops.opening import opened, preflight
 from ops.part import Beginning
 from ops.paths import kept_archive
@@ -17,6 +16,7 @@ from ops.store import lock, routing
 from ops.store.routing import PARTS, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
 
 
 @dataclass(frozen=True)

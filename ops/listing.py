@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict
 
 from ops.errors import OpsError
-from ops.host import Host
-from ops.management import RefusedError, UnreachableError
 from ops.opening import opened
 from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
 from ops.terminal.steps import table
+from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.host import Host
 
 
 def listing(host: Host, as_json: bool = False) -> None:

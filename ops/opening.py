@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops.beside import Beside
 from ops.errors import LockedError, NotNowError, NotRunningError
-from ops.host import Host
-from ops.management import Loaded, RefusedError, UnreachableError
 from ops.store import audit, bluegreen, intent, inventory, lock, routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.host import Host
+from ops.torchserve.standby import Beside
 
 
 def preflight(host: Host) -> Loaded:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NotNowError, OpsError
-from ops.host import Host, at
 from ops.opening import unlocked, whole
 from ops.store import bluegreen, inventory, routing
 from ops.store.bluegreen import BLUE, GREEN, Made, Sides
+from ops.torchserve.host import Host, at
 
 
 @dataclass

@@ -11,14 +11,14 @@ import contextlib
 from dataclasses import dataclass, field
 
 from ops import aftermath
-from ops.beside import Beside
 from ops.errors import DriftError, NotNowError, OpsError
-from ops.host import Host
-from ops.management import Loaded, RefusedError, UnreachableError
 from ops.store import audit, intent, inventory, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.host import Host
+from ops.torchserve.standby import Beside
 
 STARTS = {
     "canary": "canary.sh start NEW.pt --percent 10",

@@ -7,13 +7,13 @@ from pathlib import Path
 from ops import canary, candidate
 from ops.candidate import Packaging
 from ops.errors import OpsError
-from ops.host import Host
 from ops.opening import opened, preflight, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
 from ops.store import audit, inventory, lock
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
 from ops.transaction import Transaction
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from ops import bluegreen_commands, split_commands, split_parser
 from ops.errors import UsageError
-from ops.host import here
-from ops.loglines import telling
+from ops.torchserve.host import here
+from ops.torchserve.logs import telling
 
 NAMES = ("redeploy", "rollback", "releases", "loglines", *split_commands.NAMES, *bluegreen_commands.NAMES)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from ops import joining, part
 from ops.candidate import Packaging
 from ops.errors import NotNowError
-from ops.host import Host
 from ops.joining import Joining
 from ops.opening import alone, opened, unlocked
 from ops.paths import kept_archive
@@ -15,6 +14,7 @@ from ops.store import inventory, lock, routing
 from ops.store.routing import Routing, Shadow
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve.host import Host
 
 PART = "shadow"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ops.candidate import Packaging
 from ops.errors import UsageError
-from ops.host import Host
 from ops.store import routing
 from ops.terminal.console import say
+from ops.torchserve.host import Host
 
 NAMES = ("canary", "experiment", "shadow")
 # What the command line calls the bounds of `ops.bounds.Bounds`.

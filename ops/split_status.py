@@ -8,12 +8,12 @@ from dataclasses import asdict
 from ops import autopilot, part
 from ops.gateways import counters
 from ops.gateways.counters import Gateways, Row, Seen
-from ops.host import Host
-from ops.management import RefusedError, UnreachableError
 from ops.store import routing
 from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import table
+from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.host import Host
 
 
 def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:

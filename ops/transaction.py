@@ -27,17 +27,18 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ops import aftermath, drift
-from ops.beside import Beside
+from ops import aftermath
 from ops.errors import DriftError, NotServingError, OpsError, from_os_error
-from ops.host import Host
-from ops.management import Loaded, RefusedError, UnreachableError
 from ops.paths import current_archive, kept_archive
 from ops.store import archive, audit, intent, inventory, routing
 from ops.system.files import sync_folder
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve import drift
+from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.host import Host
+from ops.torchserve.standby import Beside
 
 # Statuses of a server that has just started, or whose queue is full at this moment.
 NOT_JUST_NOW = frozenset({404, 503, 507})

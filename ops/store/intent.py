@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops import drain
-from ops.management import Server, UnreachableError
 from ops.paths import MODEL, current_archive, kept_archive
 from ops.probes import pictures
 from ops.store import audit, inventory, routing
 from ops.system.files import read_json, write_json
+from ops.torchserve import drain
+from ops.torchserve.client import Server, UnreachableError
 
 NAME = ".release-intent.json"
 

@@ -17,7 +17,7 @@ from gateway.detector import Ask
 from gateway.intake.image_header import read_image_header
 from gateway.intake.parameters import NO_PARAMETERS
 from gateway.main import create_app
-from ops import drain
+from ops.torchserve import drain
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

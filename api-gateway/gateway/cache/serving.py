@@ -2,7 +2,7 @@
 
 What is known about it may be old, and looking something up with old knowledge does no harm: before anything remembered
 is given out, the knowledge is made sure of. It is then at most ``FRESH_S`` old, less than any release takes from the
-moment the new version answers to its end (``ops.drain.SETTLE_S``).
+moment the new version answers to its end (``ops.torchserve.drain.SETTLE_S``).
 """
 
 import asyncio

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import drain, opening
+from ops import opening
 from ops.store import inventory, routing
+from ops.torchserve import drain
 from tests.support.archives import left_over
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 

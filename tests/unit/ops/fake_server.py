@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 
-from ops.host import Host
-from ops.management import Server
 from ops.store import routing
+from ops.torchserve.client import Server
+from ops.torchserve.host import Host
 
 Fault = Callable[["FakeServer"], httpx.Response | None]
 

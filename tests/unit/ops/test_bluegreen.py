@@ -8,25 +8,16 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from ops import (
-    bluegreen,
-    bluegreen_commands,
-    canary,
-    experiment,
-    redeploy,
-    release_commands,
-    rollback,
-    shadow,
-    side_by_side,
-)
+from ops import bluegreen, bluegreen_commands, canary, experiment, redeploy, release_commands, rollback, shadow
 from ops.__main__ import parser
 from ops.candidate import Packaging
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
-from ops.host import at, here
 from ops.opening import opened
 from ops.pair import Pair
 from ops.store import audit, bluegreen, routing
 from ops.store.bluegreen import BLUE, GREEN, Made
+from ops.torchserve import side_by_side
+from ops.torchserve.host import at, here
 from tests.unit.ops.fake_server import FakeServer, error, make_current
 
 

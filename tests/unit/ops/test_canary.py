@@ -179,7 +179,7 @@ def test_an_abort_while_the_server_is_down_clears_the_routing(split):
 
 
 def test_a_version_that_cannot_be_removed_is_removed_by_the_next_operation(split, monkeypatch, opened):
-    monkeypatch.setattr("ops.management.UNREGISTER_S", 0.0)
+    monkeypatch.setattr("ops.torchserve.client.UNREGISTER_S", 0.0)
     split.faults["DELETE /models/yolo/1.1"] = lambda fake: error(500, "busy")
     canary.abort(split.host())
     assert set(split.workers) == {"1.0", "1.1"}

@@ -1,7 +1,7 @@
 import pytest
 
-from ops import drift
-from ops.drift import Answer
+from ops.torchserve import drift
+from ops.torchserve.drift import Answer
 
 BOX = {"xyxy": [1, 2, 3, 4], "conf": 0.5, "name": "person"}
 

@@ -1,4 +1,4 @@
-from ops.loglines import telling
+from ops.torchserve.logs import telling
 
 HEAD = "2026-11-23T12:42:38,705 INFO  MODEL_LOG - "
 # As TorchServe 0.12 writes it when a handler raises while it loads: the same again at each retry.

@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import aftermath, checking, management, opening, redeploy, rollback, transaction
+from ops import aftermath, opening, redeploy, rollback, transaction
 from ops.candidate import Packaging
 from ops.errors import OpsError
-from ops.host import Host
-from ops.management import Server
+from ops.torchserve import client, smoke_test
+from ops.torchserve.client import Server
+from ops.torchserve.host import Host
 from tests.unit.ops.conftest import assert_consistent, serving
 from tests.unit.ops.fake_server import FakeServer
 
@@ -56,9 +57,9 @@ class Mortal:
 @pytest.mark.parametrize("done", [False, True], ids=["before it hears of it", "when it has done it"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: str, done: bool, silent: int) -> None:
-    for module in (aftermath, checking, transaction):
+    for module in (aftermath, smoke_test, transaction):
         monkeypatch.setattr(module, "POLL_S", 0.0)
-    monkeypatch.setattr(management.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     outcomes = []
     at = 1
     while True:

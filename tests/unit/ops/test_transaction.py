@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
-from ops import beside, management, opening, redeploy, rollback
+from ops import opening, redeploy, rollback
 from ops.candidate import Packaging
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
 from ops.store import audit, intent, inventory, lock
+from ops.torchserve import client, standby
 from tests.support import ROOT
 from tests.support.archives import left_over
 from tests.unit.ops.fake_server import error, make_current, write_archive
@@ -109,7 +110,7 @@ def test_a_worker_that_dies_while_it_loads_ends_it_without_waiting_for_the_deadl
 
 
 def test_a_version_that_never_gets_ready_is_given_up_at_the_deadline_and_the_old_one_answers(served, monkeypatch):
-    monkeypatch.setattr(beside, "READY_GRACE_S", 0.3)
+    monkeypatch.setattr(standby, "READY_GRACE_S", 0.3)
     served.startup_timeout_s = 0
 
     def loading(fake):
@@ -160,7 +161,7 @@ def test_an_interruption_puts_everything_back(served):
 def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operation_removes_it(
     served, capsys, monkeypatch
 ):
-    monkeypatch.setattr(management, "UNREGISTER_S", 0.0)
+    monkeypatch.setattr(client, "UNREGISTER_S", 0.0)
     served.faults["DELETE /models/yolo/1.0"] = lambda fake: error(500, "busy")
     go(served)
     assert "warning: 1.0 is still loaded" in capsys.readouterr().out

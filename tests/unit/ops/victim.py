@@ -15,12 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import autopilot, bluegreen, canary, drain, experiment, redeploy, rollback, shadow
+from ops import autopilot, bluegreen, canary, experiment, redeploy, rollback, shadow
 from ops.candidate import Packaging
-from ops.host import Host
-from ops.management import Server
 from ops.pair import Pair
 from ops.store import bluegreen, routing
+from ops.torchserve import drain
+from ops.torchserve.client import Server
+from ops.torchserve.host import Host
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")

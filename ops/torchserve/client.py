@@ -8,7 +8,7 @@ Read in TorchServe 0.12.0 and checked against it:
 - `PUT …/set-default` and `DELETE` answer when it is done. Removing the default version is refused (403).
 - `DELETE` sometimes answers 500 ("Interrupted while cleaning resources"): the workers are gone then, the version is
   still there, and asking again removes it.
-- `DELETE` kills the workers at once: whatever they were answering fails. Hence draining, in `ops.drain`.
+- `DELETE` kills the workers at once: whatever they were answering fails. Hence draining, in `ops.torchserve.drain`.
 
     OpsError
     ├── RefusedError        the server answered, and not with success; `.status`

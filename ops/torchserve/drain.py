@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ops.errors import OpsError
-from ops.management import RefusedError, Server, UnreachableError, wait
+from ops.torchserve.client import RefusedError, Server, UnreachableError, wait
 
 # Between resolving the version and entering its queue a request is nowhere to be seen: microseconds; this is plenty.
 SETTLE_S = 0.6

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ops import checking, drift
-from ops.checking import Asked
 from ops.errors import OpsError
-from ops.host import Host
-from ops.management import Loaded, RefusedError, UnreachableError
 from ops.probes import pictures
 from ops.terminal.steps import Steps
+from ops.torchserve import drift, smoke_test
+from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.host import Host
+from ops.torchserve.smoke_test import Asked
 
 #: For a server whose Java, Python and model have to start; as long as the health check in Compose gives it.
 START_S = 180.0
@@ -29,7 +29,7 @@ def await_ready(host: Host, deadline_s: float, alive: Callable[[], bool] = lambd
             raise OpsError(f"{host.side} ends as soon as it is started ({host.program})")
         return host.server.default()
 
-    return checking.await_ready(ask, host.side, deadline_s, patient=(UnreachableError, RefusedError))
+    return smoke_test.await_ready(ask, host.side, deadline_s, patient=(UnreachableError, RefusedError))
 
 
 def check(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> None:
@@ -43,9 +43,9 @@ def check(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> Non
         new.warm(asked)
     with steps.step(f"check {idle.side} on {len(asked)} sample(s)") as remarks:
         after = new.answers(asked)
-        remarks.append(f"{new.version} on {idle.side} finds {checking.found(after)}")
+        remarks.append(f"{new.version} on {idle.side} finds {smoke_test.found(after)}")
         running = Asked(serving.server, _version(serving), serving.side)
-        checking.compare(asked, after, new, running, remarks, accept_drift=accept_drift, but=checking.GONE)
+        smoke_test.compare(asked, after, new, running, remarks, accept_drift=accept_drift, but=smoke_test.GONE)
 
 
 def answers(idle: Host) -> str:

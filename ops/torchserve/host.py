@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ops.errors import OpsError, RestartNeededError
 from ops.gateways import readiness
-from ops.loglines import telling
-from ops.management import Server
 from ops.paths import LOGS, STORE, current_archive
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.terminal.console import say
+from ops.torchserve.client import Server
+from ops.torchserve.logs import telling
 
 GATEWAY_NOTICES_S = 20.0
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ops import checking, drain
-from ops.checking import Asked
-from ops.host import Host
-from ops.management import Loaded
 from ops.paths import kept_archive
 from ops.probes import pictures
 from ops.terminal.steps import Steps
+from ops.torchserve import drain, smoke_test
+from ops.torchserve.client import Loaded
+from ops.torchserve.host import Host
+from ops.torchserve.smoke_test import Asked
 
 # Beyond TorchServe's own limit for a worker that loads: the time of the server itself.
 READY_GRACE_S = 15.0
@@ -74,7 +74,7 @@ class Beside:
     def await_ready(self, version: str) -> Loaded:
         """Return the version when its workers are READY. Raises OpsError when one dies, or at the deadline."""
         deadline_s = self.running.startup_timeout_s + READY_GRACE_S
-        return checking.await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
+        return smoke_test.await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
 
     def check(self, version: str, *, compare: bool, accept_drift: bool) -> None:
         """Ask it about the samples; with `compare`, hold its answers against the running version's.
@@ -87,10 +87,10 @@ class Beside:
                 new.warm(self.pictures)
         with self.steps.step(f"check it on {len(self.pictures)} sample(s)") as remarks:
             after = new.answers(self.pictures)
-            remarks.append(f"found {checking.found(after)}")
+            remarks.append(f"found {smoke_test.found(after)}")
             if compare:
                 running = Asked(self.server, self.running.version, self.running.version)
-                checking.compare(self.pictures, after, new, running, remarks, accept_drift=accept_drift)
+                smoke_test.compare(self.pictures, after, new, running, remarks, accept_drift=accept_drift)
 
     def unload(self, version: str) -> None:
         """Let a version that gets no new requests answer those it has, then remove it. Raises as the server does."""

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ops import drift
 from ops.errors import OpsError
-from ops.management import Loaded, RefusedError, Server, UnreachableError
+from ops.torchserve import drift
+from ops.torchserve.client import Loaded, RefusedError, Server, UnreachableError
 
 POLL_S = 0.2
 #: What the running version may fail with: that is no reason to keep it.
