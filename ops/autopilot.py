@@ -19,7 +19,7 @@ from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
-from ops.opening import opened
+from ops.rollout.preconditions import opened
 from ops.store import lock, routing
 from ops.store.routing import Canary
 from ops.system.files import read_json, write_json

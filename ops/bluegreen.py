@@ -15,9 +15,9 @@ import contextlib
 from dataclasses import replace
 
 from ops.errors import NotServingError, OpsError
-from ops.opening import opened
 from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
+from ops.rollout.preconditions import opened
 from ops.store import audit, bluegreen, lock, routing
 from ops.store.bluegreen import GREEN, Made
 from ops.system.signals import uninterrupted

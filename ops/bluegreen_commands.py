@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ops import bluegreen, opening
+from ops import bluegreen
 from ops.errors import UsageError
 from ops.pair import Pair, begins, beside, here, unshared, way_back
+from ops.rollout import preconditions
 from ops.store import bluegreen
 from ops.store.bluegreen import GREEN, Made
 from ops.terminal.console import say
@@ -101,7 +102,7 @@ def plan_up(pair: Pair, made: Made, *, and_switch: bool) -> None:
 
 def plan(pair: Pair, what: str) -> None:
     """Say what would be done; change nothing. Raises OpsError where it could not even begin."""
-    opening.unlocked(pair.serving)
+    preconditions.unlocked(pair.serving)
     idle, serving = pair.idle.side, pair.serving.side
     if what == "switch":
         unshared(pair.serving)

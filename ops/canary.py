@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import joining, part
-from ops.candidate import Packaging
-from ops.joining import Joining
-from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
+from ops.rollout import joining, split
+from ops.rollout.candidate import Packaging
+from ops.rollout.joining import Joining
+from ops.rollout.preconditions import opened, unlocked, unsplit
+from ops.rollout.promotion import Transaction
 from ops.store import audit, inventory, lock, routing
 from ops.store.routing import Canary, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Beside
-from ops.transaction import Transaction
 
 PART = "canary"
 
@@ -63,7 +63,7 @@ def active(host: Host) -> tuple[Routing, Canary]:
     """Return the routing and its canary. Raises NotNowError when there is none."""
     present = routing.read(host.store)
     if present.canary is None:
-        raise part.absent(PART)
+        raise split.absent(PART)
     return present, present.canary
 
 
@@ -119,7 +119,7 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
     if dry_run:
         unlocked(host)
         present, now = active(host)
-        gone = part.removable(inventory.look(host.store)[0], now.version, PART) and not keep
+        gone = split.removable(inventory.look(host.store)[0], now.version, PART) and not keep
         say(f"""Dry run, nothing is changed. It would:
   route        everything to {present.stable}
   drain        {now.version}, then unregister it
@@ -130,7 +130,7 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
         state = opened(host, left_by)
         active(host)
         became = end_any(host, state, steps, why, keep=keep)
-    steps.report(f"everything goes to {part.default_version(host) or 'the default version'} again; {became}")
+    steps.report(f"everything goes to {split.default_version(host) or 'the default version'} again; {became}")
 
 
 def end_any(host: Host, state: inventory.Releases, steps: Steps, why: str, *, keep: bool = False) -> str:
@@ -138,7 +138,7 @@ def end_any(host: Host, state: inventory.Releases, steps: Steps, why: str, *, ke
     found = routing.read(host.store).canary
     if found is None:
         return ""
-    remove = part.removable(state, found.version, PART) and not keep
-    part.end(host, state, steps, "canary abort", PART, to=found.version, remove=remove, detail=why)
+    remove = split.removable(state, found.version, PART) and not keep
+    split.end(host, state, steps, "canary abort", PART, to=found.version, remove=remove, detail=why)
     routing.forget_auto(host.store)
     return f"the archive of {found.version} is {'removed' if remove else 'kept'}"

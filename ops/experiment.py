@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import part
 from ops.errors import NotNowError, UsageError
-from ops.opening import opened, preflight, unlocked, unsplit
-from ops.part import Beginning
+from ops.rollout import split
+from ops.rollout.preconditions import opened, preflight, unlocked, unsplit
+from ops.rollout.split import Beginning
 from ops.store import inventory, lock, routing
 from ops.store.routing import Experiment
 from ops.store.versions import check
@@ -75,7 +75,7 @@ def start(
         beginning = Beginning(
             "experiment start", PART, name, loading, routed, compare=True, accept_drift=accept_drift, note=note
         )
-        part.begin(host, state, steps, beginning)
+        split.begin(host, state, steps, beginning)
     steps.report(f"{routed.split}; the rest ({rest:g} %) to {stable}. The end: bash scripts/experiment.sh stop")
 
 
@@ -101,11 +101,11 @@ def stop(host: Host, *, dry_run: bool = False) -> None:
     with lock.held(host.store, "end of the experiment") as left_by:
         state = opened(host, left_by)
         found = _active(routing.read(host.store))
-        part.end(host, state, steps, "experiment stop", PART, to=found.name)
+        split.end(host, state, steps, "experiment stop", PART, to=found.name)
     steps.report(f"the experiment {found.name} is over; its versions are kept")
 
 
 def _active(present: routing.Routing) -> Experiment:
     if present.experiment is None:
-        raise part.absent(PART)
+        raise split.absent(PART)
     return present.experiment

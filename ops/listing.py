@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from ops.errors import OpsError
-from ops.opening import opened
+from ops.rollout.preconditions import opened
 from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
 from ops.terminal.steps import table

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NotNowError, OpsError
-from ops.opening import unlocked, whole
+from ops.rollout.preconditions import unlocked, whole
 from ops.store import bluegreen, inventory, routing
 from ops.store.bluegreen import BLUE, GREEN, Made, Sides
 from ops.torchserve.host import Host, at

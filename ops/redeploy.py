@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import canary, candidate
-from ops.candidate import Packaging
+from ops import canary
 from ops.errors import OpsError
-from ops.opening import opened, preflight, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
+from ops.rollout import candidate
+from ops.rollout.candidate import Packaging
+from ops.rollout.preconditions import opened, preflight, unsplit
+from ops.rollout.promotion import Transaction
 from ops.store import audit, inventory, lock
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
-from ops.transaction import Transaction
 
 
 def redeploy(

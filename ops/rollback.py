@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 
 from ops import canary
-from ops.aftermath import COME_BACK_S
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
-from ops.opening import opened, unlocked, unsplit
 from ops.paths import kept_archive
 from ops.probes import pictures
+from ops.rollout.failure import COME_BACK_S
+from ops.rollout.preconditions import opened, unlocked, unsplit
+from ops.rollout.promotion import Transaction
 from ops.store import audit, intent, inventory, lock, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError, wait
 from ops.torchserve.host import Host
-from ops.transaction import Transaction
 
 # A server that does not answer at once may just be starting again: so long it is given before it counts as down.
 DOWN_AFTER_S = 5.0

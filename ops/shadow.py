@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ops import joining, part
-from ops.candidate import Packaging
 from ops.errors import NotNowError
-from ops.joining import Joining
-from ops.opening import alone, opened, unlocked
 from ops.paths import kept_archive
+from ops.rollout import joining, split
+from ops.rollout.candidate import Packaging
+from ops.rollout.joining import Joining
+from ops.rollout.preconditions import alone, opened, unlocked
 from ops.store import inventory, lock, routing
 from ops.store.routing import Routing, Shadow
 from ops.terminal.console import say
@@ -61,7 +61,7 @@ def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     if dry_run:
         unlocked(host)
         found = _active(routing.read(host.store))
-        gone = remove and part.removable(inventory.look(host.store)[0], found.version, PART)
+        gone = remove and split.removable(inventory.look(host.store)[0], found.version, PART)
         say(f"""Dry run, nothing is changed. It would:
   mirror       nothing to {found.version} any more; unregister it
   archive      {kept_archive(found.version).name} is {"removed" if gone else "kept"}""")
@@ -70,12 +70,12 @@ def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     with lock.held(host.store, "end of the shadow") as left_by:
         state = opened(host, left_by)
         found = _active(routing.read(host.store))
-        gone = remove and part.removable(state, found.version, PART)
-        part.end(host, state, steps, "shadow stop", PART, to=found.version, remove=gone)
+        gone = remove and split.removable(state, found.version, PART)
+        split.end(host, state, steps, "shadow stop", PART, to=found.version, remove=gone)
     steps.report(f"nothing is mirrored any more; the archive of {found.version} is {'removed' if gone else 'kept'}")
 
 
 def _active(present: Routing) -> Shadow:
     if present.shadow is None:
-        raise part.absent(PART)
+        raise split.absent(PART)
     return present.shadow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ops.candidate import Packaging
 from ops.errors import UsageError
+from ops.rollout.candidate import Packaging
 from ops.store import routing
 from ops.terminal.console import say
 from ops.torchserve.host import Host

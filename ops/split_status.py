@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import autopilot, part
+from ops import autopilot
 from ops.gateways import counters
 from ops.gateways.counters import Gateways, Row, Seen
+from ops.rollout import split
 from ops.store import routing
 from ops.store.routing import Routing
 from ops.terminal.console import say
@@ -27,7 +28,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(json.dumps({**known, "gateways": [asdict(gateway) for gateway in seen]}, indent=1, ensure_ascii=False))
         return
     if not active:
-        say(str(part.absent(name)))
+        say(str(split.absent(name)))
         return
     say(f"{present.split} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):

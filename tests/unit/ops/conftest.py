@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import opening
+from ops.rollout import preconditions
 from ops.store import inventory, routing
 from ops.torchserve import drain
 from tests.support.archives import left_over
@@ -54,4 +54,4 @@ def assert_consistent(server: FakeServer) -> None:
 @pytest.fixture
 def opened():
     """What the next operation finds and mends."""
-    return lambda server: opening.opened(server.host(), left_by=None)
+    return lambda server: preconditions.opened(server.host(), left_by=None)

@@ -9,9 +9,10 @@ import signal
 
 import pytest
 
-from ops import aftermath, canary, redeploy
-from ops.candidate import Packaging
+from ops import canary, redeploy
 from ops.errors import OpsError
+from ops.rollout import failure
+from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error
@@ -99,7 +100,7 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
 
 
 def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
-    monkeypatch.setattr(aftermath, "who_answers", lambda host: pytest.fail("asked who answers"))
+    monkeypatch.setattr(failure, "who_answers", lambda host: pytest.fail("asked who answers"))
 
     def vanish(fake):
         fake.faults.clear()

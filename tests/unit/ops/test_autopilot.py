@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 
 from ops import autopilot, canary
-from ops.candidate import Packaging
 from ops.errors import LockedError, NotNowError, OutOfBoundsError
+from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways

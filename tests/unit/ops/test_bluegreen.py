@@ -10,10 +10,10 @@ import pytest
 
 from ops import bluegreen, bluegreen_commands, canary, experiment, redeploy, release_commands, rollback, shadow
 from ops.__main__ import parser
-from ops.candidate import Packaging
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
-from ops.opening import opened
 from ops.pair import Pair
+from ops.rollout.candidate import Packaging
+from ops.rollout.preconditions import opened
 from ops.store import audit, bluegreen, routing
 from ops.store.bluegreen import BLUE, GREEN, Made
 from ops.torchserve import side_by_side

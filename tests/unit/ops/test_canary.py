@@ -1,8 +1,9 @@
 import pytest
 
-from ops import canary, opening, part, redeploy, rollback
-from ops.candidate import Packaging
+from ops import canary, redeploy, rollback
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
+from ops.rollout import preconditions, split
+from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error, make_current, write_archive
@@ -162,7 +163,7 @@ def test_an_aborted_canary_is_kept_when_asked_and_when_it_was_kept_before(served
 
 
 def test_a_kept_version_that_was_never_packaged_for_a_canary_survives_its_abort(served):
-    opening.opened(served.host(), None)
+    preconditions.opened(served.host(), None)
     canary.start(served.host(), "1.1", 5)
     canary.abort(served.host())
     assert (served.store / "yolo-1.1.mar").is_file()
@@ -369,4 +370,4 @@ def test_the_server_of_a_blue_green_switch_stays_what_it_is(split):
 
 def test_the_default_version_of_a_server_that_does_not_answer_is_not_known(served):
     served.down = True
-    assert part.default_version(served.host()) is None
+    assert split.default_version(served.host()) is None

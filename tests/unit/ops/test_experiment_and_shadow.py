@@ -3,8 +3,8 @@ import json
 import pytest
 
 from ops import canary, experiment, redeploy, rollback, shadow, split_status
-from ops.candidate import Packaging
 from ops.errors import DriftError, NoSuchVersionError, NotNowError, OpsError, UsageError
+from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, routing
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops import opening
+from ops.rollout import preconditions
 from ops.store import bluegreen, inventory, lock, routing
 from tests.support import ROOT
 from tests.support.answering import answering
@@ -46,7 +46,7 @@ class World:
     def mend(self) -> None:
         """What every operation begins with."""
         with lock.held(self.store, "the next operation") as left_by:
-            opening.opened(self._host, left_by)
+            preconditions.opened(self._host, left_by)
 
     def close(self) -> None:
         assert self._victims.stdin

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import aftermath, opening, redeploy, rollback, transaction
-from ops.candidate import Packaging
+from ops import redeploy, rollback
 from ops.errors import OpsError
+from ops.rollout import failure, preconditions, promotion
+from ops.rollout.candidate import Packaging
 from ops.torchserve import client, smoke_test
 from ops.torchserve.client import Server
 from ops.torchserve.host import Host
@@ -57,7 +58,7 @@ class Mortal:
 @pytest.mark.parametrize("done", [False, True], ids=["before it hears of it", "when it has done it"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: str, done: bool, silent: int) -> None:
-    for module in (aftermath, smoke_test, transaction):
+    for module in (failure, smoke_test, promotion):
         monkeypatch.setattr(module, "POLL_S", 0.0)
     monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     outcomes = []
@@ -73,7 +74,7 @@ def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: st
             failed = error
         if mortal.asked < at:
             break
-        opening.opened(server.host(), left_by=None)
+        preconditions.opened(server.host(), left_by=None)
         assert_consistent(server)
         assert (server.default == "1.1") is (failed is None), f"killed at {at}: {failed}"
         outcomes.append(server.default)

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from ops import opening, redeploy, rollback
-from ops.candidate import Packaging
+from ops import redeploy, rollback
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
+from ops.rollout import preconditions
+from ops.rollout.candidate import Packaging
 from ops.store import audit, intent, inventory, lock
 from ops.torchserve import client, standby
 from tests.support import ROOT
@@ -167,7 +168,7 @@ def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operati
     assert "warning: 1.0 is still loaded" in capsys.readouterr().out
     assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.0", "1.1"})
     served.faults.clear()
-    opening.opened(served.host(), left_by=None)
+    preconditions.opened(served.host(), left_by=None)
     assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.1"})
     assert inventory.read(served.store).previous == "1.0"
 
@@ -185,7 +186,7 @@ def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(ser
 def test_where_nothing_runs_it_is_said_before_packaging(served):
     served.down = True
     with pytest.raises(NotRunningError, match=r"bash scripts/up\.sh"):
-        opening.preflight(served.host())
+        preconditions.preflight(served.host())
 
 
 def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(served):
@@ -212,7 +213,7 @@ def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed
     served.workers["1.1"] = [("READY", 200)]
     if decided:
         make_current(served.store, "1.1")
-    opening.opened(served.host(), left_by="somebody")
+    preconditions.opened(served.host(), left_by="somebody")
     state = inventory.read(served.store)
     serves = "1.1" if decided else "1.0"
     assert (state.current, served.default, list(served.workers)) == (serves, serves, [serves])

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ops import autopilot, bluegreen, canary, experiment, redeploy, rollback, shadow
-from ops.candidate import Packaging
 from ops.pair import Pair
+from ops.rollout.candidate import Packaging
 from ops.store import bluegreen, routing
 from ops.torchserve import drain
 from ops.torchserve.client import Server

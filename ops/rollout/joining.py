@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ops import candidate, part
-from ops.candidate import Packaging
 from ops.errors import NotNowError
-from ops.opening import opened, preflight
-from ops.part import Beginning
 from ops.paths import kept_archive
 from ops.probes import pictures
+from ops.rollout import candidate, split
+from ops.rollout.candidate import Packaging
+from ops.rollout.preconditions import opened, preflight
+from ops.rollout.split import Beginning
 from ops.store import lock, routing
 from ops.store.routing import PARTS, Routing
 from ops.terminal.console import say
@@ -26,7 +26,7 @@ class Joining:
     `allowed` raises NotNowError where that cannot be now. `routed` gives a version its part in a routing.
     """
 
-    part: str
+    split: str
     target: str
     how: Packaging
     allowed: Callable[[Host], None]
@@ -58,7 +58,7 @@ def start(host: Host, steps: Steps, what: Joining) -> tuple[str, str]:
                 note=what.how.note,
             )
             guard.begun = True
-            part.begin(host, state, steps, beginning)
+            split.begin(host, state, steps, beginning)
     return made.version, stable
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 
-from ops import aftermath
 from ops.errors import DriftError, NotNowError, OpsError
+from ops.rollout import failure
 from ops.store import audit, intent, inventory, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
@@ -113,7 +113,7 @@ def _undo(
     audit.write(host.store, what.action, "failed", **fields)
     for row in steps.table():
         say(row)
-    aftermath.tell(host, error, f"{what.action} of {what.to}", f"nothing of {what.to} is left loaded")
+    failure.tell(host, error, f"{what.action} of {what.to}", f"nothing of {what.to} is left loaded")
 
 
 def end(

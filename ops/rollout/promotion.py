@@ -27,9 +27,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ops import aftermath
 from ops.errors import DriftError, NotServingError, OpsError, from_os_error
 from ops.paths import current_archive, kept_archive
+from ops.rollout import failure
 from ops.store import archive, audit, intent, inventory, routing
 from ops.system.files import sync_folder
 from ops.system.signals import uninterrupted
@@ -166,7 +166,7 @@ class Transaction:
                 if error.status not in NOT_JUST_NOW or time.monotonic() - start > NOT_JUST_NOW_S:
                     raise
             except UnreachableError as error:
-                if time.monotonic() - start > aftermath.COME_BACK_S or not self.host.comes_back():
+                if time.monotonic() - start > failure.COME_BACK_S or not self.host.comes_back():
                     raise NotServingError(f"TorchServe went away and did not come back: {error}") from error
             time.sleep(POLL_S)
 
@@ -242,7 +242,7 @@ class Transaction:
         for row in self.steps.table():
             say(row)
         left = f"the {self.canary_of.split} goes on" if self.canary_of else f"nothing of {self.to} is left loaded"
-        aftermath.tell(self.host, error, f"{self.action} of {self.to}", left)
+        failure.tell(self.host, error, f"{self.action} of {self.to}", left)
 
     def _audit(self, outcome: str, detail: str) -> None:
         fields = {"from": self.before.version, "to": self.to, "seconds": round(self.steps.seconds, 1)}
