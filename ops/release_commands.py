@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     host = here()
     match arguments.command:
         case "redeploy":
-            from ops import redeploy
+            from ops.releases import redeploy
 
             how = split_commands.packaging(arguments)
             drift, abort = arguments.accept_drift, arguments.abort_canary
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
             else:
                 redeploy.redeploy(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
         case "rollback":
-            from ops import rollback
+            from ops.releases import rollback
 
             if arguments.dry_run:
                 rollback.plan(host, arguments.version, abort_canary=arguments.abort_canary)
@@ -76,17 +76,17 @@ def run(arguments: argparse.Namespace) -> None:
         case command if command in split_commands.NAMES:
             split_commands.run(host, arguments)
         case "releases":
-            from ops import listing
+            from ops.releases import history
 
             match arguments.what:
                 case "audit":
-                    listing.trail(host, arguments.json)
+                    history.trail(host, arguments.json)
                 case "prune":
-                    listing.prune(host, arguments.keep, arguments.dry_run)
+                    history.prune(host, arguments.keep, arguments.dry_run)
                 case "unlock":
-                    listing.unlock(host, arguments.force)
+                    history.unlock(host, arguments.force)
                 case _:
-                    listing.listing(host, arguments.json)
+                    history.listing(host, arguments.json)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

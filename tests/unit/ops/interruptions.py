@@ -9,8 +9,9 @@ import signal
 
 import pytest
 
-from ops import canary, redeploy
+from ops import canary
 from ops.errors import OpsError
+from ops.releases import redeploy
 from ops.rollout import failure
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing

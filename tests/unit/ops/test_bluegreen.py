@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from ops import bluegreen, bluegreen_commands, canary, experiment, redeploy, release_commands, rollback, shadow
+from ops import bluegreen, bluegreen_commands, canary, experiment, release_commands, shadow
 from ops.__main__ import parser
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.pair import Pair
+from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.rollout.preconditions import opened
 from ops.store import audit, bluegreen, routing

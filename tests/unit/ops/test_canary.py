@@ -1,7 +1,8 @@
 import pytest
 
-from ops import canary, redeploy, rollback
+from ops import canary
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
+from ops.releases import redeploy, rollback
 from ops.rollout import preconditions, split
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
@@ -320,19 +321,19 @@ def test_dry_runs_say_what_they_would_do_and_change_nothing(split, capsys):
 
 
 def test_prune_never_removes_a_canary_and_the_list_names_it(split, capsys):
-    from ops import listing
+    from ops.releases import history
 
     for version in ("1.2", "1.3"):
         write_archive(split.store, version)
-    listing.prune(split.host(), 1)
+    history.prune(split.host(), 1)
     assert (split.store / "yolo-1.1.mar").is_file()
     capsys.readouterr()
-    listing.listing(split.host())
+    history.listing(split.host())
     said = capsys.readouterr().out
     assert "canary" in said
     assert "requests: canary 1.1 10 %" in said
     split.restarts()
-    listing.listing(split.host())
+    history.listing(split.host())
     assert "1.1 should be loaded beside it and is not" in capsys.readouterr().out
 
 

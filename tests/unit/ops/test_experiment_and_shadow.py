@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from ops import canary, experiment, redeploy, rollback, shadow, split_status
+from ops import canary, experiment, shadow, split_status
 from ops.errors import DriftError, NoSuchVersionError, NotNowError, OpsError, UsageError
+from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, routing
 from tests.unit.ops.conftest import assert_consistent

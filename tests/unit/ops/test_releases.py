@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from ops import listing
 from ops.errors import NoSuchVersionError, OpsError
+from ops.releases import history
 from ops.store import audit, intent, inventory
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
@@ -111,14 +111,14 @@ def test_prune_spares_what_plays_a_part_and_what_is_loaded(store):
     write_archive(store, "1.4")
     state, _ = inventory.look(store)
     state.roles.update(previous="1.0", canary="1.2")
-    assert listing.prunable(state, 1, loaded=["1.3"]) == []
-    assert listing.prunable(state, 1, loaded=[]) == ["1.3"]
-    assert listing.prunable(state, 5, loaded=[]) == []
+    assert history.prunable(state, 1, loaded=["1.3"]) == []
+    assert history.prunable(state, 1, loaded=[]) == ["1.3"]
+    assert history.prunable(state, 5, loaded=[]) == []
 
 
 def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
     host = FakeServer(store, default="1.1", workers={"1.1": [("READY", 1)]}).host()
-    listing.prune(host, 1)
+    history.prune(host, 1)
     assert sorted(path.name for path in store.glob("yolo-*.mar")) == ["yolo-1.1.mar", "yolo-1.2.mar"]
     (source,) = inventory.read(store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.0", "pruned")
@@ -127,10 +127,10 @@ def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
 def test_the_list_says_where_disk_and_server_differ_and_who_holds_the_lock(store, capsys):
     fake = FakeServer(store)
     intent.write(store, intent.Intent("redeploy", "1.2", "1.1", fresh=True))
-    listing.listing(fake.host())
+    history.listing(fake.host())
     said = capsys.readouterr().out
     assert "TorchServe serves 1.0; a restart would serve 1.1" in said
     assert "cut off" in said
     fake.down = True
-    listing.listing(fake.host())
+    history.listing(fake.host())
     assert "does not answer" in capsys.readouterr().out

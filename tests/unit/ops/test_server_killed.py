@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import redeploy, rollback
 from ops.errors import OpsError
+from ops.releases import redeploy, rollback
 from ops.rollout import failure, preconditions, promotion
 from ops.rollout.candidate import Packaging
 from ops.torchserve import client, smoke_test

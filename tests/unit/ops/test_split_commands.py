@@ -2,9 +2,10 @@
 
 import pytest
 
-from ops import autopilot, canary, experiment, redeploy, release_commands, shadow, split_commands, split_status
+from ops import autopilot, canary, experiment, release_commands, shadow, split_commands, split_status
 from ops.__main__ import parser
 from ops.errors import OpsError, UsageError
+from ops.releases import redeploy
 from ops.rollout import candidate
 from tests.unit.ops.conftest import assert_consistent
 

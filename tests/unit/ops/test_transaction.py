@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from ops import redeploy, rollback
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
+from ops.releases import redeploy, rollback
 from ops.rollout import preconditions
 from ops.rollout.candidate import Packaging
 from ops.store import audit, intent, inventory, lock

@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import autopilot, bluegreen, canary, experiment, redeploy, rollback, shadow
+from ops import autopilot, bluegreen, canary, experiment, shadow
 from ops.pair import Pair
+from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.store import bluegreen, routing
 from ops.torchserve import drain
