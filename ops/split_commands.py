@@ -12,7 +12,7 @@ from ops.terminal.console import say
 from ops.torchserve.host import Host
 
 NAMES = ("canary", "experiment", "shadow")
-# What the command line calls the bounds of `ops.bounds.Bounds`.
+# What the command line calls the bounds of `ops.traffic.analysis.Bounds`.
 BOUNDS = {
     "max_errors": "errors",
     "max_p95": "p95",
@@ -34,9 +34,9 @@ def packaging(arguments: argparse.Namespace) -> Packaging:
 def run(host: Host, arguments: argparse.Namespace) -> None:
     """Do what the command line says. Raises OpsError."""
     if arguments.what == "status":
-        from ops import split_status
+        from ops.traffic import status
 
-        split_status.status(host, _gateways(host, arguments), arguments.command, arguments.json)
+        status.status(host, _gateways(host, arguments), arguments.command, arguments.json)
         return
     match arguments.command:
         case "canary":
@@ -48,13 +48,13 @@ def run(host: Host, arguments: argparse.Namespace) -> None:
     if arguments.what in ("start", "set") and host.gateway and not arguments.dry_run:
         if getattr(arguments, "auto", False):  # has looked all the time
             return
-        from ops import split_status
+        from ops.traffic import status
 
-        split_status.heard(host, _gateways(host, arguments))
+        status.heard(host, _gateways(host, arguments))
 
 
 def _experiment(host: Host, arguments: argparse.Namespace) -> None:
-    from ops import experiment
+    from ops.traffic import experiment
 
     if arguments.what == "stop":
         experiment.stop(host, dry_run=arguments.dry_run)
@@ -71,7 +71,7 @@ def _experiment(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _shadow(host: Host, arguments: argparse.Namespace) -> None:
-    from ops import shadow
+    from ops.traffic import shadow
 
     if arguments.what == "stop":
         shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
@@ -84,7 +84,7 @@ def _shadow(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _canary(host: Host, arguments: argparse.Namespace) -> None:
-    from ops import canary
+    from ops.traffic import canary
 
     match arguments.what:
         case "start":
@@ -100,10 +100,10 @@ def _canary(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _start(host: Host, arguments: argparse.Namespace) -> None:
-    from ops import autopilot, bounds, canary
+    from ops.traffic import analysis, autopilot, canary
 
-    steps = bounds.steps(arguments.steps) if arguments.steps else list(autopilot.STEPS)
-    bounds.Bounds(**given(arguments)).check()  # a mistake in them is told before minutes of packaging
+    steps = analysis.steps(arguments.steps) if arguments.steps else list(autopilot.STEPS)
+    analysis.Bounds(**given(arguments)).check()  # a mistake in them is told before minutes of packaging
     if arguments.percent is None and not arguments.auto:
         raise UsageError("start needs --percent P: the canary's share (or --auto)")
     share = steps[0] if arguments.percent is None else routing.percent(arguments.percent)
@@ -117,9 +117,9 @@ def _start(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _auto(host: Host, arguments: argparse.Namespace) -> None:
-    from ops import autopilot, bounds
+    from ops.traffic import analysis, autopilot
 
-    steps = bounds.steps(arguments.steps) if arguments.steps else None
+    steps = analysis.steps(arguments.steps) if arguments.steps else None
     try:
         autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
     except KeyboardInterrupt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops import canary
 from ops.errors import OpsError
 from ops.paths import kept_archive
 from ops.probes import pictures
@@ -16,6 +15,7 @@ from ops.store import audit, inventory, lock
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
+from ops.traffic import canary
 
 
 def redeploy(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ops import canary
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.paths import kept_archive
 from ops.probes import pictures
@@ -17,6 +16,7 @@ from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError, wait
 from ops.torchserve.host import Host
+from ops.traffic import canary
 
 # A server that does not answer at once may just be starting again: so long it is given before it counts as down.
 DOWN_AFTER_S = 5.0

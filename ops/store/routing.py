@@ -25,7 +25,7 @@ PARTS = ("canary", "experiment", "shadow")
 # Gateways look every 100 ms; in half a second every one has seen the file and sent what it had chosen before.
 NOTICE_S = 0.5
 LONGEST_SALT = 256
-# Beside the archives: what `canary.sh auto` was doing, see `ops.autopilot`.
+# Beside the archives: what `canary.sh auto` was doing, see `ops.traffic.autopilot`.
 AUTO = ".canary-auto.json"
 
 

@@ -9,12 +9,12 @@ import signal
 
 import pytest
 
-from ops import canary
 from ops.errors import OpsError
 from ops.releases import redeploy
 from ops.rollout import failure
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
+from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error
 

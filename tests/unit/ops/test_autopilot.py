@@ -3,10 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops import autopilot, canary
 from ops.errors import LockedError, NotNowError, OutOfBoundsError
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, routing
+from ops.traffic import autopilot, canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways
 from tests.unit.ops.fake_server import make_current

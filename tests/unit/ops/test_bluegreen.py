@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from ops import bluegreen, bluegreen_commands, canary, experiment, release_commands, shadow
+from ops import bluegreen, bluegreen_commands, release_commands
 from ops.__main__ import parser
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.pair import Pair
@@ -19,6 +19,7 @@ from ops.store import audit, bluegreen, routing
 from ops.store.bluegreen import BLUE, GREEN, Made
 from ops.torchserve import side_by_side
 from ops.torchserve.host import at, here
+from ops.traffic import canary, experiment, shadow
 from tests.unit.ops.fake_server import FakeServer, error, make_current
 
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from ops import bounds
-from ops.bounds import Bounds, judge
 from ops.errors import UsageError
 from ops.gateways.counters import Measured
+from ops.traffic import analysis
+from ops.traffic.analysis import Bounds, judge
 
 GOOD = Measured(requests=200, failures=0, answered=200, detections=600, p95_ms=100)
 LIMITS = Bounds(errors=1, p95=1.5, detections=25, requests=100)
@@ -50,11 +50,11 @@ def test_a_canary_that_plainly_fails_is_not_waited_out():
 
 
 def test_the_steps():
-    assert bounds.steps("5, 25,50,100") == [5, 25, 50, 100]
-    assert bounds.steps("100") == [100]
+    assert analysis.steps("5, 25,50,100") == [5, 25, 50, 100]
+    assert analysis.steps("100") == [100]
     for wrong in ("", "0,50", "50,25", "5,5", "5,120", "five"):
         with pytest.raises(UsageError):
-            bounds.steps(wrong)
+            analysis.steps(wrong)
 
 
 @pytest.mark.parametrize(

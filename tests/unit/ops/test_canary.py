@@ -1,11 +1,11 @@
 import pytest
 
-from ops import canary
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
 from ops.releases import redeploy, rollback
 from ops.rollout import preconditions, split
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
+from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error, make_current, write_archive
 

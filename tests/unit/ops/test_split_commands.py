@@ -2,11 +2,12 @@
 
 import pytest
 
-from ops import autopilot, canary, experiment, release_commands, shadow, split_commands, split_status
+from ops import release_commands, split_commands
 from ops.__main__ import parser
 from ops.errors import OpsError, UsageError
 from ops.releases import redeploy
 from ops.rollout import candidate
+from ops.traffic import autopilot, canary, experiment, shadow, status
 from tests.unit.ops.conftest import assert_consistent
 
 
@@ -27,7 +28,7 @@ def called(monkeypatch, served):
         shadow: ["start", "plan_start", "stop"],
         redeploy: ["redeploy", "plan"],
         autopilot: ["run"],
-        split_status: ["heard"],
+        status: ["heard"],
     }.items():
         for name in names:
             calls[f"{module.__name__.split('.')[1]}.{name}"] = remembered = Calls()
@@ -153,6 +154,6 @@ def test_weights_and_kept_versions_are_told_apart(word, kept):
 
 
 def test_the_names_of_the_bounds_are_those_of_the_bounds():
-    from ops.bounds import Bounds
+    from ops.traffic.analysis import Bounds
 
     assert set(split_commands.BOUNDS.values()) == set(Bounds.__dataclass_fields__)

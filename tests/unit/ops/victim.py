@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import autopilot, bluegreen, canary, experiment, shadow
+from ops import bluegreen
 from ops.pair import Pair
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
@@ -23,6 +23,7 @@ from ops.store import bluegreen, routing
 from ops.torchserve import drain
 from ops.torchserve.client import Server
 from ops.torchserve.host import Host
+from ops.traffic import autopilot, canary, experiment, shadow
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")

@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ops import bounds, canary
-from ops.bounds import Bounds
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
@@ -28,6 +26,8 @@ from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Beside
+from ops.traffic import analysis, canary
+from ops.traffic.analysis import Bounds
 
 GUARD = ".canary-auto-guard"
 STEPS = (5, 25, 50, 100)
@@ -46,7 +46,7 @@ class Watch:
     version: str
     salt: str
     steps: list[float]
-    bounds: dict[str, float]
+    analysis: dict[str, float]
     percent: float = -1.0
     began: float = 0.0
     base: counters.Base = field(default_factory=dict)
@@ -159,7 +159,7 @@ def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
     return watch
 
 
-def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tuple[bounds.Verdict, str]:
+def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tuple[analysis.Verdict, str]:
     """Watch one step until there is a verdict. Raises NotNowError when somebody else changes the canary meanwhile."""
     heard = ""
     with step(f"watching {watch.version} at {watch.percent:g} %", lambda: heard):
@@ -178,7 +178,7 @@ def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tupl
                 _save(host, watch)
             theirs = counters.measured(seen, watch.base, now.version, "canary")
             ours = counters.measured(seen, watch.base, present.stable or "", "stable")
-            verdict, why = bounds.judge(theirs, ours, limits)
+            verdict, why = analysis.judge(theirs, ours, limits)
             heard = "; ".join([why, *problems])
             passed = time.time() - watch.began
             if verdict == "bad":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops import autopilot
 from ops.gateways import counters
 from ops.gateways.counters import Gateways, Row, Seen
 from ops.rollout import split
@@ -15,6 +14,7 @@ from ops.terminal.console import say
 from ops.terminal.steps import table
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
+from ops.traffic import autopilot
 
 
 def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
