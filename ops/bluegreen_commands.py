@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ops import bluegreen
+from ops.bluegreen import switch
+from ops.bluegreen.pair import Pair, begins, beside, here, unshared, way_back
 from ops.errors import UsageError
-from ops.pair import Pair, begins, beside, here, unshared, way_back
 from ops.rollout import preconditions
 from ops.store import bluegreen
 from ops.store.bluegreen import GREEN, Made
@@ -55,17 +55,17 @@ def run(arguments: argparse.Namespace) -> None:
             if dry_run:
                 plan_up(pair, made, and_switch=arguments.what == "deploy")
                 return
-            bluegreen.up(pair, made, accept_drift=arguments.accept_drift)
+            switch.up(pair, made, accept_drift=arguments.accept_drift)
             if arguments.what == "deploy":
-                bluegreen.switch(pair)
+                switch.switch(pair)
         case "switch" | "back" | "down" if dry_run:
             plan(pair, arguments.what)
         case "switch":
-            bluegreen.switch(pair, accept_drift=arguments.accept_drift)
+            switch.switch(pair, accept_drift=arguments.accept_drift)
         case "back":
-            bluegreen.back(pair)
+            switch.back(pair)
         case "down":
-            bluegreen.down(pair)
+            switch.down(pair)
         case "idle":
             say(pair.idle.side)
         case _:
@@ -111,7 +111,7 @@ def plan(pair: Pair, what: str) -> None:
     elif what == "back":
         way_back(pair)
         does = f"send every request to {idle} again, drain {serving} and leave it beside"
-    elif bluegreen.read(pair.store).there(idle):
+    elif switch.read(pair.store).there(idle):
         does = f"stop {idle}"
     else:
         does = f"do nothing: {serving} is alone"
@@ -120,13 +120,13 @@ def plan(pair: Pair, what: str) -> None:
 
 def status(pair: Pair, as_json: bool = False) -> None:
     """Print what stands where. Changes nothing. Raises OpsError."""
-    present, answering = bluegreen.read(pair.store), pair.serving.side
+    present, answering = switch.read(pair.store), pair.serving.side
     if as_json:
         known = {"answers": answering, **asdict(present)}
         known["servers"] = {host.side: {"there": present.there(host.side), "state": state(host)} for host in both(pair)}
         say(json.dumps(known, indent=1, ensure_ascii=False))
         return
-    say(bluegreen.told(pair.store))
+    say(switch.told(pair.store))
     for host in both(pair):
         say(f"  {host.side:<6} {state(host)}")
         if not present.there(host.side) and host.side != answering and not state(host).startswith("not there"):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from ops import bluegreen, bluegreen_commands, release_commands
+from ops import bluegreen_commands, release_commands
 from ops.__main__ import parser
+from ops.bluegreen import switch
+from ops.bluegreen.pair import Pair
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
-from ops.pair import Pair
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.rollout.preconditions import opened
@@ -60,7 +61,7 @@ class World:
 
     @property
     def sides(self):
-        return bluegreen.read(self.blue.store)
+        return switch.read(self.blue.store)
 
     def trail(self):
         return [(line["action"], line["outcome"]) for line in audit.read(self.blue.store)]
@@ -69,7 +70,7 @@ class World:
 @pytest.fixture
 def world(served, monkeypatch) -> World:
     monkeypatch.setattr(side_by_side, "START_S", 0.5)
-    monkeypatch.setattr(bluegreen, "BACK_S", 0.5)
+    monkeypatch.setattr(switch, "BACK_S", 0.5)
     green = FakeServer(served.store, down=True)
     return World(served, green)
 
@@ -78,14 +79,14 @@ MADE = Made(image="next", note="new libraries")
 
 
 def test_up_switch_back_and_down(world):
-    bluegreen.up(world.pair, MADE)
+    switch.up(world.pair, MADE)
     assert (world.did, world.server, world.sides.green, world.sides.both) == (["start green"], None, MADE, True)
-    bluegreen.switch(world.pair)
+    switch.switch(world.pair)
     assert (world.server, world.sides.back, world.did) == ("green", BLUE, ["start green"])
-    bluegreen.back(world.pair)
+    switch.back(world.pair)
     assert (world.server, world.sides.back) == (None, "")
-    bluegreen.switch(world.pair)
-    bluegreen.down(world.pair)
+    switch.switch(world.pair)
+    switch.down(world.pair)
     assert (world.did[-1], world.server, world.sides.blue, world.sides.both) == ("stop blue", "green", False, False)
     assert world.trail() == [
         ("bluegreen up", "done"),
@@ -97,25 +98,25 @@ def test_up_switch_back_and_down(world):
 
 
 def test_with_green_in_force_blue_is_what_comes_up_and_goes_back_into_force(world):
-    bluegreen.up(world.pair, MADE)
-    bluegreen.switch(world.pair)
-    bluegreen.down(world.pair)
-    bluegreen.up(world.pair, Made())
+    switch.up(world.pair, MADE)
+    switch.switch(world.pair)
+    switch.down(world.pair)
+    switch.up(world.pair, Made())
     assert (world.did[-1], world.sides.both, world.sides.green) == ("start blue", True, MADE)
     with pytest.raises(NotNowError, match="no way back"):
-        bluegreen.back(world.pair)
-    bluegreen.switch(world.pair)
-    bluegreen.down(world.pair)
-    assert (world.server, world.sides) == (None, bluegreen.Sides())
+        switch.back(world.pair)
+    switch.switch(world.pair)
+    switch.down(world.pair)
+    assert (world.server, world.sides) == (None, switch.Sides())
 
 
 def test_a_side_that_is_never_ready_is_stopped_again_and_the_running_one_answers(world):
     world.green.faults["GET /models/yolo"] = lambda fake: error(404, "Model not found: yolo")
     with pytest.raises(OpsError, match=r"(?s)green was not READY within.*blue answers as before"):
-        bluegreen.up(world.pair, MADE)
+        switch.up(world.pair, MADE)
     assert (world.did, world.sides, world.trail()) == (
         ["start green", "stop green"],
-        bluegreen.Sides(),
+        switch.Sides(),
         [("bluegreen up", "failed")],
     )
 
@@ -124,7 +125,7 @@ def test_a_side_that_ends_at_once_is_not_waited_for(world):
     world.did.append("fails")
     world.green.faults["GET /models/yolo"] = lambda fake: error(404, "no")
     with pytest.raises(OpsError, match="ends as soon as it is started"):
-        bluegreen.up(world.pair, MADE)
+        switch.up(world.pair, MADE)
 
 
 def test_a_worker_that_dies_again_and_again_is_not_waited_for(world, monkeypatch):
@@ -136,67 +137,67 @@ def test_a_worker_that_dies_again_and_again_is_not_waited_for(world, monkeypatch
 
     world.green.faults["GET /models/yolo"] = dies
     with pytest.raises(OpsError, match=r"(?s)a worker of green died while it loaded.*blue answers as before"):
-        bluegreen.up(world.pair, MADE)
+        switch.up(world.pair, MADE)
     assert world.did == ["start green", "stop green"]
 
 
 def test_other_answers_stop_it_unless_they_are_meant(world):
     world.green.found["1.0"] = 0
     with pytest.raises(DriftError, match=r"(?s)nothing found.*--accept-drift.*blue answers as before"):
-        bluegreen.up(world.pair, MADE)
+        switch.up(world.pair, MADE)
     assert world.did == ["start green", "stop green"]
-    bluegreen.up(world.pair, MADE, accept_drift=True)
-    bluegreen.switch(world.pair)  # accepted when it came up
+    switch.up(world.pair, MADE, accept_drift=True)
+    switch.switch(world.pair)  # accepted when it came up
     assert world.server == "green"
 
 
 def test_a_side_that_went_bad_since_is_not_switched_to(world):
-    bluegreen.up(world.pair, MADE)
+    switch.up(world.pair, MADE)
     world.green.faults["POST /predictions"] = lambda fake: error(503, "prediction failed")
     with pytest.raises(OpsError, match=r"(?s)503: prediction failed.*blue answers as before"):
-        bluegreen.switch(world.pair)
+        switch.switch(world.pair)
     assert (world.server, world.sides.both) == (None, True)
     world.green.faults.clear()
     world.blue.faults["POST /predictions"] = lambda fake: error(503, "prediction failed")
-    bluegreen.switch(world.pair)  # a running one that fails is no reason to keep it
+    switch.switch(world.pair)  # a running one that fails is no reason to keep it
 
 
 def test_a_new_current_archive_since_it_came_up_is_noticed(world):
-    bluegreen.up(world.pair, MADE)
+    switch.up(world.pair, MADE)
     make_current(world.blue.store, "1.1")
     with pytest.raises(OpsError, match=r"green holds version 1.0, and yolo.mar is 1.1 by now"):
-        bluegreen.switch(world.pair)
+        switch.switch(world.pair)
     assert world.server is None
 
 
 def test_the_way_back_is_open_while_the_side_in_force_is_dead(world):
-    bluegreen.up(world.pair, MADE)
-    bluegreen.switch(world.pair)
+    switch.up(world.pair, MADE)
+    switch.switch(world.pair)
     world.green.down = True
     with pytest.raises(NotServingError, match=r"bluegreen\.sh back"):
-        bluegreen.down(world.pair)
-    bluegreen.back(world.pair)
+        switch.down(world.pair)
+    switch.back(world.pair)
     assert world.server is None
-    bluegreen.down(world.pair)
-    assert world.sides == bluegreen.Sides()
+    switch.down(world.pair)
+    assert world.sides == switch.Sides()
 
 
 def test_without_another_side_there_is_nothing_to_switch_to(world, capsys):
-    for does in (bluegreen.switch, bluegreen.back):
+    for does in (switch.switch, switch.back):
         with pytest.raises(NotNowError, match=r"bluegreen\.sh up"):
             does(world.pair)
-    bluegreen.down(world.pair)
+    switch.down(world.pair)
     assert "green is not there" in capsys.readouterr().out
-    bluegreen.up(world.pair, MADE)
+    switch.up(world.pair, MADE)
     with pytest.raises(NotNowError, match="no way back"):
-        bluegreen.back(world.pair)
+        switch.back(world.pair)
 
 
 def test_while_both_are_there_nothing_is_released_to_one_of_them(world, tmp_path):
     weights = tmp_path / "best.pt"
     weights.write_bytes(b"x")
     host = world.blue.host()
-    bluegreen.up(world.pair, MADE)
+    switch.up(world.pair, MADE)
     for does in (
         lambda: redeploy.redeploy(host, weights),
         lambda: redeploy.plan(host, weights, Packaging()),
@@ -208,11 +209,11 @@ def test_while_both_are_there_nothing_is_released_to_one_of_them(world, tmp_path
     ):
         with pytest.raises(NotNowError, match=r"bluegreen\.sh down"):
             does()
-    bluegreen.switch(world.pair)
-    bluegreen.down(world.pair)
+    switch.switch(world.pair)
+    switch.down(world.pair)
     rollback.rollback(world.pair.serving, "1.1")
     assert (world.green.default, world.blue.default, world.server) == ("1.1", "1.0", "green")
-    bluegreen.up(world.pair, Made())
+    switch.up(world.pair, Made())
     assert world.blue.default == "1.1", "what comes up has the current archive"
 
 
@@ -226,15 +227,15 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
         case _:
             shadow.start(world.blue.host(), "1.1", 10)
     with pytest.raises(NotNowError):
-        bluegreen.up(world.pair, MADE)
+        switch.up(world.pair, MADE)
     assert world.did == []
 
 
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
-    bluegreen.write(world.blue.store, bluegreen.Sides(green=MADE, pending=GREEN))
+    switch.write(world.blue.store, switch.Sides(green=MADE, pending=GREEN))
     assert not world.sides.both
     opened(world.blue.host(), None)
-    assert world.sides == bluegreen.Sides()
+    assert world.sides == switch.Sides()
     assert world.trail() == [("bluegreen", "mended")]
 
 
@@ -265,31 +266,31 @@ def test_natively_green_has_ports_of_its_own(world, monkeypatch):
 
 def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     store = world.blue.store
-    bluegreen.write(store, bluegreen.Sides(blue=False, pending=BLUE))
-    assert bluegreen.read(store) == bluegreen.Sides()
+    switch.write(store, switch.Sides(blue=False, pending=BLUE))
+    assert switch.read(store) == switch.Sides()
     routing.write(store, routing.Routing(server="green"))
-    (store / bluegreen.NAME).write_text("{cut")
-    assert bluegreen.read(store).there(GREEN)
-    assert bluegreen.told(store) == "green answers (the checkout), blue stands beside"
+    (store / switch.NAME).write_text("{cut")
+    assert switch.read(store).there(GREEN)
+    assert switch.told(store) == "green answers (the checkout), blue stands beside"
 
 
 @pytest.mark.parametrize(
     ("recorded", "answers"),
     [
-        (bluegreen.Sides(), None),
-        (bluegreen.Sides(green=MADE), None),
-        (bluegreen.Sides(green=MADE, pending=GREEN), None),
-        (bluegreen.Sides(green=MADE, back=BLUE), GREEN),
-        (bluegreen.Sides(green=MADE, blue=False), GREEN),
-        (bluegreen.Sides(green=MADE, pending=BLUE), GREEN),
+        (switch.Sides(), None),
+        (switch.Sides(green=MADE), None),
+        (switch.Sides(green=MADE, pending=GREEN), None),
+        (switch.Sides(green=MADE, back=BLUE), GREEN),
+        (switch.Sides(green=MADE, blue=False), GREEN),
+        (switch.Sides(green=MADE, pending=BLUE), GREEN),
     ],
 )
 def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, recorded, answers):
     store = world.blue.store
-    bluegreen.write(store, recorded)
+    switch.write(store, recorded)
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
-    assert bluegreen.in_force(store) == (answers or BLUE)
+    assert switch.in_force(store) == (answers or BLUE)
     opened(world.pair.serving, None)
     assert world.server == answers
     assert world.did == []
@@ -298,7 +299,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
 def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
     store = world.blue.store
     routing.path(store).mkdir(parents=True)  # what only root could make unreadable in another way
-    for ask in (routing.read, routing.glance, bluegreen.in_force, bluegreen.read):
+    for ask in (routing.read, routing.glance, switch.in_force, switch.read):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):

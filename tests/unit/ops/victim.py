@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ops import bluegreen
-from ops.pair import Pair
+from ops.bluegreen import switch
+from ops.bluegreen.pair import Pair
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.store import bluegreen, routing
@@ -27,12 +27,12 @@ from ops.traffic import autopilot, canary, experiment, shadow
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")
-MADE = bluegreen.Made(image="next")
+MADE = switch.Made(image="next")
 
 
 def pair(host: Host) -> Pair:
     """Both sides behind one fake: what differs between them is not what is asked here."""
-    return Pair(host, replace(host, side=bluegreen.GREEN))
+    return Pair(host, replace(host, side=switch.GREEN))
 
 
 OPERATIONS = {
@@ -46,10 +46,10 @@ OPERATIONS = {
     "shadow stop": lambda host: shadow.stop(host, remove=True),
     "redeploy": lambda host: redeploy.redeploy(host, WEIGHTS, FRESH),
     "rollback": lambda host: rollback.rollback(host, "1.1"),
-    "bluegreen up": lambda host: bluegreen.up(pair(host), MADE),
-    "bluegreen switch": lambda host: bluegreen.switch(pair(host)),
-    "bluegreen back": lambda host: bluegreen.back(pair(host)),
-    "bluegreen down": lambda host: bluegreen.down(pair(host)),
+    "bluegreen up": lambda host: switch.up(pair(host), MADE),
+    "bluegreen switch": lambda host: switch.switch(pair(host)),
+    "bluegreen back": lambda host: switch.back(pair(host)),
+    "bluegreen down": lambda host: switch.down(pair(host)),
 }
 CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "socket.connect")
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+from ops.bluegreen.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.errors import NotServingError, OpsError
-from ops.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.probes import pictures
 from ops.rollout.preconditions import opened
 from ops.store import audit, bluegreen, lock, routing
