@@ -6,9 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from ops import release_commands
+from ops.cli import releases
+from ops.cli.packaging import check_int8
 from ops.errors import OpsError
-from ops.int8_options import check_int8
 from ops.paths import STORE, WEIGHTS
 from ops.predict import options
 from ops.terminal.exit import ending
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="what runs natively, and is it ready")
 
     options.add_arguments(commands.add_parser("predict", help="ask the gateway about many pictures"))
-    release_commands.add(commands)
+    releases.add(commands)
     return root
 
 
@@ -91,8 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
                     f"asking needs {error.name}, which this environment has not. Use the project's own "
                     "(.venv/bin/python -m ops predict), or: bash scripts/predict.sh, which installs what it needs"
                 ) from error
-        case command if command in release_commands.NAMES:
-            release_commands.run(arguments)
+        case command if command in releases.NAMES:
+            releases.run(arguments)
     return 0
 
 

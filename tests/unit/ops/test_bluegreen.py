@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from ops import bluegreen_commands, release_commands
 from ops.__main__ import parser
 from ops.bluegreen import switch
 from ops.bluegreen.pair import Pair
+from ops.cli import bluegreen, releases
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
@@ -310,8 +310,8 @@ def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
 @pytest.fixture
 def run(world, monkeypatch):
     pair = world.pair
-    monkeypatch.setattr(bluegreen_commands, "here", lambda: pair)
-    return lambda *words: release_commands.run(parser().parse_args(["bluegreen", *words]))
+    monkeypatch.setattr(bluegreen, "here", lambda: pair)
+    return lambda *words: releases.run(parser().parse_args(["bluegreen", *words]))
 
 
 def test_the_command_line(world, run, capsys):
@@ -349,8 +349,8 @@ def test_words_that_do_not_fit_are_refused(world, run):
     native = replace(world.pair, blue=replace(world.pair.blue, compose=False))
     arguments = parser().parse_args(["bluegreen", "up", "--image", "next"])
     with pytest.raises(UsageError, match="is for Compose"):
-        bluegreen_commands.made_of(native, arguments)
-    made = bluegreen_commands.made_of(native, parser().parse_args(["bluegreen", "up", "--venv", "/v"]))
+        bluegreen.made_of(native, arguments)
+    made = bluegreen.made_of(native, parser().parse_args(["bluegreen", "up", "--venv", "/v"]))
     assert made.python == "/v/bin/python"
 
 

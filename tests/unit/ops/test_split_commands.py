@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops import release_commands, split_commands
 from ops.__main__ import parser
+from ops.cli import releases, traffic
 from ops.errors import OpsError, UsageError
 from ops.releases import redeploy
 from ops.rollout import candidate
@@ -35,12 +35,12 @@ def called(monkeypatch, served):
             monkeypatch.setattr(module, name, remembered)
     host = served.host()
     host.gateway = "http://gateway"
-    monkeypatch.setattr(release_commands, "here", lambda: host)
+    monkeypatch.setattr(releases, "here", lambda: host)
     return calls
 
 
 def run(*argv):
-    release_commands.run(parser().parse_args(argv))
+    releases.run(parser().parse_args(argv))
 
 
 def test_a_start_with_auto_begins_at_the_first_step_and_then_watches(called):
@@ -156,4 +156,4 @@ def test_weights_and_kept_versions_are_told_apart(word, kept):
 def test_the_names_of_the_bounds_are_those_of_the_bounds():
     from ops.traffic.analysis import Bounds
 
-    assert set(split_commands.BOUNDS.values()) == set(Bounds.__dataclass_fields__)
+    assert set(traffic.BOUNDS.values()) == set(Bounds.__dataclass_fields__)

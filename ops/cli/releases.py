@@ -9,19 +9,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ops import bluegreen_commands, split_commands, split_parser
+from ops.cli import bluegreen, traffic, traffic_parser
 from ops.errors import UsageError
 from ops.torchserve.host import here
 from ops.torchserve.logs import telling
 
-NAMES = ("redeploy", "rollback", "releases", "loglines", *split_commands.NAMES, *bluegreen_commands.NAMES)
+NAMES = ("redeploy", "rollback", "releases", "loglines", *traffic.NAMES, *bluegreen.NAMES)
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser's."""
     redeploy = commands.add_parser("redeploy", help="package weights and put them live without a dropped request")
     redeploy.add_argument("weights", type=Path, help="the .pt that is to be served")
-    split_parser.add_packaging(redeploy)
+    traffic_parser.add_packaging(redeploy)
     redeploy.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
     redeploy.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
 
@@ -37,8 +37,8 @@ def add(commands: Any) -> None:
     releases.add_argument("--force", action="store_true", help="unlock: even when its holder seems to be at work")
     releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
 
-    split_parser.add(commands)
-    bluegreen_commands.add(commands)
+    traffic_parser.add(commands)
+    bluegreen.add(commands)
     commands.add_parser("loglines", help="of a TorchServe log on stdin, the lines that say why something failed")
 
 
@@ -52,15 +52,15 @@ def run(arguments: argparse.Namespace) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    if arguments.command in bluegreen_commands.NAMES:
-        bluegreen_commands.run(arguments)
+    if arguments.command in bluegreen.NAMES:
+        bluegreen.run(arguments)
         return
     host = here()
     match arguments.command:
         case "redeploy":
             from ops.releases import redeploy
 
-            how = split_commands.packaging(arguments)
+            how = traffic.packaging(arguments)
             drift, abort = arguments.accept_drift, arguments.abort_canary
             if arguments.dry_run:
                 redeploy.plan(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> None:
                 rollback.plan(host, arguments.version, abort_canary=arguments.abort_canary)
             else:
                 rollback.rollback(host, arguments.version, abort_canary=arguments.abort_canary)
-        case command if command in split_commands.NAMES:
-            split_commands.run(host, arguments)
+        case command if command in traffic.NAMES:
+            traffic.run(host, arguments)
         case "releases":
             from ops.releases import history
 

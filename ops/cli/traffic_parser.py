@@ -1,4 +1,4 @@
-"""The words of the command lines of canary, experiment and shadow; what they do is in `ops.split_commands`."""
+"""The words of the command lines of canary, experiment and shadow; what they do is in `ops.cli.traffic`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command lines of canary, experiment and shadow do; their words are in `ops.split_parser`."""
+"""What the command lines of canary, experiment and shadow do; their words are in `ops.cli.traffic_parser`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BOUNDS = {
 
 def packaging(arguments: argparse.Namespace) -> Packaging:
     """Return what the options of packaging say. Raises OpsError."""
-    from ops.int8_options import check_int8
+    from ops.cli.packaging import check_int8
 
     check_int8(arguments)
     return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
