@@ -1,4 +1,4 @@
-"""Where things lie. The tree is the diagram: every path that more than one module needs is named here once."""
+"""The paths that more than one module needs, each named once."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ SAMPLES = ROOT / "samples"
 SECRETS = ROOT / "secrets"
 API_KEYS = SECRETS / "api_keys.jsonl"
 STREET = SAMPLES / "street.jpg"
+
+# Suffixes of the picture files that are read from a folder. A file that is named itself is read whatever its suffix.
+PICTURE_SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".ppm"]
+)
 
 
 def current_archive(store: Path = STORE) -> Path:

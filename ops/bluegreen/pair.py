@@ -46,12 +46,12 @@ class Pair:
 
 def here() -> Pair:
     """Return the sides of this deployment. Raises OpsError."""
-    blue, green = at(BLUE), at(GREEN)
+    blue, other_host = at(BLUE), at(GREEN)
     if blue.compose:
-        return Pair(blue, green)
+        return Pair(blue, other_host)
     from ops.native import green
 
-    return Pair(blue, green, green.check, green.start, green.stop, green.alive)
+    return Pair(blue, other_host, green.check, green.start, green.stop, green.alive)
 
 
 def begins(pair: Pair, made: Made) -> None:

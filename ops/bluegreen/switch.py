@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from ops.bluegreen.pair import Pair, begins, beside, same_archive, unshared, way_back
 from ops.errors import NotServingError, OpsError
-from ops.probes import pictures
 from ops.rollout.preconditions import opened
+from ops.samples import pictures
 from ops.store import audit, bluegreen, lock, routing
 from ops.store.bluegreen import GREEN, Made
 from ops.system.signals import uninterrupted

@@ -35,11 +35,11 @@ def add(commands: Any) -> None:
         up.add_argument("--note", default="", help="a line for the trail")
         up.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
         up.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    switch = words.add_parser("switch", help="let it answer, after another check")
-    switch.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
+    switching = words.add_parser("switch", help="let it answer, after another check")
+    switching.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
     back = words.add_parser("back", help="let the one of before answer again")
     down = words.add_parser("down", help="stop the one that does not answer")
-    for command in (switch, back, down):
+    for command in (switching, back, down):
         command.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
     words.add_parser("status", help="what stands where").add_argument("--json", action="store_true")
     words.add_parser("idle", help="the side that does not answer, for scripts")
@@ -111,7 +111,7 @@ def plan(pair: Pair, what: str) -> None:
     elif what == "back":
         way_back(pair)
         does = f"send every request to {idle} again, drain {serving} and leave it beside"
-    elif switch.read(pair.store).there(idle):
+    elif bluegreen.read(pair.store).there(idle):
         does = f"stop {idle}"
     else:
         does = f"do nothing: {serving} is alone"
@@ -120,13 +120,13 @@ def plan(pair: Pair, what: str) -> None:
 
 def status(pair: Pair, as_json: bool = False) -> None:
     """Print what stands where. Changes nothing. Raises OpsError."""
-    present, answering = switch.read(pair.store), pair.serving.side
+    present, answering = bluegreen.read(pair.store), pair.serving.side
     if as_json:
         known = {"answers": answering, **asdict(present)}
         known["servers"] = {host.side: {"there": present.there(host.side), "state": state(host)} for host in both(pair)}
         say(json.dumps(known, indent=1, ensure_ascii=False))
         return
-    say(switch.told(pair.store))
+    say(bluegreen.told(pair.store))
     for host in both(pair):
         say(f"  {host.side:<6} {state(host)}")
         if not present.there(host.side) and host.side != answering and not state(host).startswith("not there"):

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.every is not None and any(item.url is None for item in items):
         raise UsageError("--every is for addresses: a file does not change by itself")
     if format_ == "table":
-        return show(url, items, query(arguments, format_), headers)
+        return _show(url, items, query(arguments, format_), headers)
     if format_ in ("yolo", *DRAWN):
         sources.check_places(items)
     limits = httpx.Limits(max_connections=arguments.jobs, max_keepalive_connections=arguments.jobs)
@@ -53,7 +53,7 @@ def query(arguments: argparse.Namespace, format_: str) -> dict[str, str]:
     return given
 
 
-def show(url: str, items: list[sources.Item], given: dict[str, str], headers: dict[str, str]) -> int:
+def _show(url: str, items: list[sources.Item], given: dict[str, str], headers: dict[str, str]) -> int:
     """Print the detections of each picture for a person; one that fails stops no other."""
     failed = 0
     for item in items:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from ops.errors import UsageError
-from ops.suffixes import PICTURES
+from ops.paths import PICTURE_SUFFIXES
 from ops.system import urls
 
 
@@ -79,7 +79,7 @@ def _paths(text: str) -> Iterator[Item]:
 
 def _is_picture(file: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    return not hidden and file.suffix.lower() in PICTURES and file.is_file()
+    return not hidden and file.suffix.lower() in PICTURE_SUFFIXES and file.is_file()
 
 
 def _address(url: str) -> Item:

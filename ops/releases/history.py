@@ -9,7 +9,7 @@ from ops.errors import OpsError
 from ops.rollout.preconditions import opened
 from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
-from ops.terminal.steps import table
+from ops.terminal.table import table
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
 

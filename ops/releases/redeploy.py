@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ops.errors import OpsError
 from ops.paths import kept_archive
-from ops.probes import pictures
 from ops.rollout import candidate
 from ops.rollout.candidate import Packaging
 from ops.rollout.preconditions import opened, preflight, unsplit
 from ops.rollout.promotion import Transaction
+from ops.samples import pictures
 from ops.store import audit, inventory, lock
 from ops.terminal.console import say
 from ops.terminal.steps import Steps

@@ -6,10 +6,10 @@ import time
 
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.paths import kept_archive
-from ops.probes import pictures
 from ops.rollout.failure import COME_BACK_S
 from ops.rollout.preconditions import opened, unlocked, unsplit
 from ops.rollout.promotion import Transaction
+from ops.samples import pictures
 from ops.store import audit, intent, inventory, lock, routing
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say

@@ -6,7 +6,7 @@ import contextlib
 import time
 
 from ops.errors import DriftError, NotServingError, OpsError
-from ops.probes import pictures
+from ops.samples import pictures
 from ops.torchserve.client import wait
 from ops.torchserve.host import Host
 

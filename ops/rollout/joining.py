@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from ops.errors import NotNowError
 from ops.paths import kept_archive
-from ops.probes import pictures
 from ops.rollout import candidate, split
 from ops.rollout.candidate import Packaging
 from ops.rollout.preconditions import opened, preflight
 from ops.rollout.split import Beginning
+from ops.samples import pictures
 from ops.store import lock, routing
 from ops.store.routing import PARTS, Routing
 from ops.terminal.console import say
@@ -26,7 +26,7 @@ class Joining:
     `allowed` raises NotNowError where that cannot be now. `routed` gives a version its part in a routing.
     """
 
-    split: str
+    part: str
     target: str
     how: Packaging
     allowed: Callable[[Host], None]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.paths import MODEL, current_archive, kept_archive
-from ops.probes import pictures
+from ops.samples import pictures
 from ops.store import audit, inventory, routing
 from ops.system.files import read_json, write_json
 from ops.torchserve import drain

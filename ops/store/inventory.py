@@ -1,7 +1,7 @@
 """The kept versions: what is known of them, brought to what the archives are now.
 
-The archives are the truth; `ops.store.releases` is what they cannot say themselves. Which version is current follows from the
-content of `yolo.mar`, whoever put it there.
+The archives are the source of truth; `ops.store.releases` holds what they cannot record themselves. The content of
+`yolo.mar` decides which version is current, whichever tool wrote it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ops.terminal import console
+from ops.terminal.table import table
 
 
 @dataclass
@@ -53,12 +54,3 @@ class Steps:
         for row in self.table():
             console.say(row)
         console.say(last)
-
-
-def table(rows: list[list[str]], head: list[str]) -> list[str]:
-    """Return rows as aligned lines under a head; the last column is not padded."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    return [
-        ("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
-        for row in [head, *rows]
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ops.errors import OpsError
-from ops.probes import pictures
+from ops.samples import pictures
 from ops.terminal.steps import Steps
 from ops.torchserve import drift, smoke_test
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError

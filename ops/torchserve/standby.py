@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.paths import kept_archive
-from ops.probes import pictures
+from ops.samples import pictures
 from ops.terminal.steps import Steps
 from ops.torchserve import drain, smoke_test
 from ops.torchserve.client import Loaded

@@ -40,13 +40,14 @@ LOCK_WAIT_S = 300.0
 class Watch:
     """What is being done: the canary it is about (a later one has another salt), and the step it is in.
 
-    `began` in seconds since the epoch; `base` the counts at that moment, see `ops.gateways.counters`; `judged`: it was good.
+    `began` in seconds since the epoch; `base`: the counts then, see `ops.gateways.counters`. `judged`: the step
+    passed.
     """
 
     version: str
     salt: str
     steps: list[float]
-    analysis: dict[str, float]
+    bounds: dict[str, float]
     percent: float = -1.0
     began: float = 0.0
     base: counters.Base = field(default_factory=dict)

@@ -58,10 +58,10 @@ def start(
     rest = 100 - sum(wanted.values())
     if dry_run:
         beside = ", ".join(version for version in wanted if version != stable) or "nothing"
-        split = ", ".join(f"{share:g} % to {version}" for version, share in wanted.items())
+        shares = ", ".join(f"{share:g} % to {version}" for version, share in wanted.items())
         say(f"""Dry run, nothing is changed. It would:
   register     {beside} beside {stable}; wait until READY, check
-  route        {split}, the rest ({rest:g} %) to {stable}""")
+  route        {shares}, the rest ({rest:g} %) to {stable}""")
         return
     steps = Steps()
     with lock.held(host.store, f"experiment {name}") as left_by:

@@ -11,7 +11,7 @@ from ops.rollout import split
 from ops.store import routing
 from ops.store.routing import Routing
 from ops.terminal.console import say
-from ops.terminal.steps import table
+from ops.terminal.table import table
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
 from ops.traffic import autopilot

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ops.errors import OpsError
-from ops.suffixes import PICTURES
+from ops.paths import PICTURE_SUFFIXES
 from ops.terminal.console import say
 from yolo import image, letterbox, results, settings
 from yolo.errors import RequestError
@@ -44,7 +44,7 @@ def find(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise OpsError(f"--calibration {folder}: there is no such folder. Name one with pictures like those to serve")
     try:
-        return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+        return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
     except OSError as error:
         raise OpsError(f"--calibration {folder} cannot be read: {error.strerror}. Check who owns it: ls -l") from error
 
@@ -96,7 +96,7 @@ def gather(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Pictur
         )
     raise OpsError(
         f"--calibration {folder} holds {len(good) or 'no'} picture{'s' * (len(good) != 1)}; at least {FEWEST} are "
-        f"needed ({', '.join(sorted(PICTURES))}), and 100 or more like those to be served are better"
+        f"needed ({', '.join(sorted(PICTURE_SUFFIXES))}), and 100 or more like those to be served are better"
     )
 
 

@@ -16,7 +16,8 @@ from ops.errors import DriftError, NotNowError, NotServingError, OpsError, Usage
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
 from ops.rollout.preconditions import opened
-from ops.store import audit, bluegreen, routing
+from ops.store import audit, routing
+from ops.store import bluegreen as sides
 from ops.store.bluegreen import BLUE, GREEN, Made
 from ops.torchserve import side_by_side
 from ops.torchserve.host import at, here
@@ -61,7 +62,7 @@ class World:
 
     @property
     def sides(self):
-        return switch.read(self.blue.store)
+        return sides.read(self.blue.store)
 
     def trail(self):
         return [(line["action"], line["outcome"]) for line in audit.read(self.blue.store)]
@@ -107,7 +108,7 @@ def test_with_green_in_force_blue_is_what_comes_up_and_goes_back_into_force(worl
         switch.back(world.pair)
     switch.switch(world.pair)
     switch.down(world.pair)
-    assert (world.server, world.sides) == (None, switch.Sides())
+    assert (world.server, world.sides) == (None, sides.Sides())
 
 
 def test_a_side_that_is_never_ready_is_stopped_again_and_the_running_one_answers(world):
@@ -116,7 +117,7 @@ def test_a_side_that_is_never_ready_is_stopped_again_and_the_running_one_answers
         switch.up(world.pair, MADE)
     assert (world.did, world.sides, world.trail()) == (
         ["start green", "stop green"],
-        switch.Sides(),
+        sides.Sides(),
         [("bluegreen up", "failed")],
     )
 
@@ -179,7 +180,7 @@ def test_the_way_back_is_open_while_the_side_in_force_is_dead(world):
     switch.back(world.pair)
     assert world.server is None
     switch.down(world.pair)
-    assert world.sides == switch.Sides()
+    assert world.sides == sides.Sides()
 
 
 def test_without_another_side_there_is_nothing_to_switch_to(world, capsys):
@@ -232,10 +233,10 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
 
 
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
-    switch.write(world.blue.store, switch.Sides(green=MADE, pending=GREEN))
+    sides.write(world.blue.store, sides.Sides(green=MADE, pending=GREEN))
     assert not world.sides.both
     opened(world.blue.host(), None)
-    assert world.sides == switch.Sides()
+    assert world.sides == sides.Sides()
     assert world.trail() == [("bluegreen", "mended")]
 
 
@@ -266,31 +267,31 @@ def test_natively_green_has_ports_of_its_own(world, monkeypatch):
 
 def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     store = world.blue.store
-    switch.write(store, switch.Sides(blue=False, pending=BLUE))
-    assert switch.read(store) == switch.Sides()
+    sides.write(store, sides.Sides(blue=False, pending=BLUE))
+    assert sides.read(store) == sides.Sides()
     routing.write(store, routing.Routing(server="green"))
-    (store / switch.NAME).write_text("{cut")
-    assert switch.read(store).there(GREEN)
-    assert switch.told(store) == "green answers (the checkout), blue stands beside"
+    (store / sides.NAME).write_text("{cut")
+    assert sides.read(store).there(GREEN)
+    assert sides.told(store) == "green answers (the checkout), blue stands beside"
 
 
 @pytest.mark.parametrize(
     ("recorded", "answers"),
     [
-        (switch.Sides(), None),
-        (switch.Sides(green=MADE), None),
-        (switch.Sides(green=MADE, pending=GREEN), None),
-        (switch.Sides(green=MADE, back=BLUE), GREEN),
-        (switch.Sides(green=MADE, blue=False), GREEN),
-        (switch.Sides(green=MADE, pending=BLUE), GREEN),
+        (sides.Sides(), None),
+        (sides.Sides(green=MADE), None),
+        (sides.Sides(green=MADE, pending=GREEN), None),
+        (sides.Sides(green=MADE, back=BLUE), GREEN),
+        (sides.Sides(green=MADE, blue=False), GREEN),
+        (sides.Sides(green=MADE, pending=BLUE), GREEN),
     ],
 )
 def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, recorded, answers):
     store = world.blue.store
-    switch.write(store, recorded)
+    sides.write(store, recorded)
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
-    assert switch.in_force(store) == (answers or BLUE)
+    assert sides.in_force(store) == (answers or BLUE)
     opened(world.pair.serving, None)
     assert world.server == answers
     assert world.did == []
@@ -299,7 +300,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
 def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
     store = world.blue.store
     routing.path(store).mkdir(parents=True)  # what only root could make unreadable in another way
-    for ask in (routing.read, routing.glance, switch.in_force, switch.read):
+    for ask in (routing.read, routing.glance, sides.in_force, sides.read):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):

@@ -2,7 +2,8 @@ import pytest
 
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
 from ops.releases import redeploy, rollback
-from ops.rollout import preconditions, split
+from ops.rollout import preconditions
+from ops.rollout import split as splits
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
 from ops.traffic import canary
@@ -371,4 +372,4 @@ def test_the_server_of_a_blue_green_switch_stays_what_it_is(split):
 
 def test_the_default_version_of_a_server_that_does_not_answer_is_not_known(served):
     served.down = True
-    assert split.default_version(served.host()) is None
+    assert splits.default_version(served.host()) is None

@@ -27,12 +27,12 @@ from ops.traffic import autopilot, canary, experiment, shadow
 
 WEIGHTS = Path("best.pt").absolute()
 FRESH = Packaging(packaged="1.1")
-MADE = switch.Made(image="next")
+MADE = bluegreen.Made(image="next")
 
 
 def pair(host: Host) -> Pair:
     """Both sides behind one fake: what differs between them is not what is asked here."""
-    return Pair(host, replace(host, side=switch.GREEN))
+    return Pair(host, replace(host, side=bluegreen.GREEN))
 
 
 OPERATIONS = {
