@@ -50,7 +50,9 @@ def client_cost(meter: Meter) -> dict[str, Any]:
 def weights_of(options: argparse.Namespace) -> Path:
     """Return the weights to race with, obtained as up.sh does when there are none. Raises OpsError with the mend."""
     # What obtains them prints its own progress and mend.
-    code = "from ops import samples, weights; samples.lay_down(); " + ("" if options.weights else "weights.obtain()")
+    code = "from ops import samples; from ops.setup import weights; samples.lay_down(); " + (
+        "" if options.weights else "weights.obtain()"
+    )
     if subprocess.run([OWN_PYTHON, "-c", code], cwd=ROOT, check=False).returncode:
         raise OpsError("weights or sample pictures are missing (see above)")
     chosen = (options.weights or WEIGHTS).resolve()

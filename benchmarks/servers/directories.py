@@ -34,7 +34,7 @@ def fresh(directory: Path) -> Path:
 @cache
 def java_home() -> str:
     """Return the Java that this project itself uses. Raises OpsError."""
-    code = "from ops import java; print(java.home() or '')"
+    code = "from ops.setup import java; print(java.home() or '')"
     done = subprocess.run([OWN_PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         raise OpsError("no Java 17 or newer is there; run bash scripts/up.sh --native once, which installs one")

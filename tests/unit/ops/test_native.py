@@ -38,7 +38,7 @@ def test_a_secret_is_found_from_the_checkout_as_in_compose(environment, monkeypa
 
 
 def test_a_gateway_that_would_refuse_its_settings_is_not_started_at_all(monkeypatch):
-    monkeypatch.setattr(service.supervision, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(service.supervisor, "PYTHON", Path(sys.executable))
     environment = {"PATH": os.environ["PATH"], "GATEWAY_HOST": "0.0.0.0"}
     with pytest.raises(OpsError, match=r"(?s)open to others.*keys\.sh add.*Nothing was started"):
         service.check_gateway(environment)

@@ -283,7 +283,7 @@ def test_signals_wait_until_the_decision_is_over():
     # In a process of its own: libraries that other tests have loaded here bring signal handlers of theirs.
     code = """
 import signal
-from ops.signals import uninterrupted
+from ops.system.signals import uninterrupted
 try:
     with uninterrupted():
         signal.raise_signal(signal.SIGINT)
