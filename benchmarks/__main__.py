@@ -50,7 +50,7 @@ def client_cost(meter: Meter) -> dict[str, Any]:
 def weights_of(options: argparse.Namespace) -> Path:
     """Return the weights to race with, obtained as up.sh does when there are none. Raises OpsError with the mend."""
     # What obtains them prints its own progress and mend.
-    code = "from ops import samples; from ops.setup import weights; samples.lay_down(); " + (
+    code = "from ops.setup import prepare, weights; prepare.copy_samples(); " + (
         "" if options.weights else "weights.obtain()"
     )
     if subprocess.run([OWN_PYTHON, "-c", code], cwd=ROOT, check=False).returncode:

@@ -23,7 +23,7 @@ from typing import Any
 
 from ops.errors import OpsError, UsageError
 from ops.paths import API_KEYS, shown
-from ops.system.files import sync_folder
+from ops.system.files import atomic
 from ops.terminal.console import complain, say
 from ops.terminal.exit import ending
 
@@ -75,18 +75,9 @@ def entries(path: Path) -> list[dict[str, Any]]:
 
 def write(path: Path, lines: list[str]) -> None:
     """Replace the file in one step, for its one reader. Raises OSError; then the old one is untouched."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.touch(mode=0o600, exist_ok=False)
-        with partial.open("w", encoding="utf-8") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
-            stream.flush()
-            os.fsync(stream.fileno())
+    with atomic(path, 0o600) as partial:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         _give(partial)
-        partial.replace(path)
-        sync_folder(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _give(path: Path) -> bool:

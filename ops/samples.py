@@ -1,42 +1,14 @@
-"""The sample pictures: laid down by set-up, and sent to a version before it may answer clients.
-
-They are copied out of the installed ultralytics package; none is committed.
-"""
+"""The sample pictures, which a version has to answer before it gets requests of clients. See `ops.setup.prepare`."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 import zlib
 from pathlib import Path
 
-from ops.errors import OpsError, from_os_error
 from ops.paths import SAMPLES
 
-PICTURES = {"street.jpg": "bus.jpg", "people.jpg": "zidane.jpg"}
 # How many pictures a smoke test sends at most.
 MOST = 8
-
-
-def lay_down(directory: Path = SAMPLES) -> list[Path]:
-    """Copy the missing sample pictures; return the new ones. Raises OpsError."""
-    spec = importlib.util.find_spec("ultralytics")
-    if spec is None or spec.origin is None:
-        raise OpsError("ultralytics is not installed; run: bash scripts/up.sh")
-    assets = Path(spec.origin).parent / "assets"
-    copied = []
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, asset in PICTURES.items():
-            target = directory / name
-            if not target.exists():
-                partial = directory / f".{name}.part"
-                shutil.copyfile(assets / asset, partial)
-                partial.replace(target)
-                copied.append(target)
-    except OSError as error:
-        raise from_os_error(error, "copying the sample pictures") from error
-    return copied
 
 
 def pictures(folder: Path = SAMPLES) -> dict[str, bytes]:

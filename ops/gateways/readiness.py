@@ -1,40 +1,37 @@
-"""Wait until the service answers for itself: poll with a deadline, and say what was seen last."""
+"""Is the gateway ready: does it have a model server to send requests to?"""
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from dataclasses import dataclass
 
-POLL_S = 0.2
-# Our own loopback: urllib would ask http_proxy for it.
+# The gateway is on this machine's loopback interface: urllib would send the request to http_proxy.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def readiness(gateway: str) -> tuple[bool, str]:
-    """Ask the gateway's readiness. Returns (ready, what it says); a gateway that is not there is not ready."""
+@dataclass(frozen=True)
+class Readiness:
+    """True when the gateway is ready; `message` is its reason, or the version that is served."""
+
+    ready: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.ready
+
+
+def ask(gateway: str) -> Readiness:
+    """Ask the gateway at this base URL whether it is ready. A gateway that does not answer is not ready."""
     try:
         with _DIRECT.open(f"{gateway}/health/ready", timeout=3) as answer:
             version = json.load(answer)["model"]["version"]
-            return True, f"version {version} is served"
+            return Readiness(True, f"version {version} is served")
     except urllib.error.HTTPError as error:
         try:
-            return False, str(json.load(error)["error"]["message"])
+            return Readiness(False, str(json.load(error)["error"]["message"]))
         except (ValueError, KeyError, TypeError):
-            return False, f"the gateway answers {error.code}"
+            return Readiness(False, f"the gateway answers {error.code}")
     except (OSError, ValueError, KeyError) as error:
-        return False, f"the gateway does not answer: {error}"
-
-
-def wait(
-    ask: Callable[[], tuple[bool, str]], deadline_s: float, alive: Callable[[], bool] = lambda: True
-) -> tuple[bool, str]:
-    """Poll `ask` until it says yes, `deadline_s` has passed or `alive` says no. Returns the last answer."""
-    end = time.monotonic() + deadline_s
-    while True:
-        answer = ask()
-        if answer[0] or time.monotonic() > end or not alive():
-            return answer
-        time.sleep(POLL_S)
+        return Readiness(False, f"the gateway does not answer: {error}")

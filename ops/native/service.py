@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 
 from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
+from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import show
@@ -18,6 +19,8 @@ from ops.setup import java
 from ops.setup.prepare import prepare
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
+from ops.system.files import read_json, write_json
+from ops.system.polling import poll
 from ops.system.settings import GREEN as GREEN_PREFIX
 from ops.system.settings import Settings, load
 from ops.terminal.console import say, step
@@ -82,18 +85,12 @@ def fingerprint(environment: dict[str, str]) -> str:
 
 def recorded() -> dict[str, str]:
     """Return what the last start recorded; empty when there is nothing readable."""
-    try:
-        state: dict[str, str] = json.loads(STATE.read_text())
-    except (OSError, ValueError):
-        return {}
-    return state
+    return read_json(STATE) or {}
 
 
 def record(state: dict[str, str]) -> None:
     """Remember what the services run on."""
-    partial = STATE.with_suffix(".part")
-    partial.write_text(json.dumps(state))
-    partial.replace(STATE)
+    write_json(STATE, state)
 
 
 def check_gateway(environment: dict[str, str]) -> None:
@@ -138,27 +135,23 @@ def start(settings: Settings) -> None:
 
 def await_ready(settings: Settings) -> None:
     """Wait for a READY worker. Raises OpsError with the log lines that matter."""
-    seen = "starting"
+    seen = Readiness(False, "starting")
     failures = 0
     blue = bluegreen.read(STORE).there(BLUE)
 
-    def hopeful() -> bool:
-        nonlocal failures
+    def is_ready_or_hopeless() -> bool:
+        nonlocal seen, failures
+        seen = readiness.ask(settings.gateway)
         # A green that cannot start is stood in for by blue, where there is one.
         failing = [name for name in supervisor.failing() if name != PROGRAMS[GREEN] or not blue]
         failures = failures + 1 if failing else 0
-        return failures <= FAILING_AT_MOST and bool(supervisor.states())
+        return seen.ready or failures > FAILING_AT_MOST or not supervisor.states()
 
-    def ask() -> tuple[bool, str]:
-        nonlocal seen
-        ready, seen = readiness.readiness(settings.gateway)
-        return ready, seen
-
-    with step("waiting until a worker is READY", lambda: seen):
-        ready, _ = readiness.wait(ask, READY_S, alive=hopeful)
-        if not ready:
+    with step("waiting until a worker is READY", lambda: seen.message):
+        poll(is_ready_or_hopeless, READY_S)
+        if not seen.ready:
             raise OpsError(
-                f"the service did not become ready: {seen}\n"
+                f"the service did not become ready: {seen.message}\n"
                 f"  last lines of {LOGS / 'torchserve.log'}:\n{supervisor.tail('torchserve')}\n"
                 f"  last lines of {LOGS / 'api-gateway.log'}:\n{supervisor.tail('api-gateway', 4)}"
             )
@@ -206,6 +199,6 @@ def status() -> bool:
     for name, state in supervisor.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")
     say(f"  {'sides':<12} {bluegreen.told(STORE)}")
-    ready, seen = readiness.readiness(settings.gateway)
-    say(f"  {'ready' if ready else 'not ready':<12} {seen}")
-    return ready
+    gateway = readiness.ask(settings.gateway)
+    say(f"  {'ready' if gateway.ready else 'not ready':<12} {gateway.message}")
+    return gateway.ready

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ from ops.predict import coco, table, yolo_txt
 from ops.predict.asking import Reply
 from ops.predict.records import Journal, lines, record, to_stdout
 from ops.predict.sources import Item
+from ops.system.files import atomic
 
 
 class Output(Protocol):
@@ -91,12 +91,8 @@ class Whole:
     def close(self) -> None:
         """Make the file from all lines, those of earlier runs included."""
         self._lines.close()
-        partial = beside(self._path)
-        try:
+        with atomic(self._path, durable=False) as partial:
             self._convert(self._journal_path, partial)
-            partial.replace(self._path)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 Render = Callable[[Reply], bytes]
@@ -126,20 +122,11 @@ class Files:
         """Write the file."""
         path = self.path(item)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = beside(path)
-        try:
+        with atomic(path, durable=False) as partial:
             partial.write_bytes(self._render(reply))
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Every file is finished already."""
-
-
-def beside(path: Path) -> Path:
-    """Return a name in the same folder for what is not finished yet."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def create(

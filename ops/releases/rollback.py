@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
@@ -11,10 +12,11 @@ from ops.rollout.preconditions import opened, unlocked, unsplit
 from ops.rollout.promotion import Transaction
 from ops.samples import pictures
 from ops.store import audit, intent, inventory, lock, routing
+from ops.system.polling import poll
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
-from ops.torchserve.client import RefusedError, UnreachableError, wait
+from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 from ops.traffic import canary
 
@@ -70,11 +72,12 @@ def target(state: inventory.Releases, version: str | None) -> str:
 def answering(host: Host) -> bool:
     """Tell whether there is a TorchServe to do it on without a restart."""
 
-    def there() -> bool:
-        host.server.default()
-        return True
+    def is_running() -> bool:
+        with contextlib.suppress(*UNAVAILABLE):
+            return bool(host.server.default())
+        return False
 
-    return wait(there, DOWN_AFTER_S if host.comes_back() else 0.0)
+    return poll(is_running, DOWN_AFTER_S if host.comes_back() else 0.0)
 
 
 def on_disk(host: Host, state: inventory.Releases, steps: Steps, to: str) -> None:
@@ -109,14 +112,16 @@ def await_answer(host: Host, version: str) -> None:
     picture = next(iter(pictures().values()))
     start = time.monotonic()
 
-    def answered() -> bool:
-        named: str = host.server.predict(picture, timeout_s=30)[0]["model"]["version"]
-        return named == version
+    def is_answering() -> bool:
+        try:
+            return bool(host.server.predict(picture, timeout_s=30)[0]["model"]["version"] == version)
+        except UNAVAILABLE:
+            return False
 
     try:
-        if wait(answered, COME_BACK_S):
+        if poll(is_answering, COME_BACK_S):
             return
-    except (LookupError, TypeError, UnreachableError, RefusedError, OpsError) as error:
+    except (LookupError, TypeError, OpsError) as error:
         raise NotServingError(f"version {version} does not answer: {error}") from error
     reasons = "\n".join(f"    {line}" for line in host.reasons())
     raise NotServingError(f"version {version} did not answer within {time.monotonic() - start:.0f} s\n{reasons}")

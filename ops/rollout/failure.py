@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import time
 
 from ops.errors import DriftError, NotServingError, OpsError
 from ops.samples import pictures
-from ops.torchserve.client import wait
+from ops.system.polling import poll
+from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 
 # A killed server is started again, loads and compiles: seconds, more on a small machine.
 COME_BACK_S = 180.0
 LOG_LAG_S = 2.0
-POLL_S = 0.2
 
 
 def tell(host: Host, error: BaseException, head: str, left: str) -> None:
@@ -35,23 +34,22 @@ def tell(host: Host, error: BaseException, head: str, left: str) -> None:
 
 def _reasons(host: Host) -> list[str]:
     """Return the log lines that matter; the server writes them a moment after it has answered."""
-    end = time.monotonic() + LOG_LAG_S
-    while not (found := host.reasons()) and time.monotonic() < end and not host.compose:
-        time.sleep(POLL_S)
-    return found
+    return poll(host.reasons, 0 if host.compose else LOG_LAG_S)
 
 
 def who_answers(host: Host) -> str | None:
     """Return the version that answers, waiting for a server that is coming back."""
     picture = next(iter(pictures().values()))
-    answered: list[str] = []
 
-    def asked() -> bool:
-        answered.append(host.server.predict(picture, timeout_s=30)[0]["model"]["version"])
-        return True
+    def ask() -> str:
+        with contextlib.suppress(*UNAVAILABLE):
+            return str(host.server.predict(picture, timeout_s=30)[0]["model"]["version"])
+        return ""
 
-    with contextlib.suppress(LookupError, TypeError):
-        wait(asked, COME_BACK_S if host.comes_back() else 5.0)
-    if answered:
+    try:
+        version = poll(ask, COME_BACK_S if host.comes_back() else 5.0)
+    except (LookupError, TypeError):
+        version = ""
+    if version:
         host.clients_are_answered()
-    return answered[-1] if answered else None
+    return version or None

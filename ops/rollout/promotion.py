@@ -31,7 +31,7 @@ from ops.errors import DriftError, NotServingError, OpsError, from_os_error
 from ops.paths import current_archive, kept_archive
 from ops.rollout import failure
 from ops.store import archive, audit, intent, inventory, routing
-from ops.system.files import sync_folder
+from ops.system.files import sync
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -136,7 +136,7 @@ class Transaction:
             try:
                 staged.replace(self.live)
                 self.decided = True
-                sync_folder(self.store)
+                sync(self.store)
                 self._move_default()
             except BaseException as error:
                 if self.decided:

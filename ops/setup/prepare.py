@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 from pathlib import Path
 
-from ops import samples
+from ops.errors import OpsError, from_os_error
 from ops.packaging.package import Package, package, report
-from ops.paths import STORE, WEIGHTS, current_archive
+from ops.paths import SAMPLES, STORE, WEIGHTS, current_archive
 from ops.setup import weights
 from ops.store import archive, inventory
+from ops.system.files import atomic
 from ops.terminal.console import say
+
+# Name of each sample picture, and of the file in the installed ultralytics package that it is a copy of.
+PICTURES = {"street.jpg": "bus.jpg", "people.jpg": "zidane.jpg"}
 
 
 def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
@@ -20,11 +26,11 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
     """
     current = current_archive(store)
     if not source.is_file() and current.is_file():
-        samples.lay_down()
+        copy_samples()
         say(f"  archive: version {archive.describe(current).version} (already there)")
         return None
     weights.obtain(source)
-    samples.lay_down()
+    copy_samples()
     digest = archive.sha256(source)
     if current.is_file():
         present = archive.describe(current)
@@ -43,3 +49,19 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
     made = package(source, store=store)
     report(made)
     return made
+
+
+def copy_samples(directory: Path = SAMPLES) -> None:
+    """Copy the missing sample pictures out of the installed ultralytics package. Raises OpsError."""
+    spec = importlib.util.find_spec("ultralytics")
+    if spec is None or spec.origin is None:
+        raise OpsError("ultralytics is not installed; run: bash scripts/up.sh")
+    assets = Path(spec.origin).parent / "assets"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, asset in PICTURES.items():
+            if not (directory / name).exists():
+                with atomic(directory / name) as partial:
+                    shutil.copyfile(assets / asset, partial)
+    except OSError as error:
+        raise from_os_error(error, "copying the sample pictures") from error

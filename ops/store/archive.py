@@ -20,6 +20,7 @@ from typing import Any
 
 from ops.errors import OpsError, from_os_error
 from ops.paths import MODEL, SERVING, STORE, current_archive, kept_archive
+from ops.system.files import atomic, sync
 
 HANDLER = "yolo_handler.py"
 WEIGHTS = "best.pt"
@@ -158,12 +159,11 @@ def keep(built: Path, version: str, store: Path) -> Path:
 
 
 def copy(source: Path, target: Path) -> Path:
-    """Copy an archive in one step: whoever looks sees no file or a whole one. Raises OpsError."""
-    staged = stage(source, target)
+    """Copy an archive in one step: a reader sees no file or a whole one. Raises OpsError."""
     try:
-        staged.replace(target)
+        with atomic(target) as partial:
+            shutil.copyfile(source, partial)
     except OSError as error:
-        staged.unlink(missing_ok=True)
         raise from_os_error(error, f"writing {target.name}") from error
     return target
 
@@ -174,8 +174,7 @@ def stage(source: Path, target: Path) -> Path:
     try:
         shutil.copyfile(source, partial)
         partial.chmod(0o644)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync(partial)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise from_os_error(error, f"writing {target.name}") from error

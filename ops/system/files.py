@@ -1,36 +1,62 @@
-"""Files of the model store that are replaced whole: who looks sees the old one or the new one, also after a crash."""
+"""Files that are replaced in one step: a reader sees the old one or the new one, also after a crash."""
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, from_os_error
 
 
+@contextmanager
+def atomic(path: Path, mode: int = 0o644, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary file in the folder of `path`, which replaces `path` when the block ends without an error.
+
+    The file has `mode` from its first byte. With `durable` the new content survives a power cut. After an error the
+    temporary file is removed and `path` is untouched. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+    partial = Path(name)
+    try:
+        os.fchmod(descriptor, mode)
+        yield partial
+        if durable:
+            os.fsync(descriptor)  # not opened again: the block may have given the file to another user
+        partial.replace(path)
+        if durable:
+            sync(path.parent)
+    finally:
+        os.close(descriptor)
+        partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file to the disk; a folder's entries, such as a rename, if it is a folder. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_json(path: Path, document: Any) -> None:
     """Replace a JSON file in one step. Raises OpsError; then the old one is untouched."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=1, ensure_ascii=False)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.chmod(0o644)
-        partial.replace(path)
-        sync_folder(path.parent)
+        with atomic(path) as partial:
+            partial.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise from_os_error(error, f"writing {path.name}") from error
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the object in a JSON file, or None when there is no file, or no object in it.
+    """Return the object in a JSON file, or None when the file is missing or holds no JSON object.
 
-    Raises OpsError when nobody can know what is in it: no permission, a disk that fails.
+    Raises OpsError when the file cannot be read: no permission, a failing disk.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -41,12 +67,3 @@ def read_json(path: Path) -> dict[str, Any] | None:
             f"{path} cannot be read: {error.strerror}. Check who owns it (ls -l) and the disk. Nothing changed"
         ) from error
     return document if isinstance(document, dict) else None
-
-
-def sync_folder(folder: Path) -> None:
-    """Let a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,7 +18,6 @@ Read in TorchServe 0.12.0 and checked against it:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +42,10 @@ class RefusedError(OpsError):
 
 class UnreachableError(OpsError):
     """The server did not answer."""
+
+
+#: Errors of a server that may answer in a moment.
+UNAVAILABLE = (RefusedError, UnreachableError)
 
 
 @dataclass(frozen=True)
@@ -199,17 +202,3 @@ def _message(answer: httpx.Response) -> str:
         return f"TorchServe answered {answer.status_code}: {body['message']}"
     except (ValueError, KeyError, TypeError):
         return f"TorchServe answered {answer.status_code}"
-
-
-def wait(condition: Callable[[], bool], deadline_s: float, poll_s: float = 0.2) -> bool:
-    """Poll until a condition holds. A server that does not answer just now does not fulfil it."""
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            if condition():
-                return True
-        except (UnreachableError, RefusedError):
-            pass
-        if time.monotonic() > end:
-            return False
-        time.sleep(poll_s)

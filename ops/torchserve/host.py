@@ -11,6 +11,7 @@ from ops.gateways import readiness
 from ops.paths import LOGS, STORE, current_archive
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
+from ops.system.polling import poll
 from ops.terminal.console import say
 from ops.torchserve.client import Server
 from ops.torchserve.logs import telling
@@ -52,9 +53,9 @@ class Host:
     def clients_are_answered(self) -> None:
         """Wait a moment for the gateway, which notices only some time later that a server is back."""
         if self.gateway:
-            ready, seen = readiness.wait(lambda: readiness.readiness(self.gateway), GATEWAY_NOTICES_S)
-            if not ready:
-                say(f"  note: TorchServe answers; {seen}")
+            gateway = poll(lambda: readiness.ask(self.gateway), GATEWAY_NOTICES_S)
+            if not gateway.ready:
+                say(f"  note: TorchServe answers; {gateway.message}")
 
     def comes_back(self) -> bool:
         """Tell whether something restarts the server when it dies."""

@@ -8,7 +8,7 @@ from ops.errors import OpsError
 from ops.samples import pictures
 from ops.terminal.steps import Steps
 from ops.torchserve import drift, smoke_test
-from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.client import UNAVAILABLE, Loaded
 from ops.torchserve.host import Host
 from ops.torchserve.smoke_test import Asked
 
@@ -29,7 +29,7 @@ def await_ready(host: Host, deadline_s: float, alive: Callable[[], bool] = lambd
             raise OpsError(f"{host.side} ends as soon as it is started ({host.program})")
         return host.server.default()
 
-    return smoke_test.await_ready(ask, host.side, deadline_s, patient=(UnreachableError, RefusedError))
+    return smoke_test.await_ready(ask, host.side, deadline_s, patient=UNAVAILABLE)
 
 
 def check(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> None:
@@ -59,5 +59,5 @@ def _version(serving: Host) -> str:
     """Return the version in force; one that does not say it is asked all the same."""
     try:
         return serving.server.default().version
-    except (UnreachableError, RefusedError):
+    except UNAVAILABLE:
         return ""

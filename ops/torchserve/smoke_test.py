@@ -6,15 +6,14 @@ It may be another version on the same server (`beside`) or one on the other serv
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ops.errors import OpsError
+from ops.system.polling import poll
 from ops.torchserve import drift
 from ops.torchserve.client import Loaded, RefusedError, Server, UnreachableError
 
-POLL_S = 0.2
 #: What the running version may fail with: that is no reason to keep it.
 FAILS = (RefusedError, drift.NoAnswerError)
 GONE = (*FAILS, UnreachableError)
@@ -78,19 +77,25 @@ def await_ready(
 
     Raises OpsError when a worker dies while it loads, or at the deadline, with what was seen last.
     """
-    end, seen = time.monotonic() + deadline_s, "it was not asked yet"
+    seen = ""
     pids: set[int] = set()
-    while True:
+
+    def ready() -> Loaded | None:
+        nonlocal seen
         try:
             loaded = ask()
-            if loaded.ready:
-                return loaded
-            pids |= {pid for state, pid in loaded.workers if pid > 0 and state != "READY"}
-            if len(pids) > max(len(loaded.workers), 1):  # TorchServe starts it again and again, with a new pid
-                raise OpsError(f"a worker of {name} died while it loaded")
-            seen = f"workers: {', '.join(state for state, _ in loaded.workers) or 'none'}"
         except patient as error:
             seen = str(error)
-        if time.monotonic() > end:
-            raise OpsError(f"{name} was not READY within {deadline_s:.0f} s: {seen}")
-        time.sleep(POLL_S)
+            return None
+        if loaded.ready:
+            return loaded
+        pids.update(pid for state, pid in loaded.workers if pid > 0 and state != "READY")
+        if len(pids) > max(len(loaded.workers), 1):  # TorchServe starts it again and again, with a new pid
+            raise OpsError(f"a worker of {name} died while it loaded")
+        seen = f"workers: {', '.join(state for state, _ in loaded.workers) or 'none'}"
+        return None
+
+    loaded = poll(ready, deadline_s)
+    if loaded is None:
+        raise OpsError(f"{name} was not READY within {deadline_s:.0f} s: {seen}")
+    return loaded

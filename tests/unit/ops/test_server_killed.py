@@ -11,9 +11,9 @@ import pytest
 
 from ops.errors import OpsError
 from ops.releases import redeploy, rollback
-from ops.rollout import failure, preconditions, promotion
+from ops.rollout import preconditions, promotion
 from ops.rollout.candidate import Packaging
-from ops.torchserve import client, smoke_test
+from ops.torchserve import client
 from ops.torchserve.client import Server
 from ops.torchserve.host import Host
 from tests.unit.ops.conftest import assert_consistent, serving
@@ -58,8 +58,7 @@ class Mortal:
 @pytest.mark.parametrize("done", [False, True], ids=["before it hears of it", "when it has done it"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: str, done: bool, silent: int) -> None:
-    for module in (failure, smoke_test, promotion):
-        monkeypatch.setattr(module, "POLL_S", 0.0)
+    monkeypatch.setattr(promotion, "POLL_S", 0.0)
     monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     outcomes = []
     at = 1
