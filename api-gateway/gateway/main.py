@@ -8,13 +8,13 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from gateway import __version__
-from gateway.after_answer import AfterAnswerMiddleware
 from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.cache.creation import create_cache
+from gateway.concurrency.after_answer import AfterAnswerMiddleware
 from gateway.detector import BackendDetector, Detector
 from gateway.drawing.studio import Studio
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
@@ -33,11 +33,11 @@ from gateway.readiness import ReadinessWatch
 from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
 from gateway.routing.file import RoutingFile
-from gateway.routing.server_list import parse_servers
 from gateway.routing.servers import who_answers, with_servers
 from gateway.routing.versions import Versions
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.settings.server_list import parse_servers
 from gateway.static_files import static_files
 
 

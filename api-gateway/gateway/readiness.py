@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway.backends.base import InferenceBackend, Readiness
 from gateway.backends.errors import BackendFault, BackendNotReady
-from gateway.cache.flights import Flights
+from gateway.concurrency.single_flight import Flights
 
 logger = logging.getLogger("gateway.readiness")
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway import after_answer as module
-from gateway.after_answer import AfterAnswerMiddleware, after_answer, answer_left
 from gateway.backends.base import Prediction, Served
 from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore
+from gateway.concurrency import after_answer as module
+from gateway.concurrency.after_answer import AfterAnswerMiddleware, after_answer, answer_left
 from gateway.detector import Answer, Ask
 from gateway.intake.image_header import ImageHeader
 from gateway.intake.parameters import NO_PARAMETERS

@@ -10,15 +10,15 @@ from prometheus_client import CollectorRegistry
 from starlette.datastructures import Headers
 
 from gateway.backends.base import Detection, Prediction, Served
-from gateway.breaker import Breaker
 from gateway.cache.codec import decode, encode
 from gateway.cache.detector import CachingDetector
-from gateway.cache.flights import Flights, TooManyWaitError
 from gateway.cache.http import Wish, cache_headers, read_wish
 from gateway.cache.key import cache_key
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import ENTRY_OVERHEAD, MemoryStore
+from gateway.concurrency.circuit_breaker import Breaker
+from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detector import Answer, Ask
 from gateway.intake.image_header import ImageHeader
 from gateway.intake.parameters import NO_PARAMETERS, Parameters

@@ -21,8 +21,8 @@ from gateway.detector import Ask
 from gateway.intake.image_header import ImageHeader
 from gateway.intake.parameters import NO_PARAMETERS
 from gateway.routing.choice import Routing
-from gateway.routing.server_list import Server, parse_servers
 from gateway.routing.servers import SwitchedBackend, who_answers
+from gateway.settings.server_list import Server, parse_servers
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture

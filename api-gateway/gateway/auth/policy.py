@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from gateway.auth.authenticator import Authenticator, Tokens
 from gateway.auth.key_file import KeyFile
-from gateway.secret_files import SecretFileError, read_secret
 from gateway.settings import Settings
+from gateway.settings.secret_files import SecretFileError, read_secret
 
 logger = logging.getLogger("gateway.auth")
 

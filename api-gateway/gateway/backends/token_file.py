@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.backends.errors import BackendUnavailable
-from gateway.secret_files import SecretFileError, read_secret_text
+from gateway.settings.secret_files import SecretFileError, read_secret_text
 
 
 class TokenFile:

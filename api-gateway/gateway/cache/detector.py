@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from gateway.after_answer import answer_left
 from gateway.backends.base import Prediction
 from gateway.backends.errors import BackendOverloaded
 from gateway.cache.codec import decode, encode
-from gateway.cache.flights import Flights, TooManyWaitError
 from gateway.cache.key import cache_key, picture_digest
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Knowledge, Serving
 from gateway.cache.stores import Store
+from gateway.concurrency.after_answer import answer_left
+from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detector import Answer, Ask, Detector
 
 logger = logging.getLogger("gateway.cache")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.breaker import Breaker
 from gateway.cache.metrics import CacheMetrics
+from gateway.concurrency.circuit_breaker import Breaker
 
 logger = logging.getLogger("gateway.cache")
 
@@ -33,8 +33,8 @@ class RedisStore:
     """Keeps each value for ``ttl_s`` seconds; no call takes longer than ``timeout_s``, and none raises.
 
     A new value is had from this process at once, and from Redis, so by other gateways, ``WRITTEN_AFTER_S`` later.
-    After some failures in a row Redis is left alone for a while (see :class:`~gateway.breaker.Breaker`). Each trouble
-    is logged when it begins and when it is over, and counted each time.
+    After some failures in a row Redis is left alone for a while (see :mod:`gateway.concurrency.circuit_breaker`). Each
+    trouble is logged when it begins and when it is over, and counted each time.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from gateway.backends.base import InferenceBackend, Served
 from gateway.backends.errors import BackendFault
-from gateway.cache.flights import Flights, TooManyWaitError
+from gateway.concurrency.single_flight import Flights, TooManyWaitError
 
 #: Seconds that knowledge counts as sure, and that a question may take. Asking takes about 2 ms.
 FRESH_S = 0.5

@@ -7,9 +7,9 @@ from gateway.limits.head_limits import HeadLimitsMiddleware
 from gateway.limits.proxies import TrustedProxiesMiddleware
 from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.limits.rate_limits import RateLimits
-from gateway.limits.settings import LimitSettings, split
 from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware
 from gateway.limits.upload_memory import UploadMemory, UploadMemoryMiddleware
+from gateway.settings.limits import LimitSettings, split
 
 
 def outermost(settings: LimitSettings) -> list[Middleware]:

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gateway.answers import compact
 from gateway.error_responses import error_body
 from gateway.errors import ApiError, HeadersTooLarge, InvalidRequest, Overloaded, RequestTimeout
-from gateway.limits.settings import LimitSettings
+from gateway.settings.limits import LimitSettings
 
 logger = logging.getLogger("gateway.connections")
 

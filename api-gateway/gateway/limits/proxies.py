@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway.limits.settings import is_network
+from gateway.settings.limits import is_network
 
 logger = logging.getLogger("gateway.limits.proxies")
 

@@ -21,13 +21,13 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from redis.exceptions import RedisError
 
-from gateway.breaker import Breaker
+from gateway.concurrency.circuit_breaker import Breaker
 from gateway.limits.headroom import Headroom, headroom
 from gateway.limits.rate_windows import MemoryWindows
-from gateway.limits.settings import parse_rates
 from gateway.limits.verdict import Verdict
 from gateway.redis import create_redis
 from gateway.settings import Settings
+from gateway.settings.limits import parse_rates
 
 logger = logging.getLogger("gateway.limits.rate_limits")
 

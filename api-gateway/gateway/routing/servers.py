@@ -15,8 +15,8 @@ from gateway.backends.errors import BackendFault, BackendOverloaded, BackendUnav
 from gateway.intake.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
-from gateway.routing.server_list import parse_servers
 from gateway.settings import Settings
+from gateway.settings.server_list import parse_servers
 
 logger = logging.getLogger("gateway.routing")
 

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import random
 
-from gateway.after_answer import after_answer
 from gateway.backends.base import InferenceBackend, Prediction
 from gateway.backends.errors import BackendFault
+from gateway.concurrency.after_answer import after_answer
 from gateway.detector import Ask
 from gateway.routing.availability import Availability
 from gateway.routing.choice import ShadowShare

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from gateway.limits.settings import RedisUrl
+from gateway.settings.limits import RedisUrl
 
 
 class CacheSettings(BaseSettings):

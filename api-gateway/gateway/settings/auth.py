@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings
 
-from gateway.urls import whole_url
+from gateway.settings.urls import whole_url
 
 
 def _lower(value: object) -> object:

@@ -6,8 +6,8 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from gateway.intake.url_policy import parse_allowed, parse_networks
-from gateway.limits.settings import Seconds
-from gateway.parsed import parsed_by
+from gateway.settings.fields import parsed_by
+from gateway.settings.limits import Seconds
 
 UrlAllowList = Annotated[str, parsed_by(parse_allowed)]
 NetworkList = Annotated[str, parsed_by(parse_networks)]

@@ -6,12 +6,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from gateway.auth.settings import AuthSettings
-from gateway.backend_settings import BackendSettings
-from gateway.cache.settings import CacheSettings
-from gateway.intake.settings import UrlSettings
-from gateway.limits.settings import LimitSettings, RedisUrl
-from gateway.secret_files import SecretFileError, read_secret_text
+from gateway.settings.auth import AuthSettings
+from gateway.settings.cache import CacheSettings
+from gateway.settings.fetch import UrlSettings
+from gateway.settings.limits import LimitSettings, RedisUrl
+from gateway.settings.model_server import BackendSettings
+from gateway.settings.secret_files import SecretFileError, read_secret_text
 
 #: Pillow refuses pictures above twice its own limit whatever we say, so ours may not be set higher than that.
 PILLOW_PIXEL_CEILING = 178_956_970

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
-from gateway.limits.settings import Seconds
-from gateway.parsed import parsed_by
-from gateway.routing.server_list import parse_servers
-from gateway.urls import base_url
+from gateway.settings.fields import parsed_by
+from gateway.settings.limits import Seconds
+from gateway.settings.server_list import parse_servers
+from gateway.settings.urls import base_url
 
 
 def _readable_file(text: str) -> str:

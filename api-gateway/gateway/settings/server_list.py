@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from gateway.urls import base_url
+from gateway.settings.urls import base_url
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _FORM = "name=inference_url|management_url with commas between"
