@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.answers import all_timings
 from gateway.cache import http as cache
-from gateway.detector import Answer
+from gateway.detection.request import Answer
 from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, version_header
 
 DETECTIONS_HEADER = "X-Detections"

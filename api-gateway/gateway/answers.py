@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from gateway.backends.base import Prediction
-from gateway.intake.image_header import ImageHeader
+from gateway.detection.image_header import ImageHeader
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -3,12 +3,12 @@
 from starlette.requests import Request
 
 from gateway.cache.http import read_wish
-from gateway.detector import Answer, Ask
+from gateway.detection.image_header import read_image_header
+from gateway.detection.parameters import Parameters
+from gateway.detection.request import Answer, Ask
+from gateway.detection.sources import Encoded, Link, Source, check_size
 from gateway.disconnect import unless_client_leaves
-from gateway.intake.image_header import read_image_header
 from gateway.intake.json_input import decode_picture
-from gateway.intake.parameters import Parameters
-from gateway.intake.sources import Encoded, Link, Source, check_size
 from gateway.limits.upload_memory import Share
 from gateway.request_id import current_request_id
 from gateway.routing.naming import client_key
@@ -39,7 +39,7 @@ def make_ask(
     """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
 
     ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
-    Raises what :func:`~gateway.intake.image_header.read_image_header` raises.
+    Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
     """
     header = read_image_header(image, services.settings.max_image_pixels)
     no_store, max_age_s = read_wish(request.headers)

@@ -15,7 +15,7 @@ from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
 from gateway.cache.creation import create_cache
 from gateway.concurrency.after_answer import AfterAnswerMiddleware
-from gateway.detector import BackendDetector, Detector
+from gateway.detection.request import BackendDetector, Detector
 from gateway.drawing.studio import Studio
 from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
 from gateway.head_requests import HeadMiddleware

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.answer_headers import openapi_answer_headers, openapi_picture_headers
+from gateway.detection.parameters import openapi_form_fields
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
-from gateway.intake.parameters import openapi_form_fields
 from gateway.intake.upload import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
 from gateway.openapi_tasks import ANSWERS

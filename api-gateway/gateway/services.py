@@ -7,7 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from gateway.backends.base import InferenceBackend
-from gateway.detector import Detector
+from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
 from gateway.errors import ModelNotFound, printable
 from gateway.intake.image_url import ImageFetcher

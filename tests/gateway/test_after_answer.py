@@ -16,9 +16,9 @@ from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore
 from gateway.concurrency import after_answer as module
 from gateway.concurrency.after_answer import AfterAnswerMiddleware, after_answer, answer_left
-from gateway.detector import Answer, Ask
-from gateway.intake.image_header import ImageHeader
-from gateway.intake.parameters import NO_PARAMETERS
+from gateway.detection.image_header import ImageHeader
+from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.request import Answer, Ask
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gateway.backends.base import Model, Prediction, Readiness
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error

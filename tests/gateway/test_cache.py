@@ -12,10 +12,10 @@ import pytest
 
 from gateway.backends.errors import BackendNoSuchVersion
 from gateway.cache import serving
-from gateway.detector import Answer as Detected
-from gateway.detector import Ask
-from gateway.intake.image_header import read_image_header
-from gateway.intake.parameters import NO_PARAMETERS
+from gateway.detection.image_header import read_image_header
+from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.request import Answer as Detected
+from gateway.detection.request import Ask
 from gateway.main import create_app
 from ops.torchserve import drain
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until

@@ -19,9 +19,9 @@ from gateway.cache.serving import Serving
 from gateway.cache.stores import ENTRY_OVERHEAD, MemoryStore
 from gateway.concurrency.circuit_breaker import Breaker
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
-from gateway.detector import Answer, Ask
-from gateway.intake.image_header import ImageHeader
-from gateway.intake.parameters import NO_PARAMETERS, Parameters
+from gateway.detection.image_header import ImageHeader
+from gateway.detection.parameters import NO_PARAMETERS, Parameters
+from gateway.detection.request import Answer, Ask
 from tests.gateway.conftest import until
 
 SERVED = Served("1.0", "9000@12:00")

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import errors
 from gateway.backends.base import Model, Prediction, Readiness
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.pictures import picture

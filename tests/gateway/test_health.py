@@ -8,7 +8,7 @@ import pytest
 
 from gateway.backends.base import Model, Prediction, Readiness
 from gateway.backends.errors import BackendNotReady, BackendUnavailable
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.readiness import REUSE_S, ReadinessWatch
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.fake_torchserve import Answer, FakeTorchServe, torchserve_error

@@ -9,8 +9,8 @@ import struct
 import pytest
 from PIL import Image
 
+from gateway.detection.image_header import READ_FORMATS, ImageHeader, read_image_header
 from gateway.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from gateway.intake.image_header import READ_FORMATS, ImageHeader, read_image_header
 from tests.gateway.pictures import picture
 from tests.support import huge_png
 

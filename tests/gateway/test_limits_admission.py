@@ -9,8 +9,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.detector import Answer as Found
-from gateway.detector import Ask
+from gateway.detection.request import Answer as Found
+from gateway.detection.request import Ask
 from gateway.errors import Overloaded
 from gateway.limits.admission import AdmittingDetector
 from gateway.main import create_app

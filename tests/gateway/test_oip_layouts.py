@@ -10,7 +10,7 @@ import pytest
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
 from gateway.backends.oip_plan import Plan, make_plan
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.oip.messages import join
 from gateway.oip.results import read_response
 from gateway.oip.tensors import pack

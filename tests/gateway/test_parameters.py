@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from gateway.detection.parameters import Parameters, openapi_parameters, read_parameters
 from gateway.errors import InvalidParameter
-from gateway.intake.parameters import Parameters, openapi_parameters, read_parameters
 from tests.gateway.conftest import assert_error
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

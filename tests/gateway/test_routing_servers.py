@@ -16,10 +16,10 @@ from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore
-from gateway.detector import Answer as Detected
-from gateway.detector import Ask
-from gateway.intake.image_header import ImageHeader
-from gateway.intake.parameters import NO_PARAMETERS
+from gateway.detection.image_header import ImageHeader
+from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.request import Answer as Detected
+from gateway.detection.request import Ask
 from gateway.routing.choice import Routing
 from gateway.routing.servers import SwitchedBackend, who_answers
 from gateway.settings.server_list import Server, parse_servers

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gateway.backends.oip_faults import REFUSED, fault
 from gateway.backends.oip_plan import Plan, make_plan
 from gateway.backends.token_file import TokenFile
 from gateway.backends.transport import make_client, ready_in_time, send
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.results import read_response
 from gateway.oip.tensors import TensorError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from gateway.backends.errors import BackendError
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.oip.layout import BINARY_EXTENSION, INPUT
 from gateway.oip.messages import join
 from gateway.oip.results import DOCUMENT

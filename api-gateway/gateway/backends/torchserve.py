@@ -35,7 +35,7 @@ from gateway.backends.errors import (
 )
 from gateway.backends.sender import PictureSender
 from gateway.backends.transport import make_client, ready_in_time, send
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 

@@ -9,7 +9,7 @@ from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore, Store
-from gateway.detector import Detector
+from gateway.detection.request import Detector
 from gateway.settings import Settings
 
 

@@ -15,7 +15,7 @@ from gateway.cache.serving import Knowledge, Serving
 from gateway.cache.stores import Store
 from gateway.concurrency.after_answer import answer_left
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
-from gateway.detector import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Detector
 
 logger = logging.getLogger("gateway.cache")
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from starlette.datastructures import Headers
 
-from gateway.detector import Answer
+from gateway.detection.request import Answer
 
 REQUEST_HEADER = "Cache-Control"
 STATUS_HEADER = "X-Cache"
@@ -14,7 +14,7 @@ _LONGEST_S = 2**31
 
 
 class Wish(NamedTuple):
-    """What ``Cache-Control`` of a request says; the fields are those of :class:`~gateway.detector.Ask`."""
+    """What ``Cache-Control`` of a request says; the fields are those of :class:`~gateway.detection.request.Ask`."""
 
     no_store: bool = False
     max_age_s: float | None = None

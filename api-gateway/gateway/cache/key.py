@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from gateway.backends.base import Served
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 
 #: Goes into every key; a new number when what is stored is written otherwise, so that old values are never read.
 PREFIX = "yolo-serving:cache:1:"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from PIL import Image, ImageOps
 
-from gateway.intake.image_header import formats_of, swaps_sides
+from gateway.detection.image_header import formats_of, swaps_sides
 
 Format = Literal["jpeg", "png", "webp"]
 

@@ -7,10 +7,10 @@ from functools import partial
 from anyio import CapacityLimiter, to_thread
 
 from gateway.backends.base import Prediction
+from gateway.detection.image_header import ImageHeader
 from gateway.drawing.codec import Wanted
 from gateway.drawing.picture import annotate
 from gateway.errors import Overloaded
-from gateway.intake.image_header import ImageHeader
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 

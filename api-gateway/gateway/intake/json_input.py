@@ -5,6 +5,8 @@ import binascii
 from typing import Any
 
 from gateway import strict_json
+from gateway.detection.parameters import json_pairs
+from gateway.detection.sources import LONGEST_NAME, Encoded, Link, Named, Sent, SentMany, check_size
 from gateway.errors import (
     InvalidBase64,
     InvalidJson,
@@ -12,8 +14,6 @@ from gateway.errors import (
     TooManyFiles,
     printable,
 )
-from gateway.intake.parameters import json_pairs
-from gateway.intake.sources import LONGEST_NAME, Encoded, Link, Named, Sent, SentMany, check_size
 
 #: Room in a JSON body for everything that is not a picture.
 _BESIDES = 64 * 1024

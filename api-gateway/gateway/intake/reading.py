@@ -2,9 +2,9 @@
 
 from starlette.requests import Request
 
+from gateway.detection.sources import Named, Sent, SentMany
 from gateway.errors import InvalidImage, UnsupportedMediaType, printable
 from gateway.intake import json_input
-from gateway.intake.sources import Named, Sent, SentMany
 from gateway.intake.upload import (
     FIELD,
     MANY_FIELD,

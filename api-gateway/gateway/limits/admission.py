@@ -4,7 +4,7 @@ import asyncio
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from gateway.detector import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Detector
 from gateway.errors import Overloaded
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.answer_headers import openapi_answer_headers
-from gateway.intake.parameters import openapi_form_fields
+from gateway.detection.parameters import openapi_form_fields
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
 from gateway.oip.messages import HEAD_LENGTH_HEADER
 from gateway.openapi_predict import BASE64, PIXEL

@@ -15,7 +15,7 @@ from typing import Any
 from gateway import strict_json
 from gateway.backends.base import Detection, Prediction
 from gateway.backends.errors import BackendError
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.oip.columns import Tensors, number, read_columns, read_rows, text
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.tensors import check_shape

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gateway.backends.errors import BackendFault
-from gateway.detector import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Detector
 from gateway.error_responses import as_api_error
 from gateway.errors import ApiError
 

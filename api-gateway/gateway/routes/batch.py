@@ -12,9 +12,9 @@ from gateway.answer_headers import answer_headers
 from gateway.answers import compact
 from gateway.batch import Outcome, run_batch
 from gateway.cache.http import openapi_request_header
+from gateway.detection.parameters import openapi_parameters, read_parameters
 from gateway.disconnect import unless_client_leaves
 from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
-from gateway.intake.parameters import openapi_parameters, read_parameters
 from gateway.intake.reading import read_pictures
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY

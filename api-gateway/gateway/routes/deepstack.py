@@ -18,8 +18,8 @@ from gateway.answer_headers import answer_headers, openapi_answer_headers
 from gateway.answers import compact
 from gateway.asking import detect, make_ask
 from gateway.deepstack import DeepStackListResponse, DeepStackPrediction, DeepStackResponse, deepstack_body
+from gateway.detection.parameters import Parameters
 from gateway.error_bodies import DEEPSTACK
-from gateway.intake.parameters import Parameters
 from gateway.intake.upload import Form, media_type_of, only_file, read_form
 from gateway.openapi import error_answers, example_answer, path_parameter
 from gateway.request_id import current_request_id

@@ -13,7 +13,7 @@ from gateway import errors
 from gateway.answer_headers import answer_headers
 from gateway.answers import compact, prediction_body
 from gateway.asking import make_ask
-from gateway.detector import Ask
+from gateway.detection.request import Ask
 from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
 from gateway.intake.json_input import most_json_bytes

@@ -13,7 +13,7 @@ from gateway.backends.errors import (
     BackendOverloaded,
     BackendRejected,
 )
-from gateway.detector import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Detector
 from gateway.routing.availability import Availability
 from gateway.routing.choice import Choice, Role, Routing, choose
 from gateway.routing.file import RoutingSource
@@ -27,7 +27,7 @@ BUSY_IN_FLIGHT = 8
 
 
 class RoutedDetector:
-    """A :class:`~gateway.detector.Detector` that chooses the version where the caller has named none.
+    """A :class:`~gateway.detection.request.Detector` that chooses the version where the caller has named none.
 
     ``default_version`` tells which version the server's default is, as far as is known: failures are counted for it.
     """

@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
 from gateway.backends.errors import BackendFault, BackendOverloaded, BackendUnavailable
-from gateway.intake.parameters import Parameters
+from gateway.detection.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
 from gateway.settings import Settings

@@ -7,7 +7,7 @@ import random
 from gateway.backends.base import InferenceBackend, Prediction
 from gateway.backends.errors import BackendFault
 from gateway.concurrency.after_answer import after_answer
-from gateway.detector import Ask
+from gateway.detection.request import Ask
 from gateway.routing.availability import Availability
 from gateway.routing.choice import ShadowShare
 from gateway.routing.differences import compare

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.detection.sources import Fields
 from gateway.errors import InvalidParameter, printable
-from gateway.intake.sources import Fields
 
 #: Query or form pairs as they came, in order, a name possibly several times.
 Pairs = Iterable[tuple[str, str]]

@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 
 from gateway.backends.base import InferenceBackend, Prediction
 from gateway.backends.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
-from gateway.intake.image_header import ImageHeader
-from gateway.intake.parameters import Parameters
+from gateway.detection.image_header import ImageHeader
+from gateway.detection.parameters import Parameters
 from gateway.readiness import ReadinessWatch
 
 
