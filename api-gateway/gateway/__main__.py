@@ -16,9 +16,9 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
-from gateway.backends import UnknownBackendError
-from gateway.limits.http_protocol import bounded_protocol
-from gateway.logs import configure_logging
+from gateway.backends.registry import UnknownBackendError
+from gateway.http.logs import configure_logging
+from gateway.http.protocol import bounded_protocol
 from gateway.main import create_app
 from gateway.settings import Settings, describe_invalid
 
@@ -64,7 +64,7 @@ def main() -> None:
             loop="uvloop",
             http=bounded_protocol(settings),
             ws="none",
-            proxy_headers=False,  # gateway.limits.proxies does it, before the access log and with host names
+            proxy_headers=False,  # gateway.http.proxies does it, before the access log and with host names
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_grace_s,
         )

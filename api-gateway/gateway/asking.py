@@ -7,10 +7,10 @@ from gateway.detection.image_header import read_image_header
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer, Ask
 from gateway.detection.sources import Encoded, Link, Source, check_size
-from gateway.disconnect import unless_client_leaves
+from gateway.http.disconnect import unless_client_leaves
+from gateway.http.request_id import current_request_id
 from gateway.intake.json_input import decode_picture
 from gateway.limits.upload_memory import Share
-from gateway.request_id import current_request_id
 from gateway.routing.naming import client_key
 from gateway.services import Services
 

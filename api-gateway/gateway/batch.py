@@ -13,8 +13,8 @@ from gateway.asking import load, make_ask
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
 from gateway.detection.sources import LONGEST_NAME, Named
-from gateway.error_responses import error_body, noted
 from gateway.errors import InternalError
+from gateway.http.errors import error_body, noted
 from gateway.services import Services
 
 #: What is told of a picture: ``index``, ``file``, and the body that /predict would have answered with.

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.drawing.codec import DEFAULT_QUALITY, Wanted
 from gateway.errors import InvalidParameter, printable
-from gateway.negotiation import negotiate
+from gateway.http.negotiation import negotiate
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 JPEG, PNG, WEBP = "image/jpeg", "image/png", "image/webp"

@@ -11,26 +11,26 @@ from gateway import __version__
 from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
-from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend
+from gateway.backends.registry import create_backend
 from gateway.cache.creation import create_cache
 from gateway.concurrency.after_answer import AfterAnswerMiddleware
 from gateway.detection.request import BackendDetector, Detector
 from gateway.drawing.studio import Studio
-from gateway.error_responses import UnhandledErrorMiddleware, install_error_handlers
-from gateway.head_requests import HeadMiddleware
+from gateway.http.errors import UnhandledErrorMiddleware, install_error_handlers
+from gateway.http.head import HeadMiddleware
+from gateway.http.logs import AccessLogMiddleware
+from gateway.http.metrics import Metrics, MetricsMiddleware
+from gateway.http.request_id import RequestIdMiddleware
+from gateway.http.security_headers import SecurityHeadersMiddleware
 from gateway.intake.image_url import ImageFetcher
 from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
 from gateway.limits.openapi import errors_of_limits
 from gateway.limits.rate_limits import create_rate_limits
-from gateway.limits.security_headers import SecurityHeadersMiddleware
 from gateway.limits.upload_memory import UploadMemory
-from gateway.logs import AccessLogMiddleware
-from gateway.metrics import Metrics, MetricsMiddleware
 from gateway.openapi import install_descriptions
 from gateway.readiness import ReadinessWatch
-from gateway.request_id import RequestIdMiddleware
 from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
 from gateway.routing.file import RoutingFile
 from gateway.routing.servers import who_answers, with_servers

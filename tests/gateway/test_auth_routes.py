@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from gateway import errors
+from gateway.http.policy import BELOW, DEFAULT, EXACT, named_policy, needed_scope, policy_for
 from gateway.main import create_app
-from gateway.route_policy import BELOW, DEFAULT, EXACT, named_policy, needed_scope, policy_for
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.test_openapi import NOT_OF_A_ROUTE, OF_OTHER_PROTOCOLS, codes, error_model

@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from gateway.limits import http_protocol
-from gateway.limits.http_protocol import bounded_protocol
+from gateway.http import protocol
+from gateway.http.protocol import bounded_protocol
 from gateway.limits.slow_bodies import Pace
 from gateway.settings import Settings
 from tests.gateway.conftest import Start
@@ -159,7 +159,7 @@ async def refusing(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def test_the_rest_of_a_refused_body_is_read_for_a_while_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "LINGER_S", 0.6)
+    monkeypatch.setattr(protocol, "LINGER_S", 0.6)
     with bounded(refusing) as url, connect(url) as client:
         client.sendall(head(10_000_000) + b"a" * 1000)
         client.settimeout(0.05)

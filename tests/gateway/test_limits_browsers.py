@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from gateway.limits.proxies import KEEP_S, LOOK_UP_EVERY_S, TrustedProxiesMiddleware
+from gateway.http.proxies import KEEP_S, LOOK_UP_EVERY_S, TrustedProxiesMiddleware
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.pictures import picture
 

@@ -16,11 +16,11 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.http.caller import caller_of
+from gateway.http.policy import policy_for
 from gateway.limits import headroom, rate_limits
-from gateway.limits.caller import caller_of
 from gateway.limits.rate_windows import MemoryWindows
 from gateway.limits.verdict import Verdict
-from gateway.route_policy import policy_for
 from tests.gateway.auth_support import add_key, bearer
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe

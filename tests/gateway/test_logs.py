@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.logs import configure_logging
+from gateway.http.logs import configure_logging
 from tests.gateway.conftest import ready_now
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

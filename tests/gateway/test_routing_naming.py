@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from gateway.limits.caller import IDENTITY
+from gateway.http.caller import IDENTITY
 from gateway.routing.naming import client_key
 from tests.gateway.conftest import assert_error
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe

@@ -6,11 +6,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.auth.authenticator import Authenticator
 from gateway.auth.identity import Refusal
-from gateway.error_responses import error_response
 from gateway.errors import InsufficientScope
-from gateway.limits.caller import IDENTITY
-from gateway.metrics import Metrics
-from gateway.route_policy import needed_scope
+from gateway.http.caller import IDENTITY
+from gateway.http.errors import error_response
+from gateway.http.metrics import Metrics
+from gateway.http.policy import needed_scope
 
 logger = logging.getLogger("gateway.auth")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway import errors
 from gateway.auth.credentials import KEY_HEADER
+from gateway.http.policy import needed_scope
 from gateway.openapi import operations
-from gateway.route_policy import needed_scope
 
 SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "A key of `scripts/keys.sh`."},

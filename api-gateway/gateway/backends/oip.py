@@ -22,10 +22,10 @@ from gateway.backends.oip_plan import Plan, make_plan
 from gateway.backends.token_file import TokenFile
 from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.detection.parameters import Parameters
+from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.results import read_response
 from gateway.oip.tensors import TensorError
-from gateway.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")

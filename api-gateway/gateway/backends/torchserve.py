@@ -36,7 +36,7 @@ from gateway.backends.errors import (
 from gateway.backends.sender import PictureSender
 from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.detection.parameters import Parameters
-from gateway.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.settings import Settings
 
 #: The model describes itself in its worker, so behind the pictures that wait; /models does without rather than wait.

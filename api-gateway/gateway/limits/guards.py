@@ -2,9 +2,9 @@
 
 from starlette.middleware import Middleware
 
-from gateway.limits.cors import CorsMiddleware
-from gateway.limits.head_limits import HeadLimitsMiddleware
-from gateway.limits.proxies import TrustedProxiesMiddleware
+from gateway.http.cors import CorsMiddleware
+from gateway.http.head_limits import HeadLimitsMiddleware
+from gateway.http.proxies import TrustedProxiesMiddleware
 from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.limits.rate_limits import RateLimits
 from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware

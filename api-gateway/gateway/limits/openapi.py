@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import ApiError, HeadersTooLarge, Overloaded, RateLimited, RequestTimeout, UriTooLong
-from gateway.route_policy import policy_for
+from gateway.http.policy import policy_for
 
 
 def errors_of_limits(path: str, operation: Mapping[str, Any]) -> list[type[ApiError]]:

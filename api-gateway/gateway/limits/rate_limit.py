@@ -2,12 +2,12 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.error_responses import error_response
 from gateway.errors import RateLimited
-from gateway.limits.caller import caller_of
+from gateway.http.caller import caller_of
+from gateway.http.errors import error_response
+from gateway.http.policy import policy_for
 from gateway.limits.rate_limits import RateLimits
 from gateway.limits.verdict import Verdict
-from gateway.route_policy import policy_for
 
 LIMIT, REMAINING, RESET, POLICY = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from gateway.backends.errors import BackendFault
 from gateway.detection.request import Answer, Ask, Detector
-from gateway.error_responses import as_api_error
 from gateway.errors import ApiError
+from gateway.http.errors import as_api_error
 
 
 async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:

@@ -13,16 +13,16 @@ from gateway.answers import compact
 from gateway.batch import Outcome, run_batch
 from gateway.cache.http import openapi_request_header
 from gateway.detection.parameters import openapi_parameters, read_parameters
-from gateway.disconnect import unless_client_leaves
 from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
+from gateway.http.disconnect import unless_client_leaves
+from gateway.http.ndjson import LinesResponse, WriteLine
+from gateway.http.request_id import current_request_id
 from gateway.intake.reading import read_pictures
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
-from gateway.request_id import current_request_id
 from gateway.routing.naming import openapi_naming, take_version
 from gateway.schemas import BatchResponse
 from gateway.services import ServicesOf
-from gateway.streaming import LinesResponse, WriteLine
 
 router = APIRouter(tags=["predict"])
 

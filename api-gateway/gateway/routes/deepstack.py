@@ -20,9 +20,9 @@ from gateway.asking import detect, make_ask
 from gateway.deepstack import DeepStackListResponse, DeepStackPrediction, DeepStackResponse, deepstack_body
 from gateway.detection.parameters import Parameters
 from gateway.error_bodies import DEEPSTACK
+from gateway.http.request_id import current_request_id
 from gateway.intake.upload import Form, media_type_of, only_file, read_form
 from gateway.openapi import error_answers, example_answer, path_parameter
-from gateway.request_id import current_request_id
 from gateway.routing.naming import take_version
 from gateway.schemas import REQUEST_ID_EXAMPLE
 from gateway.services import Services, ServicesOf

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from gateway import __version__, errors
+from gateway.http.request_id import current_request_id
 from gateway.openapi import error_answers, example_answer
-from gateway.request_id import current_request_id
 from gateway.schemas import REQUEST_ID_EXAMPLE, LiveResponse, ModelRef, ReadyResponse
 from gateway.services import ServicesOf
 

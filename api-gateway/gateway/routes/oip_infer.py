@@ -14,8 +14,8 @@ from gateway.answer_headers import answer_headers
 from gateway.answers import compact, prediction_body
 from gateway.asking import make_ask
 from gateway.detection.request import Ask
-from gateway.disconnect import unless_client_leaves
 from gateway.error_bodies import OIP
+from gateway.http.disconnect import unless_client_leaves
 from gateway.intake.json_input import most_json_bytes
 from gateway.intake.upload import read_body
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length

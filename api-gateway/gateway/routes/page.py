@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.negotiation import accepted
+from gateway.http.negotiation import accepted
 from gateway.openapi import error_answers
 from gateway.static_files import PAGE, file_response, static_files
 

@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import __version__, errors
-from gateway.metrics import CONTENT_TYPE
+from gateway.http.metrics import CONTENT_TYPE
+from gateway.http.request_id import current_request_id
 from gateway.openapi import error_answers, example_answer
-from gateway.request_id import current_request_id
 from gateway.routes.page import NOT_MODIFIED, page_response, wants_page
 from gateway.schemas import REQUEST_ID_EXAMPLE, RootResponse
 from gateway.services import ServicesOf

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.errors import InvalidParameter, printable
-from gateway.limits.caller import IDENTITY
+from gateway.http.caller import IDENTITY
 from gateway.routing.document import LONGEST_VERSION, VERSION_FORM
 
 PARAMETER = "version"

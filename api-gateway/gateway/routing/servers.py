@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.backends import create_backend
 from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
 from gateway.backends.errors import BackendFault, BackendOverloaded, BackendUnavailable
+from gateway.backends.registry import create_backend
 from gateway.detection.parameters import Parameters
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource

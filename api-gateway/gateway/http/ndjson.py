@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.answers import compact
-from gateway.disconnect import unless_client_leaves
 from gateway.errors import ClientClosed
+from gateway.http.disconnect import unless_client_leaves
 
 #: Sends an object as a line.
 WriteLine = Callable[[Any], Awaitable[None]]

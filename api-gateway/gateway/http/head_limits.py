@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.error_responses import error_response
 from gateway.errors import ApiError, HeadersTooLarge, UriTooLong
+from gateway.http.errors import error_response
 
 
 class HeadLimitsMiddleware:

@@ -9,9 +9,9 @@ from typing import Any, TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.limits.caller import IDENTITY, client_address
-from gateway.request_id import current_request_id
-from gateway.route_policy import policy_for
+from gateway.http.caller import IDENTITY, client_address
+from gateway.http.policy import policy_for
+from gateway.http.request_id import current_request_id
 
 access_logger = logging.getLogger("gateway.access")
 

@@ -16,7 +16,7 @@ from gateway import errors
 from gateway.answers import compact
 from gateway.backends import errors as backend
 from gateway.error_bodies import shape_for
-from gateway.request_id import current_request_id
+from gateway.http.request_id import current_request_id
 
 logger = logging.getLogger("gateway.errors")
 
@@ -115,7 +115,7 @@ def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
     """Return the methods that the address of ``scope`` takes.
 
     Starlette's own ``Allow`` names those of the first route that has the address, and there may be several. Whatever
-    takes GET takes HEAD (:mod:`gateway.head_requests`).
+    takes GET takes HEAD (:mod:`gateway.http.head`).
     """
     asked_with = {"HEAD": "GET"}
     return [

@@ -17,8 +17,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gateway.answers import compact
-from gateway.error_responses import error_body
 from gateway.errors import ApiError, HeadersTooLarge, InvalidRequest, Overloaded, RequestTimeout
+from gateway.http.errors import error_body
 from gateway.settings.limits import LimitSettings
 
 logger = logging.getLogger("gateway.connections")
