@@ -9,7 +9,7 @@ from gateway.detection.request import Answer, Ask
 from gateway.detection.sources import Encoded, Link, Source, check_size
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.request_id import current_request_id
-from gateway.intake.json_input import decode_picture
+from gateway.intake.json_body import decode_picture
 from gateway.limits.upload_memory import Share
 from gateway.routing.naming import client_key
 from gateway.services import Services
@@ -19,8 +19,8 @@ async def load(source: Source, services: Services, share: Share) -> bytes:
     """Return a picture's bytes, wherever they are; of a size that the model server takes.
 
     What is fetched is counted in ``share``, to be held for as long as the picture is; bodies are counted already.
-    Raises what :func:`~gateway.intake.json_input.decode_picture` and
-    :meth:`~gateway.intake.image_url.ImageFetcher.fetch` do.
+    Raises what :func:`~gateway.intake.json_body.decode_picture` and
+    :meth:`~gateway.intake.fetch.ImageFetcher.fetch` do.
     """
     most = services.settings.max_body_bytes
     match source:

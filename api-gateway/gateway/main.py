@@ -23,7 +23,7 @@ from gateway.http.logs import AccessLogMiddleware
 from gateway.http.metrics import Metrics, MetricsMiddleware
 from gateway.http.request_id import RequestIdMiddleware
 from gateway.http.security_headers import SecurityHeadersMiddleware
-from gateway.intake.image_url import ImageFetcher
+from gateway.intake.fetch import ImageFetcher
 from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
 from gateway.limits.openapi import errors_of_limits

@@ -8,7 +8,7 @@ from gateway.answer_headers import openapi_answer_headers, openapi_picture_heade
 from gateway.detection.parameters import openapi_form_fields
 from gateway.errors import InvalidImage
 from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
-from gateway.intake.upload import FIELD, MANY_FIELD
+from gateway.intake.form import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
 from gateway.openapi_tasks import ANSWERS
 from gateway.routing.naming import openapi_form_field

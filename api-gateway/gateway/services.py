@@ -11,7 +11,7 @@ from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
 from gateway.errors import ModelNotFound, printable
 from gateway.http.metrics import Metrics
-from gateway.intake.image_url import ImageFetcher
+from gateway.intake.fetch import ImageFetcher
 from gateway.limits.upload_memory import UploadMemory
 from gateway.readiness import ReadinessWatch
 from gateway.routing.versions import Versions

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
-from gateway.intake.image_url import ImageFetcher, Resolver
+from gateway.intake.fetch import ImageFetcher, Resolver
 from gateway.intake.url_policy import UrlPolicy, is_public, parse_allowed
 from gateway.main import create_app
 from gateway.settings import Settings

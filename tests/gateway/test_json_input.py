@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.errors import BodyTooLarge, InvalidBase64, InvalidJson
-from gateway.intake.json_input import decode_picture, read_many, read_one
+from gateway.intake.json_body import decode_picture, read_many, read_one
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import FakeTorchServe
 from tests.gateway.pictures import picture

@@ -17,7 +17,7 @@ from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_option
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
 from gateway.http.request_id import current_request_id
-from gateway.intake.reading import read_pictures
+from gateway.intake.request_body import read_pictures
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
 from gateway.routing.naming import openapi_naming, take_version

@@ -21,7 +21,7 @@ from gateway.deepstack import DeepStackListResponse, DeepStackPrediction, DeepSt
 from gateway.detection.parameters import Parameters
 from gateway.error_bodies import DEEPSTACK
 from gateway.http.request_id import current_request_id
-from gateway.intake.upload import Form, media_type_of, only_file, read_form
+from gateway.intake.form import Form, media_type_of, only_file, read_form
 from gateway.openapi import error_answers, example_answer, path_parameter
 from gateway.routing.naming import take_version
 from gateway.schemas import REQUEST_ID_EXAMPLE

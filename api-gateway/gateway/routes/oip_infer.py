@@ -16,8 +16,8 @@ from gateway.asking import make_ask
 from gateway.detection.request import Ask
 from gateway.error_bodies import OIP
 from gateway.http.disconnect import unless_client_leaves
-from gateway.intake.json_input import most_json_bytes
-from gateway.intake.upload import read_body
+from gateway.intake.form import read_body
+from gateway.intake.json_body import most_json_bytes
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
 from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
 from gateway.oip.requests import InferRequest, Limits, read_infer, read_raw

@@ -14,7 +14,7 @@ from gateway.cache.http import openapi_request_header
 from gateway.detection.parameters import openapi_parameters, read_parameters
 from gateway.formats import OPTIONS, answer_for_one, split_options
 from gateway.http.disconnect import unless_client_leaves
-from gateway.intake.reading import read_picture
+from gateway.intake.request_body import read_picture
 from gateway.openapi import error_answers, option_parameters
 from gateway.openapi_predict import PREDICT_ANSWERS, PREDICT_BODY
 from gateway.routes.direct import DirectRoute

@@ -4,8 +4,8 @@ from starlette.requests import Request
 
 from gateway.detection.sources import Named, Sent, SentMany
 from gateway.errors import InvalidImage, UnsupportedMediaType, printable
-from gateway.intake import json_input
-from gateway.intake.upload import (
+from gateway.intake import json_body
+from gateway.intake.form import (
     FIELD,
     MANY_FIELD,
     check_declared,
@@ -24,8 +24,8 @@ async def read_picture(request: Request, settings: Settings) -> Sent:
     """Take one picture from the form field ``file``, from JSON, or, with an image content type or none, the body.
 
     Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size passes ``max_body_bytes``,
-    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.intake.upload` and
-    :mod:`gateway.intake.json_input` raise.
+    :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.intake.form` and
+    :mod:`gateway.intake.json_body` raise.
     """
     most = settings.max_body_bytes
     media_type = media_type_of(request)
@@ -39,7 +39,7 @@ async def read_picture(request: Request, settings: Settings) -> Sent:
             raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the picture itself.")
         return Sent(body)
     if media_type == JSON:
-        return json_input.read_one(await read_body(request, json_input.most_json_bytes(most)))
+        return json_body.read_one(await read_body(request, json_body.most_json_bytes(most)))
     check_declared(request, most)
     raise UnsupportedMediaType(
         f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the picture in the field "
@@ -61,7 +61,7 @@ async def read_pictures(request: Request, settings: Settings) -> SentMany:
             raise missing_file(form, MANY_FIELD)
         return SentMany(tuple(Named(sent.filename, sent.data) for sent in form.files), form.fields)
     if media_type == JSON:
-        return json_input.read_many(await read_body(request, json_input.most_json_bytes(most)), most_files)
+        return json_body.read_many(await read_body(request, json_body.most_json_bytes(most)), most_files)
     check_declared(request, most)
     raise UnsupportedMediaType(
         f"Content-Type {printable(media_type)} is not taken. Send a multipart form with the pictures in the field "
