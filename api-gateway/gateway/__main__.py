@@ -16,10 +16,10 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
-from gateway.backends.registry import UnknownBackendError
 from gateway.http.logs import configure_logging
 from gateway.http.protocol import bounded_protocol
 from gateway.main import create_app
+from gateway.model_server.registry import UnknownBackendError
 from gateway.settings import Settings, describe_invalid
 
 BAD_SETTING, CANNOT_LISTEN = 2, 3

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from gateway.backends.base import Prediction
 from gateway.detection.image_header import ImageHeader
+from gateway.model_server.base import Prediction
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

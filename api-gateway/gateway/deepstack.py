@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.backends.base import Prediction
+from gateway.model_server.base import Prediction
 from gateway.schemas import REQUEST_ID_EXAMPLE
 
 _EDGES = ("x_min", "y_min", "x_max", "y_max")

@@ -11,8 +11,6 @@ from gateway import __version__
 from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
-from gateway.backends.base import InferenceBackend
-from gateway.backends.registry import create_backend
 from gateway.cache.creation import create_cache
 from gateway.concurrency.after_answer import AfterAnswerMiddleware
 from gateway.detection.request import BackendDetector, Detector
@@ -29,9 +27,17 @@ from gateway.limits.admission import AdmittingDetector
 from gateway.limits.openapi import errors_of_limits
 from gateway.limits.rate_limits import create_rate_limits
 from gateway.limits.upload_memory import UploadMemory
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.readiness import ReadinessWatch
+from gateway.model_server.registry import create_backend
 from gateway.openapi import install_descriptions
-from gateway.readiness import ReadinessWatch
-from gateway.routes import batch, deepstack, health, models, oip, oip_infer, page, predict, root
+from gateway.routes import batch as batch_routes
+from gateway.routes import deepstack as deepstack_routes
+from gateway.routes import health, models, root
+from gateway.routes import oip as oip_routes
+from gateway.routes import oip_infer as oip_infer_routes
+from gateway.routes import page as page_routes
+from gateway.routes import predict as predict_routes
 from gateway.routing.file import RoutingFile
 from gateway.routing.servers import who_answers, with_servers
 from gateway.routing.versions import Versions
@@ -134,7 +140,17 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     install_error_handlers(app)
     static_files()  # an installation without its page is told now, not at the first visit
     # The routes themselves: a router inside would look for the address twice. Tried in this order.
-    for part in (predict, root, page, batch, oip, oip_infer, deepstack, health, models):
+    for part in (
+        predict_routes,
+        root,
+        page_routes,
+        batch_routes,
+        oip_routes,
+        oip_infer_routes,
+        deepstack_routes,
+        health,
+        models,
+    ):
         app.router.routes.extend(part.router.routes)
     if authenticator is None:
         install_descriptions(app, [errors_of_limits])

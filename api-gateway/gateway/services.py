@@ -6,14 +6,14 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import Request
 
-from gateway.backends.base import InferenceBackend
 from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
 from gateway.errors import ModelNotFound, printable
 from gateway.http.metrics import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.upload_memory import UploadMemory
-from gateway.readiness import ReadinessWatch
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.readiness import ReadinessWatch
 from gateway.routing.versions import Versions
 from gateway.settings import Settings
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from gateway.readiness import REUSE_S
+from gateway.model_server.readiness import REUSE_S
 from tests.browser.answers import FOUND, PERSON, answer
 from tests.browser.conftest import Open, grey_png
 from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error

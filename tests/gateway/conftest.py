@@ -12,9 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gateway.backends.base import InferenceBackend
 from gateway.main import create_app
-from gateway.readiness import REUSE_S
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.readiness import REUSE_S
 from gateway.settings import Settings
 from tests.gateway.fake_torchserve import FakeTorchServe, serving
 from tests.gateway.gateway_process import Gateway

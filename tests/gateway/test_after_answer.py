@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.backends.base import Prediction, Served
 from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
@@ -19,6 +18,7 @@ from gateway.concurrency.after_answer import AfterAnswerMiddleware, after_answer
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS
 from gateway.detection.request import Answer, Ask
+from gateway.model_server.base import Prediction, Served
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from gateway.answer_headers import answer_headers
-from gateway.backends.base import Prediction
 from gateway.detection.request import Answer as Found
+from gateway.model_server.base import Prediction
 from gateway.openapi_predict import PIXEL
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe

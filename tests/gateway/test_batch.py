@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.backends.base import Model, Prediction, Readiness
 from gateway.detection.parameters import Parameters
 from gateway.main import create_app
+from gateway.model_server.base import Model, Prediction, Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.backends.errors import BackendNoSuchVersion
 from gateway.cache import serving
 from gateway.detection.image_header import read_image_header
 from gateway.detection.parameters import NO_PARAMETERS
 from gateway.detection.request import Answer as Detected
 from gateway.detection.request import Ask
 from gateway.main import create_app
+from gateway.model_server.errors import BackendNoSuchVersion
 from ops.torchserve import drain
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error

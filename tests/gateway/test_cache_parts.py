@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import Headers
 
-from gateway.backends.base import Detection, Prediction, Served
 from gateway.cache.codec import decode, encode
 from gateway.cache.detector import CachingDetector
 from gateway.cache.http import Wish, cache_headers, read_wish
@@ -22,6 +21,7 @@ from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS, Parameters
 from gateway.detection.request import Answer, Ask
+from gateway.model_server.base import Detection, Prediction, Served
 from tests.gateway.conftest import until
 
 SERVED = Served("1.0", "9000@12:00")

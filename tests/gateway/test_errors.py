@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from gateway import errors
-from gateway.backends.base import Model, Prediction, Readiness
 from gateway.detection.parameters import Parameters
 from gateway.main import create_app
+from gateway.model_server.base import Model, Prediction, Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.pictures import picture
 

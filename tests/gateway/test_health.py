@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from gateway.backends.base import Model, Prediction, Readiness
-from gateway.backends.errors import BackendNotReady, BackendUnavailable
 from gateway.detection.parameters import Parameters
-from gateway.readiness import REUSE_S, ReadinessWatch
+from gateway.model_server.base import Model, Prediction, Readiness
+from gateway.model_server.errors import BackendNotReady, BackendUnavailable
+from gateway.model_server.readiness import REUSE_S, ReadinessWatch
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.fake_torchserve import Answer, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

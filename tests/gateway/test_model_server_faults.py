@@ -9,12 +9,12 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from gateway.backends import errors as faults
-from gateway.backends.registry import create_backend
-from gateway.backends.transport import HTTPX_FAULTS, fault_from_httpx
 from gateway.detection.parameters import Parameters
 from gateway.errors import InternalError
 from gateway.http.errors import REJECTIONS, as_api_error
+from gateway.model_server import errors as faults
+from gateway.model_server.client import HTTPX_FAULTS, fault_from_httpx
+from gateway.model_server.registry import create_backend
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.pictures import picture

@@ -14,7 +14,7 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from gateway.readiness import REUSE_S
+from gateway.model_server.readiness import REUSE_S
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.pictures import picture

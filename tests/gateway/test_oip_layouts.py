@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.backends.base import Detection, Prediction
-from gateway.backends.errors import BackendError
-from gateway.backends.oip_plan import Plan, make_plan
 from gateway.detection.parameters import Parameters
+from gateway.model_server.base import Detection, Prediction
+from gateway.model_server.errors import BackendError
+from gateway.model_server.oip.plan import Plan, make_plan
+from gateway.model_server.oip.results import read_response
 from gateway.oip.messages import join
-from gateway.oip.results import read_response
 from gateway.oip.tensors import pack
 
 NAMES = ["person", "bicycle", "car", "motorcycle", "airplane", "bus"]

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backends import connection as connections
-from gateway.backends import sender as senders
-from gateway.backends.connection import Reply
-from gateway.backends.errors import BackendError, BackendFault, BackendTimeout, BackendUnavailable
-from gateway.backends.sender import PictureSender
+from gateway.model_server import connection as connections
+from gateway.model_server import sender as senders
+from gateway.model_server.connection import Reply
+from gateway.model_server.errors import BackendError, BackendFault, BackendTimeout, BackendUnavailable
+from gateway.model_server.sender import PictureSender
 from gateway.settings import Settings
 from tests.gateway.certificates import self_signed
 from tests.gateway.conftest import until

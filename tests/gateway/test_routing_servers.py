@@ -10,8 +10,6 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.backends.base import Prediction, Readiness, Served
-from gateway.backends.errors import BackendUnavailable
 from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
@@ -20,6 +18,8 @@ from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS
 from gateway.detection.request import Answer as Detected
 from gateway.detection.request import Ask
+from gateway.model_server.base import Prediction, Readiness, Served
+from gateway.model_server.errors import BackendUnavailable
 from gateway.routing.choice import Routing
 from gateway.routing.servers import SwitchedBackend, who_answers
 from gateway.settings.server_list import Server, parse_servers

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.backends.registry import BACKENDS, UnknownBackendError, create_backend
+from gateway.model_server.registry import BACKENDS, UnknownBackendError, create_backend
 from gateway.settings import Settings, describe_invalid
 
 

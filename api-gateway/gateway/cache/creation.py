@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from gateway.backends.base import InferenceBackend
 from gateway.cache.detector import CachingDetector
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore, Store
 from gateway.detection.request import Detector
+from gateway.model_server.base import InferenceBackend
 from gateway.settings import Settings
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from gateway.backends.base import Prediction
-from gateway.backends.errors import BackendOverloaded
 from gateway.cache.codec import decode, encode
 from gateway.cache.key import cache_key, picture_digest
 from gateway.cache.metrics import CacheMetrics
@@ -16,6 +14,8 @@ from gateway.cache.stores import Store
 from gateway.concurrency.after_answer import answer_left
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detection.request import Answer, Ask, Detector
+from gateway.model_server.base import Prediction
+from gateway.model_server.errors import BackendOverloaded
 
 logger = logging.getLogger("gateway.cache")
 
@@ -30,8 +30,8 @@ Outcome = Literal["hit", "shared", "miss", "bypass"]
 class CachingDetector:
     """Answers from ``store`` what ``inner`` found before; only successes are remembered.
 
-    What is remembered belongs to one content of the model (:class:`~gateway.backends.base.Served`), and before it is
-    given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
+    What is remembered belongs to one content of the model (:class:`~gateway.model_server.base.Served`), and before it
+    is given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
     asked for, only if it names that very version, and only if the routing stayed the same and no server was stood in
     for by another meanwhile: what is loaded anew has a new name for good, while servers may be switched to and fro. So
     nothing under a name is older than the name says, nor another server's.

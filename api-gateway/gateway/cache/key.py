@@ -5,8 +5,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from gateway.backends.base import Served
 from gateway.detection.parameters import Parameters
+from gateway.model_server.base import Served
 
 #: Goes into every key; a new number when what is stored is written otherwise, so that old values are never read.
 PREFIX = "yolo-serving:cache:1:"

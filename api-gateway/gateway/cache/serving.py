@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from gateway.backends.base import InferenceBackend, Served
-from gateway.backends.errors import BackendFault
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
+from gateway.model_server.base import InferenceBackend, Served
+from gateway.model_server.errors import BackendFault
 
 #: Seconds that knowledge counts as sure, and that a question may take. Asking takes about 2 ms.
 FRESH_S = 0.5

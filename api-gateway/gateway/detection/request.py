@@ -7,11 +7,11 @@ is a :class:`Detector` around another one; ``create_app`` stacks them.
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from gateway.backends.base import InferenceBackend, Prediction
-from gateway.backends.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import Parameters
-from gateway.readiness import ReadinessWatch
+from gateway.model_server.base import InferenceBackend, Prediction
+from gateway.model_server.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
+from gateway.model_server.readiness import ReadinessWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Answer:
 
 
 class Detector(Protocol):
-    """Anything that answers an :class:`Ask`; raises :class:`~gateway.backends.errors.BackendFault` or ``ApiError``."""
+    """Anything that answers an :class:`Ask`; raises ``BackendFault`` or ``ApiError``."""
 
     async def detect(self, ask: Ask) -> Answer:
         """Find what is in the picture; cancelling gives the work up."""

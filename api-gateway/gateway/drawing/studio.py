@@ -6,11 +6,11 @@ from functools import partial
 
 from anyio import CapacityLimiter, to_thread
 
-from gateway.backends.base import Prediction
 from gateway.detection.image_header import ImageHeader
 from gateway.drawing.codec import Wanted
 from gateway.drawing.picture import annotate
 from gateway.errors import Overloaded
+from gateway.model_server.base import Prediction
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 

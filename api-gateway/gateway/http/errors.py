@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import errors
 from gateway.answers import compact
-from gateway.backends import errors as backend
 from gateway.error_bodies import shape_for
 from gateway.http.request_id import current_request_id
+from gateway.model_server import errors as backend
 
 logger = logging.getLogger("gateway.errors")
 

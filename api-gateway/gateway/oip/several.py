@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from gateway.backends.errors import BackendFault
 from gateway.detection.request import Answer, Ask, Detector
 from gateway.errors import ApiError
 from gateway.http.errors import as_api_error
+from gateway.model_server.errors import BackendFault
 
 
 async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from gateway import __version__, errors
-from gateway.backends.base import ModelVersion
-from gateway.backends.errors import BackendNotReady
 from gateway.error_bodies import OIP
+from gateway.model_server.base import ModelVersion
+from gateway.model_server.errors import BackendNotReady
 from gateway.oip.layout import BINARY_EXTENSION, model_metadata
 from gateway.oip.schemas import (
     OipLiveResponse,

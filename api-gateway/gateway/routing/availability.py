@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from gateway.backends.base import InferenceBackend
-from gateway.backends.errors import BackendFault
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.errors import BackendFault
 from gateway.routing.choice import Routing
 from gateway.routing.file import RoutingSource
 

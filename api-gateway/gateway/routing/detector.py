@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from gateway.backends.base import Prediction
-from gateway.backends.errors import (
+from gateway.detection.request import Answer, Ask, Detector
+from gateway.model_server.base import Prediction
+from gateway.model_server.errors import (
     BackendError,
     BackendFault,
     BackendNoSuchVersion,
     BackendOverloaded,
     BackendRejected,
 )
-from gateway.detection.request import Answer, Ask, Detector
 from gateway.routing.availability import Availability
 from gateway.routing.choice import Choice, Role, Routing, choose
 from gateway.routing.file import RoutingSource

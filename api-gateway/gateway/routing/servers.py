@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.backends.base import InferenceBackend, Model, Prediction, Readiness, Served
-from gateway.backends.errors import BackendFault, BackendOverloaded, BackendUnavailable
-from gateway.backends.registry import create_backend
 from gateway.detection.parameters import Parameters
+from gateway.model_server.base import InferenceBackend, Model, Prediction, Readiness, Served
+from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable
+from gateway.model_server.registry import create_backend
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
 from gateway.settings import Settings
@@ -22,7 +22,7 @@ logger = logging.getLogger("gateway.routing")
 
 
 class SwitchedBackend:
-    """An :class:`~gateway.backends.base.InferenceBackend` that asks the server in force at each call's start.
+    """An :class:`~gateway.model_server.base.InferenceBackend` that asks the server in force at each call's start.
 
     A call stays with the server that it began with, so what is in flight when the server changes is finished there;
     only when that server goes away under it, the default one is asked instead. ``on_fallback`` is called with the

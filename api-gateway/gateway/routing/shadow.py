@@ -4,10 +4,10 @@ import asyncio
 import logging
 import random
 
-from gateway.backends.base import InferenceBackend, Prediction
-from gateway.backends.errors import BackendFault
 from gateway.concurrency.after_answer import after_answer
 from gateway.detection.request import Ask
+from gateway.model_server.base import InferenceBackend, Prediction
+from gateway.model_server.errors import BackendFault
 from gateway.routing.availability import Availability
 from gateway.routing.choice import ShadowShare
 from gateway.routing.differences import compare

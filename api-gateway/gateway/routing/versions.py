@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.backends.base import InferenceBackend
 from gateway.detection.request import Detector
+from gateway.model_server.base import InferenceBackend
 from gateway.routing.availability import Availability
 from gateway.routing.choice import NO_ROUTING, Routing
 from gateway.routing.detector import RoutedDetector

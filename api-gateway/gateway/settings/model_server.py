@@ -1,4 +1,4 @@
-"""The settings of the model server behind the gateway. Not in ``backends``: whatever is in there needs all settings."""
+"""The settings of the model server behind the gateway."""
 
 import os
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ class BackendSettings(BaseSettings):
     """What ``Settings`` takes over; see there."""
 
     backend: str = Field(
-        default="torchserve", description="which model server is behind: a name known to gateway.backends"
+        default="torchserve", description="which model server is behind: a name known to gateway.model_server.registry"
     )
     torchserve_inference_url: BaseUrl = Field(default="http://127.0.0.1:8085", description="TorchServe's inference API")
     torchserve_management_url: BaseUrl = Field(

@@ -1,6 +1,6 @@
 """TorchServe as a backend: the only module that knows its addresses and what its statuses mean.
 
-Its JSON is read in :mod:`gateway.backends.torchserve_answers`.
+Its JSON is read in :mod:`gateway.model_server.torchserve.answers`.
 
 Read in TorchServe 0.12.0 and checked against it:
 
@@ -20,10 +20,12 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from gateway.backends import torchserve_answers as answers
-from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served
-from gateway.backends.connection import Reply
-from gateway.backends.errors import (
+from gateway.detection.parameters import Parameters
+from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.model_server.base import Model, ModelVersion, Prediction, Readiness, Served
+from gateway.model_server.client import make_client, ready_in_time, send
+from gateway.model_server.connection import Reply
+from gateway.model_server.errors import (
     BackendError,
     BackendFault,
     BackendNoSuchVersion,
@@ -33,10 +35,8 @@ from gateway.backends.errors import (
     Rejection,
     client_message,
 )
-from gateway.backends.sender import PictureSender
-from gateway.backends.transport import make_client, ready_in_time, send
-from gateway.detection.parameters import Parameters
-from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.model_server.sender import PictureSender
+from gateway.model_server.torchserve import answers
 from gateway.settings import Settings
 
 #: The model describes itself in its worker, so behind the pictures that wait; /models does without rather than wait.
@@ -57,7 +57,7 @@ _Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
 
 
 class TorchServeBackend:
-    """An :class:`~gateway.backends.base.InferenceBackend` that speaks TorchServe's REST API."""
+    """An :class:`~gateway.model_server.base.InferenceBackend` that speaks TorchServe's REST API."""
 
     name = "torchserve"
 

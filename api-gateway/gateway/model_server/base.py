@@ -87,7 +87,7 @@ class Model:
 
 
 class InferenceBackend(Protocol):
-    """A model server, as the routes see it. Every method raises only :class:`~gateway.backends.errors.BackendFault`.
+    """A model server, as the routes see it. Every method raises only ``BackendFault``.
 
     One instance lives as long as the application and is used by many requests at once. A method that is cancelled
     gives its connection up; whether the server stops working then is the server's affair.
@@ -104,7 +104,7 @@ class InferenceBackend(Protocol):
         """Find what is in ``image`` (an encoded picture); ``request_id`` goes into the server's own log.
 
         ``version`` pins a loaded version of the model, None takes the server's default. Raises
-        :class:`~gateway.backends.errors.BackendNoSuchVersion` for one that is not loaded.
+        :class:`~gateway.model_server.errors.BackendNoSuchVersion` for one that is not loaded.
         """
         ...
 

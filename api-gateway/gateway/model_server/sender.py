@@ -14,9 +14,9 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-from gateway.backends.connection import Connection, ConnectionDied, Reply
-from gateway.backends.errors import BackendError, BackendOverloaded, BackendUnavailable
-from gateway.backends.transport import KEEPALIVE_EXPIRY_S
+from gateway.model_server.client import KEEPALIVE_EXPIRY_S
+from gateway.model_server.connection import Connection, ConnectionDied, Reply
+from gateway.model_server.errors import BackendError, BackendOverloaded, BackendUnavailable
 from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")
@@ -47,7 +47,7 @@ class PictureSender:
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Send ``body`` to ``path`` (with its query, encoded already) and return the answer, whatever its status.
 
-        Raises only :class:`~gateway.backends.errors.BackendFault`.
+        Raises only :class:`~gateway.model_server.errors.BackendFault`.
         """
         head = (
             f"POST {self._prefix}{path} HTTP/1.1\r\n{self._head}{_lines(headers)}Content-Length: {len(body)}\r\n\r\n"

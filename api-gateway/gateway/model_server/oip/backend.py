@@ -1,7 +1,7 @@
 """Any server of the Open Inference Protocol as a backend: Triton, OpenVINO Model Server, KServe, MLServer, or this.
 
 Read in the protocol's text and checked against MLServer 1.7.1, KServe's ModelServer 0.21.0 and this gateway. The model
-must take one encoded picture as BYTES; which outputs are read, :mod:`gateway.oip.results` says.
+must take one encoded picture as BYTES; which outputs are read, :mod:`gateway.model_server.oip.results` says.
 """
 
 import asyncio
@@ -15,16 +15,22 @@ from urllib.parse import quote
 import httpx
 
 from gateway import strict_json
-from gateway.backends.base import Model, ModelVersion, Prediction, Readiness, Served, Worker
-from gateway.backends.errors import BackendError, BackendFault, BackendNoSuchVersion, BackendNotReady, BackendRejected
-from gateway.backends.oip_faults import REFUSED, fault
-from gateway.backends.oip_plan import Plan, make_plan
-from gateway.backends.token_file import TokenFile
-from gateway.backends.transport import make_client, ready_in_time, send
 from gateway.detection.parameters import Parameters
 from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
+from gateway.model_server.base import Model, ModelVersion, Prediction, Readiness, Served, Worker
+from gateway.model_server.client import make_client, ready_in_time, send
+from gateway.model_server.errors import (
+    BackendError,
+    BackendFault,
+    BackendNoSuchVersion,
+    BackendNotReady,
+    BackendRejected,
+)
+from gateway.model_server.oip.faults import REFUSED, fault
+from gateway.model_server.oip.plan import Plan, make_plan
+from gateway.model_server.oip.results import read_response
+from gateway.model_server.oip.token_file import TokenFile
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
-from gateway.oip.results import read_response
 from gateway.oip.tensors import TensorError
 from gateway.settings import Settings
 
@@ -38,7 +44,7 @@ UNVERSIONED = "unversioned"
 
 
 class OipBackend:
-    """An :class:`~gateway.backends.base.InferenceBackend` that speaks the protocol's HTTP side."""
+    """An :class:`~gateway.model_server.base.InferenceBackend` that speaks the protocol's HTTP side."""
 
     name = "oip"
 

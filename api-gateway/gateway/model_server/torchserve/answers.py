@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway import strict_json
-from gateway.backends.base import Detection, ModelVersion, Prediction, Served, Worker
-from gateway.backends.errors import BackendError
+from gateway.model_server.base import Detection, ModelVersion, Prediction, Served, Worker
+from gateway.model_server.errors import BackendError
 
 _BOX_KEYS = frozenset({"xyxy", "conf", "cls", "name"})
 _ENTRY_KEYS = frozenset({"boxes", "image", "model", "task", "timings_ms"})

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import httpx
 
-from gateway.backends.errors import (
+from gateway.model_server.errors import (
     LONGEST_MESSAGE,
     BackendError,
     BackendFault,

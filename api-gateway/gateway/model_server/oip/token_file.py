@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.backends.errors import BackendUnavailable
+from gateway.model_server.errors import BackendUnavailable
 from gateway.settings.secret_files import SecretFileError, read_secret_text
 
 

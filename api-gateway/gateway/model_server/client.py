@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from gateway.backends.base import Readiness
-from gateway.backends.errors import (
+from gateway.model_server.base import Readiness
+from gateway.model_server.errors import (
     BackendError,
     BackendFault,
     BackendNotReady,

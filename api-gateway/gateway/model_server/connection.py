@@ -6,7 +6,7 @@ from typing import cast
 
 import httptools
 
-from gateway.backends.errors import BackendError, BackendFault, BackendTimeout, BackendUnavailable
+from gateway.model_server.errors import BackendError, BackendFault, BackendTimeout, BackendUnavailable
 
 #: Bytes of an answer, its head included; the longest that a picture's can be is a hundredth of it.
 LARGEST_ANSWER = 64 * 1024 * 1024

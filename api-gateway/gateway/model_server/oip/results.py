@@ -1,11 +1,11 @@
 """Read what another server answers for one picture; the layouts that are read are listed here and in the README.
 
 1. ``detections``, BYTES of one element: the JSON of our own ``POST /predict``, with everything a task adds.
-2. Tensors by name, each under any of the names in :data:`gateway.oip.columns.NAMES`: boxes (x1, y1, x2, y2 in pixels
+2. Tensors by name, each under any of the names in :data:`.columns.NAMES`: boxes (x1, y1, x2, y2 in pixels
    of the upright picture), scores, class ids or labels or both, and a count where they are padded to a fixed length.
 3. One tensor ``[…, N, 6]`` of x1, y1, x2, y2, score, class: what Ultralytics' end-to-end heads give.
 
-A leading batch dimension of 1 is read through. Anything else is a :class:`~gateway.backends.errors.BackendError`.
+A leading batch dimension of 1 is read through. Anything else is a :class:`~gateway.model_server.errors.BackendError`.
 """
 
 import base64
@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import strict_json
-from gateway.backends.base import Detection, Prediction
-from gateway.backends.errors import BackendError
 from gateway.detection.parameters import Parameters
-from gateway.oip.columns import Tensors, number, read_columns, read_rows, text
+from gateway.model_server.base import Detection, Prediction
+from gateway.model_server.errors import BackendError
+from gateway.model_server.oip.columns import Tensors, number, read_columns, read_rows, text
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.tensors import check_shape
 

@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from gateway.backends.base import InferenceBackend, Readiness
-from gateway.backends.errors import BackendFault, BackendNotReady
 from gateway.concurrency.single_flight import Flights
+from gateway.model_server.base import InferenceBackend, Readiness
+from gateway.model_server.errors import BackendFault, BackendNotReady
 
 logger = logging.getLogger("gateway.readiness")
 

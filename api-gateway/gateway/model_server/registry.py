@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from gateway.backends.base import InferenceBackend
-from gateway.backends.oip import OipBackend
-from gateway.backends.torchserve import TorchServeBackend
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.oip.backend import OipBackend
+from gateway.model_server.torchserve.backend import TorchServeBackend
 from gateway.settings import Settings
 
 #: To add a server: write a class with InferenceBackend's methods and name it here. No route changes.

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.backends.errors import BackendError
 from gateway.detection.parameters import Parameters
+from gateway.model_server.errors import BackendError
+from gateway.model_server.oip.results import DOCUMENT
 from gateway.oip.layout import BINARY_EXTENSION, INPUT
 from gateway.oip.messages import join
-from gateway.oip.results import DOCUMENT
 from gateway.oip.tensors import pack
 
 Encoding = Literal["auto", "binary", "json"]
@@ -56,7 +56,7 @@ def make_plan(server: object, model: object, encoding: Encoding) -> Plan:
     """Work it out from the answers of ``GET /v2`` (None if there is none) and ``GET /v2/models/MODEL``.
 
     A model that tells nothing of its tensors gets one BYTES tensor named ``image``. Raises
-    :class:`~gateway.backends.errors.BackendError` for one that takes no encoded picture.
+    :class:`~gateway.model_server.errors.BackendError` for one that takes no encoded picture.
     """
     if not isinstance(model, dict):
         raise BackendError("the server's answer describes no model")

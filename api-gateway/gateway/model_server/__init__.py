@@ -1,0 +1,1 @@
+"""The model servers that the gateway can stand in front of."""

@@ -1,0 +1,1 @@
+"""Any server of the Open Inference Protocol as the model server."""

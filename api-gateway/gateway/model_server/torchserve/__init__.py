@@ -1,0 +1,1 @@
+"""TorchServe as the model server."""
