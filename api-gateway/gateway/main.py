@@ -8,8 +8,19 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from gateway import __version__
+from gateway.api import health, models, root
+from gateway.api.deepstack import routes as deepstack_routes
+from gateway.api.oip import infer_routes
+from gateway.api.oip import routes as oip_routes
+from gateway.api.openapi.auth import AuthDescription
+from gateway.api.openapi.document import install_descriptions
+from gateway.api.openapi.limits import errors_of_limits
+from gateway.api.page import routes as page_routes
+from gateway.api.page.files import static_files
+from gateway.api.predict import batch_routes
+from gateway.api.predict import routes as predict_routes
+from gateway.api.services import Services
 from gateway.auth.middleware import AuthMiddleware
-from gateway.auth.openapi import AuthDescription
 from gateway.auth.policy import create_authenticator
 from gateway.cache.creation import create_cache
 from gateway.concurrency.after_answer import AfterAnswerMiddleware
@@ -24,27 +35,16 @@ from gateway.http.security_headers import SecurityHeadersMiddleware
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
-from gateway.limits.openapi import errors_of_limits
 from gateway.limits.rate_limits import create_rate_limits
 from gateway.limits.upload_memory import UploadMemory
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
-from gateway.openapi import install_descriptions
-from gateway.routes import batch as batch_routes
-from gateway.routes import deepstack as deepstack_routes
-from gateway.routes import health, models, root
-from gateway.routes import oip as oip_routes
-from gateway.routes import oip_infer as oip_infer_routes
-from gateway.routes import page as page_routes
-from gateway.routes import predict as predict_routes
 from gateway.routing.file import RoutingFile
 from gateway.routing.servers import who_answers, with_servers
 from gateway.routing.versions import Versions
-from gateway.services import Services
 from gateway.settings import Settings
 from gateway.settings.server_list import parse_servers
-from gateway.static_files import static_files
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -146,7 +146,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         page_routes,
         batch_routes,
         oip_routes,
-        oip_infer_routes,
+        infer_routes,
         deepstack_routes,
         health,
         models,

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.answer_headers import answer_headers
+from gateway.api.answer_headers import answer_headers
+from gateway.api.predict.openapi import PIXEL
 from gateway.detection.request import Answer as Found
 from gateway.model_server.base import Prediction
-from gateway.openapi_predict import PIXEL
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe
 from tests.gateway.pictures import picture

@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import Headers
 
+from gateway.api.caching import Wish, cache_headers, read_wish
 from gateway.cache.codec import decode, encode
 from gateway.cache.detector import CachingDetector
-from gateway.cache.http import Wish, cache_headers, read_wish
 from gateway.cache.key import cache_key
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Serving

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gateway.deepstack import DeepStackResponse
+from gateway.api.deepstack.schemas import DeepStackResponse
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.peers.environment import HERE, python_with

@@ -9,8 +9,8 @@ from itertools import combinations
 
 import pytest
 
+from gateway.api.page.files import FOLDER
 from gateway.drawing import marks, strokes, style
-from gateway.static_files import FOLDER
 
 CODE = re.compile(r"#[0-9a-f]{6}")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from gateway.api.oip.requests import Limits, read_infer
 from gateway.errors import ApiError, TooManyFiles
 from gateway.oip.messages import join, split, take_data
-from gateway.oip.requests import Limits, read_infer
 from gateway.oip.tensors import FORMATS, TensorError, TooManyElementsError, check_shape, flatten, pack, unpack
 
 PICTURE = b"\xff\xd8 not looked at here \0"

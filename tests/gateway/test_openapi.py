@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from gateway import errors
-from gateway.deepstack import DeepStackErrorResponse
-from gateway.oip.schemas import OipErrorResponse
-from gateway.schemas import BatchResponse, ErrorResponse, PredictResponse
+from gateway.api.deepstack.schemas import DeepStackErrorResponse
+from gateway.api.oip.schemas import OipErrorResponse
+from gateway.api.schemas import BatchResponse, ErrorResponse, PredictResponse
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio

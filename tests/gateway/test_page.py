@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from gateway.routes.page import wants_page
-from gateway.static_files import FOLDER, MEDIA_TYPES, PAGE, static_files
+from gateway.api.page.files import FOLDER, MEDIA_TYPES, PAGE, static_files
+from gateway.api.page.routes import wants_page
 from tests.gateway.conftest import assert_error
 
 CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from starlette.requests import Request
 
+from gateway.api.versioning import client_key
 from gateway.http.caller import IDENTITY
-from gateway.routing.naming import client_key
 from tests.gateway.conftest import assert_error
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture

@@ -5,16 +5,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.answer_headers import DETECTIONS_HEADER, TIMING_HEADER
+from gateway.api.answer_headers import DETECTIONS_HEADER, TIMING_HEADER
+from gateway.api.caching import AGE_HEADER, STATUS_HEADER
+from gateway.api.caching import REQUEST_HEADER as CACHE_CONTROL
+from gateway.api.versioning import CLIENT_KEY_HEADER, VERSION_HEADER
 from gateway.auth.credentials import KEY_HEADER
-from gateway.cache.http import AGE_HEADER, STATUS_HEADER
-from gateway.cache.http import REQUEST_HEADER as CACHE_CONTROL
 from gateway.errors import OriginRefused
 from gateway.http.errors import error_response
 from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
 from gateway.limits.rate_limit import LIMIT, POLICY, REMAINING, RESET
 from gateway.oip.messages import HEAD_LENGTH_HEADER
-from gateway.routing.naming import CLIENT_KEY_HEADER, VERSION_HEADER
 
 METHODS = ("GET", "HEAD", "POST")
 #: What a page may send…

@@ -13,8 +13,8 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import errors
-from gateway.answers import compact
-from gateway.error_bodies import shape_for
+from gateway.api.body import compact
+from gateway.api.error_shapes import shape_for
 from gateway.http.request_id import current_request_id
 from gateway.model_server import errors as backend
 
@@ -50,7 +50,7 @@ def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, s
     """Render the error as clients of this address read it, and note its code for the log.
 
     Ours is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
-    :mod:`gateway.error_bodies`.
+    :mod:`gateway.api.error_shapes`.
     """
     scope["gateway.error"] = error.code
     shape = shape_for(scope.get("path", "/"))

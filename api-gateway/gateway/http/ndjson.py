@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.answers import compact
+from gateway.api.body import compact
 from gateway.errors import ClientClosed
 from gateway.http.disconnect import unless_client_leaves
 

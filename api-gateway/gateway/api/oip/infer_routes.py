@@ -10,24 +10,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answer_headers import answer_headers
-from gateway.answers import compact, prediction_body
-from gateway.asking import make_ask
+from gateway.api.answer_headers import answer_headers
+from gateway.api.body import compact, prediction_body
+from gateway.api.detect import make_ask
+from gateway.api.error_shapes import OIP
+from gateway.api.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
+from gateway.api.oip.requests import InferRequest, Limits, read_infer, read_raw
+from gateway.api.oip.responses import Found, write_response
+from gateway.api.oip.routes import NAME, VERSION, Name, Version
+from gateway.api.oip.several import about_picture, detect_all
+from gateway.api.openapi.document import error_answers
+from gateway.api.services import Services, ServicesOf
+from gateway.api.versioning import take_version
 from gateway.detection.request import Ask
-from gateway.error_bodies import OIP
 from gateway.http.disconnect import unless_client_leaves
 from gateway.intake.form import read_body
 from gateway.intake.json_body import most_json_bytes
 from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
-from gateway.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
-from gateway.oip.requests import InferRequest, Limits, read_infer, read_raw
-from gateway.oip.responses import Found, write_response
-from gateway.oip.several import about_picture, detect_all
 from gateway.oip.tensors import TensorError
-from gateway.openapi import error_answers
-from gateway.routes.oip import NAME, VERSION, Name, Version
-from gateway.routing.naming import take_version
-from gateway.services import Services, ServicesOf
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 

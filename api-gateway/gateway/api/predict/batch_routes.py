@@ -8,21 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.answer_headers import answer_headers
-from gateway.answers import compact
-from gateway.batch import Outcome, run_batch
-from gateway.cache.http import openapi_request_header
+from gateway.api.answer_headers import answer_headers
+from gateway.api.body import compact
+from gateway.api.caching import openapi_request_header
+from gateway.api.openapi.document import error_answers, option_parameters
+from gateway.api.predict.batch import Outcome, run_batch
+from gateway.api.predict.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
+from gateway.api.predict.openapi import BATCH_ANSWERS, BATCH_BODY
+from gateway.api.schemas import BatchResponse
+from gateway.api.services import ServicesOf
+from gateway.api.versioning import openapi_naming, take_version
 from gateway.detection.parameters import openapi_parameters, read_parameters
-from gateway.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
 from gateway.http.request_id import current_request_id
 from gateway.intake.request_body import read_pictures
-from gateway.openapi import error_answers, option_parameters
-from gateway.openapi_predict import BATCH_ANSWERS, BATCH_BODY
-from gateway.routing.naming import openapi_naming, take_version
-from gateway.schemas import BatchResponse
-from gateway.services import ServicesOf
 
 router = APIRouter(tags=["predict"])
 

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from gateway.error_bodies import shape_for
+from gateway.api.error_shapes import shape_for
+from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.errors import ApiError
-from gateway.schemas import REQUEST_ID_EXAMPLE
 
 #: Names the errors that come from around an operation, which it does not name itself; given its path and description.
 ErrorsAround = Callable[[str, Mapping[str, Any]], Sequence[type[ApiError]]]
@@ -53,7 +53,7 @@ def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
 def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:
     """Describe these errors for a route's ``responses``: one entry per status, an example per code.
 
-    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.error_bodies`).
+    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.api.error_shapes`).
     """
     shape = shape_for(path)
     answers: dict[int | str, dict[str, Any]] = {}

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.routing.schemas import RoutingOut, TrafficOut
-from gateway.task_schemas import TaskKeys
+from gateway.api.predict.task_schemas import TaskKeys
+from gateway.api.routing_schemas import RoutingOut, TrafficOut
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gateway.answer_headers import openapi_answer_headers
+from gateway.api.answer_headers import openapi_answer_headers
+from gateway.api.predict.openapi import BASE64, PIXEL
 from gateway.detection.parameters import openapi_form_fields
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
 from gateway.oip.messages import HEAD_LENGTH_HEADER
-from gateway.openapi_predict import BASE64, PIXEL
 
 _TENSOR: dict[str, Any] = {
     "type": "object",

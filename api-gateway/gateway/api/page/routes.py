@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
+from gateway.api.openapi.document import error_answers
+from gateway.api.page.files import PAGE, file_response, static_files
 from gateway.http.negotiation import accepted
-from gateway.openapi import error_answers
-from gateway.static_files import PAGE, file_response, static_files
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway import errors
+from gateway.api.openapi.document import operations
 from gateway.auth.credentials import KEY_HEADER
 from gateway.http.policy import needed_scope
-from gateway.openapi import operations
 
 SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "A key of `scripts/keys.sh`."},

@@ -6,11 +6,8 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from gateway import __version__, errors
-from gateway.error_bodies import OIP
-from gateway.model_server.base import ModelVersion
-from gateway.model_server.errors import BackendNotReady
-from gateway.oip.layout import BINARY_EXTENSION, model_metadata
-from gateway.oip.schemas import (
+from gateway.api.error_shapes import OIP
+from gateway.api.oip.schemas import (
     OipLiveResponse,
     OipModelMetadata,
     OipModelReadyResponse,
@@ -18,9 +15,12 @@ from gateway.oip.schemas import (
     OipReadyResponse,
     OipServerMetadata,
 )
-from gateway.openapi import error_answers, example_answer, path_parameter
-from gateway.routing.naming import one_version
-from gateway.services import Services, ServicesOf
+from gateway.api.openapi.document import error_answers, example_answer, path_parameter
+from gateway.api.services import Services, ServicesOf
+from gateway.api.versioning import one_version
+from gateway.model_server.base import ModelVersion
+from gateway.model_server.errors import BackendNotReady
+from gateway.oip.layout import BINARY_EXTENSION, model_metadata
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.api.oip.several import about_picture
 from gateway.detection.parameters import Parameters, json_pairs, read_parameters
 from gateway.detection.sources import check_size
 from gateway.errors import InvalidInferRequest, TooManyFiles, printable
 from gateway.intake.json_body import decode_picture, most_json_marks
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
-from gateway.oip.several import about_picture
 from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
 
 #: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.

@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.answer_headers import openapi_answer_headers, openapi_picture_headers
+from gateway.api.answer_headers import openapi_answer_headers, openapi_picture_headers
+from gateway.api.predict.formats import BATCH_OPTIONS, NDJSON, OPTIONS
+from gateway.api.predict.openapi_tasks import ANSWERS
+from gateway.api.schemas import REQUEST_ID_EXAMPLE
+from gateway.api.versioning import openapi_form_field
 from gateway.detection.parameters import openapi_form_fields
 from gateway.errors import InvalidImage
-from gateway.formats import BATCH_OPTIONS, NDJSON, OPTIONS
 from gateway.intake.form import FIELD, MANY_FIELD
 from gateway.intake.url_policy import LONGEST_URL
-from gateway.openapi_tasks import ANSWERS
-from gateway.routing.naming import openapi_form_field
-from gateway.schemas import REQUEST_ID_EXAMPLE
 
 _BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 #: A picture in JSON.

@@ -2,7 +2,9 @@
 
 from starlette.requests import Request
 
-from gateway.cache.http import read_wish
+from gateway.api.caching import read_wish
+from gateway.api.services import Services
+from gateway.api.versioning import client_key
 from gateway.detection.image_header import read_image_header
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer, Ask
@@ -11,8 +13,6 @@ from gateway.http.disconnect import unless_client_leaves
 from gateway.http.request_id import current_request_id
 from gateway.intake.json_body import decode_picture
 from gateway.limits.upload_memory import Share
-from gateway.routing.naming import client_key
-from gateway.services import Services
 
 
 async def load(source: Source, services: Services, share: Share) -> bytes:
@@ -38,7 +38,7 @@ def make_ask(
 ) -> Ask:
     """Check the picture's header and say what is wanted of it; what the request's own headers say is read here.
 
-    ``version`` is the one that the caller named, see :func:`~gateway.routing.naming.take_version`.
+    ``version`` is the one that the caller named, see :func:`~gateway.api.versioning.take_version`.
     Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
     """
     header = read_image_header(image, services.settings.max_image_pixels)

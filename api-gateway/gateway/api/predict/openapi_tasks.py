@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.schemas import REQUEST_ID_EXAMPLE
+from gateway.api.schemas import REQUEST_ID_EXAMPLE
 
 _TIMINGS = {"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}
 

@@ -10,7 +10,7 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
-    """Build a :class:`~gateway.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
+    """Build a :class:`~gateway.api.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
 
     ``total_ms`` is the gateway's whole time in milliseconds.
     """

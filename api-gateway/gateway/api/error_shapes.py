@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.deepstack import DeepStackErrorResponse
+from gateway.api.deepstack.schemas import DeepStackErrorResponse
+from gateway.api.oip.schemas import OipErrorResponse
+from gateway.api.schemas import ErrorResponse
 from gateway.errors import ApiError
-from gateway.oip.schemas import OipErrorResponse
-from gateway.schemas import ErrorResponse
 
 #: A parent of every address of the Open Inference Protocol, and of DeepStack's.
 OIP, DEEPSTACK = "/v2", "/v1/vision"

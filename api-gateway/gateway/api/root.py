@@ -5,12 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import __version__, errors
+from gateway.api.openapi.document import error_answers, example_answer
+from gateway.api.page.routes import NOT_MODIFIED, page_response, wants_page
+from gateway.api.schemas import REQUEST_ID_EXAMPLE, RootResponse
+from gateway.api.services import ServicesOf
 from gateway.http.metrics import CONTENT_TYPE
 from gateway.http.request_id import current_request_id
-from gateway.openapi import error_answers, example_answer
-from gateway.routes.page import NOT_MODIFIED, page_response, wants_page
-from gateway.schemas import REQUEST_ID_EXAMPLE, RootResponse
-from gateway.services import ServicesOf
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 

@@ -3,11 +3,11 @@
 from fastapi import APIRouter
 
 from gateway import errors
+from gateway.api.openapi.document import error_answers, example_answer
+from gateway.api.routing_schemas import RoutingOut, ShareOut, TrafficOut
+from gateway.api.schemas import REQUEST_ID_EXAMPLE, ModelOut, ModelsResponse, ModelVersionOut, WorkerOut
+from gateway.api.services import ServicesOf
 from gateway.http.request_id import current_request_id
-from gateway.openapi import error_answers, example_answer
-from gateway.routing.schemas import RoutingOut, ShareOut, TrafficOut
-from gateway.schemas import REQUEST_ID_EXAMPLE, ModelOut, ModelsResponse, ModelVersionOut, WorkerOut
-from gateway.services import ServicesOf
 
 router = APIRouter(tags=["models"])
 

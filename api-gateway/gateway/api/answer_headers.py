@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from gateway.answers import all_timings
-from gateway.cache import http as cache
+from gateway.api import caching as cache
+from gateway.api.body import all_timings
+from gateway.api.versioning import OPENAPI_ANSWER_HEADERS, version_header
 from gateway.detection.request import Answer
-from gateway.routing.naming import OPENAPI_ANSWER_HEADERS, version_header
 
 DETECTIONS_HEADER = "X-Detections"
 TIMING_HEADER = "Server-Timing"

@@ -1,0 +1,1 @@
+"""DeepStack's object detection."""

@@ -1,0 +1,1 @@
+"""POST /predict and POST /predict/batch: the gateway's own protocol."""

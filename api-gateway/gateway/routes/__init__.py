@@ -1,1 +1,0 @@
-"""The gateway's routes, one module per subject; each has a ``router``."""
