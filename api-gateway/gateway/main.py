@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 
-from gateway import __version__
+from gateway import __version__, middleware
 from gateway.api import health, models, root
 from gateway.api.deepstack import routes as deepstack_routes
+from gateway.api.errors import install_error_handlers
 from gateway.api.oip import infer_routes
 from gateway.api.oip import routes as oip_routes
 from gateway.api.openapi.auth import AuthDescription
@@ -20,27 +20,21 @@ from gateway.api.page.files import static_files
 from gateway.api.predict import batch_routes
 from gateway.api.predict import routes as predict_routes
 from gateway.api.services import Services
-from gateway.auth.middleware import AuthMiddleware
 from gateway.auth.policy import create_authenticator
 from gateway.cache.creation import create_cache
-from gateway.concurrency.after_answer import AfterAnswerMiddleware
-from gateway.detection.request import BackendDetector, Detector
+from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
-from gateway.http.errors import UnhandledErrorMiddleware, install_error_handlers
-from gateway.http.head import HeadMiddleware
-from gateway.http.logs import AccessLogMiddleware
-from gateway.http.metrics import Metrics, MetricsMiddleware
-from gateway.http.request_id import RequestIdMiddleware
-from gateway.http.security_headers import SecurityHeadersMiddleware
+from gateway.http.metrics import Metrics
 from gateway.intake.fetch import ImageFetcher
-from gateway.limits import guards
 from gateway.limits.admission import AdmittingDetector
 from gateway.limits.rate_limits import create_rate_limits
 from gateway.limits.upload_memory import UploadMemory
 from gateway.model_server.base import InferenceBackend
+from gateway.model_server.detector import BackendDetector
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
 from gateway.routing.file import RoutingFile
+from gateway.routing.metrics import RoutingMetrics
 from gateway.routing.servers import who_answers, with_servers
 from gateway.routing.versions import Versions
 from gateway.settings import Settings
@@ -56,15 +50,16 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     authenticator = create_authenticator(settings)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
+    routing_metrics = RoutingMetrics(metrics.registry)
     uploads = UploadMemory(settings.upload_memory_bytes, metrics.registry)
     routing = RoutingFile(
-        settings.routing_file, parse_servers(settings.torchserve_servers), on_error=metrics.routing.errors.inc
+        settings.routing_file, parse_servers(settings.torchserve_servers), on_error=routing_metrics.errors.inc
     )
     backend = with_servers(
         backend or create_backend(settings),
         settings,
         routing,
-        on_fallback=lambda server: metrics.routing.server_fallbacks.labels(server).inc(),
+        on_fallback=lambda server: routing_metrics.server_fallbacks.labels(server).inc(),
     )
     readiness = ReadinessWatch(backend, settings.ready_grace_s)
     metrics.watch_readiness(lambda: readiness.state.ready)
@@ -77,10 +72,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         registry=metrics.registry,
     )
     cache = create_cache(settings, admitting, backend, metrics.registry, hint=who_answers(backend, routing))
-    versions = Versions(routing, backend, metrics.routing, settings.shadow_in_flight)
+    versions = Versions(routing, backend, routing_metrics, settings.shadow_in_flight)
     detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
-
-    asking = [Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -112,19 +105,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         redoc_url=None,
         redirect_slashes=False,  # a redirect would have no error body, and drop a form on the way
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics and our own log lines do it
-        middleware=[  # outermost first
-            *guards.outermost(settings),
-            Middleware(RequestIdMiddleware),
-            Middleware(AccessLogMiddleware),
-            Middleware(MetricsMiddleware, metrics=metrics),
-            Middleware(HeadMiddleware),
-            Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
-            Middleware(UnhandledErrorMiddleware),
-            *guards.before_identity(settings),
-            *asking,
-            *guards.after_identity(settings, rate_limits, uploads),
-            Middleware(AfterAnswerMiddleware),
-        ],
+        middleware=middleware.layers(settings, metrics, authenticator, rate_limits, uploads),
     )
     app.state.services = Services(
         settings=settings,

@@ -1,8 +1,10 @@
-"""JSON that others wrote: as the standard has it, and no more of it than the reader has use for."""
+"""JSON as the standard defines it: parsed strictly and within bounds, and written without blanks."""
 
 import json
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 #: What each value beyond the first costs in the text: a comma, or the bracket around it. Base64 has none of them.
 _MARKS = (b",", b"[", b"{")
@@ -53,3 +55,9 @@ def check_marks(text: bytes, most: int) -> None:
             if found > most:
                 raise JsonError(f"it has more than {most} commas and brackets; pictures as base64 need hardly any")
             position = text.find(mark, position + 1)
+
+
+def compact(body: Any) -> bytes:
+    """Write JSON without blanks, in UTF-8."""
+    # Not through a response model: validating what was just built would cost more than building it.
+    return _to_json(body).encode()

@@ -17,8 +17,9 @@ from gateway.concurrency import after_answer as module
 from gateway.concurrency.after_answer import AfterAnswerMiddleware, after_answer, answer_left
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer, Ask
-from gateway.model_server.base import Prediction, Served
+from gateway.model_server.base import Served
 
 pytestmark = pytest.mark.anyio
 

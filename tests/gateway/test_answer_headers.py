@@ -11,8 +11,8 @@ import pytest
 
 from gateway.api.answer_headers import answer_headers
 from gateway.api.predict.openapi import PIXEL
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer as Found
-from gateway.model_server.base import Prediction
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe
 from tests.gateway.pictures import picture

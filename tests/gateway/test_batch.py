@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from gateway.detection.parameters import Parameters
+from gateway.detection.prediction import Prediction
 from gateway.main import create_app
-from gateway.model_server.base import Model, Prediction, Readiness
+from gateway.model_server.base import Model, Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, serving, torchserve_error
 from tests.gateway.pictures import picture

@@ -20,8 +20,9 @@ from gateway.concurrency.circuit_breaker import Breaker
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS, Parameters
+from gateway.detection.prediction import Detection, Prediction
 from gateway.detection.request import Answer, Ask
-from gateway.model_server.base import Detection, Prediction, Served
+from gateway.model_server.base import Served
 from tests.gateway.conftest import until
 
 SERVED = Served("1.0", "9000@12:00")

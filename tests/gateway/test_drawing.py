@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from gateway.detection.image_header import ImageHeader
+from gateway.detection.prediction import Detection, Prediction
 from gateway.drawing.codec import Format, Wanted
 from gateway.drawing.labels import fit_text, place_label
 from gateway.drawing.picture import annotate
@@ -21,7 +22,6 @@ from gateway.drawing.strokes import FILL
 from gateway.drawing.studio import Studio
 from gateway.drawing.style import BLACK, COLOURS, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
 from gateway.errors import InvalidImage, Overloaded
-from gateway.model_server.base import Detection, Prediction
 from tests.gateway.conftest import assert_error, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture

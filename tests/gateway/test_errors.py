@@ -9,8 +9,9 @@ import pytest
 
 from gateway import errors
 from gateway.detection.parameters import Parameters
+from gateway.detection.prediction import Prediction
 from gateway.main import create_app
-from gateway.model_server.base import Model, Prediction, Readiness
+from gateway.model_server.base import Model, Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.pictures import picture
 

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from gateway.detection.parameters import Parameters
-from gateway.model_server.base import Model, Prediction, Readiness
+from gateway.detection.prediction import Prediction
+from gateway.model_server.base import Model, Readiness
 from gateway.model_server.errors import BackendNotReady, BackendUnavailable
 from gateway.model_server.readiness import REUSE_S, ReadinessWatch
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until

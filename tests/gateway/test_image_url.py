@@ -17,9 +17,10 @@ import pytest
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
 from gateway.intake.fetch import ImageFetcher, Resolver
-from gateway.intake.url_policy import UrlPolicy, is_public, parse_allowed
+from gateway.intake.url_policy import UrlPolicy, is_public
 from gateway.main import create_app
 from gateway.settings import Settings
+from gateway.settings.url_allow import parse_allowed
 from tests.gateway.certificates import self_signed
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving

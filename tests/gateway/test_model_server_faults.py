@@ -9,9 +9,9 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from gateway.api.errors import REJECTIONS, as_api_error
 from gateway.detection.parameters import Parameters
 from gateway.errors import InternalError
-from gateway.http.errors import REJECTIONS, as_api_error
 from gateway.model_server import errors as faults
 from gateway.model_server.client import HTTPX_FAULTS, fault_from_httpx
 from gateway.model_server.registry import create_backend

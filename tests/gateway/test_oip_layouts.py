@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.detection.parameters import Parameters
-from gateway.model_server.base import Detection, Prediction
+from gateway.detection.prediction import Detection, Prediction
 from gateway.model_server.errors import BackendError
 from gateway.model_server.oip.plan import Plan, make_plan
 from gateway.model_server.oip.results import read_response

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from gateway import errors
 from gateway.api.deepstack.schemas import DeepStackErrorResponse
 from gateway.api.oip.schemas import OipErrorResponse
-from gateway.api.schemas import BatchResponse, ErrorResponse, PredictResponse
+from gateway.api.predict.schemas import BatchResponse, PredictResponse
+from gateway.api.schemas import ErrorResponse
 from tests.gateway.pictures import picture
 
 pytestmark = pytest.mark.anyio

@@ -12,8 +12,8 @@ import pytest
 
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import Parameters
+from gateway.detection.prediction import Detection, Prediction
 from gateway.detection.request import Answer, Ask, Detector
-from gateway.model_server.base import Detection, Prediction
 from gateway.settings import Settings
 from tests.gateway.conftest import running_app
 from tests.gateway.routing_files import RoutingJson

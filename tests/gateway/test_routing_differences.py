@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from gateway.model_server.base import Detection, Prediction
+from gateway.detection.prediction import Detection, Prediction
 from gateway.routing.differences import Differences, compare, iou
 
 A, B = (0.0, 0.0, 100.0, 100.0), (500.0, 500.0, 600.0, 600.0)

@@ -16,9 +16,10 @@ from gateway.cache.serving import Serving
 from gateway.cache.stores import MemoryStore
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer as Detected
 from gateway.detection.request import Ask
-from gateway.model_server.base import Prediction, Readiness, Served
+from gateway.model_server.base import Readiness, Served
 from gateway.model_server.errors import BackendUnavailable
 from gateway.routing.choice import Routing
 from gateway.routing.servers import SwitchedBackend, who_answers

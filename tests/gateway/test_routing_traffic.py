@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.model_server.base import Detection, Prediction, Readiness
+from gateway.detection.prediction import Detection, Prediction
+from gateway.model_server.base import Readiness
 from gateway.model_server.errors import BackendError
 from gateway.routing.availability import MISSED_S, Availability, TellsReadyVersions
 from gateway.routing.choice import Arm, Role, Routing, ShadowShare

@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
+from gateway.api.predict.schemas import PredictResponse
 from gateway.api.predict.task_schemas import TaskKeys
-from gateway.api.schemas import PredictResponse
 from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.pictures import picture
 from tests.support import documents

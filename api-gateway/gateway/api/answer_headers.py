@@ -7,9 +7,8 @@ from gateway.api import caching as cache
 from gateway.api.body import all_timings
 from gateway.api.versioning import OPENAPI_ANSWER_HEADERS, version_header
 from gateway.detection.request import Answer
+from gateway.http.headers import DETECTIONS_HEADER, TIMING_HEADER
 
-DETECTIONS_HEADER = "X-Detections"
-TIMING_HEADER = "Server-Timing"
 #: What may stand in a header as it is: others' words are left out where they are something else.
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

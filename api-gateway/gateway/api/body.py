@@ -1,16 +1,13 @@
 """What is said of one prediction, as every route that answers in the gateway's own words writes it."""
 
-import json
 from typing import Any
 
 from gateway.detection.image_header import ImageHeader
-from gateway.model_server.base import Prediction
-
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+from gateway.detection.prediction import Prediction
 
 
 def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
-    """Build a :class:`~gateway.api.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
+    """Build a :class:`~gateway.api.predict.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
 
     ``total_ms`` is the gateway's whole time in milliseconds.
     """
@@ -43,9 +40,3 @@ def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:
         timings["model_server"] = timings.pop("total")
     timings["total"] = round(total_ms, 2)
     return timings
-
-
-def compact(body: Any) -> bytes:
-    """Write JSON without blanks, in UTF-8."""
-    # Not through a response model: validating what was just built would cost more than building it.
-    return _to_json(body).encode()

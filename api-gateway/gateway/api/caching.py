@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 from starlette.datastructures import Headers
 
 from gateway.detection.request import Answer
+from gateway.http.headers import AGE_HEADER, CACHE_CONTROL_HEADER, CACHE_STATUS_HEADER
 
-REQUEST_HEADER = "Cache-Control"
-STATUS_HEADER = "X-Cache"
-AGE_HEADER = "Age"
 #: Larger ages mean the same as this one.
 _LONGEST_S = 2**31
 
@@ -25,7 +23,7 @@ ANY = Wish()
 
 def read_wish(headers: Headers) -> Wish:
     """Read ``no-store``, ``no-cache`` and ``max-age=SECONDS``; whatever else stands there is ignored."""
-    lines = headers.getlist(REQUEST_HEADER)
+    lines = headers.getlist(CACHE_CONTROL_HEADER)
     if not lines:
         return ANY
     no_store, max_age_s = False, None
@@ -46,7 +44,7 @@ def cache_headers(answer: Answer) -> dict[str, str]:
     """Return ``X-Cache``, and ``Age`` in whole seconds for a remembered answer; nothing where there is no cache."""
     if answer.cache is None:
         return {}
-    headers = {STATUS_HEADER: answer.cache.upper()}
+    headers = {CACHE_STATUS_HEADER: answer.cache.upper()}
     if answer.age_s is not None:
         headers[AGE_HEADER] = str(int(answer.age_s))
     return headers
@@ -55,7 +53,7 @@ def cache_headers(answer: Answer) -> dict[str, str]:
 def openapi_request_header() -> dict[str, Any]:
     """Describe the request header for a route's ``parameters``."""
     return {
-        "name": REQUEST_HEADER,
+        "name": CACHE_CONTROL_HEADER,
         "in": "header",
         "required": False,
         "description": (
@@ -70,7 +68,7 @@ def openapi_request_header() -> dict[str, Any]:
 def openapi_answer_headers() -> dict[str, Any]:
     """Describe the answer's headers for a route's 200."""
     return {
-        STATUS_HEADER: {
+        CACHE_STATUS_HEADER: {
             "description": (
                 "HIT: remembered, or shared with an identical request under way; MISS: asked the model server; BYPASS: "
                 "asked without looking. Absent where no cache is configured."

@@ -1,34 +1,12 @@
-"""The gateway's answers as typed models: what OpenAPI shows. The hot path writes the same JSON without them."""
+"""The answers that no one protocol owns, as typed models: errors, health, models, the root."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.predict.task_schemas import TaskKeys
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
-
-
-class DetectionOut(BaseModel):
-    """One object. A server other than ours may add keys of its own."""
-
-    model_config = ConfigDict(extra="allow")
-
-    confidence: float = Field(ge=0, le=1, examples=[0.89])
-    class_: str = Field(alias="class", description="Name of the class", examples=["person"])
-    bbox: tuple[float, float, float, float] = Field(
-        description="x1, y1, x2, y2 in pixels of the upright picture, clipped to it",
-        examples=[[245.3, 184.2, 456.8, 298.1]],
-    )
-    class_id: int = Field(examples=[0])
-
-
-class ImageOut(BaseModel):
-    """Size in pixels after the picture was turned upright by its Exif orientation."""
-
-    width: int = Field(examples=[810])
-    height: int = Field(examples=[1080])
 
 
 class ModelRef(BaseModel):
@@ -36,23 +14,6 @@ class ModelRef(BaseModel):
 
     name: str = Field(examples=["yolo"])
     version: str | None = Field(examples=["1.0"])
-
-
-class PredictResponse(TaskKeys):
-    """Detections, highest confidence first; none is an empty list. A task adds a key of its own beside them."""
-
-    model_config = ConfigDict(extra="allow")
-
-    status: Literal["success"]
-    detections: list[DetectionOut]
-    image: ImageOut
-    model: ModelRef
-    task: str | None = Field(examples=["detect"])
-    timings_ms: dict[str, float] = Field(
-        description="The model server's stages, its whole as `model_server`, and the gateway's whole as `total`",
-        examples=[{"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}],
-    )
-    request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
 class ErrorOut(BaseModel):
@@ -68,31 +29,6 @@ class ErrorResponse(BaseModel):
     status: Literal["error"]
     error: ErrorOut
     request_id: str | None
-
-
-class BatchSuccess(PredictResponse):
-    """What /predict answers, and which picture it is about."""
-
-    index: int = Field(ge=0, description="Place in the request, from 0", examples=[0])
-    file: str = Field(description="The name that came with the picture; empty if none did", examples=["street.jpg"])
-
-
-class BatchError(ErrorResponse):
-    """What is wrong with one picture."""
-
-    index: int = Field(ge=0, description="Place in the request, from 0", examples=[1])
-    file: str = Field(description="The name that came with the picture; empty if none did", examples=["notes.txt"])
-
-
-class BatchResponse(BaseModel):
-    """An entry per picture, in the order they were sent. The whole succeeds even where every picture has an error."""
-
-    status: Literal["success"]
-    results: list[Annotated[BatchSuccess | BatchError, Field(discriminator="status")]]
-    succeeded: int = Field(ge=0, examples=[1])
-    failed: int = Field(ge=0, examples=[1])
-    timings_ms: dict[str, float] = Field(description="`total`: the gateway's whole", examples=[{"total": 131.4}])
-    request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
 class LiveResponse(BaseModel):

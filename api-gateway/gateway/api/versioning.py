@@ -8,11 +8,10 @@ from starlette.requests import Request
 
 from gateway.errors import InvalidParameter, printable
 from gateway.http.caller import IDENTITY
+from gateway.http.headers import CLIENT_KEY_HEADER, VERSION_HEADER
 from gateway.routing.document import LONGEST_VERSION, VERSION_FORM
 
 PARAMETER = "version"
-VERSION_HEADER = "X-Model-Version"
-CLIENT_KEY_HEADER = "X-Client-Key"
 
 _FORM = re.compile(VERSION_FORM)
 _EXAMPLE = "1.1"

@@ -7,12 +7,11 @@ from typing import Literal
 from gateway.auth.identity import Refusal
 from gateway.auth.key_records import PREFIX
 from gateway.errors import InvalidCredentials, Unauthenticated
+from gateway.http.headers import API_KEY_HEADER
 
 #: Bytes. Real tokens stay well below; what is longer is not worth decoding.
 MAX_LENGTH = 8192
-#: Beside ``Authorization``.
-KEY_HEADER = "X-API-Key"
-_KEY = KEY_HEADER.lower().encode()
+_KEY = API_KEY_HEADER.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)

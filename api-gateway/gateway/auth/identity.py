@@ -1,13 +1,9 @@
 """Who asks and what they may do, or the reason why they may not."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Literal
 
 from gateway.errors import ApiError
-
-#: ``predict``: ask for detections and see which models there are. ``admin``: see the gateway's internals.
-Scope = Literal["predict", "admin"]
-SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 Method = Literal["key", "jwt", "none"]
 

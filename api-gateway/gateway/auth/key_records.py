@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.auth.identity import SCOPES
+from gateway.http.policy import SCOPES
 
 logger = logging.getLogger("gateway.auth")
 

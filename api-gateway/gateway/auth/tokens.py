@@ -7,9 +7,10 @@ from typing import Any
 import jwt
 from jwt import exceptions as wrong
 
-from gateway.auth.identity import SCOPES, Identity, Outcome, Refusal
+from gateway.auth.identity import Identity, Outcome, Refusal
 from gateway.auth.jwks import Jwks
 from gateway.errors import InvalidCredentials
+from gateway.http.policy import SCOPES
 
 MAX_SUBJECT = 128
 REQUIRED = ["exp", "iss", "aud", "sub"]

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from gateway.model_server.base import Detection, Prediction
+from gateway.detection.prediction import Detection, Prediction
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 

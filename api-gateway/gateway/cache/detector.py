@@ -13,8 +13,8 @@ from gateway.cache.serving import Knowledge, Serving
 from gateway.cache.stores import Store
 from gateway.concurrency.after_answer import answer_left
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer, Ask, Detector
-from gateway.model_server.base import Prediction
 from gateway.model_server.errors import BackendOverloaded
 
 logger = logging.getLogger("gateway.cache")

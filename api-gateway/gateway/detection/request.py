@@ -9,9 +9,7 @@ from typing import Literal, Protocol
 
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import Parameters
-from gateway.model_server.base import InferenceBackend, Prediction
-from gateway.model_server.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
-from gateway.model_server.readiness import ReadinessWatch
+from gateway.detection.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +47,3 @@ class Detector(Protocol):
     async def detect(self, ask: Ask) -> Answer:
         """Find what is in the picture; cancelling gives the work up."""
         ...
-
-
-class BackendDetector:
-    """The innermost detector: asks the model server."""
-
-    def __init__(self, backend: InferenceBackend, readiness: ReadinessWatch) -> None:
-        self._backend = backend
-        self._readiness = readiness
-
-    async def detect(self, ask: Ask) -> Answer:
-        """Send the picture on, with the version that was chosen if one was."""
-        try:
-            prediction = await self._backend.predict(ask.image, ask.parameters, ask.request_id, ask.version)
-        except BackendOverloaded as fault:
-            # A server may use one answer for a full queue and for no worker: the last readiness check tells them apart.
-            state = self._readiness.state
-            if state.ready:
-                raise
-            raise BackendNotReady(state.reason or "no worker is ready") from fault
-        except BackendUnavailable:
-            self._readiness.doubt()
-            raise
-        if ask.version is None:  # readiness is about the default version
-            self._readiness.answered()
-        return Answer(prediction)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.detection.prediction import Detection, Prediction
 from gateway.drawing.labels import Rectangle
-from gateway.model_server.base import Detection, Prediction
 
 Points = list[tuple[float, float]]
 

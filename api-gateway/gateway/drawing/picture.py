@@ -10,12 +10,12 @@
 
 from PIL import Image, ImageDraw
 
+from gateway.detection.prediction import Prediction
 from gateway.drawing.codec import Wanted, encode, open_upright
 from gateway.drawing.marks import Frame, likeliest, marks_of
 from gateway.drawing.strokes import draw_caption, draw_fill, draw_labels, draw_outline, draw_skeleton
 from gateway.drawing.style import style_for
 from gateway.errors import InvalidImage
-from gateway.model_server.base import Prediction
 
 
 def annotate(data: bytes, prediction: Prediction, wanted: Wanted) -> bytes:

@@ -7,10 +7,10 @@ from functools import partial
 from anyio import CapacityLimiter, to_thread
 
 from gateway.detection.image_header import ImageHeader
+from gateway.detection.prediction import Prediction
 from gateway.drawing.codec import Wanted
 from gateway.drawing.picture import annotate
 from gateway.errors import Overloaded
-from gateway.model_server.base import Prediction
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 

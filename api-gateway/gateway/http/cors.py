@@ -5,16 +5,24 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.api.answer_headers import DETECTIONS_HEADER, TIMING_HEADER
-from gateway.api.caching import AGE_HEADER, STATUS_HEADER
-from gateway.api.caching import REQUEST_HEADER as CACHE_CONTROL
-from gateway.api.versioning import CLIENT_KEY_HEADER, VERSION_HEADER
-from gateway.auth.credentials import KEY_HEADER
 from gateway.errors import OriginRefused
 from gateway.http.errors import error_response
-from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
-from gateway.limits.rate_limit import LIMIT, POLICY, REMAINING, RESET
-from gateway.oip.messages import HEAD_LENGTH_HEADER
+from gateway.http.headers import (
+    AGE_HEADER,
+    API_KEY_HEADER,
+    CACHE_CONTROL_HEADER,
+    CACHE_STATUS_HEADER,
+    CLIENT_KEY_HEADER,
+    DETECTIONS_HEADER,
+    HEAD_LENGTH_HEADER,
+    RATE_LIMIT_HEADER,
+    RATE_POLICY_HEADER,
+    RATE_REMAINING_HEADER,
+    RATE_RESET_HEADER,
+    REQUEST_ID_HEADER,
+    TIMING_HEADER,
+    VERSION_HEADER,
+)
 
 METHODS = ("GET", "HEAD", "POST")
 #: What a page may send…
@@ -22,8 +30,8 @@ REQUEST_HEADERS = (
     "Accept",
     "Authorization",
     "Content-Type",
-    KEY_HEADER,
-    CACHE_CONTROL,
+    API_KEY_HEADER,
+    CACHE_CONTROL_HEADER,
     CLIENT_KEY_HEADER,
     HEAD_LENGTH_HEADER,
     REQUEST_ID_HEADER,
@@ -35,12 +43,12 @@ ANSWER_HEADERS = (
     AGE_HEADER,
     DETECTIONS_HEADER,
     HEAD_LENGTH_HEADER,
-    LIMIT,
-    POLICY,
-    REMAINING,
+    RATE_LIMIT_HEADER,
+    RATE_POLICY_HEADER,
+    RATE_REMAINING_HEADER,
     REQUEST_ID_HEADER,
-    RESET,
-    STATUS_HEADER,
+    RATE_RESET_HEADER,
+    CACHE_STATUS_HEADER,
     TIMING_HEADER,
     VERSION_HEADER,
 )

@@ -1,56 +1,68 @@
-"""From an exception to an answer: one JSON body for every error, whoever raised it, in the shape of the address."""
+"""From an error to an answer: one JSON body for every error, in the shape that clients of the address can read."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import errors
-from gateway.api.body import compact
-from gateway.api.error_shapes import shape_for
+from gateway.errors import ApiError, InternalError
 from gateway.http.request_id import current_request_id
-from gateway.model_server import errors as backend
+from gateway.strict_json import compact
 
 logger = logging.getLogger("gateway.errors")
 
-#: What a client is told of each fault behind the gateway; a class stands before its base.
-FAULTS: Mapping[type[backend.BackendFault], type[errors.ApiError]] = {
-    backend.BackendOverloaded: errors.Overloaded,
-    backend.BackendUnavailable: errors.UpstreamUnavailable,
-    backend.BackendTimeout: errors.UpstreamTimeout,
-    backend.BackendNoSuchVersion: errors.VersionNotFound,
-    backend.BackendFault: errors.UpstreamError,
-}
-REJECTIONS: Mapping[backend.Rejection, type[errors.ApiError]] = {
-    "invalid_image": errors.InvalidImage,
-    "unsupported_image": errors.UnsupportedImage,
-    "image_too_large": errors.ImageTooLarge,
-    "body_too_large": errors.BodyTooLarge,
-    "invalid_parameter": errors.InvalidParameter,
-}
-#: What the framework itself raises.
-HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
-    400: errors.InvalidForm,
-    404: errors.NotFound,
-    405: errors.MethodNotAllowed,
-    413: errors.BodyTooLarge,
-}
-
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: A parent of every address of the Open Inference Protocol, and of DeepStack's.
+OIP, DEEPSTACK = "/v2", "/v1/vision"
 
 
-def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, str] | None = None) -> Response:
+@dataclass(frozen=True, slots=True)
+class ErrorShape:
+    """How errors are told below one prefix; ``status`` may replace one that clients there do not know."""
+
+    body: Callable[[ApiError, str | None], Mapping[str, Any]]
+    status: Callable[[int], int] = lambda status: status
+
+
+def shape_for(path: str) -> ErrorShape:
+    """Return the shape of errors at this address."""
+    if path == OIP or path.startswith(f"{OIP}/"):
+        return OIP_SHAPE
+    return DEEPSTACK_SHAPE if path.startswith(f"{DEEPSTACK}/") else OWN_SHAPE
+
+
+def _own(error: ApiError, request_id: str | None) -> Mapping[str, Any]:
+    return {
+        "status": "error",
+        "error": {"code": error.code, "message": error.message},
+        "request_id": request_id,
+    }
+
+
+def _oip(error: ApiError, request_id: str | None) -> Mapping[str, Any]:
+    # The protocol's own body is {"error": TEXT}; clients ignore the rest.
+    return {"error": error.message, "status": "error", "code": error.code, "request_id": request_id}
+
+
+def _deepstack(error: ApiError, request_id: str | None) -> Mapping[str, Any]:
+    return {"success": False, "error": error.message, "code": error.code, "request_id": request_id}
+
+
+#: DeepStack has 400 for everything that is wrong with a form or a picture, and its SDK knows no other.
+_DEEPSTACK_STATUS = {415: 400, 422: 400}
+
+OWN_SHAPE = ErrorShape(_own)
+OIP_SHAPE = ErrorShape(_oip)
+DEEPSTACK_SHAPE = ErrorShape(_deepstack, lambda status: _DEEPSTACK_STATUS.get(status, status))
+
+
+def error_response(scope: Scope, error: ApiError, headers: Mapping[str, str] | None = None) -> Response:
     """Render the error as clients of this address read it, and note its code for the log.
 
     Ours is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
-    :mod:`gateway.api.error_shapes`.
+    :func:`shape_for`.
     """
     scope["gateway.error"] = error.code
     shape = shape_for(scope.get("path", "/"))
@@ -62,69 +74,9 @@ def error_response(scope: Scope, error: errors.ApiError, headers: Mapping[str, s
     )
 
 
-def error_body(error: errors.ApiError, request_id: str | None = None) -> dict[str, Any]:
+def error_body(error: ApiError, request_id: str | None = None) -> dict[str, Any]:
     """Build our own body of an error; without ``request_id`` it carries that of the request being answered."""
     return dict(shape_for("/").body(error, request_id or current_request_id()))
-
-
-def noted(error: Exception) -> errors.ApiError:
-    """Turn whatever was raised into what the client may know of it, and log what only we may know."""
-    api_error = as_api_error(error)
-    if isinstance(error, backend.BackendFault) and api_error.status >= 500:
-        detail = {"fault": type(error).__name__, "detail": str(error)}
-        logger.warning("the model server did not answer as it should", extra=detail)
-    return api_error
-
-
-def as_api_error(error: Exception) -> errors.ApiError:
-    """Turn whatever was raised into what the client may know of it."""
-    match error:
-        case errors.ApiError():
-            return error
-        case backend.BackendRejected():
-            return REJECTIONS[error.kind](error.message)
-        case backend.BackendNotReady():
-            return errors.ModelNotReady(f"The model is not ready: {error.reason}. Try again in a moment.")
-        case backend.BackendFault():
-            return next(answer for fault, answer in FAULTS.items() if isinstance(error, fault))()
-        case HTTPException():
-            return HTTP_ERRORS.get(error.status_code, errors.InternalError)()
-        case RequestValidationError():
-            problems = (f"{'.'.join(str(part) for part in p['loc'][1:])}: {p['msg']}" for p in error.errors())
-            return errors.InvalidParameter("; ".join(problems))
-        case ClientDisconnect():
-            return errors.ClientClosed()
-        case _:
-            return errors.InternalError()
-
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Give every kind of exception its answer; what is left over is caught by :class:`UnhandledErrorMiddleware`."""
-
-    async def answer(request: Request, error: Exception) -> Response:
-        headers = getattr(error, "headers", None)
-        if isinstance(error, HTTPException) and error.status_code == errors.MethodNotAllowed.status:
-            headers = {**(headers or {}), "Allow": ", ".join(allowed_methods(app, request.scope))}
-        return error_response(request.scope, noted(error), headers)
-
-    for kind in (errors.ApiError, backend.BackendFault, HTTPException, RequestValidationError, ClientDisconnect):
-        app.add_exception_handler(kind, answer)
-
-
-def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
-    """Return the methods that the address of ``scope`` takes.
-
-    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several. Whatever
-    takes GET takes HEAD (:mod:`gateway.http.head`).
-    """
-    asked_with = {"HEAD": "GET"}
-    return [
-        method
-        for method in _METHODS
-        if any(
-            route.matches({**scope, "method": asked_with.get(method, method)})[0] is Match.FULL for route in app.routes
-        )
-    ]
 
 
 class UnhandledErrorMiddleware:
@@ -151,4 +103,4 @@ class UnhandledErrorMiddleware:
             logger.exception("unhandled error")
             if started:
                 raise  # half an answer is out: the server must break the connection, not append to it
-            await error_response(scope, errors.InternalError())(scope, receive, send)
+            await error_response(scope, InternalError())(scope, receive, send)

@@ -1,15 +1,10 @@
-"""Prometheus metrics of the gateway: requests, latency, what is in flight, whether the model is ready.
-
-What each version does is counted by :mod:`gateway.routing.metrics`, in the same registry.
-"""
+"""Prometheus metrics of the gateway: requests, latency, what is in flight, whether the model is ready."""
 
 import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from gateway.routing.metrics import RoutingMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: Seconds; from a refused request to a picture that waited for its turn.
@@ -29,7 +24,6 @@ class Metrics:
         )
         self.in_flight = Gauge("gateway_requests_in_flight", "Requests being answered now", registry=self.registry)
         self.auth = Counter("gateway_auth", "Callers asked who they are", ["method", "outcome"], registry=self.registry)
-        self.routing = RoutingMetrics(self.registry)
         self._ready = Gauge("gateway_model_ready", "1 if the model can be used, else 0", registry=self.registry)
 
     def watch_readiness(self, ready: Callable[[], bool]) -> None:

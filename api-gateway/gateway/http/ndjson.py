@@ -7,9 +7,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.body import compact
 from gateway.errors import ClientClosed
 from gateway.http.disconnect import unless_client_leaves
+from gateway.strict_json import compact
 
 #: Sends an object as a line.
 WriteLine = Callable[[Any], Awaitable[None]]

@@ -8,8 +8,11 @@ holds every route of the application against this table.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
-from gateway.auth.identity import Scope
+#: ``predict``: ask for detections and see which models there are. ``admin``: see the gateway's internals.
+Scope = Literal["predict", "admin"]
+SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, NoReturn, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from gateway.api.body import compact
 from gateway.errors import ApiError, HeadersTooLarge, InvalidRequest, Overloaded, RequestTimeout
 from gateway.http.errors import error_body
 from gateway.settings.limits import LimitSettings
+from gateway.strict_json import compact
 
 logger = logging.getLogger("gateway.connections")
 

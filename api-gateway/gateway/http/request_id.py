@@ -6,10 +6,11 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "X-Request-ID"
+from gateway.http.headers import REQUEST_ID_HEADER
+
 #: Narrow on purpose: an id ends up in headers and logs of other systems too.
 _SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_KEY = HEADER.lower().encode()
+_KEY = REQUEST_ID_HEADER.lower().encode()
 
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 

@@ -1,31 +1,23 @@
 """Which addresses pictures are fetched from: names by an allow-list, and of their addresses only public ones.
 
-An allow-list is text, entries separated by commas or blanks::
-
-    cdn.example.com        this host
-    .example.com           this host and all below it
-    cam.example.com:8443   this host on this port too; without one, 80 for http and 443 for https
-    *                      every host with a public address
+The form of the allow-list is in :mod:`gateway.settings.url_allow`.
 
 Refused whatever the list says: addresses of this machine and of private networks, link-local ones (where clouds keep
 their machines' credentials), multicast, reserved and documentation ranges, and every IPv6 range that embeds an IPv4
 address. The networks of ``private`` are let through, for cameras and tests.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx
 
 from gateway.errors import UrlNotAllowed, printable
+from gateway.settings.url_allow import parse_allowed, parse_networks
 
 LONGEST_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ENTRY = re.compile(r"(?P<host>\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 
-Network = IPv4Network | IPv6Network
 #: IANA's special-purpose registries, and the address at which Azure's machines find their own host.
 _REFUSED = tuple(
     ip_network(text)
@@ -38,41 +30,6 @@ _REFUSED = tuple(
 )
 #: All that IPv6 has given out to be routed; loopback, local, mapped, NAT64 and multicast addresses lie outside of it.
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """One entry of the allow-list: a host ("*" for all; a leading dot: and all below it), and a port or None."""
-
-    host: str
-    port: int | None
-
-    def matches(self, host: str, port: int, default_port: int) -> bool:
-        """Say whether the entry lets this host and port through."""
-        if port != (default_port if self.port is None else self.port):
-            return False
-        if self.host.startswith("."):
-            return host == self.host[1:] or host.endswith(self.host)
-        return self.host in ("*", host)
-
-
-def parse_allowed(text: str) -> tuple[Allowed, ...]:
-    """Read an allow-list. Raises ValueError naming the entry that is none."""
-    entries = []
-    for part in re.split(r"[\s,]+", text.strip().lower()):
-        if not part:
-            continue
-        match = _ENTRY.fullmatch(part)
-        port = match and match["port"]
-        if match is None or (port is not None and not 1 <= int(port) <= 65535):
-            raise ValueError(f"{part!r} is no host; write cdn.example.com, .example.com or cam.example.com:8443")
-        entries.append(Allowed(match["host"].strip("[]"), int(port) if port else None))
-    return tuple(entries)
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Read networks as in ``192.168.7.0/24, ::1/128``. Raises ValueError for one that is none."""
-    return tuple(ip_network(part) for part in re.split(r"[\s,]+", text.strip()) if part)
 
 
 class UrlPolicy:

@@ -5,11 +5,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import RateLimited
 from gateway.http.caller import caller_of
 from gateway.http.errors import error_response
+from gateway.http.headers import RATE_LIMIT_HEADER, RATE_POLICY_HEADER, RATE_REMAINING_HEADER, RATE_RESET_HEADER
 from gateway.http.policy import policy_for
 from gateway.limits.rate_limits import RateLimits
 from gateway.limits.verdict import Verdict
-
-LIMIT, REMAINING, RESET, POLICY = "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"
 
 
 class RateLimitMiddleware:
@@ -45,8 +44,8 @@ class RateLimitMiddleware:
 
     def _told(self, verdict: Verdict) -> dict[str, str]:
         return {
-            LIMIT: str(verdict.limit),
-            REMAINING: str(verdict.remaining),
-            RESET: str(verdict.reset_s),
-            POLICY: self.limits.policy,
+            RATE_LIMIT_HEADER: str(verdict.limit),
+            RATE_REMAINING_HEADER: str(verdict.remaining),
+            RATE_RESET_HEADER: str(verdict.reset_s),
+            RATE_POLICY_HEADER: self.limits.policy,
         }

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import strict_json
+from gateway.http.headers import HEAD_LENGTH_HEADER
 from gateway.oip.tensors import TensorError, flatten, unpack
 
 #: Bytes of the head in a body that has binary data behind it.
-HEAD_LENGTH_HEADER = "Inference-Header-Content-Length"
 _MOST_DIGITS = 12
 
 

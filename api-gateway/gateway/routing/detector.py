@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer, Ask, Detector
-from gateway.model_server.base import Prediction
 from gateway.model_server.errors import (
     BackendError,
     BackendFault,

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.model_server.base import Detection, Prediction
+from gateway.detection.prediction import Detection, Prediction
 
 #: Overlap from which two boxes of a class are the same object, and below which that object's box has moved.
 SAME, UNMOVED = 0.5, 0.9

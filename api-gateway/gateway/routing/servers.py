@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.detection.parameters import Parameters
-from gateway.model_server.base import InferenceBackend, Model, Prediction, Readiness, Served
+from gateway.detection.prediction import Prediction
+from gateway.model_server.base import InferenceBackend, Model, Readiness, Served
 from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable
 from gateway.model_server.registry import create_backend
 from gateway.routing.availability import TellsReadyVersions

@@ -5,8 +5,9 @@ import logging
 import random
 
 from gateway.concurrency.after_answer import after_answer
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Ask
-from gateway.model_server.base import InferenceBackend, Prediction
+from gateway.model_server.base import InferenceBackend
 from gateway.model_server.errors import BackendFault
 from gateway.routing.availability import Availability
 from gateway.routing.choice import ShadowShare

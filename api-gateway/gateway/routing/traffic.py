@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from gateway.model_server.base import Prediction
+from gateway.detection.prediction import Prediction
 from gateway.routing.choice import Role, Routing
 from gateway.routing.differences import Differences
 from gateway.routing.metrics import RoutingMetrics

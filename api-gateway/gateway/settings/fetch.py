@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from gateway.intake.url_policy import parse_allowed, parse_networks
 from gateway.settings.fields import parsed_by
 from gateway.settings.limits import Seconds
+from gateway.settings.url_allow import parse_allowed, parse_networks
 
 UrlAllowList = Annotated[str, parsed_by(parse_allowed)]
 NetworkList = Annotated[str, parsed_by(parse_networks)]

@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answer_headers import answer_headers, openapi_answer_headers
-from gateway.api.body import compact
 from gateway.api.deepstack.schemas import (
     DeepStackListResponse,
     DeepStackPrediction,
@@ -23,14 +22,15 @@ from gateway.api.deepstack.schemas import (
     deepstack_body,
 )
 from gateway.api.detect import detect, make_ask
-from gateway.api.error_shapes import DEEPSTACK
 from gateway.api.openapi.document import error_answers, example_answer, path_parameter
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import take_version
 from gateway.detection.parameters import Parameters
+from gateway.http.errors import DEEPSTACK
 from gateway.http.request_id import current_request_id
 from gateway.intake.form import Form, media_type_of, only_file, read_form
+from gateway.strict_json import compact
 
 router = APIRouter(tags=["DeepStack"])
 

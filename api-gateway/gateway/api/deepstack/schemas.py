@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
-from gateway.model_server.base import Prediction
+from gateway.detection.prediction import Prediction
 
 _EDGES = ("x_min", "y_min", "x_max", "y_max")
 

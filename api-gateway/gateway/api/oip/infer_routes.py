@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answer_headers import answer_headers
-from gateway.api.body import compact, prediction_body
+from gateway.api.body import prediction_body
 from gateway.api.detect import make_ask
-from gateway.api.error_shapes import OIP
 from gateway.api.oip.openapi import INFER_ANSWER, INFER_BODY, INFER_HEADERS
 from gateway.api.oip.requests import InferRequest, Limits, read_infer, read_raw
 from gateway.api.oip.responses import Found, write_response
@@ -24,10 +23,13 @@ from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import take_version
 from gateway.detection.request import Ask
 from gateway.http.disconnect import unless_client_leaves
+from gateway.http.errors import OIP
+from gateway.http.headers import HEAD_LENGTH_HEADER
 from gateway.intake.form import read_body
 from gateway.intake.json_body import most_json_bytes
-from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
+from gateway.oip.messages import head_length
 from gateway.oip.tensors import TensorError
+from gateway.strict_json import compact
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
 

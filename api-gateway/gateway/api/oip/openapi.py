@@ -5,8 +5,8 @@ from typing import Any
 from gateway.api.answer_headers import openapi_answer_headers
 from gateway.api.predict.openapi import BASE64, PIXEL
 from gateway.detection.parameters import openapi_form_fields
+from gateway.http.headers import HEAD_LENGTH_HEADER
 from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
-from gateway.oip.messages import HEAD_LENGTH_HEADER
 
 _TENSOR: dict[str, Any] = {
     "type": "object",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.detection.image_header import ImageHeader
-from gateway.model_server.base import Prediction
+from gateway.detection.prediction import Prediction
 from gateway.oip.layout import OUTPUTS
 from gateway.oip.messages import join
 from gateway.oip.tensors import pack

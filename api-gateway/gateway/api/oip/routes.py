@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from gateway import __version__, errors
-from gateway.api.error_shapes import OIP
 from gateway.api.oip.schemas import (
     OipLiveResponse,
     OipModelMetadata,
@@ -18,6 +17,7 @@ from gateway.api.oip.schemas import (
 from gateway.api.openapi.document import error_answers, example_answer, path_parameter
 from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import one_version
+from gateway.http.errors import OIP
 from gateway.model_server.base import ModelVersion
 from gateway.model_server.errors import BackendNotReady
 from gateway.oip.layout import BINARY_EXTENSION, model_metadata

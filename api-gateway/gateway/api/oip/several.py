@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from gateway.api.errors import as_api_error
 from gateway.detection.request import Answer, Ask, Detector
 from gateway.errors import ApiError
-from gateway.http.errors import as_api_error
 from gateway.model_server.errors import BackendFault
 
 

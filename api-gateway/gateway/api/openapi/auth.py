@@ -5,11 +5,11 @@ from typing import Any
 
 from gateway import errors
 from gateway.api.openapi.document import operations
-from gateway.auth.credentials import KEY_HEADER
+from gateway.http.headers import API_KEY_HEADER
 from gateway.http.policy import needed_scope
 
 SCHEMES = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "A key of `scripts/keys.sh`."},
+    "ApiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER, "description": "A key of `scripts/keys.sh`."},
     "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a JWT of the configured issuer."},
 }
 REFUSALS = (errors.Unauthenticated, errors.InvalidCredentials, errors.InsufficientScope, errors.AuthUnavailable)

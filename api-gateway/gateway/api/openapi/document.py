@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from gateway.api.error_shapes import shape_for
+from gateway.api.error_shapes import error_schema
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.errors import ApiError
+from gateway.http.errors import shape_for
 
 #: Names the errors that come from around an operation, which it does not name itself; given its path and description.
 ErrorsAround = Callable[[str, Mapping[str, Any]], Sequence[type[ApiError]]]
@@ -53,14 +54,14 @@ def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
 def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:
     """Describe these errors for a route's ``responses``: one entry per status, an example per code.
 
-    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.api.error_shapes`).
+    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.http.errors`).
     """
     shape = shape_for(path)
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         answer = answers.setdefault(
             shape.status(kind.status),
-            {"model": shape.schema, "description": "", "content": {"application/json": {"examples": {}}}},
+            {"model": error_schema(shape), "description": "", "content": {"application/json": {"examples": {}}}},
         )
         answer["description"] = " or ".join(filter(None, [answer["description"], f"`{kind.code}`"]))
         answer["content"]["application/json"]["examples"][kind.code] = {

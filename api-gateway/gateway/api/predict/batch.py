@@ -10,12 +10,13 @@ from starlette.requests import Request
 
 from gateway.api.body import prediction_body
 from gateway.api.detect import load, make_ask
+from gateway.api.errors import noted
 from gateway.api.services import Services
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
 from gateway.detection.sources import LONGEST_NAME, Named
 from gateway.errors import InternalError
-from gateway.http.errors import error_body, noted
+from gateway.http.errors import error_body
 
 #: What is told of a picture: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]

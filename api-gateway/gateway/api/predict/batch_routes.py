@@ -9,13 +9,12 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answer_headers import answer_headers
-from gateway.api.body import compact
 from gateway.api.caching import openapi_request_header
 from gateway.api.openapi.document import error_answers, option_parameters
 from gateway.api.predict.batch import Outcome, run_batch
 from gateway.api.predict.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
 from gateway.api.predict.openapi import BATCH_ANSWERS, BATCH_BODY
-from gateway.api.schemas import BatchResponse
+from gateway.api.predict.schemas import BatchResponse
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import openapi_naming, take_version
 from gateway.detection.parameters import openapi_parameters, read_parameters
@@ -23,6 +22,7 @@ from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
 from gateway.http.request_id import current_request_id
 from gateway.intake.request_body import read_pictures
+from gateway.strict_json import compact
 
 router = APIRouter(tags=["predict"])
 

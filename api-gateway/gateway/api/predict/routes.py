@@ -8,19 +8,20 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.answer_headers import answer_headers, picture_headers
-from gateway.api.body import compact, prediction_body
+from gateway.api.body import prediction_body
 from gateway.api.caching import openapi_request_header
 from gateway.api.detect import detect, load, make_ask
 from gateway.api.openapi.document import error_answers, option_parameters
 from gateway.api.predict.direct import DirectRoute
 from gateway.api.predict.formats import OPTIONS, answer_for_one, split_options
 from gateway.api.predict.openapi import PREDICT_ANSWERS, PREDICT_BODY
-from gateway.api.schemas import PredictResponse
+from gateway.api.predict.schemas import PredictResponse
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import openapi_naming, take_version
 from gateway.detection.parameters import openapi_parameters, read_parameters
 from gateway.http.disconnect import unless_client_leaves
 from gateway.intake.request_body import read_picture
+from gateway.strict_json import compact
 
 router = APIRouter(tags=["predict"], route_class=DirectRoute)
 

@@ -16,8 +16,9 @@ import httpx
 
 from gateway import strict_json
 from gateway.detection.parameters import Parameters
-from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
-from gateway.model_server.base import Model, ModelVersion, Prediction, Readiness, Served, Worker
+from gateway.detection.prediction import Prediction
+from gateway.http.headers import HEAD_LENGTH_HEADER, REQUEST_ID_HEADER
+from gateway.model_server.base import Model, ModelVersion, Readiness, Served, Worker
 from gateway.model_server.client import make_client, ready_in_time, send
 from gateway.model_server.errors import (
     BackendError,
@@ -30,7 +31,7 @@ from gateway.model_server.oip.faults import REFUSED, fault
 from gateway.model_server.oip.plan import Plan, make_plan
 from gateway.model_server.oip.results import read_response
 from gateway.model_server.oip.token_file import TokenFile
-from gateway.oip.messages import HEAD_LENGTH_HEADER, head_length
+from gateway.oip.messages import head_length
 from gateway.oip.tensors import TensorError
 from gateway.settings import Settings
 

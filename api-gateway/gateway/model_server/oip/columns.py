@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from gateway.model_server.base import Detection
+from gateway.detection.prediction import Detection
 from gateway.oip.tensors import TensorError
 
 #: Lower-case names of the columns: ours first, then those of TensorRT's NMS, TensorFlow, TorchVision and Ultralytics.

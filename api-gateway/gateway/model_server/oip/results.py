@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway import strict_json
 from gateway.detection.parameters import Parameters
-from gateway.model_server.base import Detection, Prediction
+from gateway.detection.prediction import Detection, Prediction
 from gateway.model_server.errors import BackendError
 from gateway.model_server.oip.columns import Tensors, number, read_columns, read_rows, text
 from gateway.oip.messages import split, take_data, values_of

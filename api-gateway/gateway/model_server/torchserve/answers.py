@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway import strict_json
-from gateway.model_server.base import Detection, ModelVersion, Prediction, Served, Worker
+from gateway.detection.prediction import Detection, Prediction
+from gateway.model_server.base import ModelVersion, Served, Worker
 from gateway.model_server.errors import BackendError
 
 _BOX_KEYS = frozenset({"xyxy", "conf", "cls", "name"})

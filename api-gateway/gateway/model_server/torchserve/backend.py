@@ -21,8 +21,9 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from gateway.detection.parameters import Parameters
-from gateway.http.request_id import HEADER as REQUEST_ID_HEADER
-from gateway.model_server.base import Model, ModelVersion, Prediction, Readiness, Served
+from gateway.detection.prediction import Prediction
+from gateway.http.headers import REQUEST_ID_HEADER
+from gateway.model_server.base import Model, ModelVersion, Readiness, Served
 from gateway.model_server.client import make_client, ready_in_time, send
 from gateway.model_server.connection import Reply
 from gateway.model_server.errors import (

@@ -1,0 +1,103 @@
+"""From an exception to the error that a client is told of, whoever raised it."""
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from gateway import errors
+from gateway.http.errors import error_response
+from gateway.model_server import errors as backend
+
+logger = logging.getLogger("gateway.errors")
+
+#: What a client is told of each fault behind the gateway; a class stands before its base.
+FAULTS: Mapping[type[backend.BackendFault], type[errors.ApiError]] = {
+    backend.BackendOverloaded: errors.Overloaded,
+    backend.BackendUnavailable: errors.UpstreamUnavailable,
+    backend.BackendTimeout: errors.UpstreamTimeout,
+    backend.BackendNoSuchVersion: errors.VersionNotFound,
+    backend.BackendFault: errors.UpstreamError,
+}
+REJECTIONS: Mapping[backend.Rejection, type[errors.ApiError]] = {
+    "invalid_image": errors.InvalidImage,
+    "unsupported_image": errors.UnsupportedImage,
+    "image_too_large": errors.ImageTooLarge,
+    "body_too_large": errors.BodyTooLarge,
+    "invalid_parameter": errors.InvalidParameter,
+}
+#: What the framework itself raises.
+HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
+    400: errors.InvalidForm,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.BodyTooLarge,
+}
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def noted(error: Exception) -> errors.ApiError:
+    """Turn whatever was raised into what the client may know of it, and log what only we may know."""
+    api_error = as_api_error(error)
+    if isinstance(error, backend.BackendFault) and api_error.status >= 500:
+        detail = {"fault": type(error).__name__, "detail": str(error)}
+        logger.warning("the model server did not answer as it should", extra=detail)
+    return api_error
+
+
+def as_api_error(error: Exception) -> errors.ApiError:
+    """Turn whatever was raised into what the client may know of it."""
+    match error:
+        case errors.ApiError():
+            return error
+        case backend.BackendRejected():
+            return REJECTIONS[error.kind](error.message)
+        case backend.BackendNotReady():
+            return errors.ModelNotReady(f"The model is not ready: {error.reason}. Try again in a moment.")
+        case backend.BackendFault():
+            return next(answer for fault, answer in FAULTS.items() if isinstance(error, fault))()
+        case HTTPException():
+            return HTTP_ERRORS.get(error.status_code, errors.InternalError)()
+        case RequestValidationError():
+            problems = (f"{'.'.join(str(part) for part in p['loc'][1:])}: {p['msg']}" for p in error.errors())
+            return errors.InvalidParameter("; ".join(problems))
+        case ClientDisconnect():
+            return errors.ClientClosed()
+        case _:
+            return errors.InternalError()
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Give every kind of exception its answer; ``UnhandledErrorMiddleware`` catches what is left over."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        headers = getattr(error, "headers", None)
+        if isinstance(error, HTTPException) and error.status_code == errors.MethodNotAllowed.status:
+            headers = {**(headers or {}), "Allow": ", ".join(allowed_methods(app, request.scope))}
+        return error_response(request.scope, noted(error), headers)
+
+    for kind in (errors.ApiError, backend.BackendFault, HTTPException, RequestValidationError, ClientDisconnect):
+        app.add_exception_handler(kind, answer)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Return the methods that the address of ``scope`` takes.
+
+    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several. Whatever
+    takes GET takes HEAD (:mod:`gateway.http.head`).
+    """
+    asked_with = {"HEAD": "GET"}
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**scope, "method": asked_with.get(method, method)})[0] is Match.FULL for route in app.routes
+        )
+    ]

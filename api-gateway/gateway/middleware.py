@@ -1,0 +1,57 @@
+"""The layers around every route, outermost first. A layer that is switched off is absent and costs nothing."""
+
+from starlette.middleware import Middleware
+
+from gateway.auth.authenticator import Authenticator
+from gateway.auth.middleware import AuthMiddleware
+from gateway.concurrency.after_answer import AfterAnswerMiddleware
+from gateway.http.cors import CorsMiddleware
+from gateway.http.errors import UnhandledErrorMiddleware
+from gateway.http.head import HeadMiddleware
+from gateway.http.head_limits import HeadLimitsMiddleware
+from gateway.http.logs import AccessLogMiddleware
+from gateway.http.metrics import Metrics, MetricsMiddleware
+from gateway.http.proxies import TrustedProxiesMiddleware
+from gateway.http.request_id import RequestIdMiddleware
+from gateway.http.security_headers import SecurityHeadersMiddleware
+from gateway.limits.rate_limit import RateLimitMiddleware
+from gateway.limits.rate_limits import RateLimits
+from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware
+from gateway.limits.upload_memory import UploadMemory, UploadMemoryMiddleware
+from gateway.settings import Settings
+from gateway.settings.limits import split
+
+
+def layers(
+    settings: Settings,
+    metrics: Metrics,
+    authenticator: Authenticator | None,
+    rate_limits: RateLimits | None,
+    uploads: UploadMemory,
+) -> list[Middleware]:
+    """Return every layer that the settings ask for; ``authenticator`` and ``rate_limits`` are None when off."""
+    proxies, origins = split(settings.forwarded_allow_ips), split(settings.cors_origins)
+    return [
+        # First, so that logs and limits by address see the client's address and not the proxy's.
+        *([Middleware(TrustedProxiesMiddleware, proxies=proxies)] if proxies else []),
+        Middleware(RequestIdMiddleware),
+        Middleware(AccessLogMiddleware),
+        Middleware(MetricsMiddleware, metrics=metrics),
+        Middleware(HeadMiddleware),
+        Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
+        Middleware(UnhandledErrorMiddleware),
+        # These two do not depend on the caller: preflights, and heads that are too large to look at.
+        *([Middleware(CorsMiddleware, origins=origins)] if origins else []),
+        Middleware(
+            HeadLimitsMiddleware,
+            query_bytes=settings.max_query_bytes,
+            header_bytes=settings.max_header_bytes,
+            headers=settings.max_headers,
+        ),
+        *([Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []),
+        # These count for the caller, and bound request bodies.
+        *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits is not None else []),
+        Middleware(UploadMemoryMiddleware, memory=uploads),
+        Middleware(SlowBodyMiddleware, pace=Pace(settings.body_timeout_s, settings.body_gap_s, settings.body_min_rate)),
+        Middleware(AfterAnswerMiddleware),
+    ]

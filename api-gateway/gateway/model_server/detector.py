@@ -1,0 +1,31 @@
+"""The innermost detector: sends a picture to the model server."""
+
+from gateway.detection.request import Answer, Ask
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.errors import BackendNotReady, BackendOverloaded, BackendUnavailable
+from gateway.model_server.readiness import ReadinessWatch
+
+
+class BackendDetector:
+    """The innermost detector: asks the model server."""
+
+    def __init__(self, backend: InferenceBackend, readiness: ReadinessWatch) -> None:
+        self._backend = backend
+        self._readiness = readiness
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Send the picture on, with the version that was chosen if one was."""
+        try:
+            prediction = await self._backend.predict(ask.image, ask.parameters, ask.request_id, ask.version)
+        except BackendOverloaded as fault:
+            # A server may use one answer for a full queue and for no worker: the last readiness check tells them apart.
+            state = self._readiness.state
+            if state.ready:
+                raise
+            raise BackendNotReady(state.reason or "no worker is ready") from fault
+        except BackendUnavailable:
+            self._readiness.doubt()
+            raise
+        if ask.version is None:  # readiness is about the default version
+            self._readiness.answered()
+        return Answer(prediction)
