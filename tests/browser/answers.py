@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.visit import Visit
-from tests.gateway.fake_torchserve import Answer
+from tests.gateway.support.fake_torchserve import Answer
 
 RED, GREEN = "#ff4d5e", "#19c37d"  # colours.js: classes 0 and 3
 LEFT_LIMB = "#40c8ff"  # pose.js

@@ -17,7 +17,7 @@ from gateway.settings import Settings
 from tests.browser.answers import DOG, PERSON, answer
 from tests.browser.chromium import LAN_NAME, NoChromiumError, launched
 from tests.browser.visit import Visit
-from tests.gateway.fake_torchserve import FakeTorchServe, serving
+from tests.gateway.support.fake_torchserve import FakeTorchServe, serving
 from tests.support import cannot_run
 
 Open = Callable[..., Visit]

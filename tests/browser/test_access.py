@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.answers import FOUND, RED
 from tests.browser.conftest import Open
 from tests.browser.visit import Visit
-from tests.gateway.fake_torchserve import FakeTorchServe
+from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.support import wait_until
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}

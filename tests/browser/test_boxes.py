@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.answers import DOG, FOUND, GREEN, LEFT_LIMB, PERSON, RED, answer, assert_box
 from tests.browser.conftest import Open, grey_png
-from tests.gateway.fake_torchserve import FakeTorchServe
+from tests.gateway.support.fake_torchserve import FakeTorchServe
 
 
 @pytest.mark.parametrize("density", [1, 2])

@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.answers import DOG, FOUND, GREEN, PERSON, RED, answer
 from tests.browser.conftest import Open, grey_png
-from tests.gateway.fake_torchserve import Answer, Asked, FakeTorchServe
+from tests.gateway.support.fake_torchserve import Answer, Asked, FakeTorchServe
 from tests.support import wait_until
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from gateway.model_server.readiness import REUSE_S
 from tests.browser.answers import FOUND, PERSON, answer
 from tests.browser.conftest import Open, grey_png
-from tests.gateway.fake_torchserve import FakeTorchServe, torchserve_error
+from tests.gateway.support.fake_torchserve import FakeTorchServe, torchserve_error
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 

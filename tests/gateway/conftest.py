@@ -16,8 +16,8 @@ from gateway.main import create_app
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import REUSE_S
 from gateway.settings import Settings
-from tests.gateway.fake_torchserve import FakeTorchServe, serving
-from tests.gateway.gateway_process import Gateway
+from tests.gateway.support.fake_torchserve import FakeTorchServe, serving
+from tests.gateway.support.gateway_process import Gateway
 
 SettingsMaker = Callable[..., Settings]
 Start = Callable[..., Gateway]

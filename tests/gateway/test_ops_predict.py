@@ -18,8 +18,8 @@ import pytest
 
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker
-from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
-from tests.gateway.pictures import picture
+from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
+from tests.gateway.support.pictures import picture
 from tests.support import ROOT, wait_until
 
 JPEG = picture("JPEG")

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.__main__ import listen
 from tests.gateway.conftest import Start
-from tests.gateway.fake_torchserve import STREET, Answer, FakeTorchServe
-from tests.gateway.pictures import picture
+from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe
+from tests.gateway.support.pictures import picture
 from tests.support.services import redis_server
 
 JPEG = picture("JPEG")

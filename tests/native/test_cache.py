@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from tests.gateway.gateway_process import gateway_process
+from tests.gateway.support.gateway_process import gateway_process
 from tests.native.service import BASE, Service
 from tests.support import wait_until
 

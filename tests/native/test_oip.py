@@ -8,8 +8,8 @@ from sysconfig import get_path
 
 import httpx
 
-from tests.gateway.gateway_process import gateway_process
 from tests.gateway.peers import servers
+from tests.gateway.support.gateway_process import gateway_process
 from tests.support import wait_until
 
 

@@ -84,7 +84,7 @@ def test_every_curl_command_of_the_documentation_finds_people(service):
         done = service.run("-c", mine.replace("curl ", "curl -sS --fail ", 1))
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         if written := re.search(r" -o (\S+)", command):
-            # Found people are drawn on the sample; tests/gateway/test_drawing.py looks at the pixels.
+            # Found people are drawn on the sample; tests/gateway/drawing/test_drawing.py looks at the pixels.
             with Image.open(service.root / written[1]) as picture:
                 assert picture.size == (810, 1080), command
             (service.root / written[1]).unlink()

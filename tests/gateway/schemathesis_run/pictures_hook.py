@@ -8,7 +8,7 @@ from __future__ import annotations
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.gateway.pictures import picture
+from tests.gateway.support.pictures import picture
 from tests.support import huge_png
 
 _PICTURES = [picture(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "HEIF")]

@@ -1,0 +1,88 @@
+"""500 malformed uploads: each is refused with the gateway's one error body, and the next good picture has its boxes.
+
+A damaged picture whose header is whole is not the gateway's to refuse, which never decodes: it goes to the model
+server as it came. What the real one says of these is seen in tests/native/test_malformed_uploads.py.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pi_heif
+import pytest
+from PIL import Image
+
+from tests.gateway.support.fake_torchserve import FakeTorchServe
+from tests.gateway.support.gateway_process import gateway_process
+from tests.gateway.support.pictures import picture
+from tests.support.malformed import Upload, malformed_uploads
+from tests.support.malformed.decoding import MOST_PIXELS
+
+GOOD = picture("JPEG")
+#: After so many malformed ones a good one.
+EVERY = 10
+
+
+@pytest.fixture
+def url(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[str]:
+    _, backend = _running
+    with gateway_process(AUTH="off", TORCHSERVE_INFERENCE_URL=backend, TORCHSERVE_MANAGEMENT_URL=backend) as found:
+        yield found
+
+
+def test_there_are_500_and_always_the_same() -> None:
+    uploads = malformed_uploads()
+    assert len(uploads) == 500
+    assert len({upload.name for upload in uploads}) == 500
+    malformed_uploads.cache_clear()
+    assert malformed_uploads() == uploads
+
+
+def test_each_is_refused_and_the_next_good_picture_has_its_boxes(url: str, fake: FakeTorchServe) -> None:
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
+    wrong = []
+    for number, upload in enumerate(malformed_uploads()):
+        fake.predictions.clear()
+        status, body = upload.send(host, port)
+        passed_on = upload.picture is not None and header_is_whole(upload.picture)
+        if passed_on:
+            right = status == 200 and [asked.body for asked in fake.predictions] == [upload.picture]
+        else:
+            right = is_refusal(upload, status, body) and not fake.predictions
+        if not right:
+            wrong.append((upload.name, status, body))
+        if number % EVERY == 0:
+            assert_boxes(url)
+    assert not wrong, "\n".join(map(str, wrong))
+    assert_boxes(url)
+
+
+def header_is_whole(data: bytes) -> bool:
+    pi_heif.register_heif_opener()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                return image.width * image.height <= MOST_PIXELS
+    except Exception:
+        return False
+
+
+def is_refusal(upload: Upload, status: int, body: dict[str, object]) -> bool:
+    """Tell whether this is a 4xx with the one body of every error; that of the Open Inference Protocol is its own."""
+    if not 400 <= status < 500 or body["status"] != "error" or "request_id" not in body:
+        return False
+    if upload.path.startswith("/v2"):
+        return set(body) == {"error", "status", "code", "request_id"}
+    error = body["error"]
+    return isinstance(error, dict) and set(error) == {"code", "message"} and error["code"] != "internal_error"
+
+
+def assert_boxes(url: str) -> None:
+    answer = httpx.post(f"{url}/predict", files={"file": GOOD}, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    assert [found["class"] for found in answer.json()["detections"]] == ["person", "bus"]
