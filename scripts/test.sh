@@ -50,7 +50,7 @@ run() {
   echo "+ pytest $*"
   "$bin/python" -m pytest "$@" || status=1
 }
-run tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks
+run tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks tests/unit/support
 run tests/unit/yolo tests/unit/parity
 run tests/unit/ops
 run tests/browser

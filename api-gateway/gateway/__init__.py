@@ -1,15 +1,16 @@
-"""The HTTP gateway in front of a model server: pictures in, detections out.
+"""The HTTP gateway in front of a model server: it receives images and returns detections.
 
-How a request travels, which is also the order of the modules::
+How an image travels, room by room::
 
-    limits/proxies → request_id → logs → metrics → head_requests → limits/security_headers → error_responses
-        → limits (CORS, heads) → auth → limits (rates, memory, slow bodies)   (ASGI layers, outermost first)
-        → routes/predict, routes/batch, routes/oip_infer → oip, routes/deepstack → deepstack
-            → intake → upload or json_input, then a picture from base64 (json_input) or its address (image_url)
-            → formats → negotiation, parameters          what is to be answered, and how to look at the picture
-            → asking → image_header → detector → routing (which version) → cache → limits/admission
-                → readiness, backends/<name>, perhaps one of several (routing/servers)
-            → answers → schemas, or studio → drawing     JSON, or the annotated picture; oip, deepstack: theirs
+    http, auth, limits     the layers around every route, in the order that middleware lists
+    api                    reads the request: body and parameters (intake, detection) and what the answer shall be
+    routing                chooses the version of the model
+    cache                  returns a stored answer, or stores the new one
+    limits/admission       bounds the requests at the model server
+    model_server           sends the image to the model server and reads its answer
+    api, drawing           write the answer, as JSON or as the annotated image
+
+The rules of import between the rooms are in docs/development.md, and a test checks them.
 """
 
 __version__ = "0.1.0"

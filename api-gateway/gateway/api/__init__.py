@@ -1,1 +1,1 @@
-"""What the gateway says to clients: a folder per protocol, and what they share."""
+"""The routes for clients: a folder per protocol, and what the protocols share."""

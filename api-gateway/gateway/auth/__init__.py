@@ -1,11 +1,11 @@
-"""Who may ask: API keys and JWTs, in front of every route and before a body is read.
+"""Authentication: API keys and JWTs, checked before a route is reached and before a body is read.
 
 How a request passes, which is also the order of the modules::
 
-    middleware → route_policy (which scope) → credentials (which header) → authenticator
+    middleware → http/policy (which scope) → credentials (which header) → authenticator
         → key_file → key_records          an API key
         → tokens → jwks → jwk_set         a JWT
-            → identity                    who it is, or why not
+            → identity                    the caller, or the reason for the refusal
 
-``policy`` decides at start whether any of it stands in the way, and refuses a start that would leave the door open.
+``policy`` decides at start whether authentication is on, and refuses a start that would leave the gateway open.
 """

@@ -1,7 +1,6 @@
-"""Remember answers: the same picture and parameters, asked of the same content of the model, cost one inference.
+"""Stored answers: the same image and parameters, with the same content of the model, cost one inference.
 
-``detector`` stands around the way to the model server; ``key`` and ``codec`` say under which name and in which form an
-answer is kept; ``stores`` and ``redis_store`` keep it; ``serving`` knows what is served now; ``flights`` lets identical
-requests at the same moment share one; ``http`` is the cache in headers, ``metrics`` in numbers;
-``creation`` puts it together.
+``detector`` wraps the detector of the model server. ``key`` and ``codec`` give the name and the form of a stored
+answer. ``stores`` and ``redis_store`` store it. ``serving`` knows which content of the model is served. ``metrics``
+counts. ``creation`` builds the cache from the settings.
 """

@@ -1,1 +1,1 @@
-"""How work at the same moment is shared, deferred, and kept from what is out of order."""
+"""Sharing identical work, deferring work, and pausing calls to a service that fails."""

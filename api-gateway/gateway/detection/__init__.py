@@ -1,1 +1,1 @@
-"""The domain: a picture, the parameters of a prediction, and what was found. No HTTP and no model server."""
+"""The domain: an image, the parameters of a prediction, and what was found. No HTTP and no model server."""

@@ -1,1 +1,1 @@
-"""Annotated pictures: what was found, drawn on what was sent."""
+"""Annotated images: the detections, drawn on the image that was sent."""

@@ -1,1 +1,1 @@
-"""HTTP itself, whatever is answered: the layers around every route, and what they share."""
+"""HTTP, independent of any route: the layers around all routes, and what they share."""

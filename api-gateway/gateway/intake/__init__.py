@@ -1,1 +1,1 @@
-"""From a request to a checked picture and its parameters."""
+"""From a request to the images that it carries or names, and its parameters."""

@@ -1,1 +1,1 @@
-"""What bounds callers: rates, work under way, sizes, slowness, other sites' pages."""
+"""Bounds on what callers can use: rates, predictions at the same time, memory for uploads, slow bodies."""

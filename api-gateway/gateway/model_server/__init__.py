@@ -1,1 +1,1 @@
-"""The model servers that the gateway can stand in front of."""
+"""The model servers that the gateway can use, one folder per kind, and what they share."""

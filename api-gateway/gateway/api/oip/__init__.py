@@ -1,1 +1,1 @@
-"""The Open Inference Protocol, version 2, as clients of KServe and Triton speak it."""
+"""The routes of the Open Inference Protocol, version 2, for clients of KServe and Triton."""

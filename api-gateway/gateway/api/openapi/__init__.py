@@ -1,1 +1,1 @@
-"""The OpenAPI document: what every route has in common, and what stands around them."""
+"""The OpenAPI document: errors and options of every route, authentication, limits."""

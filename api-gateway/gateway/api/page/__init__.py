@@ -1,1 +1,1 @@
-"""The page at ``/`` for people."""
+"""The web page at ``/`` and its files."""

@@ -1,1 +1,1 @@
-"""POST /predict and POST /predict/batch: the gateway's own protocol."""
+"""POST /predict and POST /predict/batch."""
