@@ -10,6 +10,7 @@ How an image travels, room by room::
     model_server           sends the image to the model server and reads its answer
     api, drawing           write the answer, as JSON or as the annotated image
 
+All of them use detection (the domain), oip (the codec of the Open Inference Protocol), settings and concurrency.
 The rules of import between the rooms are in docs/development.md, and a test checks them.
 """
 
