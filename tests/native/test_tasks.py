@@ -64,7 +64,7 @@ def test_every_task_has_its_keys_in_the_answers_of_torchserve_and_of_the_gateway
 
 
 def look(task, body):
-    """The task's own part is what the README and OpenAPI say, one for each box."""
+    """The task's own part is what the documentation and OpenAPI say, one for each box."""
     own, boxes = body[KEYS[task]], body["detections"]
     if task == "classify":
         assert boxes == []

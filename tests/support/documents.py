@@ -9,6 +9,7 @@ from tests.support.tree import ROOT
 
 _CODE_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_PATH = re.compile(r"[a-z][\w./-]*(?:/|\.(?:py|sh|yml))")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 
@@ -55,3 +56,12 @@ def anchors(page: Path) -> set[str]:
     """Return the fragments that GitHub gives a page's headings."""
     headings = _HEADING.findall(_CODE_BLOCK.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def paths(page: Path) -> list[str]:
+    """Return the paths of this repository that a page names, in backticks or at the start of a drawing's lines."""
+    body = page.read_text()
+    prose = _CODE_BLOCK.sub("", body)
+    drawings = "\n".join(block for language, block in _CODE_BLOCK.findall(body) if language == "")
+    candidates = re.findall(r"`([^`\s]+)`", prose) + re.findall(r"^\s*(\S+)(?:  |$)", drawings, re.MULTILINE)
+    return [candidate for candidate in candidates if _PATH.fullmatch(candidate)]

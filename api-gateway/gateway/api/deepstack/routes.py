@@ -37,7 +37,7 @@ router = APIRouter(tags=["DeepStack"])
 FIELD = "image"
 #: What DeepStack and CodeProject.AI take where a client says nothing; Frigate, for one, says nothing.
 DEFAULT_CONFIDENCE = 0.4
-#: Beside the served model's own name: what clients are told to write in the README, whatever the model is called.
+#: Beside the served model's own name: what clients are told to write in docs/clients.md, whatever the model is called.
 ALIAS = "yolo"
 
 ERRORS = error_answers(

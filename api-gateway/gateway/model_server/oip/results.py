@@ -1,4 +1,4 @@
-"""Read what another server answers for one picture; the layouts that are read are listed here and in the README.
+"""Read the answer of an Open Inference Protocol server for one image. docs/model-servers.md lists the supported layouts.
 
 1. ``detections``, BYTES of one element: the JSON of our own ``POST /predict``, with everything a task adds.
 2. Tensors by name, each under any of the names in :data:`.columns.NAMES`: boxes (x1, y1, x2, y2 in pixels
