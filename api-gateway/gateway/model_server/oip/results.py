@@ -1,4 +1,4 @@
-"""Read the answer of an Open Inference Protocol server for one image. docs/model-servers.md lists the supported layouts.
+"""Read what an Open Inference Protocol server answers for one image; docs/model-servers.md has the layouts, too.
 
 1. ``detections``, BYTES of one element: the JSON of our own ``POST /predict``, with everything a task adds.
 2. Tensors by name, each under any of the names in :data:`.columns.NAMES`: boxes (x1, y1, x2, y2 in pixels
