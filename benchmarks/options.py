@@ -1,11 +1,13 @@
-"""The command line of the race: standard library only, so that it is checked before minutes of installing.
+"""The command line. Standard library only, so that it can be checked before minutes of installing.
 
-python3 -m benchmarks.options ARGUMENT …     exit code 0 when they can be used, 2 with the reason otherwise
+python3 -m benchmarks.options ARGUMENT …     exit code 0 when the arguments are valid, else 2 and the reason
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contestants.roster import ALL, choose
@@ -29,7 +31,7 @@ def seconds(text: str) -> float:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Read `1,4,16`: whole numbers above 0, ascending, each once."""
+    """Read `1,4,16`: whole numbers above 0. They are sorted, and duplicates removed."""
     return tuple(sorted({positive(part) for part in text.split(",")}))
 
 
@@ -43,64 +45,56 @@ def cpu_list(text: str) -> list[int]:
 
 
 def shape(text: str) -> Shape:
-    """Read `2x1`: workers and threads of each."""
-    workers, threads = text.lower().replace("×", "x").split("x")
-    return Shape(positive(workers), positive(threads))
+    """Read `2x1`: workers, and threads of each."""
+    return Shape.parse(text)
+
+
+def path(text: str) -> Path:
+    """Read a path, relative to the folder that bench.sh was called in."""
+    return Path(os.environ.get("CALLER_PWD", "")) / text
+
+
+def archive(text: str) -> str:
+    """Read an archive's path, or "auto"."""
+    return text if text == "auto" else str(path(text))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser."""
-    names = ", ".join(one.name for one in ALL)
     root = argparse.ArgumentParser(
         prog="bash scripts/bench.sh",
         description="Race this stack against other ways to serve the same weights, on this machine, in one run. "
-        "A full run takes about 35 minutes, the first one some minutes more to install the rivals.",
-        epilog=f"Contestants: {names}. A race of everyone at full length writes "
-        "benchmarks/results/latest.{json,md,png}, others quick.*, which git ignores. Method: benchmarks/README.md.",
+        "A full run takes about 35 minutes; the first one takes some minutes more to install the rivals.",
+        epilog=f"Contestants: {', '.join(one.name for one in ALL)}. A race of all of them at full length writes "
+        "benchmarks/results/latest.{json,md,png}, any other one quick.*, which git ignores. "
+        "Method: benchmarks/README.md.",
     )
-    root.add_argument("--quick", action="store_true", help="about two minutes: fewer contestants, one short round")
-    root.add_argument("--only", metavar="NAME", action="append", help="only this contestant (may be given repeatedly)")
-    root.add_argument("--rounds", type=positive, help=f"rounds (default {FULL.rounds})")
-    root.add_argument("--seconds", type=seconds, help=f"seconds per load (default {FULL.seconds:g})")
-    root.add_argument("--clients", type=numbers, metavar="1,4,16", help="closed-loop clients")
-    root.add_argument(
-        "--loads", type=numbers, metavar="50,80", help="open-loop loads, percent of a contestant's capacity"
-    )
-    root.add_argument("--weights", type=Path, metavar="FILE", help="the .pt (default: models/weights/best.pt)")
-    root.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="JPEGs (default: ../shared/photos if there, and samples/)"
-    )
-    root.add_argument(
-        "--int8", nargs="?", const="auto", metavar="FILE.mar",
-        help="also race an int8 archive of this stack: the file named, or one packaged now",
+    add = root.add_argument
+    add("--quick", action="store_true", help="about two minutes: fewer contestants, one short round")
+    add("--only", metavar="NAME", action="append", help="only this contestant (may be repeated)")
+    add("--rounds", type=positive, help=f"rounds (default {FULL.rounds})")
+    add("--seconds", type=seconds, help=f"seconds per load (default {FULL.seconds:g})")
+    add("--clients", type=numbers, metavar="1,4,16", help="closed-loop clients")
+    add("--loads", type=numbers, metavar="50,80", help="open-loop loads, percent of a contestant's capacity")
+    add("--weights", type=path, metavar="FILE", help="the .pt (default: models/weights/best.pt)")
+    add("--pictures", type=path, metavar="DIR", help="JPEGs (default: ../shared/photos if it exists, and samples/)")
+    add(
+        "--int8", type=archive, nargs="?", const="auto", metavar="FILE.mar",
+        help="also race an int8 archive of this stack: the named file, or one packaged now",
     )  # fmt: skip
-    root.add_argument(
-        "--cpus", type=cpu_list, metavar="0,1", help="CPUs for the servers (default: all this process may use)"
-    )
-    root.add_argument(
-        "--client-cpus", type=cpu_list, metavar="2-3", help="CPUs for the load generator (default: the servers')"
-    )
-    root.add_argument(
-        "--shape", type=shape, metavar="2x1", help="workers×threads of every rival, instead of the better of two"
-    )
-    root.add_argument(
-        "--own-shape", type=shape, metavar="2x1", help="workers×threads of this stack, not its own choice"
-    )
-    root.add_argument(
-        "--tune", action="store_true", help="measure the rivals' shapes again, even if they are remembered"
-    )
-    root.add_argument("--out", metavar="NAME", help="write benchmarks/results/NAME.{json,md,png}")
-    root.add_argument(
-        "--overhead",
-        action="store_true",
-        help="instead of racing: what gateway and TorchServe add, in ms, and how long a start takes",
-    )
-    root.add_argument("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
+    add("--cpus", type=cpu_list, metavar="0,1", help="CPUs for the servers (default: all that this process may use)")
+    add("--client-cpus", type=cpu_list, metavar="2-3", help="CPUs for the load generator (default: the servers')")
+    add("--shape", type=shape, metavar="2x1", help="workers×threads of every rival, not the better of two")
+    add("--own-shape", type=shape, metavar="2x1", help="workers×threads of this stack, not its own choice")
+    add("--tune", action="store_true", help="measure the rivals' shapes again, even if they are known")
+    add("--out", metavar="NAME", help="write benchmarks/results/NAME.{json,md,png}")
+    add("--overhead", action="store_true", help="do not race: measure what the layers add, and the time to start")
+    add("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
     return root
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; ends the program with exit code 2 and the reason when it cannot be used."""
+    """Read the command line. Exits with code 2 and the reason when it is invalid."""
     root = parser()
     options = root.parse_args(arguments)
     try:
@@ -112,21 +106,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def plan_of(options: argparse.Namespace) -> Plan:
     """Return how much is measured."""
-    base = QUICK if options.quick else FULL
-    return Plan(
-        rounds=options.rounds or base.rounds,
-        seconds=options.seconds or base.seconds,
-        warm_s=base.warm_s,
-        clients=options.clients or base.clients,
-        loads=options.loads or base.loads,
-    )
+    given = {name: getattr(options, name) for name in ("rounds", "seconds", "clients", "loads")}
+    return replace(QUICK if options.quick else FULL, **{name: value for name, value in given.items() if value})
 
 
-def name_of(options: argparse.Namespace) -> str:
-    """Return the results' name: `latest` only for a race with everyone at full length."""
-    changed = ("quick", "only", "seconds", "rounds", "clients", "loads", "shape", "own_shape")
-    shortened = any(getattr(options, name) for name in changed)
-    return options.out or ("quick" if shortened else "latest")
+def results_name(options: argparse.Namespace) -> str:
+    """Return the name of the result files: `latest` only for a race of all contestants at full length."""
+    shortening = ("quick", "only", "seconds", "rounds", "clients", "loads", "shape", "own_shape")
+    return options.out or ("quick" if any(getattr(options, name) for name in shortening) else "latest")
 
 
 if __name__ == "__main__":

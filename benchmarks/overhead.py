@@ -1,162 +1,118 @@
 """What the layers add: the gateway, plain and with everything on, over TorchServe; TorchServe over the handler.
 
-One client calls all in turn, some calls each, with the same picture, so that they see the same moments of the machine.
-What the first call after such a pause takes is told apart. The handler's time is what it says itself
-(`timings_ms.total` in the answer). The gateways are measured twice: before the real TorchServe, and before a stand-in
-that answers at once, where no inference disturbs. With everything on, every picture is one that the cache has not seen;
-what it has seen is measured apart.
+One client calls all of them in turn with the same image, see `loops.alternating`. The handler reports its own time
+(`timings_ms.total` in the answer). The gateways are measured twice: in front of the real TorchServe, and in front of a
+stand-in that answers at once, where no inference disturbs. With everything on, no image is in the cache; cache hits are
+measured separately.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import answers as probe
-from benchmarks.contestants.roster import ALL
-from benchmarks.load.http_client import Target
+from benchmarks import startup
+from benchmarks.contestants.answers import await_first_answer
+from benchmarks.contestants.images import find_images
+from benchmarks.contestants.roster import BY_NAME
+from benchmarks.load.target import Target
 from benchmarks.meter import Meter
-from benchmarks.paths import LOGS, ROOT, WORK
+from benchmarks.paths import RESULTS
 from benchmarks.plan import Shape
-from benchmarks.report import stats
-from benchmarks.servers import full_gateway as everything
-from benchmarks.servers import null_server
-from benchmarks.servers.directories import tail
-from benchmarks.servers.full_gateway import Everything
-from benchmarks.servers.launch import Servers
-from benchmarks.servers.processes import Tree, free_ports
-from benchmarks.servers.variables import clean
+from benchmarks.report import differences, machine
+from benchmarks.report.tables import aligned
+from benchmarks.servers import artifacts, null_server
+from benchmarks.servers.gateway import FullGateway, start_gateway, upstream
+from benchmarks.servers.launcher import Launcher
+from benchmarks.servers.processes import free_ports
+from benchmarks.servers.server import Server
+from benchmarks.session import bar, pin
 from ops.errors import OpsError
 from ops.store import archive
+from ops.terminal.console import say
 
-TARGETS = {"gateway_ms": 2.5, "torchserve_ms": 5.0, "cache_hit_ms": 3.0}
-#: Of the answers that are to be remembered ones, or not to be.
-MOST = 0.9
-Called = Mapping[str, Mapping[str, Any]]
-
-
-def over_torchserve(servers: Servers, meter: Meter, picture: Path, calls: int) -> dict[str, Any]:
-    """Measure both gateways over the real TorchServe; all is stopped afterwards. Raises OpsError."""
-    running = servers.start("stack", Shape(0, 0))
-    ports = running.ports
-    try:
-        version = archive.describe(servers.artifacts.store / "yolo.mar").version
-        before = everything.upstream(ports["inference"], ports["management"])
-        with everything.running("stack", before, version) as full:
-            direct = Target(ports["inference"], "/predictions/yolo")
-            called = ask(direct, ports["gateway"], full, meter, picture, calls, running.exited)
-            return {**differences(called, "torchserve"), "everything": {"cache": full.store, "rate_limits": full.store}}
-    except OpsError as error:
-        raise OpsError(f"{error}\n{tail('stack')}") from error
-    finally:
-        meter.stop()
-        servers.stop(running)
+#: The share of the answers that must be cache hits, or misses, as intended.
+MIN_SHARE = 0.9
 
 
-def over_nothing(meter: Meter, picture: Path, calls: int) -> dict[str, Any]:
-    """Measure both gateways over a server that answers at once. Raises OpsError."""
-    port, plain = free_ports(2)
-    server, front = Tree(WORK / "stand_in.pids"), Tree(WORK / "stand_in-gateway.pids")
-    before = everything.upstream(port, port)
-    try:
-        argv = [sys.executable, "-m", "benchmarks.servers.null_server", str(port)]
-        server.spawn(argv, clean(), ROOT, LOGS / "stand_in.log")
-        everything.gateway_on(front, plain, before, LOGS / "stand_in-gateway.log")
-        with everything.running("stand_in", before, null_server.VERSION) as full:
-            direct = Target(port, "/predictions/yolo")
-            called = ask(direct, plain, full, meter, picture, calls, lambda: front.exited() or server.exited())
-            return differences(called, "stand_in")
-    except OpsError as error:
-        raise OpsError(f"{error}\n{tail('stand_in')}") from error
-    finally:
-        meter.stop()
-        front.stop()
-        server.stop()
+def run(options: argparse.Namespace) -> int:
+    """Measure the layers with the image of median size, and the starts. Returns the exit code. Raises OpsError."""
+    cpus, weights, images = pin(options.cpus), artifacts.find_weights(options.weights), find_images(options.pictures)
+    made = artifacts.make_all(weights, images, None)
+    image = sorted(images, key=lambda path: path.stat().st_size)[len(images) // 2]
+    say(f"{options.calls} calls of each kind with one image of {image.stat().st_size / 1000:.0f} kB")
+    with bar(options.calls * 0.4 + startup.STARTS * startup.WANTED_S) as progress:
+        meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)
+        found = over_torchserve(Launcher(made, options.own_shape), meter, image, options.calls)
+        found["stand_in"] = over_null_server(meter, image, options.calls)
+        found["startup_s"] = startup.measure(made, progress.tick)
+    targets = {**differences.TARGETS, "startup_s": startup.WANTED_S}
+    found = {"machine": machine.describe(cpus), "commit": machine.commit(), **found, "targets": targets}
+    for where, one in (("TorchServe", found), ("a server that answers at once", found["stand_in"])):
+        say(f"\np50 in ms, {where}: {listed(one['p50_ms'])}")
+        say(f"  of the first call after a pause: {listed(one['after_pause_p50_ms'])}")
+    say(f"\n{aligned(differences.table(found))}\n\n{aligned(startup.table(found['startup_s']))}")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "overhead.json").write_text(json.dumps(found, indent=1) + "\n")
+    return 0
 
 
-def ask(
-    direct: Target,
-    plain: int,
-    full: Everything,
-    meter: Meter,
-    picture: Path,
-    calls: int,
-    exited: Callable[[], int | None],
-) -> Called:
-    """Wait for all, call them in turn; return what came, by name. Raises OpsError, also for the wrong answers."""
+def listed(values: Mapping[str, float]) -> str:
+    """Format named values in one line."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in values.items())
+
+
+def over_torchserve(launcher: Launcher, meter: Meter, image: Path, calls: int) -> dict[str, Any]:
+    """Measure both gateways in front of the real TorchServe. Raises OpsError."""
+    version = archive.describe(launcher.artifacts.store / "yolo.mar").version
+    with Server("stack") as server, FullGateway("stack") as full:
+        launcher.start(server, Shape(0, 0))
+        full.launch(upstream(server.ports["inference"], server.ports["management"]), version)
+        called = call_all(server, full, meter, image, calls)
+        everything = {"cache": full.store, "rate_limits": full.store}
+    return {**differences.compute(called, "torchserve"), "everything": everything}
+
+
+def over_null_server(meter: Meter, image: Path, calls: int) -> dict[str, Any]:
+    """Measure both gateways in front of a server that answers at once. Raises OpsError."""
+    with Server("stand_in") as server, FullGateway("stand_in") as full:
+        server.ports = dict(zip(("inference", "gateway"), free_ports(2), strict=True))
+        before = upstream(server.ports["inference"], server.ports["inference"])
+        null_server.start_null_server(server, server.ports["inference"])
+        start_gateway(server, server.ports["gateway"], before)
+        full.launch(before, null_server.VERSION)
+        called = call_all(server, full, meter, image, calls)
+    return differences.compute(called, "stand_in")
+
+
+def call_all(server: Server, full: FullGateway, meter: Meter, image: Path, calls: int) -> dict[str, dict[str, Any]]:
+    """Call the model server and both gateways in turn; return the results by kind of call.
+
+    Raises OpsError when one does not answer, lacks a feature, or answers from the cache when it should not.
+    """
+    plain = server.ports["gateway"]
     targets = {
-        "direct": direct,
+        "direct": Target(server.ports["inference"], "/predictions/yolo"),
         "form": Target(plain, "/predict", "file"),
         "raw": Target(plain, "/predict"),
         "everything_form": full.target("file"),
         "everything_raw": full.target(None),
-        "cache_hit": full.target("file", unlike=False),
+        "cache_hit": full.target("file", unique=False),
     }
-    stack = {one.name: one for one in ALL}
-    for name, contestant in (("direct", "stack_direct"), ("form", "stack_gateway"), ("cache_hit", "stack_gateway")):
-        probe.first_answer(stack[contestant], targets[name], picture, lambda: exited() or full.exited())
-    full.check(picture)
-    called = dict(zip(targets, meter.alternating(list(targets.values()), picture, calls), strict=True))
-    for name, wanted in (("everything_form", "MISS"), ("everything_raw", "MISS"), ("cache_hit", "HIT")):
-        counted = called[name]["cache"]
-        if counted.get(wanted, 0) < MOST * calls:
-            raise OpsError(f"{name}: of {calls} answers nearly all were to be {wanted}, and these came: {counted}")
+    try:
+        for kind, contestant in (("direct", "stack_direct"), ("form", "stack_gateway"), ("cache_hit", "stack_gateway")):
+            await_first_answer(
+                BY_NAME[contestant], targets[kind], image, lambda: server.exit_code() or full.exit_code()
+            )
+        full.check(image)
+        called = dict(zip(targets, meter.alternating(list(targets.values()), image, calls), strict=True))
+        for kind, wanted in (("everything_form", "MISS"), ("everything_raw", "MISS"), ("cache_hit", "HIT")):
+            seen = called[kind]["cache"]
+            if seen.get(wanted, 0) < MIN_SHARE * calls:
+                raise OpsError(f"{kind}: nearly all of {calls} answers should have X-Cache {wanted}, not {seen}")
+    except OpsError as error:
+        raise OpsError(f"{error}\n{server.tail()}") from error
     return called
-
-
-def differences(called: Called, server: str) -> dict[str, Any]:
-    """Compute what the layers add over the model server called directly; `server` is its name in `p50_ms`."""
-    latencies = {name: one["latencies_ms"] for name, one in called.items()}
-    names = {server: "direct", **{name: name for name in latencies if name != "direct"}}
-    found: dict[str, Any] = {"calls": len(latencies["direct"])}
-    if server == "torchserve":
-        handler = [json.loads(body)[0]["timings_ms"]["total"] for body in called["direct"]["bodies"]]
-        found["p50_ms"] = {"handler": median(handler)}
-        found["torchserve_ms"] = added(latencies["direct"], handler)
-    return {
-        **found,
-        "p50_ms": {**found.get("p50_ms", {}), **{name: median(latencies[key]) for name, key in names.items()}},
-        "after_pause_p50_ms": {name: median(called[key]["first_ms"]) for name, key in names.items()},
-        "gateway_form_ms": added(latencies["form"], latencies["direct"]),
-        "gateway_raw_ms": added(latencies["raw"], latencies["direct"]),
-        "everything_form_ms": added(latencies["everything_form"], latencies["direct"]),
-        "everything_raw_ms": added(latencies["everything_raw"], latencies["direct"]),
-    }
-
-
-def median(values: list[float]) -> float:
-    """Return the median, in hundredths."""
-    return round(stats.percentile(values, 50) or 0.0, 2)
-
-
-def added(outer: list[float], inner: list[float]) -> dict[str, float]:
-    """Return by how much the medians differ, and the median of the differences call by call."""
-    paired = [one - other for one, other in zip(outer, inner, strict=True)]
-    return {"of_p50": round(median(outer) - median(inner), 2), "paired_p50": median(paired)}
-
-
-def rows(found: Mapping[str, Any]) -> list[list[str]]:
-    """Return what was found as a table."""
-    table = [["added at p50, ms", "difference of p50", "p50 of differences", "wanted", "kept"]]
-    for where, one in (("TorchServe", found), ("a server that answers at once", found["stand_in"])):
-        for key, title in (
-            ("gateway_form_ms", "gateway over {}, form upload"),
-            ("gateway_raw_ms", "gateway over {}, raw body"),
-            ("everything_form_ms", "the same with everything on, form upload"),
-            ("everything_raw_ms", "the same with everything on, raw body"),
-        ):
-            measured = one[key]
-            table.append(row(title.format(where), measured["of_p50"], TARGETS["gateway_ms"], measured["paired_p50"]))
-        table.append(row("  (a cache hit, the whole answer)", one["p50_ms"]["cache_hit"], TARGETS["cache_hit_ms"]))
-    over = found["torchserve_ms"]
-    table.append(row("TorchServe over the handler", over["of_p50"], TARGETS["torchserve_ms"], over["paired_p50"]))
-    return table
-
-
-def row(title: str, measured: float, limit: float, paired: float | None = None) -> list[str]:
-    """Return one line of the table."""
-    beside = "–" if paired is None else f"{paired:.2f}"
-    return [title, f"{measured:.2f}", beside, f"≤ {limit:g}", "yes" if measured <= limit else "no"]

@@ -1,10 +1,10 @@
-"""How much is measured, and how a rival shares the CPUs."""
+"""How much is measured, and how a server shares the CPUs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What starting a server, comparing its boxes and stopping it takes; and the same for the ceiling. For the progress bar.
+# For the progress bar: the time to start a server, compare its boxes and stop it; and the same for the ceiling.
 START_S, CEILING_START_S = 8.0, 3.0
 
 
@@ -18,10 +18,18 @@ class Shape:
     def __str__(self) -> str:
         return f"{self.workers}×{self.threads}"
 
+    @classmethod
+    def parse(cls, text: str) -> Shape:
+        """Read `2x1` or `2×1`. Raises ValueError."""
+        workers, threads = map(int, text.lower().replace("×", "x").split("x"))
+        if min(workers, threads) < 1:
+            raise ValueError(text)
+        return cls(workers, threads)
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. `loads` are percent of a contestant's own capacity."""
+    """How much is measured. `loads` are percentages of a contestant's own capacity."""
 
     rounds: int
     seconds: float
@@ -29,8 +37,8 @@ class Plan:
     clients: tuple[int, ...]
     loads: tuple[int, ...]
 
-    def duration(self, contestants: int, servers: int) -> float:
-        """Return about how many seconds the race takes."""
+    def duration_s(self, contestants: int, servers: int) -> float:
+        """Estimate how long the race takes."""
         phases = len(self.clients) * (self.warm_s + self.seconds) + len(self.loads) * self.seconds
         ceiling = 3 * (CEILING_START_S + self.warm_s + self.seconds)
         return self.rounds * (contestants * phases + servers * START_S + ceiling)

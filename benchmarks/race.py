@@ -1,158 +1,87 @@
-"""The race: round by round every server is started, checked for parity, loaded, and stopped again.
-
-Each round goes the other way round than the last and has the ceiling at both ends, so that a machine whose speed drifts
-shows it. Only one server runs at a time.
-"""
+"""The race: prepare, choose the rivals' shapes, run the rounds, publish."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+import argparse
+import json
 from typing import Any
 
-from benchmarks.contestants import answers as probe
-from benchmarks.contestants import parity
-from benchmarks.contestants.roster import Contestant, servers
+from benchmarks import tune
+from benchmarks.contestants.images import find_images
+from benchmarks.contestants.roster import PRECISION_TWINS, Contestant, servers_of
 from benchmarks.meter import Meter
-from benchmarks.plan import Plan, Shape
-from benchmarks.report import stats
-from benchmarks.servers.artifacts import Artifacts
-from benchmarks.servers.directories import tail
-from benchmarks.servers.launch import Running, Servers
-from ops.errors import OpsError
-
-THRESHOLD = 0.25
-
-
-@dataclass
-class Record:
-    """What was measured of one contestant, round by round."""
-
-    shape: str = ""
-    parity: parity.Parity | None = None
-    refused: str = ""
-    startup_s: list[float] = field(default_factory=list)
-    memory: list[dict[str, float]] = field(default_factory=list)
-    closed: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    open: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    wrong_under_load: int = 0
+from benchmarks.options import plan_of, results_name
+from benchmarks.paths import RESULTS
+from benchmarks.plan import QUICK
+from benchmarks.report import chart, notes, results, tables
+from benchmarks.report.measurements import Measurements
+from benchmarks.rounds import Rounds
+from benchmarks.servers import artifacts
+from benchmarks.servers.launcher import Launcher
+from benchmarks.session import bar, pin
+from ops.terminal.console import say
 
 
-@dataclass
-class Race:
-    """One run. `say` prints a line above the progress bar."""
-
-    plan: Plan
-    artifacts: Artifacts
-    pictures: list[Path]
-    reference: list[list[dict[str, Any]]]
-    contestants: list[Contestant]
-    shapes: dict[str, Shape]
-    own_shape: Shape | None
-    meter: Meter
-    say: Callable[[str], None]
-    records: dict[str, Record] = field(default_factory=dict)
-    ceiling: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
-    at_once: list[dict[str, Any]] = field(default_factory=list)
-
-    def run(self) -> None:
-        """Run all rounds. Whatever happens, no server is left running."""
-        self.records = {one.name: Record() for one in self.contestants}
-        starter = Servers(self.artifacts, self.own_shape)
-        try:
-            for number in range(self.plan.rounds):
-                self.say(f"round {number + 1} of {self.plan.rounds}")
-                before = self._ceiling()
-                names = servers(self.contestants)
-                for name in names if number % 2 == 0 else reversed(names):
-                    self._server(starter, name)
-                self.ceiling.append((before, self._ceiling()))
-                self.at_once.append(self._ceiling(at_once=True))
-        finally:
-            self.meter.stop()
-            starter.stop_all()
-
-    def _ceiling(self, *, at_once: bool = False) -> dict[str, Any]:
-        measured = self.meter.ceiling(self.artifacts, self.plan.warm_s, self.plan.seconds, at_once=at_once)
-        agreement = parity.compare(self.reference, measured.pop("boxes"), THRESHOLD)
-        measured["parity"] = asdict(agreement)
-        title = "ceiling, several at once" if at_once else "ceiling"
-        self.say(f"  {title}: {stats.rate(measured):.2f} images/s, {said_of(agreement)}")
-        return measured
-
-    def _server(self, starter: Servers, name: str) -> None:
-        group = [one for one in self.contestants if one.server == name and not self.records[one.name].refused]
-        if not group:
-            return
-        shape = self.shapes[name]
-        began = time.perf_counter()
-        running = starter.start(name, shape)
-        try:
-            for one in group:
-                probe.first_answer(one, one.target(running.ports), self.pictures[0], running.exited)
-                self.records[one.name].startup_s.append(time.perf_counter() - began)
-                self.records[one.name].shape = str(self.own_shape or "") if one.ours else str(shape)
-            for one in group:
-                self._contestant(one, running)
-        except OpsError as error:
-            for one in group:
-                self.records[one.name].refused = str(error)
-            self.say(f"  {name}: left out: {error}\n{tail(name)}")
-        finally:
-            starter.stop(running)
-
-    def _contestant(self, one: Contestant, running: Running) -> None:
-        record, target = self.records[one.name], one.target(running.ports)
-        trees = [running.trees[part] for part in one.parts]
-        alone = probe.boxes(one, target, self.pictures)
-        record.parity = parity.compare(self.reference, alone, THRESHOLD)
-        self.say(f"  {one.name}: {said_of(record.parity)}, first answer after {record.startup_s[-1]:.1f} s")
-        if not record.parity.usable:
-            record.refused = f"not timed, as it finds other boxes: {said_of(record.parity)}"
-            self.say(f"  {one.name}: {record.refused}")
-            return
-        rates = []
-        memory: dict[str, float] = {}
-        for clients in self.plan.clients:
-            phase = self.meter.closed(target, trees, clients, self.plan.warm_s, self.plan.seconds)
-            self._keep(one, record.closed.setdefault(clients, []), phase, alone)
-            rates.append(stats.rate(phase))
-            memory = greatest(memory, total([tree.memory() for tree in trees]))
-        for load in self.plan.loads:
-            rate = (stats.capacity(rates) or 0.0) * load / 100
-            if rate > 0:
-                phase = self.meter.open(target, trees, rate, self.plan.seconds)
-                self._keep(one, record.open.setdefault(load, []), phase, alone)
-        record.memory.append(memory)
-        shown = ", ".join(f"{rate:.2f} at {clients}" for clients, rate in zip(self.plan.clients, rates, strict=True))
-        self.say(f"  {one.name}: images/s {shown} clients")
-
-    def _keep(
-        self, one: Contestant, phases: list[dict[str, Any]], phase: dict[str, Any], alone: list[list[dict[str, Any]]]
-    ) -> None:
-        """Keep a phase, its answers first compared with those to lone requests."""
-        answers = phase.pop("answers")
-        wrong = parity.same_answers(alone, {int(picture): one.read(body) for picture, body in answers.items()})
-        self.records[one.name].wrong_under_load += wrong
-        phases.append(phase)
+def run(options: argparse.Namespace) -> int:
+    """Race the chosen contestants. Returns the exit code. Raises OpsError."""
+    plan, cpus, name = plan_of(options), pin(options.cpus), results_name(options)
+    weights, images = artifacts.find_weights(options.weights), find_images(options.pictures)
+    say(f"Preparing ({len(images)} images, {weights.name}, CPUs {','.join(map(str, cpus))})")
+    made = artifacts.make_all(weights, images, options.int8)
+    reference = artifacts.reference_boxes(made, images)
+    precision = notes.openvino_default(made.openvino)
+    chosen: list[Contestant] = options.contestants
+    if precision in notes.F32 and not options.only:
+        chosen = [one for one in chosen if one.name not in PRECISION_TWINS]
+    # A race that will be quoted measures everything itself; a shortened one may use the rates of an earlier run.
+    rates = {} if options.tune or name == "latest" else tune.recall(made, len(cpus))
+    untuned = [one for one in chosen if not one.ours and not one.fixed and one.server not in rates]
+    if options.quick or options.shape:
+        untuned = []
+    seconds = plan.duration_s(len(chosen), len(servers_of(chosen))) + 2 * len(untuned) * (QUICK.seconds + 8) + 3
+    say(f"Racing {len(chosen)} contestants, about {seconds / 60:.0f} min (Ctrl-C stops it cleanly)")
+    with bar(seconds) as progress:
+        meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)
+        client = meter.own_cost()
+        if untuned:
+            progress.say("shapes of the rivals")
+            rates = tune.measure(untuned, made, meter, QUICK.seconds, progress.say)
+        if options.shape:
+            rates = {}
+        shapes = tune.choose(chosen, rates, len(cpus), options.shape)
+        measured = Measurements(plan, cpus, chosen)
+        Rounds(measured, reference, shapes, Launcher(made, options.own_shape), meter, progress.say).run()
+    settings = {
+        "pictures": len(images),
+        "picture_bytes": sum(path.stat().st_size for path in images),
+        "weights": weights.name,
+        "weights_sha256": made.sha256,
+        "quick": options.quick,
+        "own_shape": str(options.own_shape) if options.own_shape else None,
+    }
+    remarks = notes.gather(precision, set(meter.client_cpus) == set(cpus), shapes, rates, options.quick)
+    found = results.assemble(measured, settings, remarks, client)
+    say(f"\n{tables.render(found, tables.aligned)}")
+    write(found, name)
+    return judge(found, chosen)
 
 
-def said_of(agreement: parity.Parity) -> str:
-    """Say in a few words how far two sets of boxes agree."""
-    words = f"{agreement.matched} of {agreement.expected} boxes equal"
-    if agreement.exact:
-        return words
-    return f"{words} ({agreement.found} found, {agreement.loose} at IoU .5, mean |Δconf| {agreement.conf:.4f})"
+def write(found: dict[str, Any], name: str) -> None:
+    """Write the results as JSON, Markdown and chart."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    chart.draw(found, RESULTS / f"{name}.png")
+    (RESULTS / f"{name}.md").write_text(tables.render(found, tables.markdown, f"{name}.png"))
+    say(f"written: benchmarks/results/{name}.json, {name}.md, {name}.png")
 
 
-def total(memories: list[dict[str, float]]) -> dict[str, float]:
-    """Add up the memory of several trees, by kind."""
-    kinds = {kind for memory in memories for kind in memory}
-    return {kind: sum(memory.get(kind, 0.0) for memory in memories) for kind in kinds}
-
-
-def greatest(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
-    """Return the greater value of each kind."""
-    return {kind: max(one.get(kind, 0.0), other.get(kind, 0.0)) for kind in {*one, *other}}
+def judge(found: dict[str, Any], contestants: list[Contestant]) -> int:
+    """Report contestants with wrong boxes and those left out. Returns 1 if there are any, else 0."""
+    raced = [(one, found["contestants"][one.name]) for one in contestants]
+    refused = [one.name for one, its in raced if its["refused"]]
+    wrong = [one.name for one, its in raced if one.exact and not its["refused"] and not its["parity"]["exact"]]
+    if wrong:
+        say(f"not the reference's boxes: {', '.join(wrong)}")
+    if refused:
+        say(f"left out: {', '.join(refused)} (see above)")
+    return 1 if wrong or refused else 0

@@ -1,10 +1,11 @@
-"""Do two lists of boxes say the same? Compared before anything is timed: a wrong answer is no fast answer.
+"""Whether two servers find the same boxes: checked before anything is timed, since a wrong answer is not a fast answer.
 
-A box is `{"xyxy": [x1, y1, x2, y2], "conf": c, "cls": n}`, corners in the picture's pixels.
+A box is `{"xyxy": [x1, y1, x2, y2], "conf": c, "cls": n}`, corners in the image's pixels.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,11 @@ LOOSE_IOU = 0.5
 
 @dataclass(frozen=True)
 class Parity:
-    """Agreement over all pictures.
+    """Agreement over all images.
 
-    `expected` and `found` count boxes, without those on the confidence threshold that only one side has; `matched`
-    those of one class at IoU ≥ .9 with confidences within .01; `loose` those of one class at IoU ≥ .5. `conf` is the
-    mean and `pixels` the greatest difference among the loosely matched.
+    `expected` and `found` count boxes, except those near the confidence threshold that only one side has. `matched`
+    counts pairs of one class with IoU ≥ .9 and confidences within .01, `loose` pairs of one class with IoU ≥ .5. `conf`
+    is the mean difference of confidence of the loose pairs, `pixels` the greatest difference of a coordinate.
     """
 
     expected: int
@@ -34,31 +35,35 @@ class Parity:
 
     @property
     def exact(self) -> bool:
-        """Every box has its match, on both sides."""
+        """Whether every box has its match, on both sides."""
         return self.matched == self.expected == self.found
 
     @property
     def usable(self) -> bool:
-        """At least nine of ten boxes are there, loosely: the same model, whatever its arithmetic."""
+        """Whether at least nine of ten boxes match loosely: the same model, whatever its arithmetic."""
         return self.loose >= 0.9 * max(self.expected, self.found)
+
+    def __str__(self) -> str:
+        words = f"{self.matched} of {self.expected} boxes equal"
+        if self.exact:
+            return words
+        return f"{words} ({self.found} found, {self.loose} at IoU .5, mean |Δconf| {self.conf:.4f})"
 
 
 def iou(one: Sequence[float], other: Sequence[float]) -> float:
     """Return the intersection over union of two (x1, y1, x2, y2) boxes; 0 when both are empty."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0.0) * max(height, 0.0)
+    shared = area((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
     union = area(one) + area(other) - shared
     return shared / union if union > 0 else 0.0
 
 
 def area(box: Sequence[float]) -> float:
-    """Return the area of a box, 0 when its corners are crossed."""
+    """Return the area of a box; 0 when its corners are crossed."""
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
 
 
-def pairs(expected: Sequence[Box], found: Sequence[Box], least: float) -> list[tuple[int, int]]:
-    """Match boxes of one class one to one, best overlap first; return (expected, found) indices with IoU ≥ `least`."""
+def match(expected: Sequence[Box], found: Sequence[Box], min_iou: float) -> list[tuple[int, int]]:
+    """Match boxes of one class one to one, best overlap first. Returns (expected, found) indices with IoU ≥ min_iou."""
     candidates = sorted(
         (
             (iou(one["xyxy"], other["xyxy"]), i, j)
@@ -68,47 +73,43 @@ def pairs(expected: Sequence[Box], found: Sequence[Box], least: float) -> list[t
         ),
         reverse=True,
     )
-    left, right, chosen = set(range(len(expected))), set(range(len(found))), []
+    pairs: list[tuple[int, int]] = []
     for overlap, i, j in candidates:
-        if overlap >= least and i in left and j in right:
-            left.remove(i)
-            right.remove(j)
-            chosen.append((i, j))
-    return chosen
+        if overlap >= min_iou and all(i != left and j != right for left, right in pairs):
+            pairs.append((i, j))
+    return pairs
 
 
 def compare(expected: Sequence[Sequence[Box]], found: Sequence[Sequence[Box]], threshold: float) -> Parity:
-    """Compare the boxes of several pictures. `threshold` is the confidence that both were asked for.
+    """Compare the boxes of several images; `threshold` is the confidence that both sides were asked for.
 
-    A box that only one side has, within .01 of the threshold, is nobody's mistake and not counted.
+    A box that only one side has, within .01 of the threshold, is not counted.
     """
-    totals = {"expected": 0, "found": 0, "matched": 0, "loose": 0}
+    totals = Counter(expected=0, found=0, matched=0, loose=0)
     differences: list[float] = []
     pixels = 0.0
-    for one, other in zip(expected, found, strict=True):
-        loose = pairs(one, other, LOOSE_IOU)
-        in_one, in_other = {i for i, _ in loose}, {j for _, j in loose}
-        totals["expected"] += sum(counts(box, i in in_one, threshold) for i, box in enumerate(one))
-        totals["found"] += sum(counts(box, j in in_other, threshold) for j, box in enumerate(other))
+    for ours, theirs in zip(expected, found, strict=True):
+        loose = match(ours, theirs, LOOSE_IOU)
+        for side, boxes, matched in (
+            ("expected", ours, {i for i, _ in loose}),
+            ("found", theirs, {j for _, j in loose}),
+        ):
+            totals[side] += sum(
+                index in matched or box["conf"] >= threshold + STRICT_CONF for index, box in enumerate(boxes)
+            )
         totals["loose"] += len(loose)
-        for i, j in loose:
-            difference = abs(one[i]["conf"] - other[j]["conf"])
+        for one, other in ((ours[i], theirs[j]) for i, j in loose):
+            difference = abs(one["conf"] - other["conf"])
             differences.append(difference)
-            pixels = max(pixels, *(abs(a - b) for a, b in zip(one[i]["xyxy"], other[j]["xyxy"], strict=True)))
-            strict = iou(one[i]["xyxy"], other[j]["xyxy"]) >= STRICT_IOU and difference <= STRICT_CONF
-            totals["matched"] += strict
+            pixels = max(pixels, *(abs(a - b) for a, b in zip(one["xyxy"], other["xyxy"], strict=True)))
+            totals["matched"] += iou(one["xyxy"], other["xyxy"]) >= STRICT_IOU and difference <= STRICT_CONF
     mean = sum(differences) / len(differences) if differences else 0.0
     return Parity(**totals, conf=mean, pixels=pixels)
 
 
-def counts(box: Box, matched: bool, threshold: float) -> bool:
-    """Tell whether a box counts: matched, or far enough from the threshold to be missed."""
-    return matched or box["conf"] >= threshold + STRICT_CONF
-
-
-def same_answers(first: Sequence[Sequence[Box]], under_load: Mapping[int, Sequence[Box]]) -> int:
-    """Return for how many pictures the answer under load differs from the answer to a lone request."""
+def count_different(alone: Sequence[Sequence[Box]], under_load: Mapping[int, Sequence[Box]]) -> int:
+    """Return for how many images the answer under load differs from the answer to a single request."""
     return sum(
-        len(first[picture]) != len(boxes) or len(pairs(first[picture], boxes, STRICT_IOU)) != len(boxes)
-        for picture, boxes in under_load.items()
+        len(alone[image]) != len(boxes) or len(match(alone[image], boxes, STRICT_IOU)) != len(boxes)
+        for image, boxes in under_load.items()
     )

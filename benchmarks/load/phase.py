@@ -1,4 +1,4 @@
-"""One measurement of the load generator: its connections, and what came back."""
+"""One measurement of the load generator: its requests, its connections and what they returned."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from benchmarks.load.http_client import Connection, RequestFailed, Target
-
-TIMEOUT_S = 30.0
+from benchmarks.load.http_client import TIMEOUT_S, Connection, RequestFailed
+from benchmarks.load.target import Target
 
 
 @dataclass
 class Measured:
-    """What one phase gave. Latencies in ms of answered requests (status 200) alone; `window_s` is what rates refer to.
+    """The result of a phase. `latencies_ms` are those of answers with status 200 within the window of `window_s`.
 
-    `answered` counts all answers, those outside the window too; `client_cpu_s` is this process's own CPU time for them.
-    `answers` is the last body per picture, to be checked off the clock; `late_ms` how late, at worst, an open loop's
-    request was handed to its connection or queue.
+    `answered` also counts the answers outside the window; `client_cpu_s` is this process's CPU time for all of them.
+    `answers` holds the last body per image, checked after the measurement. `late_ms` is the longest delay of a request
+    of an open loop between its due time and its hand-over to a connection or to the queue.
     """
 
     latencies_ms: list[float] = field(default_factory=list)
@@ -33,26 +32,26 @@ class Measured:
 
 
 class Phase:
-    """One measurement against one server: requests, connections and what came back."""
+    """The requests, connections and answers of one measurement against one server."""
 
-    def __init__(self, target: Target, pictures: list[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, target: Target, images: list[Path], timeout_s: float = TIMEOUT_S) -> None:
         self.target = target
         self.timeout_s = timeout_s
-        self.requests = [target.request(picture) for picture in pictures]
+        self.requests = [target.request(image) for image in images]
         self.turn = count()
         self.idle: list[Connection] = []
         self.errors: Counter[str] = Counter()
-        self.done: list[tuple[float, float]] = []  # (answered at, latency in s)
+        self.done: list[tuple[float, float]] = []  # (time of the answer, latency in s)
         self.answers: dict[int, bytes] = {}
 
-    async def ask(self, due: float) -> None:
-        """Send the next picture and note the latency since `due`; a failure is counted by its kind."""
-        picture = next(self.turn) % len(self.requests)
+    async def send_next(self, due: float) -> None:
+        """Send the next image and record the latency since `due`. A failure is counted by its kind."""
+        image = next(self.turn) % len(self.requests)
         try:
             async with asyncio.timeout(self.timeout_s):
                 connection = await self._connection()
                 try:
-                    answer = await connection.send(self.requests[picture])
+                    answer = await connection.send(self.requests[image])
                 except BaseException:
                     connection.close()
                     raise
@@ -61,14 +60,14 @@ class Phase:
             return
         except RequestFailed as error:
             self.errors[type(error).__name__] += 1
-            await asyncio.sleep(0.01)  # a server that refuses must not be asked in a tight loop
+            await asyncio.sleep(0.01)  # do not retry in a tight loop while the server refuses
             return
         now = time.perf_counter()
         if connection.alive:
             self.idle.append(connection)
         if answer.status == 200:
             self.done.append((now, now - due))
-            self.answers[picture] = answer.body
+            self.answers[image] = answer.body
         else:
             self.errors[str(answer.status)] += 1
 
@@ -79,19 +78,16 @@ class Phase:
                 return connection
         return await Connection.open(self.target.host, self.target.port)
 
-    def close(self) -> None:
-        """Close all connections."""
+    def finish(self, begin: float, end: float, cpu_s: float, late_s: float = 0.0) -> Measured:
+        """Close all connections. Return the answers from `begin` to `end`."""
         for connection in self.idle:
             connection.close()
-
-    def measured(self, begin: float, end: float, cpu_s: float) -> Measured:
-        """Return what was answered from `begin` to `end`."""
-        inside = [(at, latency) for at, latency in self.done if begin < at <= end]
         return Measured(
-            latencies_ms=[round(latency * 1000, 3) for _, latency in inside],
+            latencies_ms=[round(latency * 1000, 3) for at, latency in self.done if begin < at <= end],
             errors=dict(self.errors),
             window_s=end - begin,
             answered=len(self.done),
             client_cpu_s=cpu_s,
-            answers={picture: body.decode("utf-8", "replace") for picture, body in sorted(self.answers.items())},
+            late_ms=round(late_s * 1000, 3),
+            answers={image: body.decode("utf-8", "replace") for image, body in sorted(self.answers.items())},
         )

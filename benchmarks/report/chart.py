@@ -1,4 +1,4 @@
-"""The chart: images per second at every number of clients, and p99 at the number that is compared."""
+"""The chart: images per second at every number of clients, and latencies at the number that is compared."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     rates.set_yticks(range(len(shown)), [one["title"] for one in shown.values()], fontsize=9)
     rates.invert_yaxis()
     rates.set_xlabel(
-        f"images/s with {', '.join(clients)} clients (light to dark); bars: median, lines: least to greatest"
+        f"images/s with {', '.join(clients)} clients (light to dark); bars: median, lines: minimum to maximum"
     )
     times.set_xlabel(f"ms with {compared} clients: p50 (dark), p99 (light)")
     for axis in (rates, times):

@@ -1,18 +1,18 @@
-"""What the numbers were measured on and with: no host name, no path, no address."""
+"""The machine and the versions that were measured, without host name, paths or addresses."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import subprocess
 from contextlib import suppress
+from importlib.metadata import distributions
 from pathlib import Path
 
 import psutil
 
-from benchmarks.paths import OWN_PYTHON, ROOT, python_of
+from benchmarks.paths import OWN_VENV, ROOT, VENVS, site_packages
 
 PACKAGES = {
     "base": ("torch", "ultralytics-opencv-headless", "openvino", "opencv-python-headless", "numpy"),
@@ -26,16 +26,15 @@ NOTABLE = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int
 
 
 def describe(cpus: list[int]) -> dict[str, object]:
-    """Return the machine: processor, the CPUs used of how many, memory, system."""
+    """Return the machine: processor, the CPUs used out of how many, memory, system."""
     text = ""
     with suppress(OSError):
         text = Path("/proc/cpuinfo").read_text()
-    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = set((re.search(r"^flags\s*:\s*(.+)$", text, re.MULTILINE) or ["", ""])[1].split())
-    family = re.search(r"^cpu family\s*:\s*(.+)$", text, re.MULTILINE)
+    info = dict(re.findall(r"^(model name|flags|cpu family)\s*:\s*(.+)$", text, re.MULTILINE))
+    flags = set(info.get("flags", "").split())
     return {
-        "processor": model[1] if model else platform.processor() or platform.machine(),
-        "family": family[1] if family else None,
+        "processor": info.get("model name") or platform.processor() or platform.machine(),
+        "family": info.get("cpu family"),
         "instructions": [flag for flag in NOTABLE if flag in flags],
         "cpus_used": len(cpus),
         "cpus": os.cpu_count(),
@@ -46,40 +45,22 @@ def describe(cpus: list[int]) -> dict[str, object]:
 
 
 def versions() -> dict[str, dict[str, str]]:
-    """Return the versions that matter, per environment."""
-    code = (
-        "import sys, json, importlib.metadata as m\n"
-        "def v(n):\n"
-        "  try: return m.version(n)\n"
-        "  except m.PackageNotFoundError: return None\n"
-        "print(json.dumps({n: v(n) for n in sys.argv[1:]}))"
-    )
+    """Return the versions of the packages that matter, per environment."""
     found = {}
     for name, packages in PACKAGES.items():
-        python = OWN_PYTHON if name == "stack" else python_of(name)
-        if python.exists():
-            done = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True, check=False)
-            with suppress(ValueError):
-                found[name] = {key: value for key, value in json.loads(done.stdout).items() if value}
+        environment = OWN_VENV if name == "stack" else VENVS / name
+        if environment.is_dir():
+            installed = {
+                one.name.lower().replace("_", "-"): one.version
+                for one in distributions(path=[str(site_packages(environment))])
+            }
+            found[name] = {package: installed[package] for package in packages if package in installed}
     return found
 
 
 def commit() -> str | None:
-    """Return the short id of the commit checked out, with `+` when files differ from it; None outside a repository."""
+    """Return the short id of the checked-out commit, with `+` when files differ from it; None outside a repository."""
     with suppress(OSError, subprocess.CalledProcessError):
-        head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+        argv = ["git", "describe", "--always", "--exclude=*", "--dirty=+"]
+        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     return None
-
-
-def busy_s(cpus: list[int]) -> float:
-    """Return how many CPU-seconds these CPUs have been busy since they started, whoever used them."""
-    times = psutil.cpu_times(percpu=True)
-    return sum(
-        sum(times[cpu]) - times[cpu].idle - getattr(times[cpu], "iowait", 0.0) for cpu in cpus if cpu < len(times)
-    )

@@ -1,4 +1,4 @@
-"""From what was measured to what is published: one plain dictionary, the content of latest.json."""
+"""The published results, computed from the measurements: one plain dictionary, the content of latest.json."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.contestants.roster import BASELINE
-from benchmarks.race import Race, Record
 from benchmarks.report import machine, stats
+from benchmarks.report.measurements import Measurements, Phase, Record
 
 FORMAT = 1
 COMPARED_AT = 4  # clients
-DISTURBED = 0.15  # of the CPU time used by server and load generator
+MAX_OTHER_CPU_SHARE = 0.15  # of the CPU time used by server and load generator
 
-#: What this project promises on two CPUs: our contestant, the one it is compared with, the least ratio.
+#: What this project promises on two CPUs: our contestant, the one it is compared with, the minimum ratio.
 TARGETS = (
     ("stack_gateway", "litserve_yolo", 2.0),
     ("stack_gateway", "litserve_default", 2.0),
@@ -30,39 +30,51 @@ TARGETS = (
 )
 
 
-def assemble(race: Race, settings: dict[str, Any], notes: list[str], client: dict[str, Any]) -> dict[str, Any]:
-    """Return the results of a race."""
-    before = [stats.rate(first) for first, _ in race.ceiling]
-    after = [stats.rate(last) for _, last in race.ceiling]
-    means = [(first + last) / 2 for first, last in zip(before, after, strict=True)]
-    phases = [phase for pair in race.ceiling for phase in pair]
-    rates = {"ceiling": means, **{name: compared_rates(race, record) for name, record in race.records.items()}}
+def assemble(
+    measured: Measurements, settings: dict[str, Any], notes: list[str], client: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the results of a race. `client` is the load generator's own cost."""
+    compared_at = min(measured.plan.clients, key=lambda clients: abs(clients - COMPARED_AT))
+    before = [stats.rate(first) for first, _ in measured.ceiling]
+    after = [stats.rate(last) for _, last in measured.ceiling]
+    #: Images per second of each contestant, round by round, at the number of clients that is compared.
+    rates = {"ceiling": [(first + last) / 2 for first, last in zip(before, after, strict=True)]}
+    for name, record in measured.records.items():
+        rates[name] = [stats.rate(phase) for phase in record.closed.get(compared_at, [])]
+    phases = [phase for pair in measured.ceiling for phase in pair]
+    parallel = measured.ceiling_parallel
     return {
         "format": FORMAT,
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "commit": machine.commit(),
-        "machine": machine.describe(race.meter.cpus),
+        "machine": machine.describe(measured.cpus),
         "versions": machine.versions(),
-        "settings": {**settings, **asdict(race.plan), "compared_at": compared_at(race)},
-        "notes": [*notes, *disturbed(race)],
+        "settings": {**settings, **asdict(measured.plan), "compared_at": compared_at},
+        "notes": [*notes, *disturbance(measured)],
         "client": client,
         "ceiling": {
-            **stats.summary(phases),
+            **stats.summarise(phases),
             "before": before,
             "after": after,
             "drift": stats.drift(before, after),
             "engine": phases[0].get("engine") if phases else None,
-            "shape": "×".join(map(str, phases[0]["shape"])) if phases else None,
+            "shape": shape_of(phases),
             "memory_mb": {"rss": max((phase["rss"] for phase in phases), default=None)},
             "parity": phases[0]["parity"] if phases else None,
             "at_once": {
-                **stats.summary(race.at_once),
-                "shape": "×".join(map(str, race.at_once[0]["shape"])) if race.at_once else None,
-                "of_ceiling": stats.ratio([stats.rate(phase) for phase in race.at_once], means),
+                **stats.summarise(parallel),
+                "shape": shape_of(parallel),
+                "of_ceiling": stats.ratio([stats.rate(phase) for phase in parallel], rates["ceiling"]),
             },
         },
         "contestants": {
-            one.name: contestant(one.title, race.records[one.name], rates, one.name) for one in race.contestants
+            one.name: {
+                "title": one.title,
+                **publish(measured.records[one.name]),
+                "times_baseline": stats.ratio(rates[one.name], rates.get(BASELINE, [])),
+                "of_ceiling": stats.ratio(rates[one.name], rates["ceiling"]),
+            }
+            for one in measured.contestants
         },
         "targets": [
             {"ours": ours, "of": other, "wanted": wanted, "measured": stats.ratio(rates[ours], rates[other])}
@@ -72,42 +84,31 @@ def assemble(race: Race, settings: dict[str, Any], notes: list[str], client: dic
     }
 
 
-def compared_at(race: Race) -> int:
-    """Return the number of clients at which contestants are compared: four, or what was measured nearest to it."""
-    return min(race.plan.clients, key=lambda clients: abs(clients - COMPARED_AT))
-
-
-def compared_rates(race: Race, record: Record) -> list[float]:
-    """Return a contestant's images per second, round by round, at the number of clients that is compared."""
-    return [stats.rate(phase) for phase in record.closed.get(compared_at(race), [])]
-
-
-def contestant(title: str, record: Record, rates: dict[str, list[float]], name: str) -> dict[str, Any]:
-    """Return what is published of one contestant."""
-    every = phases_of(record)
-    memory = {kind: max(one[kind] for one in record.memory) for kind in (record.memory[0] if record.memory else {})}
+def publish(record: Record) -> dict[str, Any]:
+    """Return the published part of one contestant's record."""
     return {
-        "title": title,
         "shape": record.shape or None,
         "refused": record.refused or None,
         "parity": asdict(record.parity) | {"exact": record.parity.exact} if record.parity else None,
         "startup_s": stats.spread(record.startup_s),
-        "memory_mb": memory,
-        "closed": {str(clients): stats.summary(phases) for clients, phases in record.closed.items()},
-        "open": {str(load): stats.summary(phases) for load, phases in record.open.items()},
-        "errors": sum(sum(phase["errors"].values()) for phase in every),
+        "memory_mb": {kind: max(one[kind] for one in record.memory_mb) for kind in (*record.memory_mb, {})[0]},
+        "closed": {str(clients): stats.summarise(phases) for clients, phases in record.closed.items()},
+        "open": {str(load): stats.summarise(phases) for load, phases in record.open.items()},
+        "errors": sum(sum(phase["errors"].values()) for phase in record.phases),
         "wrong_under_load": record.wrong_under_load,
-        "other_cpu_share": other_share(every),
-        "times_baseline": stats.ratio(rates[name], rates.get(BASELINE, [])),
-        "of_ceiling": stats.ratio(rates[name], rates["ceiling"]),
+        "other_cpu_share": other_cpu_share(record.phases),
     }
 
 
-def disturbed(race: Race) -> list[str]:
-    """Return a note when others used the CPUs while it was measured."""
-    shares = [other_share(phases_of(record)) or 0.0 for record in race.records.values()]
-    worst = max(shares, default=0.0)
-    if worst < DISTURBED:
+def shape_of(phases: list[Phase]) -> str | None:
+    """Return the ceiling's workers and threads, None when it was not measured."""
+    return "×".join(map(str, phases[0]["shape"])) if phases else None
+
+
+def disturbance(measured: Measurements) -> list[str]:
+    """Return a note if other processes used the CPUs during the measurement."""
+    worst = max((other_cpu_share(record.phases) or 0.0 for record in measured.records.values()), default=0.0)
+    if worst < MAX_OTHER_CPU_SHARE:
         return []
     return [
         f"Other work ran on these CPUs: up to {worst:.0%} of what server and load generator used themselves. "
@@ -115,13 +116,8 @@ def disturbed(race: Race) -> list[str]:
     ]
 
 
-def phases_of(record: Record) -> list[dict[str, Any]]:
-    """Return all phases of a contestant."""
-    return [phase for phases in [*record.closed.values(), *record.open.values()] for phase in phases]
-
-
-def other_share(phases: list[dict[str, Any]]) -> float | None:
-    """Return the CPU time that others used, for each second of CPU time that server and load generator used."""
+def other_cpu_share(phases: list[Phase]) -> float | None:
+    """Return the CPU time of other processes per second of CPU time that server and load generator used."""
     known = [phase for phase in phases if "other_cpu_s" in phase]
     own = sum(phase["server_cpu_s"] + phase["client_cpu_s"] for phase in known)
     return sum(phase["other_cpu_s"] for phase in known) / own if own else None

@@ -1,80 +1,69 @@
-"""What is computed from what was measured: pure functions on lists of numbers."""
+"""Statistics of phases: pure functions on lists of numbers."""
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 PERCENTILES = (50, 95, 99)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the percentile `share` (0..100), interpolated linearly between neighbours; None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    place = (len(ordered) - 1) * share / 100
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    """Return a percentile (0..100), interpolated linearly between neighbours; None without values."""
+    return float(np.percentile(values, share)) if values else None
 
 
 def rate(phase: Mapping[str, Any]) -> float:
-    """Return the images per second of one measured phase."""
+    """Return the images per second of a phase."""
     return len(phase["latencies_ms"]) / phase["window_s"] if phase["window_s"] > 0 else 0.0
 
 
 def spread(values: Sequence[float]) -> dict[str, float] | None:
-    """Return median, least and greatest of several rounds' values; None of nothing."""
-    if not values:
-        return None
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    """Return median, minimum and maximum of the rounds' values; None without values."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)} if values else None
 
 
-def summary(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarise(phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Summarise the rounds of one contestant at one load.
 
-    Images per second: the median of the rounds, with the least and the greatest. Latencies: percentiles of all rounds'
-    answers together. Errors: the sum. CPU time per image, in ms: of the server's process tree, of the load generator.
+    Images per second: the spread of the rounds. Latencies: percentiles of all rounds' answers together. Errors: the
+    sum. CPU time per image, in ms: of the server's process trees, and of the load generator.
     """
     latencies = [latency for phase in phases for latency in phase["latencies_ms"]]
-    errors: dict[str, int] = {}
+    errors: Counter[str] = Counter()
     for phase in phases:
-        for kind, number in phase["errors"].items():
-            errors[kind] = errors.get(kind, 0) + number
-    answered = sum(phase.get("answered", 0) for phase in phases)
+        errors.update(phase["errors"])
     return {
         "images_per_s": spread([rate(phase) for phase in phases]),
         "latency_ms": {f"p{share}": percentile(latencies, share) for share in PERCENTILES},
         "images": len(latencies),
-        "errors": errors,
-        "server_cpu_ms": per_image([phase.get("server_cpu_s") for phase in phases], answered),
-        "client_cpu_ms": per_image([phase.get("client_cpu_s") for phase in phases], answered),
+        "errors": dict(errors),
+        "server_cpu_ms": cpu_ms_per_image(phases, "server_cpu_s"),
+        "client_cpu_ms": cpu_ms_per_image(phases, "client_cpu_s"),
         "late_ms": max((phase.get("late_ms") or 0.0 for phase in phases), default=0.0),
         "offered_per_s": spread([phase["offered_per_s"] for phase in phases if phase.get("offered_per_s")]),
     }
 
 
-def per_image(seconds: Sequence[float | None], images: int) -> float | None:
-    """Return milliseconds per image, None where nothing was measured."""
-    known = [value for value in seconds if value is not None]
-    return sum(known) * 1000 / images if known and images else None
+def cpu_ms_per_image(phases: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    """Return the CPU time per answered image, in ms; None where it was not measured."""
+    seconds = [phase[key] for phase in phases if phase.get(key) is not None]
+    answered = sum(phase.get("answered", 0) for phase in phases)
+    return sum(seconds) * 1000 / answered if seconds and answered else None
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float] | None:
-    """Return ours ÷ theirs: the median over the rounds in which both were measured, with the least and the greatest.
+    """Return the spread of ours ÷ theirs, taken in each round in which both were measured.
 
-    Round by round, because neighbours in time share the machine's mood; medians of different minutes do not.
+    Phases of one round see the same state of the machine; medians over different minutes do not.
     """
-    return spread([mine / other for mine, other in zip(ours, theirs, strict=False) if other > 0])
+    return spread([one / other for one, other in zip(ours, theirs, strict=False) if other > 0])
 
 
 def drift(before: Sequence[float], after: Sequence[float]) -> float | None:
-    """Return how far the ceiling moved within a round, at worst, as a share of its start (0.05: five percent)."""
+    """Return how far the ceiling moved within a round at most, as a share of its start (0.05: five percent)."""
     return max((abs(end / start - 1) for start, end in zip(before, after, strict=False) if start > 0), default=None)
-
-
-def capacity(rates: Sequence[float]) -> float | None:
-    """Return the images per second that a contestant can sustain: the best of its closed loops."""
-    return max(rates, default=None)

@@ -1,31 +1,29 @@
-"""Directories, Java and logs of started servers."""
+"""Temporary directories of servers, and the Java that runs TorchServe."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
-from benchmarks.paths import LOGS, OWN_PYTHON, ROOT
+from benchmarks.paths import OWN_PYTHON, ROOT
 from ops.errors import OpsError
+from ops.paths import socket_dir
 
 
 def short_directory() -> Path:
-    """Return a private directory with a short path: that of a Unix socket has at most 107 bytes."""
-    digest = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-    directory = Path(tempfile.gettempdir()) / f"yolo-bench-{os.getuid()}-{digest}"
+    """Return a private directory with a short path: the path of a Unix socket has at most 107 bytes."""
+    directory = Path(f"{socket_dir()}-bench")
     directory.mkdir(mode=0o700, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid != os.getuid():
         raise OpsError(f"{directory} belongs to another user; remove it or set TMPDIR")
     return directory
 
 
-def fresh(directory: Path) -> Path:
-    """Return a directory, emptied."""
+def emptied(directory: Path) -> Path:
+    """Create the directory, or remove its content. Returns it."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     return directory
@@ -33,18 +31,9 @@ def fresh(directory: Path) -> Path:
 
 @cache
 def java_home() -> str:
-    """Return the Java that this project itself uses. Raises OpsError."""
+    """Return the home of the Java that this project uses. Raises OpsError."""
     code = "from ops.setup import java; print(java.home() or '')"
     done = subprocess.run([OWN_PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     if not done.stdout.strip():
-        raise OpsError("no Java 17 or newer is there; run bash scripts/up.sh --native once, which installs one")
+        raise OpsError("Java 17 or newer is missing; run bash scripts/up.sh --native once, which installs it")
     return done.stdout.strip()
-
-
-def tail(name: str, lines: int = 15) -> str:
-    """Return the last lines of a server's logs, to say why it did not answer."""
-    parts = []
-    for path in sorted(LOGS.glob(f"{name}*.log")):
-        text = path.read_text(errors="replace").splitlines()[-lines:]
-        parts.append("\n".join([f"  {path.name}:", *(f"    {line}" for line in text)]))
-    return "\n".join(parts)

@@ -1,10 +1,10 @@
-"""Make or mend the rivals' environments: standard library only, run before anything of them exists.
+"""Create or repair the benchmark's environments. Standard library only: it runs before anything is installed.
 
     python3 -m benchmarks.servers.environments [NAME …]
 
-`base` holds torch (its CPU build), ultralytics and OpenVINO once; each rival's environment holds its server and sees
-`base` through a `.pth` file; `tools` is the race's own. A stamp remembers what an environment was made from: a second
-run compares and returns at once, an interrupted one is repeated.
+`base` holds torch (CPU build), Ultralytics and OpenVINO once. Each rival's environment holds its server and sees `base`
+through a `.pth` file. `tools` is the benchmark's own. A stamp records what an environment was made from: the next run
+compares it and returns at once, or repeats an interrupted installation.
 """
 
 from __future__ import annotations
@@ -14,151 +14,119 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
-from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, python_of
+from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, digest, python_of, site_packages
 from ops.errors import OpsError
 from ops.setup import environment
-from ops.setup.environment import explain
 from ops.terminal.console import size, step
 from ops.terminal.exit import ending
 
 RIVAL_NAMES = ("fastapi_yolo", "litserve_yolo", "bentoml_yolo", "torchserve_plain")
 NAMES = ("tools", "base", *RIVAL_NAMES)
-ROOM = 5_000_000_000  # 2 GB installed, the downloads as much again while pip works
+NEEDED_BYTES = 5_000_000_000  # 2 GB installed, and as much again for the downloads while pip works
 LOG = VENVS / "setup.log"
-FORMAT = "1"  # raise it when an environment must be made anew although its requirements are the same
+FORMAT = "1"  # increment it to recreate environments whose requirements have not changed
 
 
 def folder_of(name: str) -> Path:
-    """Return where an environment's requirements.txt and constraints.txt lie."""
+    """Return the folder with an environment's requirements.txt and constraints.txt."""
     return HERE if name == "tools" else RIVALS / name
 
 
 def fingerprint(name: str) -> str:
-    """Return a digest of what an environment is made from, the base that it sees included."""
+    """Return a digest of an environment's requirements, and of those of the base that it sees."""
     folders = [folder_of(name)] if name in ("tools", "base") else [folder_of("base"), folder_of(name)]
-    digest = hashlib.sha256(f"{FORMAT} {platform.python_version()} {sys.executable}".encode())
-    for folder in folders:
-        for path in sorted(folder.glob("*.txt")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    files = digest(path for folder in folders for path in sorted(folder.glob("*.txt")))
+    return hashlib.sha256(f"{FORMAT} {platform.python_version()} {sys.executable} {files}".encode()).hexdigest()
 
 
-def run(argv: list[str], title: str) -> str:
-    """Run a command, its output in the log; return its standard output. Raises OpsError with the lines that matter."""
+def run(argv: list[str], title: str) -> None:
+    """Run a command with its output in the log. Raises OpsError with the relevant lines."""
     with step(title):
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     with LOG.open("a") as stream:
-        stream.write(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}\n")
+        stream.write(f"$ {' '.join(argv)}\n{done.stdout}\n")
     if done.returncode != 0:
-        lines = (done.stdout + done.stderr).splitlines()
-        raise OpsError(explain([line for line in lines if not line.startswith("WARNING")], LOG))
-    return done.stdout
+        raise OpsError(
+            environment.explain([line for line in done.stdout.splitlines() if not line.startswith("WARNING")], LOG)
+        )
 
 
-def pip(name: str, *arguments: str, title: str) -> str:
-    """Run pip in an environment. Raises OpsError."""
-    return run([str(python_of(name)), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments], title)
-
-
-def pins(path: Path, *names: str) -> list[str]:
-    """Return the `name==version` of each of the named packages in a requirements file."""
-    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
-    return [line for line in lines if line.split("==")[0] in names]
+def pip_install(name: str, *arguments: str, title: str) -> None:
+    """Install packages into an environment. Raises OpsError."""
+    pip = [str(python_of(name)), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    run([*pip, *arguments], title)
 
 
 def install_torch() -> None:
-    """Install torch into base, from where this project's own environment has it. Raises OpsError."""
-    torch = pins(folder_of("base") / "requirements.txt", "torch")
-    vision = pins(folder_of("base") / "requirements-no-deps.txt", "torchvision")
-    if index := environment.torch_index(python_of("base"), *torch):
-        pip("base", "install", *torch, *vision, "--index-url", index, title="base: installing torch (CPU build)")
+    """Install torch into base, from the index that this project's own environment uses. Raises OpsError."""
+    torch = environment.pinned("torch", folder_of("base") / "requirements.txt")
+    vision = environment.pinned("torchvision", folder_of("base") / "requirements-no-deps.txt")
+    if index := environment.torch_index(python_of("base"), torch):
+        pip_install("base", torch, vision, "--index-url", index, title="base: installing torch (CPU build)")
     else:
-        pip("base", "install", *torch, title="base: installing torch")
+        pip_install("base", torch, title="base: installing torch")
 
 
-def site(name: str) -> Path:
-    """Return an environment's site-packages."""
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return Path(
-        subprocess.run([python_of(name), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    )
-
-
+@cache
 def torchvision_loads() -> bool:
-    """Tell whether base's own torchvision can be imported; beside a CPU-only torch some builds of it cannot."""
+    """Return whether base's own torchvision can be imported; some builds of it need a CUDA build of torch."""
     done = subprocess.run([python_of("base"), "-c", "import torchvision"], capture_output=True, check=False)
     return done.returncode == 0
 
 
 def link_base(name: str) -> None:
-    """Let a rival's environment see base, the stand-in for torchvision first where the real one does not load."""
-    lines = [str(site("base"))] if torchvision_loads() else [str(SHIM), str(site("base"))]
-    (site(name) / "bench.pth").write_text("\n".join(lines) + "\n")
+    """Let a rival's environment see base, and the substitute for torchvision when the real one does not load."""
+    base = site_packages(VENVS / "base")
+    lines = [str(base)] if torchvision_loads() else [str(SHIM), str(base)]
+    (site_packages(VENVS / name) / "bench.pth").write_text("\n".join(lines) + "\n")
 
 
-def create(name: str) -> None:
-    """Create an environment afresh. Raises OpsError."""
-    target = VENVS / name
-    shutil.rmtree(target, ignore_errors=True)
-    run([sys.executable, "-m", "venv", str(target)], f"{name}: creating its environment")
-
-
-def make(name: str) -> bool:
-    """Make an environment unless its stamp says that it is there. Returns whether it was made. Raises OpsError."""
+def make(name: str) -> None:
+    """Create an environment unless its stamp says that it is current. Raises OpsError."""
     stamp = VENVS / f"{name}.stamp"
     wanted = fingerprint(name)
     if stamp.is_file() and stamp.read_text() == wanted and python_of(name).exists():
-        return False
+        return
     stamp.unlink(missing_ok=True)
-    create(name)
+    shutil.rmtree(VENVS / name, ignore_errors=True)
+    run([sys.executable, "-m", "venv", str(VENVS / name)], f"{name}: creating its environment")
     folder = folder_of(name)
-    locked = ("-r", str(folder / "requirements.txt"), "-c", str(folder / "constraints.txt"))
+    constraints = str(folder / "constraints.txt")
+    locked = ("-r", str(folder / "requirements.txt"), "-c", constraints)
     if name == "base":
         install_torch()
         # The constraints are installed, not only respected: torch's index brings versions of its own.
-        pip(
-            name,
-            "install",
-            *locked,
-            "-r",
-            str(folder / "constraints.txt"),
-            title="base: installing what ultralytics needs",
-        )
+        pip_install(name, *locked, "-r", constraints, title="base: installing the requirements of Ultralytics")
         without = str(folder / "requirements-no-deps.txt")
-        pip(name, "install", "--no-deps", "-r", without, title="base: installing ultralytics")
+        pip_install(name, "--no-deps", "-r", without, title="base: installing Ultralytics")
     else:
         if name in RIVAL_NAMES:
             link_base(name)
-        pip(name, "install", *locked, title=f"{name}: installing")
+        pip_install(name, *locked, title=f"{name}: installing")
     stamp.write_text(wanted)
-    return True
 
 
-def make_all(names: list[str]) -> None:
-    """Make the named environments, base first. Raises OpsError."""
+def make_all(names: list[str]) -> int:
+    """Make the named environments, base first. Returns the exit code. Raises OpsError."""
     VENVS.mkdir(exist_ok=True)
-    missing = [name for name in NAMES if name in names and not (VENVS / f"{name}.stamp").is_file()]
     free = shutil.disk_usage(VENVS).free
-    if "base" in missing and free < ROOM:
+    if "base" in names and not (VENVS / "base.stamp").is_file() and free < NEEDED_BYTES:
         raise OpsError(
-            f"{size(free)} free on the disk, the rivals' environments need about {size(ROOM)}. Free some space"
+            f"{size(free)} are free on the disk, the environments need about {size(NEEDED_BYTES)}. Free some space"
         )
     for name in NAMES:
         if name in names:
             make(name)
+    return 0
 
 
 def main() -> int:
-    """Make what the command line names; every failure is one message and exit code 1."""
+    """Make the environments that the command line names; a failure is one message and exit code 1."""
     names = sys.argv[1:] or list(NAMES)
-
-    def work() -> int:
-        make_all(names)
-        return 0
-
-    return ending(work, "setting up the race", "interrupted; run the same command again to go on")
+    return ending(lambda: make_all(names), "setting up the race", "interrupted; run the same command again to continue")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Servers as child processes: each in a session of its own, measured as a whole tree, stopped by process id.
+"""Process trees: each server part runs in a session of its own, is measured as a whole and stopped by process id.
 
-What runs is written down, so that the next run can stop what a killed one left behind.
+The running trees are recorded in files, so that the next run can stop those that a killed run left behind.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import os
 import signal
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,7 @@ STOP_S = 15.0
 
 
 def free_ports(number: int) -> list[int]:
-    """Return ports of loopback that are free just now, all different."""
+    """Return different ports of loopback that are free at the moment."""
     with ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
         return [server.getsockname()[1] for server in servers]
@@ -29,49 +30,45 @@ def free_ports(number: int) -> list[int]:
 
 @dataclass
 class Tree:
-    """The processes of one server. Start with `spawn`; several commands may belong to one server."""
+    """A command with all its descendants."""
 
+    process: subprocess.Popen[bytes]
     record: Path
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def spawn(self, argv: Sequence[str], environment: Mapping[str, str], directory: Path, log: Path) -> None:
-        """Start a command in a session of its own, its output in `log`."""
+    @classmethod
+    def start(cls, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, record: Path) -> Tree:
+        """Start a command in a session of its own; its output goes to `log`."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stream:
             stream.write(f"\n$ {' '.join(argv)}\n".encode())
             stream.flush()
             process = subprocess.Popen(
-                list(argv),
-                env=dict(environment),
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
+                list(argv), env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )
-        self.processes.append(process)
-        note(self.record, [one.pid for one in self.processes])
+            )  # fmt: skip
+        with suppress(psutil.Error):
+            record.write_text(json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
+        return cls(process, record)
 
-    def exited(self) -> int | None:
-        """Return the exit code of a command that has ended, None while all run."""
-        return next((code for process in self.processes if (code := process.poll()) is not None), None)
+    def exit_code(self) -> int | None:
+        """Return the command's exit code, None while it runs."""
+        return self.process.poll()
 
     def members(self) -> list[psutil.Process]:
-        """Return all processes: the commands, their descendants, and whoever else is in their sessions."""
-        roots = {process.pid for process in self.processes}
-        return family(roots)
+        """Return the command, its descendants and the other members of its session."""
+        return members_of(self.process.pid)
 
-    def memory(self) -> dict[str, float]:
-        """Return the memory of all processes in MB: `rss` (shared pages counted in each), `pss` (shared pages divided).
+    def memory_mb(self) -> Counter[str]:
+        """Return the memory in MB: `rss` counts shared pages in each process, `pss` divides them.
 
-        `pss` is absent where the system does not tell.
+        `pss` is missing where the system does not report it.
         """
-        rss = pss = 0
+        total: Counter[str] = Counter()
         for process in self.members():
             with suppress(psutil.Error, OSError):
-                rss += process.memory_info().rss
-                pss += pss_of(process.pid)
-        return {"rss": rss / 1e6, **({"pss": pss / 1e6} if pss else {})}
+                memory = process.memory_full_info()
+                total.update({kind: getattr(memory, kind, 0) / 1e6 for kind in ("rss", "pss")})
+        return +total
 
     def cpu_s(self) -> float:
         """Return the CPU time that the living processes have used, in seconds."""
@@ -83,90 +80,64 @@ class Tree:
         return total
 
     def stop(self, grace_s: float = STOP_S) -> None:
-        """Ask all to end, kill what does not; nothing is left when this returns."""
+        """Terminate all processes; kill those that remain after `grace_s`."""
         members = self.members()
-        for process in self.processes:
-            with suppress(ProcessLookupError):
-                os.killpg(
-                    process.pid, signal.SIGTERM
-                )  # the command leads its group; a launcher may not pass signals on
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)  # the whole group: a launcher may not forward signals
         _, alive = psutil.wait_procs(members, timeout=grace_s)
-        for process in [*alive, *self.members()]:
-            with suppress(psutil.Error):
-                process.kill()
-        for process in self.processes:
-            process.wait()
-        psutil.wait_procs(members, timeout=5)
-        self.processes.clear()
+        kill([*alive, *self.members()])
+        self.process.wait()
         self.record.unlink(missing_ok=True)
 
 
-def family(roots: set[int]) -> list[psutil.Process]:
-    """Return the processes with these ids, their descendants and the members of the sessions that they lead."""
-    found: dict[int, psutil.Process] = {}
-    for root in roots:
-        with suppress(psutil.Error):
-            process = psutil.Process(root)
-            for one in [process, *process.children(recursive=True)]:
-                found[one.pid] = one
+def members_of(root: int) -> list[psutil.Process]:
+    """Return the process with this id, its descendants and the other members of its session, without zombies."""
+    found: set[psutil.Process] = set()
+    with suppress(psutil.Error):
+        process = psutil.Process(root)
+        found.update([process, *process.children(recursive=True)])
     for pid in psutil.pids():
         with suppress(psutil.Error, OSError):
-            if pid not in found and os.getsid(pid) in roots:
-                found[pid] = psutil.Process(pid)
-    return [process for process in found.values() if running(process)]
+            if os.getsid(pid) == root:
+                found.add(psutil.Process(pid))
+    return [process for process in found if is_running(process)]
 
 
-def running(process: psutil.Process) -> bool:
-    """Tell whether a process is there and no zombie."""
+def is_running(process: psutil.Process) -> bool:
+    """Return whether a process exists and is not a zombie."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def pss_of(pid: int) -> int:
-    """Return a process's proportional set size in bytes, 0 where the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def note(record: Path, pids: Sequence[int]) -> None:
-    """Write down which processes run, with when they began: an id alone may be somebody else's by then."""
-    entries = []
-    for pid in pids:
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill processes and wait for them."""
+    for process in processes:
         with suppress(psutil.Error):
-            entries.append([pid, psutil.Process(pid).create_time()])
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(entries))
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)
 
 
 def stop_leftovers(records: Path) -> int:
-    """Stop what a killed run left running, by its records in a folder; return how many processes there were."""
+    """Kill the trees that a killed run has recorded in a folder. Returns the number of processes."""
     stopped = 0
-    for record in records.glob("*.pids"):
-        roots = set()
-        with suppress(OSError, ValueError):
-            for pid, began in json.loads(record.read_text()):
-                with suppress(psutil.Error):
-                    if abs(psutil.Process(pid).create_time() - began) < 1:
-                        roots.add(pid)
-        left = family(roots)
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=5)
-        stopped += len(left)
+    for record in records.glob("*.pid"):
+        # The start time tells whether the id belongs to another process by now.
+        with suppress(OSError, ValueError, TypeError, psutil.Error):
+            pid, began = json.loads(record.read_text())
+            if abs(psutil.Process(pid).create_time() - began) < 1:
+                left = members_of(pid)
+                kill(left)
+                stopped += len(left)
         record.unlink(missing_ok=True)
     return stopped
 
 
-def interrupt(process: subprocess.Popen[bytes]) -> None:
-    """End one child of ours and wait for it."""
+def interrupt(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Terminate a child process and wait for it; kill it after five seconds."""
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:

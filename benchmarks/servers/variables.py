@@ -1,4 +1,4 @@
-"""The environment variables that every server starts from: the same for all, and none that would tilt the race."""
+"""The environment variables that every server starts with: the same for all, without any that would favour one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from benchmarks.paths import WORK
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
 
-def clean() -> dict[str, str]:
-    """Return a small environment: no thread counts, no settings of a deployment, ultralytics kept off the network."""
+def base_variables() -> dict[str, str]:
+    """Return a small environment without thread counts or settings of a deployment. Ultralytics stays offline."""
     return {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
         "PYTHONUNBUFFERED": "1",

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from benchmarks import options
-from benchmarks.contestants import roster as contestants
+from benchmarks.contestants import roster
 from benchmarks.plan import FULL, QUICK, Shape
 from tests.support import ROOT
 
@@ -12,22 +12,22 @@ from tests.support import ROOT
 def test_a_race_of_everyone_at_full_length_is_the_latest():
     chosen = options.parse([])
     assert options.plan_of(chosen) == FULL
-    assert options.name_of(chosen) == "latest"
-    assert len(chosen.contestants) == len(contestants.ALL) - 2  # int8 only when asked for
+    assert options.results_name(chosen) == "latest"
+    assert len(chosen.contestants) == len(roster.ALL) - 2  # int8 only when asked for
 
 
 @pytest.mark.parametrize("argument", [["--quick"], ["--seconds", "2"], ["--clients", "4"], ["--only", "stack_gateway"]])
 def test_a_shortened_race_leaves_the_latest_results_alone(argument):
-    assert options.name_of(options.parse(argument)) == "quick"
+    assert options.results_name(options.parse(argument)) == "quick"
 
 
 def test_quick_has_fewer_contestants_and_takes_about_two_minutes():
     chosen = options.parse(["--quick"])
-    servers = contestants.servers(chosen.contestants)
+    servers = roster.servers_of(chosen.contestants)
     assert {one.name for one in chosen.contestants} == {
         "fastapi_yolo", "litserve_yolo", "litserve_openvino", "stack_gateway",
     }  # fmt: skip
-    assert QUICK.duration(len(chosen.contestants), len(servers)) < 130
+    assert QUICK.duration_s(len(chosen.contestants), len(servers)) < 130
 
 
 def test_numbers_and_shapes_are_read():
@@ -49,27 +49,27 @@ def test_numbers_and_shapes_are_read():
         ["--what"],
     ],
 )
-def test_what_cannot_be_used_ends_with_code_2(bad, capsys):
+def test_an_invalid_command_line_ends_with_code_2(bad, capsys):
     with pytest.raises(SystemExit) as ended:
         options.parse(bad)
     assert ended.value.code == 2
     assert "error:" in capsys.readouterr().err
 
 
-def test_int8_takes_a_file_or_none_and_brings_its_contestants():
+def test_int8_takes_an_optional_file_and_adds_its_contestants():
     assert options.parse(["--int8"]).int8 == "auto"
     chosen = options.parse(["--int8", "a.mar", "--only", "stack_int8_direct"])
     assert (chosen.int8, [one.name for one in chosen.contestants]) == ("a.mar", ["stack_int8_direct"])
 
 
-def test_the_command_line_is_checked_by_a_bare_python():
+def test_a_bare_python_can_check_the_command_line():
     # -S: no site-packages. The check runs before anything is installed.
     done = subprocess.run([sys.executable, "-S", "-m", "benchmarks.options", "--quick"], cwd=ROOT, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_environments_are_made_by_a_bare_python():
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", "import benchmarks.servers.environments"], cwd=ROOT, capture_output=True
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
+def test_paths_are_relative_to_the_caller_s_folder(monkeypatch):
+    monkeypatch.setenv("CALLER_PWD", "/caller")
+    chosen = options.parse(["--weights", "a.pt", "--pictures", "/photos", "--int8", "a.mar"])
+    assert (str(chosen.weights), str(chosen.pictures), chosen.int8) == ("/caller/a.pt", "/photos", "/caller/a.mar")
+    assert options.parse(["--int8"]).int8 == "auto"

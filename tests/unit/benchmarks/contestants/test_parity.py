@@ -34,10 +34,10 @@ def test_a_box_is_matched_once():
 
 
 def test_the_best_overlap_is_matched_first():
-    assert parity.pairs([box(0), box(10)], [box(10), box(0)], 0.5) == [(1, 0), (0, 1)]
+    assert parity.match([box(0), box(10)], [box(10), box(0)], 0.5) == [(1, 0), (0, 1)]
 
 
-def test_another_class_is_no_match():
+def test_boxes_of_different_classes_do_not_match():
     assert parity.compare([[box(cls=1)]], [[box(cls=2)]], 0.25).loose == 0
 
 
@@ -47,12 +47,12 @@ def test_a_confidence_off_by_more_than_a_hundredth_matches_loosely_only():
     assert found.conf == pytest.approx(0.02)
 
 
-def test_a_box_that_moved_matches_loosely_and_tells_by_how_many_pixels():
+def test_a_moved_box_matches_loosely_and_reports_the_distance_in_pixels():
     found = parity.compare([[box(0)]], [[box(10)]], 0.25)
     assert (found.matched, found.loose, found.pixels) == (0, 1, 10.0)
 
 
-def test_a_box_on_the_threshold_that_one_side_lacks_is_nobody_s_mistake():
+def test_a_box_near_the_threshold_that_only_one_side_has_is_not_counted():
     assert parity.compare([[box(), box(500, conf=0.253)]], [[box()]], 0.25).exact
     assert parity.compare([[box()]], [[box(), box(500, conf=0.251)]], 0.25).exact
     assert not parity.compare([[box(), box(500, conf=0.27)]], [[box()]], 0.25).exact
@@ -64,7 +64,12 @@ def test_a_model_that_misses_a_fifth_of_the_boxes_is_not_timed():
     assert not parity.compare(expected, [expected[0][:8]], 0.25).usable
 
 
-def test_answers_under_load_are_compared_with_those_to_a_lone_request():
+def test_answers_under_load_are_compared_with_those_to_single_requests():
     alone = [[box(0)], [box(0), box(200)]]
-    assert parity.same_answers(alone, {0: [box(0)], 1: [box(0), box(200)]}) == 0
-    assert parity.same_answers(alone, {0: [box(300)], 1: [box(0)]}) == 2
+    assert parity.count_different(alone, {0: [box(0)], 1: [box(0), box(200)]}) == 0
+    assert parity.count_different(alone, {0: [box(300)], 1: [box(0)]}) == 2
+
+
+def test_parity_reads_as_a_sentence():
+    assert str(parity.compare([[box(0)]], [[box(0)]], 0.25)) == "1 of 1 boxes equal"
+    assert str(parity.compare([[box(0)]], [[box(10)]], 0.25)).startswith("0 of 1 boxes equal (1 found, 1 at IoU .5")

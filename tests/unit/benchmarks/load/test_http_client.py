@@ -1,66 +1,85 @@
+import asyncio
+
 import pytest
 
-from benchmarks.load.http_client import Target, parse
+from benchmarks.load.http_client import Connection, RequestFailed, send_once
+from tests.unit.benchmarks.load.connections import serving
 
 BODY = b'{"a": 1}'
 
 
 def response(*headers, status=b"200 OK", body=BODY):
-    return bytearray(b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"", body]))
+    return b"\r\n".join([b"HTTP/1.1 " + status, *headers, b"", body])
+
+
+def exchange(*pieces, close=False):
+    """Send a request to a server that responds with these pieces; return the answer, and if the connection lives."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if not close:
+            await reader.read()
+
+    async def main():
+        async with serving(serve) as target:
+            connection = await Connection.open(target.host, target.port)
+            try:
+                async with asyncio.timeout(5):
+                    return await connection.send(b"POST / HTTP/1.1\r\n\r\n"), connection.alive
+            finally:
+                connection.close()
+
+    return asyncio.run(main())
 
 
 def test_a_response_with_a_length_is_complete_with_its_last_byte():
     whole = response(b"Content-Length: 8")
-    for cut in range(len(whole)):
-        assert parse(whole[:cut]) is None
-    answer, keep = parse(whole)
-    assert (answer.status, answer.body, keep) == (200, BODY, True)
+    answer, alive = exchange(*(whole[at : at + 1] for at in range(len(whole))))
+    assert (answer.status, answer.body, alive) == (200, BODY, True)
+    with pytest.raises(RequestFailed, match="closed"):
+        exchange(whole[:-1], close=True)
 
 
-def test_a_chunked_response_is_put_together():
-    whole = response(b"transfer-encoding: chunked", body=b'4;x=y\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n')
-    assert parse(whole[:-2]) is None
-    assert parse(whole)[0].body == BODY
+def test_the_chunks_of_a_response_are_joined():
+    answer, _ = exchange(response(b"transfer-encoding: chunked", body=b'4;x=y\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n'))
+    assert answer.body == BODY
 
 
-def test_a_server_that_wants_to_close_is_not_asked_again():
-    assert parse(response(b"Content-Length: 8", b"Connection: Close"))[1] is False
+def test_a_connection_that_the_server_wants_to_close_is_not_kept():
+    _, alive = exchange(response(b"Content-Length: 8", b"Connection: Close"))
+    assert not alive
 
 
 def test_an_error_status_is_an_answer():
-    assert parse(response(b"Content-Length: 8", status=b"503 Service Unavailable"))[0].status == 503
+    answer, _ = exchange(response(b"Content-Length: 8", status=b"503 Service Unavailable"))
+    assert answer.status == 503
+
+
+def test_the_headers_of_an_answer_are_kept_in_lower_case():
+    answer, _ = exchange(response(b"Content-Length: 8", b"X-Cache: HIT"))
+    assert answer.headers["x-cache"] == "HIT"
 
 
 @pytest.mark.parametrize("bad", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 70_000])
-def test_what_is_no_response_is_refused(bad):
-    with pytest.raises(ValueError):
-        parse(bytearray(bad))
+def test_an_invalid_response_is_refused(bad):
+    with pytest.raises(RequestFailed):
+        exchange(bad, close=True)
 
 
-def test_a_raw_request_carries_the_picture_as_it_is(tmp_path):
-    picture = tmp_path / "a.jpg"
-    picture.write_bytes(b"\xff\xd8 pixels")
-    head, _, body = Target(8085, "/predictions/yolo").request(picture).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /predictions/yolo HTTP/1.1\r\nHost: 127.0.0.1:8085\r\n")
-    assert b"Content-Length: 9" in head
-    assert body == b"\xff\xd8 pixels"
+def test_a_server_that_does_not_answer_in_time_is_a_timeout(tmp_path):
+    image = tmp_path / "a.jpg"
+    image.touch()
 
+    async def silent(reader, writer):
+        await reader.read()
 
-def test_a_form_s_length_counts_its_boundaries(tmp_path):
-    picture = tmp_path / "a.jpg"
-    picture.write_bytes(b"pixels")
-    head, _, body = Target(8001, "/predict", "file").request(picture).partition(b"\r\n\r\n")
-    assert f"Content-Length: {len(body)}".encode() in head
-    assert b'name="file"; filename="picture.jpg"' in body
-    assert body.endswith(b"--\r\n")
+    async def main():
+        async with serving(silent) as target:
+            await send_once(target, image, 0.1)
 
-
-def test_headers_of_a_target_are_sent_and_those_of_an_answer_kept(tmp_path):
-    picture = tmp_path / "a.jpg"
-    picture.write_bytes(b"pixels")
-    target = Target(8001, "/predict", headers=(("X-API-Key", "k"), ("Origin", "https://a.b")))
-    head, _, body = target.request(picture, b"more").partition(b"\r\n\r\n")
-    assert head.endswith(b"\r\nX-API-Key: k\r\nOrigin: https://a.b")
-    assert body == b"pixelsmore"
-    answer, _ = parse(response(b"Content-Length: 8", b"X-Cache: HIT"))
-    assert answer.headers["x-cache"] == "HIT"
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())

@@ -1,44 +1,23 @@
 """The load generator against a tiny real server on loopback."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.load import loops as load
-from benchmarks.load.http_client import RequestFailed, Target
+from benchmarks.load import loops
+from benchmarks.load.http_client import RequestFailed
 from benchmarks.servers.null_server import BODY, serve_one
+from tests.unit.benchmarks.load.connections import serving
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     paths = [tmp_path / f"{number}.jpg" for number in range(3)]
     for number, path in enumerate(paths):
         path.write_bytes(b"picture %d " % number * 5000)
     return paths
-
-
-@asynccontextmanager
-async def serving(handler):
-    """A server on a free port; every connection is closed again before the loop is."""
-    tasks = set()
-
-    async def tracked(reader, writer):
-        tasks.add(asyncio.current_task())
-        try:
-            await handler(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(tracked, "127.0.0.1", 0, limit=1 << 20)
-    try:
-        yield Target(server.sockets[0].getsockname()[1], "/predict", "file")
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def requests_of(reader):
@@ -66,7 +45,7 @@ def answering(delay_s=0.0, status=b"200 OK", body=BODY, lock=None):
     return handler
 
 
-def test_a_closed_loop_keeps_as_many_requests_under_way_as_there_are_clients(pictures):
+def test_a_closed_loop_keeps_as_many_requests_in_flight_as_there_are_clients(images):
     now = most = 0
 
     async def handler(reader, writer):
@@ -80,7 +59,7 @@ def test_a_closed_loop_keeps_as_many_requests_under_way_as_there_are_clients(pic
 
     async def main():
         async with serving(handler) as target:
-            return await load.closed(target, pictures, clients=4, warm_s=0.1, seconds=0.4)
+            return await loops.closed(target, images, clients=4, warm_s=0.1, seconds=0.4)
 
     measured = asyncio.run(main())
     assert most == 4
@@ -90,7 +69,7 @@ def test_a_closed_loop_keeps_as_many_requests_under_way_as_there_are_clients(pic
     assert measured.answered >= len(measured.latencies_ms)
 
 
-def test_every_picture_is_sent_in_turn_and_its_answer_kept(pictures):
+def test_every_image_is_sent_in_turn_and_its_answer_kept(images):
     seen = []
 
     async def handler(reader, writer):
@@ -101,18 +80,18 @@ def test_every_picture_is_sent_in_turn_and_its_answer_kept(pictures):
 
     async def main():
         async with serving(handler) as target:
-            return await load.closed(target, pictures, clients=1, warm_s=0.0, seconds=0.3)
+            return await loops.closed(target, images, clients=1, warm_s=0.0, seconds=0.3)
 
     measured = asyncio.run(main())
     assert seen[:6] == [b"0", b"1", b"2"] * 2
     assert measured.answers == {0: "[0]", 1: "[1]", 2: "[2]"}
 
 
-def test_an_open_loop_counts_the_wait_from_when_a_request_was_due(pictures):
-    # One at a time, 50 ms each, asked for 40 a second: a queue grows, and the latencies must show it.
+def test_an_open_loop_counts_the_wait_from_when_a_request_was_due(images):
+    # One request at a time takes 50 ms, and 40 a second are sent: the queue grows, and the latencies must show it.
     async def main():
         async with serving(answering(0.05, lock=asyncio.Lock())) as target:
-            return await load.opened(target, pictures, rate=40, seconds=0.5)
+            return await loops.opened(target, images, rate=40, seconds=0.5)
 
     measured = asyncio.run(main())
     assert measured.answered == 20
@@ -120,7 +99,7 @@ def test_an_open_loop_counts_the_wait_from_when_a_request_was_due(pictures):
     assert measured.latencies_ms[0] < measured.latencies_ms[-1]
 
 
-def test_an_open_loop_sends_what_is_due_though_nothing_is_answered_yet(pictures):
+def test_an_open_loop_sends_due_requests_before_earlier_ones_are_answered(images):
     waiting = 0
     all_there = asyncio.Event()
 
@@ -130,12 +109,12 @@ def test_an_open_loop_sends_what_is_due_though_nothing_is_answered_yet(pictures)
             waiting += 1
             if waiting == 10:
                 all_there.set()
-            await all_there.wait()  # nobody is answered before the tenth request has come
+            await all_there.wait()  # no answer before the tenth request has arrived
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
 
     async def main():
         async with serving(handler) as target:
-            return await load.opened(target, pictures, rate=40, seconds=0.25)
+            return await loops.opened(target, images, rate=40, seconds=0.25)
 
     measured = asyncio.run(main())
     assert measured.answered == 10
@@ -143,22 +122,22 @@ def test_an_open_loop_sends_what_is_due_though_nothing_is_answered_yet(pictures)
 
 
 def test_due_times_are_even_and_as_many_as_the_rate_says():
-    times = list(load.due_times(10, 0.5))
+    times = list(loops.due_times(10, 0.5))
     assert times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
-    assert len(list(load.due_times(0.1, 1.0))) == 1
+    assert len(list(loops.due_times(0.1, 1.0))) == 1
 
 
-def test_error_answers_are_counted_by_status_and_have_no_latency(pictures):
+def test_error_answers_are_counted_by_status_and_have_no_latency(images):
     async def main():
         async with serving(answering(0.01, status=b"503 Service Unavailable")) as target:
-            return await load.closed(target, pictures, clients=2, warm_s=0.0, seconds=0.2)
+            return await loops.closed(target, images, clients=2, warm_s=0.0, seconds=0.2)
 
     measured = asyncio.run(main())
     assert measured.errors["503"] > 0
     assert measured.latencies_ms == []
 
 
-def test_a_dropped_connection_is_an_error_and_the_next_request_opens_another(pictures):
+def test_a_dropped_connection_is_an_error_and_the_next_request_opens_another(images):
     dropped = 0
 
     async def handler(reader, writer):
@@ -172,62 +151,62 @@ def test_a_dropped_connection_is_an_error_and_the_next_request_opens_another(pic
 
     async def main():
         async with serving(handler) as target:
-            return await load.closed(target, pictures, clients=1, warm_s=0.0, seconds=0.3)
+            return await loops.closed(target, images, clients=1, warm_s=0.0, seconds=0.3)
 
     measured = asyncio.run(main())
     assert measured.errors == {"RequestFailed": 3}
     assert measured.latencies_ms
 
 
-def test_a_server_that_is_not_there_is_refused(pictures):
+def test_a_missing_server_is_counted_as_refused(images):
     async def main():
         async with serving(answering()) as target:
             gone = target
-        return await load.closed(gone, pictures, clients=1, warm_s=0.0, seconds=0.1)
+        return await loops.closed(gone, images, clients=1, warm_s=0.0, seconds=0.1)
 
     measured = asyncio.run(main())
     assert measured.errors["Refused"] > 0
 
 
-def test_a_request_without_an_answer_times_out_and_counts(pictures):
+def test_a_request_without_an_answer_times_out_and_counts(images):
     async def main():
         async with serving(answering(30)) as target:
-            return await load.opened(target, pictures, rate=20, seconds=0.2, timeout_s=0.1)
+            return await loops.opened(target, images, rate=20, seconds=0.2, timeout_s=0.1)
 
     assert asyncio.run(main()).errors == {"timeout": 4}
 
 
-def test_alternating_calls_give_one_latency_and_body_per_call_and_target(pictures):
+def test_alternating_calls_give_one_latency_and_body_per_call_and_target(images):
     async def main():
         async with serving(answering(0.0)) as quick, serving(answering(0.02)) as slow:
-            return await load.alternating([quick, slow], pictures[0], calls=6, warm=2)
+            return await loops.alternating([quick, slow], images[0], calls=6, warm=2)
 
     quick, slow = asyncio.run(main())
     assert len(quick["latencies_ms"]) == len(slow["bodies"]) == 6
-    assert len(quick["first_ms"]) == 2, "one more before each row of five"
+    assert len(quick["first_ms"]) == 2, "one more call before each row of five"
     assert min(slow["latencies_ms"]) >= 19
 
 
-def test_alternating_calls_end_with_the_status_of_a_refusal(pictures):
+def test_alternating_calls_stop_at_an_error_status(images):
     async def main():
         async with serving(answering(status=b"404 Not Found")) as target:
-            await load.alternating([target], pictures[0], calls=1)
+            await loops.alternating([target], images[0], calls=1)
 
     with pytest.raises(RequestFailed, match="404"):
         asyncio.run(main())
 
 
-def test_the_null_server_answers_over_one_connection(pictures):
+def test_the_null_server_answers_over_one_connection(images):
     async def main():
         async with serving(serve_one) as target:
-            return await load.closed(target, pictures, clients=1, warm_s=0.0, seconds=0.1)
+            return await loops.closed(target, images, clients=1, warm_s=0.0, seconds=0.1)
 
     measured = asyncio.run(main())
     assert measured.errors == {}
     assert measured.answers[0] == BODY.decode()
 
 
-def test_a_target_that_wants_pictures_unlike_each_other_gets_them_and_another_the_same_again(pictures):
+def test_a_unique_target_gets_a_different_image_each_time_and_other_targets_the_same_one(images):
     seen = []
 
     async def handler(reader, writer):
@@ -239,10 +218,10 @@ def test_a_target_that_wants_pictures_unlike_each_other_gets_them_and_another_th
 
     async def main():
         async with serving(handler) as target:
-            targets = [replace(target, unlike=True), replace(target, unlike=True, field=None), target]
-            return await load.alternating(targets, pictures[0], calls=6, warm=1)
+            targets = [replace(target, unique=True), replace(target, unique=True, field=None), target]
+            return await loops.alternating(targets, images[0], calls=6, warm=1)
 
     form, raw, same = asyncio.run(main())
     assert form["cache"] == raw["cache"] == {"MISS": 6}
     assert same["cache"] == {"HIT": 6}
-    assert all(pictures[0].read_bytes() in body for body in seen)
+    assert all(images[0].read_bytes() in body for body in seen)

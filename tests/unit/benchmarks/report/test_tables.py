@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.report import tables as report
+from benchmarks.report import tables
 
 
 def load(rate=10.0, low=None, p50=100.0):
@@ -48,7 +48,7 @@ def results():
 
 
 def test_the_main_table_has_a_row_per_contestant_and_the_ceiling_last(results):
-    rows = report.throughput(results)
+    rows = tables.throughput(results)
     assert rows[0][:4] == ["", "equal boxes", "images/s, 1 cl.", "images/s, 4 cl."]
     assert rows[1] == ["A", "170/170", "7.0", "10.0 (8.0–10.0)", "2.12 (2.00–2.20)", "95 %", "0"]
     assert rows[-1][0].startswith("Ceiling")
@@ -56,49 +56,49 @@ def test_the_main_table_has_a_row_per_contestant_and_the_ceiling_last(results):
 
 
 def test_errors_and_wrong_answers_under_load_are_shown(results):
-    assert report.throughput(results)[2][-1] == "2, 1 wrong"
+    assert tables.throughput(results)[2][-1] == "2, 1 wrong"
 
 
-def test_who_was_left_out_has_a_row_of_dashes_and_no_latencies(results):
+def test_a_refused_contestant_has_a_row_of_dashes_and_no_latencies(results):
     results["contestants"]["b"]["refused"] = "it did not start"
-    rows = report.throughput(results)
+    rows = tables.throughput(results)
     assert rows[2][2:] == ["–", "–", "–", "–", "left out"]
-    assert [row[0] for row in report.latency(results)] == ["p50 / p95 / p99 in ms", "A", "Ceiling"]
+    assert [row[0] for row in tables.latency(results)] == ["p50 / p95 / p99 in ms", "A", "Ceiling"]
 
 
-def test_latencies_are_percentiles_with_a_dash_for_what_was_not_measured(results):
-    rows = report.latency(results)
+def test_latencies_are_percentiles_with_a_dash_for_missing_values(results):
+    rows = tables.latency(results)
     assert rows[1][1] == "100 / 150 / –"
     assert rows[1][4:] == ["4.2", "890", "52", "2×1"]
     assert len({len(row) for row in rows}) == 1
 
 
-def test_boxes_beyond_the_expected_ones_are_shown(results):
-    assert report.parity_cell({"matched": 64, "expected": 170, "found": 176}) == "64/170, 176 found"
-    assert report.parity_cell(None) == "–"
+def test_a_different_number_of_found_boxes_is_shown(results):
+    assert tables.parity_cell({"matched": 64, "expected": 170, "found": 176}) == "64/170, 176 found"
+    assert tables.parity_cell(None) == "–"
 
 
-def test_promises_are_kept_or_not_by_the_median(results):
-    assert [row[-1] for row in report.targets(results)] == ["kept", "yes", "no"]
+def test_the_median_decides_whether_a_promise_is_kept(results):
+    assert [row[-1] for row in tables.targets(results)] == ["kept", "yes", "no"]
 
 
-def test_markdown_escapes_bars_and_has_a_rule_below_its_head(results):
-    lines = report.markdown(report.throughput(results)).splitlines()
+def test_markdown_escapes_bars_and_has_a_rule_below_the_head(results):
+    lines = tables.markdown(tables.throughput(results)).splitlines()
     assert lines[1] == "|---|---|---|---|---|---|---|"
     assert lines[3].startswith("| B \\| b |")
 
 
-def test_the_terminal_s_columns_are_aligned():
-    lines = report.aligned([["name", "n"], ["a", "1"], ["long name", "22"]]).splitlines()
+def test_columns_are_aligned_for_the_terminal():
+    lines = tables.aligned([["name", "n"], ["a", "1"], ["long name", "22"]]).splitlines()
     assert lines == ["name        n", "─────────────", "a           1", "long name  22"]
 
 
 def test_the_document_names_date_machine_drift_chart_and_notes(results):
-    text = report.document(results, "latest.png")
+    text = tables.render(results, tables.markdown, "latest.png")
     for part in ("2026-01-02", "2 of 4 CPUs; avx2", "up to 3 %", "(latest.png)", "- One note."):
         assert part in text
 
 
-def test_a_race_without_promises_has_no_table_of_them(results):
+def test_a_race_without_promises_has_no_table_for_them(results):
     results["targets"] = []
-    assert "promise" not in report.document(results, None)
+    assert "promise" not in tables.render(results, tables.markdown)
