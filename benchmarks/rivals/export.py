@@ -1,6 +1,6 @@
 """Export a .pt with Ultralytics' own exporter, as its documentation does: `export.py WEIGHTS [dynamic]`.
 
-The export lands beside the weights, as ultralytics names it.
+Ultralytics writes the export next to the weights.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""What a tutorial does with ultralytics, once for all rivals: load, predict with the defaults, boxes as lists.
+"""What a tutorial does with Ultralytics, shared by all rivals: load, predict with the defaults, boxes as lists.
 
-Kept as quick as the public interface allows: no logging per picture, one conversion to Python for all boxes.
+As quick as the public interface allows: no logging per image, one conversion to Python for all boxes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MAX_DET = 300
 
 
 def load() -> YOLO:
-    """Load the model that MODEL names (a .pt, or an export's folder) and predict once, so that nothing is left to do.
+    """Load the model that MODEL names (a .pt, or an export's folder) and predict once, so that everything is loaded.
 
-    Ultralytics chooses torch's number of threads when it predicts for the first time (all CPUs but one, at most eight);
-    THREADS, set afterwards, is what this worker is to have; 0 leaves ultralytics' choice.
+    Ultralytics chooses torch's number of threads in its first prediction (all CPUs but one, at most eight). THREADS,
+    set afterwards, is this worker's number; 0 keeps Ultralytics' choice.
     """
     if os.environ.get("PRECISION") == "f32":
         ask_for_f32()
@@ -35,9 +35,9 @@ def load() -> YOLO:
 
 
 def ask_for_f32() -> None:
-    """Make OpenVINO compute in f32 where its default for the processor is another, which ultralytics has no option for.
+    """Make OpenVINO compute in f32 where its default is another precision. Ultralytics has no option for that.
 
-    For the one contestant that shows what the precision makes of the difference.
+    For the one contestant that shows the effect of the precision.
     """
     import openvino
 
@@ -50,13 +50,13 @@ def ask_for_f32() -> None:
 
 
 def decode(data: bytes) -> np.ndarray:
-    """Return a picture's bytes as (H, W, 3) BGR, which is what `predict` takes without another conversion."""
+    """Decode an image's bytes into (H, W, 3) BGR, which `predict` takes without another conversion."""
     return cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
 
 
-def detect(model: YOLO, picture: np.ndarray | str) -> list[dict]:
-    """Return the boxes found, highest confidence first, corners in the picture's pixels."""
-    result = model.predict(picture, conf=CONF, iou=IOU, max_det=MAX_DET, verbose=False)[0]
+def detect(model: YOLO, image: np.ndarray) -> list[dict]:
+    """Return the boxes, highest confidence first, corners in the image's pixels."""
+    result = model.predict(image, conf=CONF, iou=IOU, max_det=MAX_DET, verbose=False)[0]
     names = result.names
     return [
         {"xyxy": [x1, y1, x2, y2], "conf": conf, "cls": int(cls), "name": names[int(cls)]}

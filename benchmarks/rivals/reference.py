@@ -1,7 +1,7 @@
-"""The boxes that everyone must find: Ultralytics' `predict` on the .pt, one picture at a time.
+"""The boxes that every contestant should find: those of Ultralytics' `predict` on the .pt, one image at a time.
 
-`reference.py PICTURE …` with MODEL and THREADS in the environment; the last line of standard output is JSON, one list
-of boxes per picture.
+`reference.py IMAGE …` with MODEL and THREADS in the environment. The last line of standard output is JSON, one list of
+boxes per image.
 """
 
 import json
@@ -12,5 +12,5 @@ import predictor
 
 if __name__ == "__main__":
     model = predictor.load()
-    found = [predictor.detect(model, predictor.decode(Path(picture).read_bytes())) for picture in sys.argv[1:]]
+    found = [predictor.detect(model, predictor.decode(Path(image).read_bytes())) for image in sys.argv[1:]]
     sys.stdout.write("\n" + json.dumps(found))

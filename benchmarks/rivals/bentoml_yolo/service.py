@@ -1,8 +1,8 @@
 """BentoML + `YOLO(best.pt)`: a service class with one API, as in BentoML's own YOLO example.
 
-That example passes the picture on from one service to a second one that holds the model; here one service does both,
-which spares BentoML a hop. `workers` copies use every CPU, as its documentation on workers says; no adaptive batching,
-as ultralytics would pad the pictures of a batch to one shape.
+That example forwards the image from one service to a second one that holds the model. Here one service does both,
+which saves BentoML a hop. `workers` copies use every CPU, as its documentation on workers says. No adaptive batching:
+Ultralytics would pad the images of a batch to one shape.
 """
 
 import os
@@ -21,5 +21,5 @@ class Yolo:
 
     @bentoml.api
     def predict(self, file: Path) -> list[dict]:
-        """Return the boxes of one uploaded picture."""
+        """Return the boxes of one uploaded image."""
         return predictor.detect(self.model, predictor.decode(file.read_bytes()))

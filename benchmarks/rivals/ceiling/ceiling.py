@@ -1,8 +1,8 @@
-"""The ceiling: this stack's own modules (decode, letterbox, OpenVINO, NMS) in one process, without any server.
+"""The ceiling: the modules of this stack (decode, letterbox, OpenVINO, NMS) in one process, without a server.
 
-`ceiling.py ARCHIVE_FOLDER < plan.json`, with serving/torchserve on PYTHONPATH. The plan names pictures and seconds; the
-answer on standard output has the form of a load generator's, plus boxes and memory. Workers, where the plan of workers
-and threads has several, are threads here: decoding and inference leave the interpreter's lock.
+`ceiling.py ARCHIVE_FOLDER < plan.json`, with serving/torchserve on PYTHONPATH. The plan has images and seconds; the
+output has the form of a load generator's, plus boxes and memory. Several workers are threads here: decoding and
+inference release the interpreter's lock.
 """
 
 import json
@@ -31,7 +31,7 @@ def build(folder: Path) -> tuple[list[Pipeline], parameters.Parameters]:
 
 
 def main() -> None:
-    """Build, measure, answer."""
+    """Read the plan, measure, write the measurements."""
     plan = json.load(sys.stdin)
     if plan.get("cpus"):
         os.sched_setaffinity(0, plan["cpus"])
@@ -46,7 +46,7 @@ def main() -> None:
         done = []
         while (asked := time.perf_counter()) < stop:
             outcome = pipeline.run([requests[next(turn) % len(requests)]])[0]
-            json.dumps(outcome.answer)  # an answer that nobody can send is none
+            json.dumps(outcome.answer)  # a server must encode the answer, too
             now = time.perf_counter()
             done.append((now, now - asked))
         return done

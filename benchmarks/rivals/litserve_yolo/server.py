@@ -1,8 +1,8 @@
 """LitServe + `YOLO(MODEL)`, where MODEL is best.pt or a folder of Ultralytics' own OpenVINO export.
 
-As LitServe's documentation has it: a LitAPI with setup, decode_request, predict and encode_response, an upload read
-from the request's form, and `workers_per_device` copies of the model to use every CPU (its default is one). No
-batching: ultralytics would pad the pictures of a batch to one shape, which costs a CPU more than it gains.
+As LitServe's documentation recommends: a LitAPI with setup, decode_request, predict and encode_response, an upload
+read from the request's form, and `workers_per_device` copies of the model to use every CPU (its default is one). No
+batching: Ultralytics would pad the images of a batch to one shape, which costs a CPU more than it gains.
 """
 
 import os
@@ -19,15 +19,15 @@ class Detector(litserve.LitAPI):
         self.model = predictor.load()
 
     def decode_request(self, request):
-        """Turn the form's file into pixels."""
+        """Decode the form's file into pixels."""
         return predictor.decode(request["file"].file.read())
 
     def predict(self, x):
-        """Return the boxes of one picture."""
+        """Return the boxes of one image."""
         return predictor.detect(self.model, x)
 
     def encode_response(self, output):
-        """Return the boxes as they are: LitServe makes JSON of them."""
+        """Return the boxes unchanged: LitServe encodes them as JSON."""
         return output
 
 

@@ -1,9 +1,9 @@
-"""Stands in for torchvision where the real one does not load; disclosed in the notes of every result.
+"""A substitute for torchvision where the real one does not load; the notes of every result disclose it.
 
-Beside a CPU-only build of torch, the torchvision of a package index whose wheels are built for CUDA raises
+With a CPU-only build of torch, the torchvision of a package index whose wheels are built for CUDA raises
 `operator torchvision::nms does not exist` on import. Ultralytics' `predict()` imports torchvision for one function
-only, `ops.nms`. Without torchvision it would call its own `TorchNMS.nms`; this one is quicker than that, so no
-contestant that runs on it is slowed down by it. A real torchvision that loads is used instead of this.
+only, `ops.nms`. Without torchvision it calls its own `TorchNMS.nms`; this one is quicker, so it slows no contestant
+down. A real torchvision that loads is used instead.
 """
 
 from importlib.metadata import version

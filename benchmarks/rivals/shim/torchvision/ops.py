@@ -1,10 +1,10 @@
-"""`nms` as torchvision has it: greedy, by falling score; a box goes when its IoU with a kept one is above the limit."""
+"""`nms` as in torchvision: greedy, by descending score; a box is removed if its IoU with a kept one exceeds a limit."""
 
 import numpy as np
 import torch
 from ultralytics.utils.nms import TorchNMS
 
-# The matrix of all IoUs is quick while it is small; more boxes than any picture has at serving thresholds go elsewhere.
+# The matrix of all IoUs is quick while it is small. No image has more boxes than this at serving thresholds.
 MATRIX_LIMIT = 1024
 
 
@@ -20,11 +20,11 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torc
     areas = size[:, 0] * size[:, 1]
     overlap = (np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])).clip(min=0)
     shared = overlap[..., 0] * overlap[..., 1]
-    rivals = shared > iou_threshold * (areas[:, None] + areas[None] - shared)
-    gone = np.zeros(count, dtype=bool)
+    overlapping = shared > iou_threshold * (areas[:, None] + areas[None] - shared)
+    removed = np.zeros(count, dtype=bool)
     kept = []
     for index in range(count):
-        if not gone[index]:
+        if not removed[index]:
             kept.append(index)
-            gone |= rivals[index]
+            removed |= overlapping[index]
     return order[torch.as_tensor(kept, dtype=torch.int64)]
