@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 
@@ -62,6 +63,30 @@ def test_every_documented_option_of_a_script_is_in_its_usage():
         # A command of several actions may explain each of them on its own page.
         missing = {option for option in used if not re.search(rf"{option}\b", usage)}
         assert not missing, f"{name} has no {missing}"
+
+
+def texts_of_the_operations() -> list[re.Pattern[str]]:
+    """Return a pattern for every string of ops/ that has words, with anything in the place of what it inserts."""
+    patterns = set()
+    for path in (ROOT / "ops").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            words = [part.value if isinstance(part, ast.Constant) else None for part in parts]
+            if any(isinstance(word, str) and re.search("[a-z]{4}", word) for word in words):
+                patterns.add("".join(re.escape(word) if isinstance(word, str) else ".+" for word in words))
+    return [re.compile(pattern) for pattern in patterns]
+
+
+def test_every_step_of_a_documented_release_is_one_that_the_operations_print():
+    blocks = [
+        *documents.code_blocks(""),
+        *re.findall(r"^```\n(.*?)^```$", (ROOT / "RAPPORT.md").read_text(), re.M | re.S),
+    ]
+    tables = [block for block in blocks if re.search(r"^  step +took$", block, re.M)]
+    titles = {title for table in tables for title in re.findall(r"^  (\S.*?) {2,}\d+\.\d s", table, re.M)}
+    assert len(titles) > 15
+    printed = texts_of_the_operations()
+    assert {title for title in titles if not any(pattern.fullmatch(title) for pattern in printed)} == set()
 
 
 def test_every_bash_block_is_valid_bash():
