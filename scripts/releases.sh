@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Show the kept versions and what was done to them; prune; remove a lock that was left behind.
+# Show the kept versions and what was done to them; prune.
 set -Eeuo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/engine.sh
@@ -15,7 +15,8 @@ Usage: bash scripts/releases.sh [list | audit | prune --keep N [--dry-run] | unl
   audit    what was done, by whom, when, how it ended
   prune    remove all but the newest N; never the current or previous version, a canary, a shadow, one of
            an experiment, nor one that is loaded
-  unlock   remove the lock of an operation that is gone; --force: even when it seems to be at work
+  unlock   say who holds the lock (exit code 3), or that there is nothing to unlock: the lock of an operation
+           that was killed is released at once. --force has no effect any more
   --json   list and audit for programs
 
 Exit codes: 0 done; 1 failed, nothing changed; 2 wrong usage; 3 another operation is at work; 5 nothing

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NotNowError, OpsError
-from ops.rollout.preconditions import unlocked, whole
-from ops.store import bluegreen, inventory, routing
+from ops.rollout.preconditions import whole
+from ops.store import bluegreen, inventory, lock, routing
 from ops.store.bluegreen import BLUE, GREEN, Made, Sides
 from ops.torchserve.host import Host, at
 
@@ -56,7 +56,7 @@ def here() -> Pair:
 
 def begins(pair: Pair, made: Made) -> None:
     """Raise OpsError where a side could not even begin to come up."""
-    unlocked(pair.serving)
+    lock.require_free(pair.serving.store)
     unshared(pair.serving)
     pair.check(pair.idle.side, made)
 

@@ -35,8 +35,8 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
     """Start the side that does not answer, and check it. Raises OpsError; then it is stopped again."""
     begins(pair, made)
     steps = Steps()
-    with lock.held(pair.store, "bluegreen up") as left_by:
-        opened(pair.serving, left_by)
+    with lock.held(pair.store, "bluegreen up"):
+        opened(pair.serving)
         idle, serving = pair.idle, pair.serving
         unshared(serving)
         present = bluegreen.read(pair.store)
@@ -71,8 +71,8 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
 def switch(pair: Pair, *, accept_drift: bool = False) -> None:
     """Let the side that stands beside answer from now on, after another check. Raises OpsError; nothing changed."""
     steps = Steps()
-    with lock.held(pair.store, "bluegreen switch") as left_by:
-        opened(pair.serving, left_by)
+    with lock.held(pair.store, "bluegreen switch"):
+        opened(pair.serving)
         idle, serving = pair.idle, pair.serving
         unshared(serving)
         present = beside(pair)
@@ -97,8 +97,8 @@ def switch(pair: Pair, *, accept_drift: bool = False) -> None:
 def back(pair: Pair) -> None:
     """Let the side of before answer again. Raises OpsError; nothing changed then."""
     steps = Steps()
-    with lock.held(pair.store, "bluegreen back") as left_by:
-        opened(pair.serving, left_by)
+    with lock.held(pair.store, "bluegreen back"):
+        opened(pair.serving)
         idle, serving = pair.idle, pair.serving
         way_back(pair)
         try:
@@ -117,8 +117,8 @@ def back(pair: Pair) -> None:
 def down(pair: Pair) -> None:
     """Stop the side that does not answer. Raises OpsError."""
     steps = Steps()
-    with lock.held(pair.store, "bluegreen down") as left_by:
-        opened(pair.serving, left_by)
+    with lock.held(pair.store, "bluegreen down"):
+        opened(pair.serving)
         idle, serving = pair.idle, pair.serving
         present = bluegreen.read(pair.store)
         if not present.there(idle.side):

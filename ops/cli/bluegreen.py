@@ -11,8 +11,7 @@ from typing import Any
 from ops.bluegreen import switch
 from ops.bluegreen.pair import Pair, begins, beside, here, unshared, way_back
 from ops.errors import UsageError
-from ops.rollout import preconditions
-from ops.store import bluegreen
+from ops.store import bluegreen, lock
 from ops.store.bluegreen import GREEN, Made
 from ops.terminal.console import say
 from ops.torchserve.client import RefusedError, UnreachableError
@@ -102,7 +101,7 @@ def plan_up(pair: Pair, made: Made, *, and_switch: bool) -> None:
 
 def plan(pair: Pair, what: str) -> None:
     """Say what would be done; change nothing. Raises OpsError where it could not even begin."""
-    preconditions.unlocked(pair.serving)
+    lock.require_free(pair.serving.store)
     idle, serving = pair.idle.side, pair.serving.side
     if what == "switch":
         unshared(pair.serving)

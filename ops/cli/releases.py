@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
     releases.add_argument("what", nargs="?", default="list", choices=["list", "audit", "prune", "unlock"])
     releases.add_argument("--keep", type=int, help="prune: how many of the newest versions stay")
     releases.add_argument("--json", action="store_true", help="list and audit: for programs")
-    releases.add_argument("--force", action="store_true", help="unlock: even when its holder seems to be at work")
+    releases.add_argument("--force", action="store_true", help="unlock: has no effect any more")
     releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
 
     traffic_parser.add(commands)
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
                 case "prune":
                     history.prune(host, arguments.keep, arguments.dry_run)
                 case "unlock":
-                    history.unlock(host, arguments.force)
+                    history.unlock(host)
                 case _:
                     history.listing(host, arguments.json)
 

@@ -69,10 +69,7 @@ def remarks(host: Host, state: inventory.Releases, served: str | None, loaded: l
         lines.append(f"requests: {routing.glance(host.store).split}")
     found = lock.holder(host.store)
     if found is not None:
-        gone = lock.stale(host.store, found)
-        lines.append(
-            f"the lock is held by {found}" + (f", but {gone}: bash scripts/releases.sh unlock" if gone else "")
-        )
+        lines.append(f"the lock is held by {found}")
     elif intent.read(host.store) is not None:
         lines.append("an operation was cut off; the next one completes or undoes it")
     return lines
@@ -105,8 +102,8 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         going = prunable(state, keep, serving(host)[1])
         say(f"Dry run, nothing is changed. It would remove: {', '.join(going) or 'nothing'}")
         return
-    with lock.held(host.store, f"prune --keep {keep}") as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, f"prune --keep {keep}"):
+        state = opened(host)
         going = prunable(state, keep, serving(host)[1])
         for version in going:
             freed = state.releases[version].size
@@ -126,13 +123,9 @@ def prunable(state: inventory.Releases, keep: int, loaded: list[str]) -> list[st
     ]
 
 
-def unlock(host: Host, force: bool = False) -> None:
-    """Remove the lock of an operation that is gone. Raises LockedError when its holder is at work."""
-    found = lock.break_open(host.store, force)
-    if found is None:
-        say("nobody holds the lock")
-        return
-    audit.write(host.store, "unlock", "done", detail=str(found))
-    say(f"removed the lock of {found}")
-    if intent.read(host.store) is not None:
-        say("its operation was cut off; the next one completes or undoes it")
+def unlock(host: Host) -> None:
+    """Say that there is nothing to unlock. Raises LockedError, naming the holder, while an operation is at work."""
+    lock.require_free(host.store)
+    say(
+        "Nothing to unlock: no operation is at work. The lock is released when its holder ends, also when it is killed."
+    )

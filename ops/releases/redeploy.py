@@ -30,8 +30,8 @@ def redeploy(
         candidate.check(host, target, how)
         steps = Steps()
         made = guard.made = candidate.obtain(host, steps, target, how)
-        with lock.held(host.store, f"redeploy of {made.version}") as left_by:
-            state = opened(host, left_by)
+        with lock.held(host.store, f"redeploy of {made.version}"):
+            state = opened(host)
             unsplit(host, but_canary=abort_canary)
             candidate.verify(host, state, made, "redeploy")
             if abort_canary:

@@ -8,7 +8,7 @@ import time
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
 from ops.paths import kept_archive
 from ops.rollout.failure import COME_BACK_S
-from ops.rollout.preconditions import opened, unlocked, unsplit
+from ops.rollout.preconditions import opened, unsplit
 from ops.rollout.promotion import Transaction
 from ops.samples import pictures
 from ops.store import audit, intent, inventory, lock, routing
@@ -28,8 +28,8 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
     """Put a kept version live. Raises OpsError; then what answered before goes on answering."""
     unsplit(host, but_canary=abort_canary)
     steps = Steps()
-    with lock.held(host.store, f"rollback to {version or 'the previous version'}") as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, f"rollback to {version or 'the previous version'}"):
+        state = opened(host)
         unsplit(host, but_canary=abort_canary)
         to = target(state, version)
         with steps.step(f"verify the archive of {to}"):
@@ -50,7 +50,7 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
 
 def plan(host: Host, version: str | None, *, abort_canary: bool = False) -> None:
     """Say what rolling back would do; change nothing. Raises OpsError where it could not."""
-    unlocked(host)
+    lock.require_free(host.store)
     unsplit(host, but_canary=abort_canary)
     state, _ = inventory.look(host.store)
     to = target(state, version)

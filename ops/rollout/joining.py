@@ -41,8 +41,8 @@ def start(host: Host, steps: Steps, what: Joining) -> tuple[str, str]:
         what.allowed(host)
         candidate.check(host, what.target, what.how)
         made = guard.made = candidate.obtain(host, steps, what.target, what.how)
-        with lock.held(host.store, f"{what.part} of {made.version}") as left_by:
-            state = opened(host, left_by)
+        with lock.held(host.store, f"{what.part} of {made.version}"):
+            state = opened(host)
             what.allowed(host)
             candidate.verify(host, state, made, f"{what.part} start")
             present, stable = routing.read(host.store), host.server.default().version

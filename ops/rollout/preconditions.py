@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
-from ops.errors import LockedError, NotNowError, NotRunningError
+from ops.errors import NotNowError, NotRunningError
 from ops.store import audit, bluegreen, intent, inventory, lock, routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -16,16 +16,9 @@ from ops.torchserve.standby import Beside
 
 def preflight(host: Host) -> Loaded:
     """Check what can be checked before minutes of packaging; return what runs. Raises OpsError."""
-    unlocked(host)
+    lock.require_free(host.store)
     alone(host)
     return running(host)
-
-
-def unlocked(host: Host) -> None:
-    """Raise LockedError when somebody is at work."""
-    found = lock.holder(host.store)
-    if found is not None and lock.stale(host.store, found) is None:
-        raise LockedError(f"another operation is at work: {found}. Nothing changed; try again when it is done")
 
 
 def running(host: Host) -> Loaded:
@@ -76,11 +69,8 @@ def whole(host: Host, *, but_canary: bool = False) -> None:
         )
 
 
-def opened(host: Host, left_by: str | None) -> inventory.Releases:
+def opened(host: Host) -> inventory.Releases:
     """Look at the store, note what changed, mend what was left half done. Needs the lock. Returns the state."""
-    if left_by:
-        say(f"  a lock was left behind by {left_by}; taken over")
-        audit.write(host.store, "lock", "mended", detail=f"left behind by {left_by}")
     _settle_sides(host)
     state, noticed = inventory.look(host.store)
     _replace_damaged(host, state)

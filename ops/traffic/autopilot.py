@@ -106,8 +106,8 @@ def run(host: Host, gateways: Gateways, steps: list[float] | None = None, given:
 def _open(host: Host) -> Watch:
     """Mend what was left, and return what to do: the unfinished run of this canary, or a new one. Raises OpsError."""
     left = load(host.store)
-    with lock.held(host.store, "canary auto", wait_s=LOCK_WAIT_S) as left_by:
-        current = opened(host, left_by).current
+    with lock.held(host.store, "canary auto", wait_s=LOCK_WAIT_S):
+        current = opened(host).current
     found = routing.read(host.store).canary
     if found is None and left is not None:
         _forget(host)
@@ -200,8 +200,8 @@ def _revive(host: Host, version: str) -> None:
     except (UnreachableError, RefusedError):
         return
     try:
-        with lock.held(host.store, f"loading the canary {version} again", wait_s=30.0) as left_by:
-            opened(host, left_by)
+        with lock.held(host.store, f"loading the canary {version} again", wait_s=30.0):
+            opened(host)
             if version in routing.read(host.store).versions("canary"):
                 Beside(host, Steps(), default).ensure(version)
     except OpsError as error:

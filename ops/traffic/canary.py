@@ -8,7 +8,7 @@ from ops.paths import kept_archive
 from ops.rollout import joining, split
 from ops.rollout.candidate import Packaging
 from ops.rollout.joining import Joining
-from ops.rollout.preconditions import opened, unlocked, unsplit
+from ops.rollout.preconditions import opened, unsplit
 from ops.rollout.promotion import Transaction
 from ops.store import audit, inventory, lock, routing
 from ops.store.routing import Canary, Routing
@@ -71,14 +71,14 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
     """Send the canary another share. Loads it again where a restarted server came back without it. Raises OpsError."""
     share = routing.percent(percent)
     if dry_run:
-        unlocked(host)
+        lock.require_free(host.store)
         _, now = active(host)
         change = f"send {share:g} % to {now.version}, which gets {now.percent:g} % now"
         say(f"Dry run, nothing is changed. It would {change}.")
         return
     steps = Steps()
-    with lock.held(host.store, f"canary set {share:g}", wait_s) as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, f"canary set {share:g}", wait_s):
+        state = opened(host)
         present, now = active(host)
         inventory.verified(host.store, state, now.version)
         beside = Beside(host, steps, host.server.default())
@@ -94,7 +94,7 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
 def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float = 0.0) -> None:
     """Make the canary the version that serves. Raises OpsError; then it goes on with the share it had."""
     if dry_run:
-        unlocked(host)
+        lock.require_free(host.store)
         present, now = active(host)
         inventory.verified(host.store, inventory.look(host.store)[0], now.version)
         say(f"""Dry run, nothing is changed. It would:
@@ -103,8 +103,8 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
   drain        {present.stable}, then unregister it""")
         return
     steps = Steps()
-    with lock.held(host.store, "promotion of the canary", wait_s) as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, "promotion of the canary", wait_s):
+        state = opened(host)
         present, now = active(host)
         inventory.verified(host.store, state, now.version)
         transaction = Transaction(host, state, steps, "promote", now.version, fresh=False, note=why, canary_of=present)
@@ -117,7 +117,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
 def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "", wait_s: float = 0.0) -> None:
     """Send everything to the stable version again and remove the canary. Raises OpsError."""
     if dry_run:
-        unlocked(host)
+        lock.require_free(host.store)
         present, now = active(host)
         gone = split.removable(inventory.look(host.store)[0], now.version, PART) and not keep
         say(f"""Dry run, nothing is changed. It would:
@@ -126,8 +126,8 @@ def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "
   archive      {kept_archive(now.version).name} is {"removed (--keep keeps it)" if gone else "kept"}""")
         return
     steps = Steps()
-    with lock.held(host.store, "abort of the canary", wait_s) as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, "abort of the canary", wait_s):
+        state = opened(host)
         active(host)
         became = end_any(host, state, steps, why, keep=keep)
     steps.report(f"everything goes to {split.default_version(host) or 'the default version'} again; {became}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ops.errors import NotNowError, UsageError
 from ops.rollout import split
-from ops.rollout.preconditions import opened, preflight, unlocked, unsplit
+from ops.rollout.preconditions import opened, preflight, unsplit
 from ops.rollout.split import Beginning
 from ops.store import inventory, lock, routing
 from ops.store.routing import Experiment
@@ -64,8 +64,8 @@ def start(
   route        {shares}, the rest ({rest:g} %) to {stable}""")
         return
     steps = Steps()
-    with lock.held(host.store, f"experiment {name}") as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, f"experiment {name}"):
+        state = opened(host)
         unsplit(host)
         stable = host.server.default().version
         _verify(host, state, stable, wanted)
@@ -92,14 +92,14 @@ def _verify(host: Host, state: inventory.Releases, stable: str, wanted: dict[str
 def stop(host: Host, *, dry_run: bool = False) -> None:
     """Send everything to the stable version again; the versions stay kept. Raises OpsError."""
     if dry_run:
-        unlocked(host)
+        lock.require_free(host.store)
         present = routing.read(host.store)
         found = _active(present)
         say(f"Dry run, nothing is changed. It would end {present.split}, and unregister what is not {present.stable}.")
         return
     steps = Steps()
-    with lock.held(host.store, "end of the experiment") as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, "end of the experiment"):
+        state = opened(host)
         found = _active(routing.read(host.store))
         split.end(host, state, steps, "experiment stop", PART, to=found.name)
     steps.report(f"the experiment {found.name} is over; its versions are kept")

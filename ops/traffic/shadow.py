@@ -9,7 +9,7 @@ from ops.paths import kept_archive
 from ops.rollout import joining, split
 from ops.rollout.candidate import Packaging
 from ops.rollout.joining import Joining
-from ops.rollout.preconditions import alone, opened, unlocked
+from ops.rollout.preconditions import alone, opened
 from ops.store import inventory, lock, routing
 from ops.store.routing import Routing, Shadow
 from ops.terminal.console import say
@@ -59,7 +59,7 @@ def no_other(host: Host) -> None:
 def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     """Mirror nothing any more. `remove`: the archive goes, when it was packaged for this. Raises OpsError."""
     if dry_run:
-        unlocked(host)
+        lock.require_free(host.store)
         found = _active(routing.read(host.store))
         gone = remove and split.removable(inventory.look(host.store)[0], found.version, PART)
         say(f"""Dry run, nothing is changed. It would:
@@ -67,8 +67,8 @@ def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
   archive      {kept_archive(found.version).name} is {"removed" if gone else "kept"}""")
         return
     steps = Steps()
-    with lock.held(host.store, "end of the shadow") as left_by:
-        state = opened(host, left_by)
+    with lock.held(host.store, "end of the shadow"):
+        state = opened(host)
         found = _active(routing.read(host.store))
         gone = remove and split.removable(state, found.version, PART)
         split.end(host, state, steps, "shadow stop", PART, to=found.version, remove=gone)

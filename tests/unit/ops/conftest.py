@@ -54,4 +54,4 @@ def assert_consistent(server: FakeServer) -> None:
 @pytest.fixture
 def opened():
     """What the next operation finds and mends."""
-    return lambda server: preconditions.opened(server.host(), left_by=None)
+    return lambda server: preconditions.opened(server.host())

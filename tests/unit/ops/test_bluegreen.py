@@ -235,7 +235,7 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
     sides.write(world.blue.store, sides.Sides(green=MADE, pending=GREEN))
     assert not world.sides.both
-    opened(world.blue.host(), None)
+    opened(world.blue.host())
     assert world.sides == sides.Sides()
     assert world.trail() == [("bluegreen", "mended")]
 
@@ -292,7 +292,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
     assert sides.in_force(store) == (answers or BLUE)
-    opened(world.pair.serving, None)
+    opened(world.pair.serving)
     assert world.server == answers
     assert world.did == []
 
@@ -304,7 +304,7 @@ def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):
-        opened(world.blue.host(), None)
+        opened(world.blue.host())
     assert routing.path(store).is_dir()
 
 

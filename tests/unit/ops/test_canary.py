@@ -165,7 +165,7 @@ def test_an_aborted_canary_is_kept_when_asked_and_when_it_was_kept_before(served
 
 
 def test_a_kept_version_that_was_never_packaged_for_a_canary_survives_its_abort(served):
-    preconditions.opened(served.host(), None)
+    preconditions.opened(served.host())
     canary.start(served.host(), "1.1", 5)
     canary.abort(served.host())
     assert (served.store / "yolo-1.1.mar").is_file()

@@ -45,8 +45,8 @@ class World:
 
     def mend(self) -> None:
         """What every operation begins with."""
-        with lock.held(self.store, "the next operation") as left_by:
-            preconditions.opened(self._host, left_by)
+        with lock.held(self.store, "the next operation"):
+            preconditions.opened(self._host)
 
     def close(self) -> None:
         assert self._victims.stdin

@@ -73,7 +73,7 @@ def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: st
             failed = error
         if mortal.asked < at:
             break
-        preconditions.opened(server.host(), left_by=None)
+        preconditions.opened(server.host())
         assert_consistent(server)
         assert (server.default == "1.1") is (failed is None), f"killed at {at}: {failed}"
         outcomes.append(server.default)
