@@ -24,7 +24,7 @@ from gateway.auth.policy import create_authenticator
 from gateway.cache.creation import create_cache
 from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
-from gateway.http.metrics import Metrics
+from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.admission import AdmittingDetector
 from gateway.limits.rate_limits import create_rate_limits

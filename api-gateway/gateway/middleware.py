@@ -9,10 +9,8 @@ from gateway.http.cors import CorsMiddleware
 from gateway.http.errors import UnhandledErrorMiddleware
 from gateway.http.head import HeadMiddleware
 from gateway.http.head_limits import HeadLimitsMiddleware
-from gateway.http.logs import AccessLogMiddleware
-from gateway.http.metrics import Metrics, MetricsMiddleware
+from gateway.http.observe import Metrics, ObserveMiddleware
 from gateway.http.proxies import TrustedProxiesMiddleware
-from gateway.http.request_id import RequestIdMiddleware
 from gateway.http.security_headers import SecurityHeadersMiddleware
 from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.limits.rate_limits import RateLimits
@@ -34,9 +32,7 @@ def layers(
     return [
         # First, so that logs and limits by address see the client's address and not the proxy's.
         *([Middleware(TrustedProxiesMiddleware, proxies=proxies)] if proxies else []),
-        Middleware(RequestIdMiddleware),
-        Middleware(AccessLogMiddleware),
-        Middleware(MetricsMiddleware, metrics=metrics),
+        Middleware(ObserveMiddleware, metrics=metrics),
         Middleware(HeadMiddleware),
         Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
         Middleware(UnhandledErrorMiddleware),

@@ -10,7 +10,7 @@ from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer, Ask
 from gateway.detection.sources import Encoded, Link, Source, check_size
 from gateway.http.disconnect import unless_client_leaves
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 from gateway.intake.json_body import decode_picture
 from gateway.limits.upload_memory import Share
 

@@ -6,7 +6,7 @@ from gateway import __version__, errors
 from gateway.api.openapi.document import error_answers, example_answer
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, LiveResponse, ModelRef, ReadyResponse
 from gateway.api.services import ServicesOf
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 
 router = APIRouter(tags=["health"])
 

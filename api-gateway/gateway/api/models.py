@@ -7,7 +7,7 @@ from gateway.api.openapi.document import error_answers, example_answer
 from gateway.api.routing_schemas import RoutingOut, ShareOut, TrafficOut
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, ModelOut, ModelsResponse, ModelVersionOut, WorkerOut
 from gateway.api.services import ServicesOf
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 
 router = APIRouter(tags=["models"])
 

@@ -9,8 +9,7 @@ from gateway.api.openapi.document import error_answers, example_answer
 from gateway.api.page.routes import NOT_MODIFIED, page_response, wants_page
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, RootResponse
 from gateway.api.services import ServicesOf
-from gateway.http.metrics import CONTENT_TYPE
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import METRICS_CONTENT_TYPE, current_request_id
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
@@ -74,4 +73,4 @@ async def root(request: Request, response: Response) -> RootResponse | Response:
 )
 async def metrics(services: ServicesOf) -> Response:
     """Report requests, latency, what is in flight, and whether the model is ready."""
-    return Response(services.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+    return Response(services.metrics.render(), headers={"Content-Type": METRICS_CONTENT_TYPE})

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
 from gateway.errors import ModelNotFound, printable
-from gateway.http.metrics import Metrics
+from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.upload_memory import UploadMemory
 from gateway.model_server.base import InferenceBackend

@@ -9,7 +9,7 @@ from gateway.auth.identity import Refusal
 from gateway.errors import InsufficientScope
 from gateway.http.caller import IDENTITY
 from gateway.http.errors import error_response
-from gateway.http.metrics import Metrics
+from gateway.http.observe import Metrics
 from gateway.http.policy import needed_scope
 
 logger = logging.getLogger("gateway.auth")

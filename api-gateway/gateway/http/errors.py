@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import ApiError, InternalError
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 from gateway.strict_json import compact
 
 logger = logging.getLogger("gateway.errors")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from gateway.http.request_id import choose_request_id, current_request_id
+from gateway.http.observe import choose_request_id, current_request_id
 from tests.gateway.support.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.support.pictures import picture
 

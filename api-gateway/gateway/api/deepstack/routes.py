@@ -28,7 +28,7 @@ from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import take_version
 from gateway.detection.parameters import Parameters
 from gateway.http.errors import DEEPSTACK
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 from gateway.intake.form import Form, media_type_of, only_file, read_form
 from gateway.strict_json import compact
 

@@ -20,7 +20,7 @@ from gateway.api.versioning import openapi_naming, take_version
 from gateway.detection.parameters import openapi_parameters, read_parameters
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
-from gateway.http.request_id import current_request_id
+from gateway.http.observe import current_request_id
 from gateway.intake.request_body import read_pictures
 from gateway.strict_json import compact
 

@@ -1,0 +1,138 @@
+"""What is recorded of every request: its id, its line in the access log, its metrics."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.http.caller import IDENTITY, client_address
+from gateway.http.headers import REQUEST_ID_HEADER
+from gateway.http.policy import policy_for
+
+access_logger = logging.getLogger("gateway.access")
+
+METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: Seconds; from a refused request to an image that waited for its turn.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+#: nginx's status for a connection that was lost before an answer.
+CONNECTION_LOST = 499
+
+#: Narrow on purpose: an id ends up in headers and logs of other systems too.
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_ID_KEY = REQUEST_ID_HEADER.lower().encode()
+
+_current: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that this task answers, or None outside of a request."""
+    return _current.get()
+
+
+def choose_request_id(offered: bytes | None) -> str:
+    """Return the client's id if it is 1 to 64 of ``A-Za-z0-9._-``, otherwise a new one of 32 hexadecimal digits."""
+    if offered is not None and _VALID_ID.fullmatch(offered):
+        return offered.decode("ascii")
+    return uuid.uuid4().hex
+
+
+class Metrics:
+    """The gateway's metrics, in a registry of their own, so that two applications in one process do not mix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "gateway_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "gateway_request_seconds", "Time to answer", ["route"], buckets=BUCKETS, registry=self.registry
+        )
+        self.in_flight = Gauge("gateway_requests_in_flight", "Requests being answered now", registry=self.registry)
+        self.auth = Counter("gateway_auth", "Callers asked who they are", ["method", "outcome"], registry=self.registry)
+        self._ready = Gauge("gateway_model_ready", "1 if the model can be used, else 0", registry=self.registry)
+
+    def watch_readiness(self, ready: Callable[[], bool]) -> None:
+        """Report what ``ready`` returns at the moment of each scrape."""
+        self._ready.set_function(lambda: float(ready()))
+
+    def count(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request under its route's template, never under its raw path; ``status`` 0 means no answer."""
+        route = getattr(scope.get("route"), "path", "unmatched")
+        # An unknown method is the client's invention: as a label it would grow without bound.
+        method = scope["method"] if route != "unmatched" and status != 405 else "other"
+        self.requests.labels(method, route, status or CONNECTION_LOST).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class ObserveMiddleware:
+    """Pure ASGI layer that gives each request its id, and counts and logs it when its answer is out.
+
+    The id is set for everything below, and is a header of the answer.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on; count and log it when it ends."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = choose_request_id(next((value for name, value in scope["headers"] if name == _ID_KEY), None))
+        started = time.perf_counter()
+        status = received = sent = 0  # the status stays 0 if the connection is lost before an answer
+
+        async def counting_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        async def counting_send(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (_ID_KEY, request_id.encode("ascii"))]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        token = _current.set(request_id)
+        self.metrics.in_flight.inc()
+        try:
+            await self.app(scope, counting_receive, counting_send)
+        finally:
+            self.metrics.in_flight.dec()
+            seconds = time.perf_counter() - started
+            self.metrics.count(scope, status, seconds)
+            _log(scope, status, seconds, received, sent)
+            _current.reset(token)
+
+
+def _log(scope: Scope, status: int, seconds: float, received: int, sent: int) -> None:
+    level = logging.DEBUG if status == 200 and policy_for(scope["path"]).quiet else logging.INFO
+    if not access_logger.isEnabledFor(level):
+        return
+    fields = {
+        "client": client_address(scope),
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "duration_ms": round(seconds * 1000, 2),
+        "bytes_in": received,
+        "bytes": sent,
+    }
+    for name, key in (("identity", IDENTITY), ("error", "gateway.error")):
+        if (value := scope.get(key)) is not None:
+            fields[name] = value
+    access_logger.log(level, "request", extra=fields)
