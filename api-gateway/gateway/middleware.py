@@ -12,10 +12,9 @@ from gateway.http.head_limits import HeadLimitsMiddleware
 from gateway.http.observe import Metrics, ObserveMiddleware
 from gateway.http.proxies import TrustedProxiesMiddleware
 from gateway.http.security_headers import SecurityHeadersMiddleware
+from gateway.limits.bodies import BodyLimitsMiddleware, Pace, UploadMemory
 from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.limits.rate_limits import RateLimits
-from gateway.limits.slow_bodies import Pace, SlowBodyMiddleware
-from gateway.limits.upload_memory import UploadMemory, UploadMemoryMiddleware
 from gateway.settings import Settings
 from gateway.settings.limits import split
 
@@ -47,7 +46,10 @@ def layers(
         *([Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []),
         # These count for the caller, and bound request bodies.
         *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits is not None else []),
-        Middleware(UploadMemoryMiddleware, memory=uploads),
-        Middleware(SlowBodyMiddleware, pace=Pace(settings.body_timeout_s, settings.body_gap_s, settings.body_min_rate)),
+        Middleware(
+            BodyLimitsMiddleware,
+            memory=uploads,
+            pace=Pace(settings.body_timeout_s, settings.body_gap_s, settings.body_min_rate),
+        ),
         Middleware(AfterAnswerMiddleware),
     ]

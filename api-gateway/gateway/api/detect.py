@@ -12,7 +12,7 @@ from gateway.detection.sources import Encoded, Link, Source, check_size
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.observe import current_request_id
 from gateway.intake.json_body import decode_picture
-from gateway.limits.upload_memory import Share
+from gateway.limits.bodies import Share
 
 
 async def load(source: Source, services: Services, share: Share) -> bytes:

@@ -11,7 +11,7 @@ from gateway.drawing.studio import Studio
 from gateway.errors import ModelNotFound, printable
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
-from gateway.limits.upload_memory import UploadMemory
+from gateway.limits.bodies import UploadMemory
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.routing.versions import Versions

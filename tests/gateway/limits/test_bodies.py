@@ -14,7 +14,7 @@ import pytest
 
 from gateway.http import protocol
 from gateway.http.protocol import bounded_protocol
-from gateway.limits.slow_bodies import Pace
+from gateway.limits.bodies import Pace
 from gateway.settings import Settings
 from tests.gateway.conftest import Start
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, serving
