@@ -17,10 +17,19 @@ from ops.torchserve.host import Host
 def listing(host: Host, as_json: bool = False) -> None:
     """Print every kept version and the part it plays. Changes nothing."""
     state, noticed = inventory.look(host.store)
+    try:
+        present = routing.read(host.store)
+    except routing.DamagedError as error:
+        noticed.append(str(error))
+        present = routing.Routing()
     served, loaded = serving(host)
     if as_json:
         versions = [
-            {**asdict(record), "roles": state.parts(record.version), "served_now": record.version == served}
+            {
+                **asdict(record),
+                "roles": [*state.roles(record.version), *present.parts(record.version)],
+                "served_now": record.version == served,
+            }
             for record in state.releases.values()
         ]
         known = {"current": state.current, "previous": state.previous, "served": served, "loaded": loaded}
@@ -28,7 +37,8 @@ def listing(host: Host, as_json: bool = False) -> None:
         return
     rows = []
     for record in state.releases.values():
-        parts = [*state.parts(record.version), *(["served"] if record.version == served else [])]
+        parts = state.roles(record.version) + present.parts(record.version)
+        parts += ["served"] if record.version == served else []
         rows.append(
             [
                 record.version,
@@ -43,11 +53,13 @@ def listing(host: Host, as_json: bool = False) -> None:
         )
     for line in table(rows, ["version", "part", "size", "sha256", "task", "packaged", "by", "note"]):
         say(line)
-    for line in [*noticed, *remarks(host, state, served, loaded)]:
+    for line in [*noticed, *remarks(host, state, present, served, loaded)]:
         say(f"  note: {line}")
 
 
-def remarks(host: Host, state: inventory.Releases, served: str | None, loaded: list[str]) -> list[str]:
+def remarks(
+    host: Host, state: inventory.Releases, present: routing.Routing, served: str | None, loaded: list[str]
+) -> list[str]:
     """Return what an operator should know besides the table."""
     lines = []
     if state.current is None:
@@ -56,17 +68,17 @@ def remarks(host: Host, state: inventory.Releases, served: str | None, loaded: l
         lines.append("TorchServe does not answer: nothing is served")
     elif served != state.current:
         lines.append(f"TorchServe serves {served}; a restart would serve {state.current or 'what yolo.mar is'}")
-    beside = [version for version in loaded if version != served and version not in state.playing]
+    beside = [version for version in loaded if version != served and version not in present.playing]
     if beside:
         lines.append(f"also loaded: {', '.join(beside)}")
-    missing = sorted(state.playing - set(loaded)) if served else []
+    missing = sorted(present.playing - set(loaded)) if served else []
     if missing:
         lines.append(
             f"{', '.join(missing)} should be loaded beside it and is not; what is meant for it goes to {served}. "
             "Load it again: bash scripts/canary.sh set PERCENT; or end it"
         )
-    if state.playing:
-        lines.append(f"requests: {routing.glance(host.store).split}")
+    if present.playing:
+        lines.append(f"requests: {present.split}")
     found = lock.holder(host.store)
     if found is not None:
         lines.append(f"the lock is held by {found}")
@@ -99,12 +111,12 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         raise OpsError(f"--keep {keep}: at least one version has to stay")
     if dry_run:
         state, _ = inventory.look(host.store)
-        going = prunable(state, keep, serving(host)[1])
+        going = prunable(state, routing.glance(host.store), keep, serving(host)[1])
         say(f"Dry run, nothing is changed. It would remove: {', '.join(going) or 'nothing'}")
         return
     with lock.held(host.store, f"prune --keep {keep}"):
         state = opened(host)
-        going = prunable(state, keep, serving(host)[1])
+        going = prunable(state, routing.read(host.store), keep, serving(host)[1])
         for version in going:
             freed = state.releases[version].size
             inventory.remove_archive(host.store, state, version, "pruned")
@@ -113,13 +125,13 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
     say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
 
 
-def prunable(state: inventory.Releases, keep: int, loaded: list[str]) -> list[str]:
+def prunable(state: inventory.Releases, present: routing.Routing, keep: int, loaded: list[str]) -> list[str]:
     """Return the versions that may go, oldest first."""
     ordered = sorted(state.releases.values(), key=lambda record: (record.packaged, record.mtime_ns))
     return [
         record.version
         for record in ordered[: max(len(ordered) - keep, 0)]
-        if not state.parts(record.version) and record.version not in loaded
+        if record.version not in {state.current, state.previous, *present.playing, *loaded}
     ]
 
 

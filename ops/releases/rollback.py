@@ -90,7 +90,6 @@ def on_disk(host: Host, state: inventory.Releases, steps: Steps, to: str) -> Non
         archive.make_current(kept_archive(to, host.store), host.store)
         state.became_current(to, before)
         routing.settle(host.store, to)
-        state.play(routing.read(host.store))
         inventory.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}

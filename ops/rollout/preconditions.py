@@ -110,11 +110,10 @@ def _replace_damaged(host: Host, state: inventory.Releases) -> None:
     try:
         routing.read(host.store)
     except routing.DamagedError as error:
-        known, server = set(state.playing), bluegreen.named(bluegreen.in_force(host.store))
+        server = bluegreen.named(bluegreen.in_force(host.store))
         routing.write(host.store, routing.Routing(stable=state.current, server=server))
-        state.play(routing.Routing())
         _tell(host, f"{error}: replaced by one without a split")
-        _unload(host, known)
+        _unload(host, set(state.releases) - {state.current})
 
 
 def _fit_routing(host: Host, state: inventory.Releases) -> None:
@@ -133,11 +132,9 @@ def _fit_routing(host: Host, state: inventory.Releases) -> None:
     if fitting == present:
         return
     routing.write(host.store, fitting)
-    state.play(fitting)
     if fitting.split != present.split:
         _tell(host, f"routing was: {present.split}; is now: {fitting.split}")
-        gone = {version for part in routing.PARTS for version in present.versions(part)}
-        _unload(host, gone - state.playing)
+        _unload(host, present.playing - fitting.playing)
 
 
 def _tell(host: Host, line: str) -> None:

@@ -217,8 +217,6 @@ class Transaction:
             if routing.settle(self.store, self.to):
                 with self.steps.step("let the gateways notice"):
                     routing.await_notice()
-            self.state.play(routing.read(self.store))
-            inventory.save(self.store, self.state)
         except OpsError as error:
             return f"{self.to} serves, but {error}; the next operation tries again"
         return ""

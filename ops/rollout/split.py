@@ -89,7 +89,6 @@ def _complete(host: Host, state: inventory.Releases, steps: Steps, what: Beginni
     with uninterrupted():
         if what.fresh:
             state.releases[what.to].made_for = what.part
-        state.play(routed)
         inventory.save(host.store, state)
         intent.clear(host.store)
         audit.write(
@@ -141,12 +140,11 @@ def end(
         remarks.append(remaining.split)
         routing.await_notice()
     warning = ""
-    state.play(remaining)
     try:
         running = host.server.default()
         loaded = {version.version for version in host.server.versions()}
         for version in versions:
-            if version in loaded - {running.version} - state.playing:
+            if version in loaded - {running.version} - remaining.playing:
                 Beside(host, steps, running).unload(version)
     except RefusedError as error:
         if error.status != 404:

@@ -31,13 +31,14 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive on disk, as it describes itself. Sizes in bytes."""
+    """An archive on disk, as it describes itself. `created` is an ISO time, empty when the archive does not say it."""
 
     path: Path
     version: str
     task: str
     source_sha256: str
-    size: int
+    created: str
+    note: str
 
 
 def sha256(path: Path) -> str:
@@ -56,7 +57,8 @@ def describe(path: Path) -> Archive:
             str(metadata["version"]),
             str(metadata["task"]),
             str(metadata["source"]["sha256"]),
-            path.stat().st_size,
+            str(metadata.get("created") or ""),
+            str(metadata.get("note") or ""),
         )
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise OpsError(

@@ -92,7 +92,6 @@ def mend(server: Server, store: Path, state: inventory.Releases) -> str | None:
         kept_archive(found.to, store).unlink(missing_ok=True)
         state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
     present = routing.read(store)
-    playing = {version for part in routing.PARTS for version in present.versions(part)}
     # A server that does not answer has nothing loaded, and will load what is on disk.
     with contextlib.suppress(UnreachableError):
         present_workers = {version.version: version.min_workers for version in server.versions()}
@@ -108,10 +107,9 @@ def mend(server: Server, store: Path, state: inventory.Releases) -> str | None:
         if found.kind == "switch" and present_workers[default] < max(present_workers.values()):
             server.scale(default, max(present_workers.values()))
         picture = next(iter(pictures().values()))
-        for version in ({found.to, found.before, *found.beside} & loaded) - {default} - playing:
+        for version in ({found.to, found.before, *found.beside} & loaded) - {default} - present.playing:
             drain.drain(server, version, picture)
             server.unregister(version)
-    state.play(present)
     inventory.save(store, state)
     audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     clear(store)

@@ -7,16 +7,13 @@ The archives are the source of truth; `ops.store.releases` holds what they canno
 from __future__ import annotations
 
 import contextlib
-import json
 import pwd
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ops.errors import NoSuchVersionError, OpsError
 from ops.paths import MODEL, current_archive, kept_archive
-from ops.store import archive, audit, routing
+from ops.store import archive, audit
 from ops.store.releases import NAME, SCHEMA, Release, Releases, read, save
 
 __all__ = [
@@ -34,37 +31,51 @@ __all__ = [
 
 
 def look(store: Path) -> tuple[Releases, list[str]]:
-    """Return the state as the archives have it now, and what changed since it was written. Writes nothing."""
+    """Return the state as the archives have it now, and what changed since it was written. Writes nothing.
+
+    Only archives whose size or time of change differs from the record are read.
+    """
     known = read(store)
     state = known or Releases()
     noticed: list[str] = []
     if known is None and (store / NAME).exists():
         noticed.append(f"{NAME} could not be read and was made again from the archives")
-    present = {kept.version: kept for kept in archive.kept(store) if kept.path == kept_archive(kept.version, store)}
-    for version in sorted(set(state.releases) - set(present)):
+    present = set()
+    for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
+        version = path.stem.removeprefix(f"{MODEL}-")
+        recorded = state.releases.get(version)
+        if recorded is None or [recorded.size, recorded.mtime_ns] != _stat(path):
+            try:
+                record = _record(archive.describe(path))
+            except OpsError:
+                continue  # nothing can serve it
+            if record.version != version:
+                continue
+            if recorded is None:
+                state.releases[version] = record
+            elif recorded.sha256 == record.sha256:
+                recorded.mtime_ns = record.mtime_ns
+            elif recorded.packaged != record.packaged:
+                noticed.append(f"{version} was packaged again")
+                state.releases[version] = record
+            # Else: the content changed under its name. The record stays what it was, so that nobody rolls back to it.
+        present.add(version)
+    for version in sorted(set(state.releases) - present):
         noticed.append(f"the archive of {version} is gone or unreadable")
         state.forget(version, "gone")
-    for version, found in present.items():
-        recorded = state.releases.get(version)
-        if recorded and (recorded.size, recorded.mtime_ns) == (found.size, found.path.stat().st_mtime_ns):
-            continue
-        record = _record(found)
-        if recorded and recorded.sha256 == record.sha256:
-            recorded.mtime_ns = record.mtime_ns
-        elif recorded is None:
-            state.releases[version] = record
-        elif recorded.packaged != record.packaged:
-            noticed.append(f"{version} was packaged again")
-            state.releases[version] = record
-        # Else: the content changed under its name. The record stays what it was, so that nobody rolls back to it.
     _find_current(store, state, noticed)
-    try:
-        state.play(routing.read(store))
-    except routing.DamagedError as error:  # then the parts are those that were written down last
-        noticed.append(str(error))
     if known is None:
-        state.roles["previous"] = _previous_by_trail(store, state)
+        state.previous = _previous_by_trail(store, state)
     return state, noticed
+
+
+def _stat(path: Path) -> list[int]:
+    """Return [size, mtime_ns] of a file, empty when it is missing."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return []
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _previous_by_trail(store: Path, state: Releases) -> str | None:
@@ -77,24 +88,26 @@ def _previous_by_trail(store: Path, state: Releases) -> str | None:
 
 def _find_current(store: Path, state: Releases, noticed: list[str]) -> None:
     path, before = current_archive(store), state.current
-    digest = archive.sha256(path) if path.is_file() else ""
+    stat = _stat(path)
+    digest = ""
+    if stat:
+        digest = state.current_sha256 if stat == state.current_stat else archive.sha256(path)
+    state.current_stat = stat
     if digest == state.current_sha256 and (before or not digest):
         return
     found = next((record.version for record in state.releases.values() if record.sha256 == digest), None)
     first = not state.current_sha256
-    state.current_sha256, state.roles["current"] = digest, found
+    state.current_sha256, state.current = digest, found
     if found != before and not first:
         name = f"version {found}" if found else "an archive that is not kept"
         noticed.append(f"{path.name} was replaced without redeploy.sh: it is {name} now, was {before or 'another'}")
         if before in state.releases:
-            state.roles["previous"] = before
+            state.previous = before
     if state.previous == found:
-        state.roles["previous"] = None
+        state.previous = None
 
 
 def _record(found: archive.Archive) -> Release:
-    with zipfile.ZipFile(found.path) as mar:
-        metadata: dict[str, Any] = json.loads(mar.read(archive.METADATA))
     stat = found.path.stat()
     owner = str(stat.st_uid)
     with contextlib.suppress(KeyError):
@@ -106,9 +119,9 @@ def _record(found: archive.Archive) -> Release:
         mtime_ns=stat.st_mtime_ns,
         task=found.task,
         source_sha256=found.source_sha256,
-        packaged=str(metadata.get("created") or datetime.fromtimestamp(stat.st_mtime, UTC).isoformat("T", "seconds")),
+        packaged=found.created or datetime.fromtimestamp(stat.st_mtime, UTC).isoformat("T", "seconds"),
         by=owner,
-        note=str(metadata.get("note") or ""),
+        note=found.note,
     )
 
 
@@ -148,7 +161,7 @@ def keep_current(store: Path, state: Releases) -> str | None:
     except OSError as error:
         raise OpsError(f"{path.name} cannot be backed up: {error}") from error
     state.releases[version] = _record(archive.describe(target))
-    state.roles["current"] = version
+    state.current = version
     return version
 
 

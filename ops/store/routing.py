@@ -78,6 +78,15 @@ class Routing:
         playing = self.canary if part == "canary" else self.shadow
         return [playing.version] if playing else []
 
+    def parts(self, version: str) -> list[str]:
+        """Return the parts that a version plays."""
+        return [part for part in PARTS if version in self.versions(part)]
+
+    @property
+    def playing(self) -> set[str]:
+        """The versions that gateways send requests to besides the default one."""
+        return {version for part in PARTS for version in self.versions(part)}
+
     def without(self, part: str) -> Routing:
         """Return it with one part cleared."""
         return replace(self, **{part: None})  # type: ignore[arg-type]

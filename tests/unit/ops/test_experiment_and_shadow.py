@@ -48,7 +48,7 @@ def test_an_experiment_loads_its_versions_beside_the_stable_one_and_its_end_remo
     assert (found.stable, found.experiment) == ("1.0", routing.Experiment("night", NIGHT, "s"))
     assert set(server.workers) == {"1.0", "1.1", "1.2"}
     assert "the rest (15 %) to 1.0" in capsys.readouterr().out
-    assert inventory.read(server.store).parts("1.2") == ["experiment"]
+    assert routing.read(server.store).parts("1.2") == ["experiment"]
     assert_consistent(server)
     experiment.stop(server.host())
     assert list(server.workers) == ["1.0"]

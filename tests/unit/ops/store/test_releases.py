@@ -1,10 +1,11 @@
+import json
 import os
 
 import pytest
 
 from ops.errors import NoSuchVersionError, OpsError
 from ops.releases import history
-from ops.store import audit, intent, inventory
+from ops.store import audit, intent, inventory, routing
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 
@@ -34,6 +35,24 @@ def test_a_damaged_file_is_made_again_from_the_archives(store, damage):
     assert state.releases == whole.releases
     assert state.current == "1.1"
     assert any("made again" in line for line in noticed)
+
+
+def test_a_file_of_an_earlier_release_is_read_though_it_copies_the_routing(store):
+    whole = inventory.read(store)
+    document = json.loads((store / inventory.NAME).read_text())
+    del document["current_stat"]
+    document["roles"] |= {"previous": "1.0", "canary": "1.2", "shadow": None}
+    (store / inventory.NAME).write_text(json.dumps(document | {"experiment": []}))
+    state, noticed = inventory.look(store)
+    assert (state.releases, state.current, state.previous, noticed) == (whole.releases, "1.1", "1.0", [])
+
+
+def test_an_archive_that_was_not_touched_is_not_read_again(store):
+    for name in ("yolo.mar", "yolo-1.0.mar"):
+        stat = (store / name).stat()
+        (store / name).write_bytes(bytes(stat.st_size))
+        os.utime(store / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert inventory.look(store) == (inventory.read(store), [])
 
 
 def test_a_file_that_is_made_again_finds_the_previous_version_in_the_trail(store):
@@ -110,10 +129,11 @@ def test_prune_spares_what_plays_a_part_and_what_is_loaded(store):
     write_archive(store, "1.3")
     write_archive(store, "1.4")
     state, _ = inventory.look(store)
-    state.roles.update(previous="1.0", canary="1.2")
-    assert history.prunable(state, 1, loaded=["1.3"]) == []
-    assert history.prunable(state, 1, loaded=[]) == ["1.3"]
-    assert history.prunable(state, 5, loaded=[]) == []
+    state.previous = "1.0"
+    present = routing.Routing(canary=routing.Canary("1.2", 5, "s"))
+    assert history.prunable(state, present, 1, loaded=["1.3"]) == []
+    assert history.prunable(state, present, 1, loaded=[]) == ["1.3"]
+    assert history.prunable(state, present, 5, loaded=[]) == []
 
 
 def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
