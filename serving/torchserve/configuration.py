@@ -8,10 +8,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import routed_versions
-from yolo import settings
+from server_settings import Placement, ServerSettings
+from yolo import settings, variables
 from yolo.errors import ArchiveError
+
+T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
 MODEL = "yolo"
@@ -25,26 +29,15 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """The values that TorchServe is started with. Sizes are in bytes, times in the unit that the name ends with."""
+    """The values that TorchServe is started with."""
 
-    host: str
-    inference_port: int
-    management_port: int
-    metrics_port: int
-    grpc_inference_port: int
-    grpc_management_port: int
+    placement: Placement
+    server: ServerSettings
     model_store: Path
     run_dir: Path
     version: str
     workers: int
     threads: int
-    max_body_bytes: int
-    batch_size: int
-    max_batch_delay_ms: int
-    response_timeout_s: int
-    startup_timeout_s: int
-    job_queue_size: int
-    uses_image_handler: bool = False
     #: The file name of every further archive to load, by version.
     routed: Mapping[str, str] = field(default_factory=dict)
     #: The versions that routing.json names but that cannot be loaded, with the reason.
@@ -53,64 +46,37 @@ class Configuration:
 
 def read(env: Mapping[str, str]) -> Configuration:
     """Read and check the environment. Raises ConfigurationError."""
-    store = Path(env.get("MODEL_STORE") or HERE / "model-store").resolve()
+    placement = read_placement(env)
+    store = Path(placement.model_store or HERE / "model-store").resolve()
     if not store.is_dir():
         raise ConfigurationError(f"the model store {store} does not exist; create it or set MODEL_STORE")
-    try:
-        worker = settings.read(env)  # the workers' settings: report a mistake here, before Java runs
-    except ArchiveError as error:
-        raise ConfigurationError(str(error)) from error
+    server = _read(ServerSettings, env)
+    plan = _read(settings.Settings, env).plan  # the workers read these again; a mistake is reported before Java runs
     version = read_version(store / f"{MODEL}.mar")
     routed, skipped = routed_versions.find_archives(store, MODEL, version)
     return Configuration(
-        host=env.get("TORCHSERVE_HOST") or "127.0.0.1",
-        inference_port=integer(env, "INFERENCE_PORT", 8085, 1, 65535),
-        management_port=management_port(env),
-        metrics_port=integer(env, "METRICS_PORT", 8087, 1, 65535),
-        grpc_inference_port=integer(env, "GRPC_INFERENCE_PORT", 7070, 1, 65535),
-        grpc_management_port=integer(env, "GRPC_MANAGEMENT_PORT", 7071, 1, 65535),
+        placement=placement,
+        server=server,
         model_store=store,
-        run_dir=Path(env.get("TORCHSERVE_RUN_DIR") or Path(tempfile.gettempdir()) / "torchserve").resolve(),
+        run_dir=Path(placement.torchserve_run_dir or Path(tempfile.gettempdir()) / "torchserve").resolve(),
         version=version,
-        workers=worker.plan.workers,
-        threads=worker.plan.threads,
-        max_body_bytes=integer(env, "MAX_BODY_BYTES", 20 * 1024 * 1024, 1024, 1 << 30),
-        batch_size=integer(env, "BATCH_SIZE", 1, 1, 256),
-        max_batch_delay_ms=integer(env, "MAX_BATCH_DELAY_MS", 5, 1, 10_000),
-        response_timeout_s=integer(env, "RESPONSE_TIMEOUT_S", 60, 1, 3600),
-        startup_timeout_s=integer(env, "STARTUP_TIMEOUT_S", 120, 1, 3600),
-        job_queue_size=integer(env, "JOB_QUEUE_SIZE", 100, 1, 100_000),
-        uses_image_handler=handler_source(env) == "image",
+        workers=plan.workers,
+        threads=plan.threads,
         routed=routed,
         skipped=tuple(skipped),
     )
 
 
-def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """Read a whole number from `low` to `high`. Compose passes an unset variable as "". Raises ConfigurationError."""
-    text = env.get(name, "").strip()
-    if not text:
-        return default
+def read_placement(env: Mapping[str, str]) -> Placement:
+    """Read the addresses and folders. Raises ConfigurationError."""
+    return _read(Placement, env)
+
+
+def _read(declared: type[T], env: Mapping[str, str]) -> T:
     try:
-        value = int(text)
-    except ValueError:
-        raise ConfigurationError(f"{name}={text!r} is not a whole number; use {low} to {high}") from None
-    if not low <= value <= high:
-        raise ConfigurationError(f"{name}={value} is out of range; use {low} to {high}")
-    return value
-
-
-def management_port(env: Mapping[str, str]) -> int:
-    """Return the port of the management API. Raises ConfigurationError."""
-    return integer(env, "MANAGEMENT_PORT", 8086, 1, 65535)
-
-
-def handler_source(env: Mapping[str, str]) -> str:
-    """Return where the workers take the handler from: `archive` or `image`. Raises ConfigurationError."""
-    source = env.get("HANDLER_FROM") or "archive"
-    if source not in ("archive", "image"):
-        raise ConfigurationError(f"HANDLER_FROM={source!r} is neither archive nor image")
-    return source
+        return variables.read(declared, env)
+    except ArchiveError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def read_version(archive: Path) -> str:
@@ -135,33 +101,34 @@ def render_properties(config: Configuration) -> str:
     """Render the computed half of TorchServe's configuration, in Java properties format."""
     # TorchServe loads the archives in this order. The first becomes its default version: "defaultVersion" is ignored.
     archives = {config.version: f"{MODEL}.mar", **config.routed}
+    placement, server = config.placement, config.server
     workers = {
         "minWorkers": config.workers,
         "maxWorkers": config.workers,
-        "batchSize": config.batch_size,
-        "maxBatchDelay": config.max_batch_delay_ms,
-        "responseTimeout": config.response_timeout_s,
-        "startupTimeout": config.startup_timeout_s,
+        "batchSize": server.batch_size,
+        "maxBatchDelay": server.max_batch_delay_ms,
+        "responseTimeout": server.response_timeout_s,
+        "startupTimeout": server.startup_timeout_s,
     }
     models = {
         version: {"defaultVersion": version == config.version, "marName": name, **workers}
         for version, name in archives.items()
     }
     lines = {
-        "inference_address": f"http://{config.host}:{config.inference_port}",
-        "management_address": f"http://{config.host}:{config.management_port}",
-        "metrics_address": f"http://{config.host}:{config.metrics_port}",
-        "grpc_inference_port": config.grpc_inference_port,
-        "grpc_management_port": config.grpc_management_port,
+        "inference_address": f"http://{placement.torchserve_host}:{placement.inference_port}",
+        "management_address": f"http://{placement.torchserve_host}:{placement.management_port}",
+        "metrics_address": f"http://{placement.torchserve_host}:{placement.metrics_port}",
+        "grpc_inference_port": placement.grpc_inference_port,
+        "grpc_management_port": placement.grpc_management_port,
         "model_store": config.model_store,
         "load_models": ",".join(archives.values()),
         "models": json.dumps({MODEL: models}),
         # For versions that are registered later through the management API, which `models` does not cover.
         "default_workers_per_model": config.workers,
-        "default_response_timeout": config.response_timeout_s,
-        "default_startup_timeout": config.startup_timeout_s,
-        "job_queue_size": config.job_queue_size,
-        "max_request_size": config.max_body_bytes + MULTIPART_OVERHEAD,
-        "max_response_size": config.max_body_bytes + MULTIPART_OVERHEAD,
+        "default_response_timeout": server.response_timeout_s,
+        "default_startup_timeout": server.startup_timeout_s,
+        "job_queue_size": server.job_queue_size,
+        "max_request_size": server.max_body_bytes + MULTIPART_OVERHEAD,
+        "max_response_size": server.max_body_bytes + MULTIPART_OVERHEAD,
     }
     return "".join(f"{key}={value}\n" for key, value in lines.items())

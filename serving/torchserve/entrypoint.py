@@ -65,7 +65,7 @@ def report(config: Configuration) -> None:
     others = f" and {', '.join(config.routed)}" if config.routed else ""
     print(
         f"torchserve: {MODEL} {config.version}{others}, {config.workers} worker(s) x {config.threads} thread(s), "
-        f"inference on {config.host}:{config.inference_port}",
+        f"inference on {config.placement.torchserve_host}:{config.placement.inference_port}",
         flush=True,
     )
 
@@ -81,7 +81,9 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
         # One thread pool per worker, not one per library.
         "OMP_NUM_THREADS": str(config.threads),
     }
-    if config.uses_image_handler:  # TorchServe appends the archive's folder to PYTHONPATH, so this folder comes first
+    if (
+        config.server.handler_from == "image"
+    ):  # TorchServe appends the archive's folder to PYTHONPATH, so this folder comes first
         result["PYTHONPATH"] = os.pathsep.join([str(HERE), *([env["PYTHONPATH"]] if "PYTHONPATH" in env else [])])
     return result
 

@@ -7,12 +7,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from configuration import MODEL, management_port
+from configuration import MODEL, read_placement
 
 
 def run(env: Mapping[str, str]) -> int:
     """Query the management API and print the workers' states. Returns the exit code. Raises ConfigurationError."""
-    url = f"http://127.0.0.1:{management_port(env)}/models/{MODEL}"
+    url = f"http://127.0.0.1:{read_placement(env).management_port}/models/{MODEL}"
     try:
         # Without a proxy handler urllib would send requests for the loopback to http_proxy.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

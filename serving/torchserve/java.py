@@ -23,7 +23,7 @@ def command(config: Configuration, env: Mapping[str, str]) -> list[str]:
         f"-Dlog4j.configurationFile=file://{HERE / 'log4j2.xml'}",
         # Restart when memory runs out, rather than run on and fail half of the requests.
         "-XX:+ExitOnOutOfMemoryError",
-        *options(env.get("JAVA_OPTS", "")),
+        *options(config.server.java_opts),
         "-cp",
         f".:{home}/ts/frontend/*",
         "org.pytorch.serve.ModelServer",

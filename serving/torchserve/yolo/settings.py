@@ -9,79 +9,73 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolo import cpus
-from yolo.errors import ArchiveError
-
-ENGINES = ("auto", "openvino", "torch")
-PRECISIONS = ("f32", "auto")
+from yolo import cpus, variables
+from yolo.variables import variable
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Typed settings of one worker. `cache` is where compiled models are kept, None when nowhere is writable."""
+    """Typed settings of one worker; the field `max_image_pixels` is the variable MAX_IMAGE_PIXELS, and so on."""
 
-    max_image_pixels: int
-    fast_decode: bool
-    engine: str
-    precision: str
-    plan: cpus.Plan
-    log_level: str
-    cache: Path | None
+    # The gateway's settings explain these two as well, and have the same defaults and bounds.
+    max_image_pixels: int = variable(64_000_000, low=1, high=178_956_970)
+    log_level: str = variable("INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    workers: int | None = variable(
+        None,
+        "Number of worker processes. Empty: computed from the CPUs that may be used. With two or more CPUs there are "
+        "at least two workers, so that one infers while the other decodes "
+        "(1 CPU: 1 worker with 1 thread; 2: 2 with 2; 4: 2 with 4; 8: 2 with 4; 10: 2 with 5; 12: 3 with 4).",
+        low=1,
+    )
+    threads: int | None = variable(
+        None,
+        "Inference threads per worker. Empty: all CPUs up to 4, or 5 where 4 would leave some idle.",
+        low=1,
+    )
+    engine: str = variable(
+        "auto",
+        "Inference engine. `auto`: OpenVINO on a CPU, torch on a GPU.",
+        choices=("auto", "openvino", "torch"),
+    )
+    precision: str = variable(
+        "f32",
+        "`f32`: the boxes and confidences of Ultralytics itself. `auto`: the precision that OpenVINO chooses for the "
+        "processor, on recent ones bf16: faster, with confidences that differ by a few hundredths and boxes that "
+        "differ by a few pixels.",
+        choices=("f32", "auto"),
+    )
+    fast_decode: bool = variable(
+        False,
+        "Decode JPEGs much larger than the network's input at 1/2, 1/4 or 1/8 of their size. Faster; boxes move "
+        "slightly.",
+    )
+    model_cache_dir: str = variable(
+        "", "Folder for compiled models, kept for the next start. Empty: one in the temporary directory."
+    )
+
+    @property
+    def plan(self) -> cpus.Plan:
+        """The workers and threads, with those that are not set computed from the CPUs."""
+        return cpus.plan(self.workers, self.threads)
+
+    def model_cache(self) -> Path | None:
+        """Return the folder for compiled models, made if necessary; None if no folder can be written or trusted.
+
+        The engine trusts what it finds there, so a folder in the shared temporary directory that belongs to somebody
+        else is not used.
+        """
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        chosen = self.model_cache_dir
+        folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"yolo-model-cache-{user}"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.lstat()
+        except OSError:
+            return None
+        trusted = bool(chosen) or (stat.S_ISDIR(found.st_mode) and found.st_uid == user)
+        return folder if trusted and os.access(folder, os.W_OK | os.X_OK) else None
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """Read the worker's variables; empty means the default.
-
-    MAX_IMAGE_PIXELS, FAST_DECODE, ENGINE, PRECISION, WORKERS, THREADS, LOG_LEVEL and MODEL_CACHE_DIR. Raises
-    ArchiveError naming the variable that cannot be used.
-    """
-    return Settings(
-        max_image_pixels=_positive(environ, "MAX_IMAGE_PIXELS") or 64_000_000,
-        fast_decode=_boolean(environ, "FAST_DECODE"),
-        engine=_choice(environ, "ENGINE", ENGINES),
-        precision=_choice(environ, "PRECISION", PRECISIONS),
-        plan=cpus.plan(_positive(environ, "WORKERS"), _positive(environ, "THREADS")),
-        log_level=(environ.get("LOG_LEVEL") or "INFO").upper(),
-        cache=_cache(environ.get("MODEL_CACHE_DIR") or ""),
-    )
-
-
-def _choice(environ: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
-    """Read one of the `known` words; empty means the first."""
-    chosen = environ.get(name, "").strip().lower() or known[0]
-    if chosen not in known:
-        raise ArchiveError(f"{name}={chosen!r} is not one of {', '.join(known)}")
-    return chosen
-
-
-def _boolean(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").strip().lower()
-    if text not in ("", "false", "true"):
-        raise ArchiveError(f"{name}={text!r} is neither true nor false")
-    return text == "true"
-
-
-def _positive(environ: Mapping[str, str], name: str) -> int | None:
-    text = environ.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ArchiveError(f"{name}={text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _cache(chosen: str) -> Path | None:
-    """Return a folder for compiled models that only this user can write, or None.
-
-    The engine trusts what it finds there, so a folder in the shared temporary directory that belongs to somebody else
-    is not used.
-    """
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"yolo-model-cache-{user}"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except OSError:
-        return None
-    trusted = bool(chosen) or (stat.S_ISDIR(found.st_mode) and found.st_uid == user)
-    return folder if trusted and os.access(folder, os.W_OK | os.X_OK) else None
+    """Read the worker's variables; an empty one means the default. Raises ArchiveError naming a wrong one."""
+    return variables.read(Settings, environ)

@@ -24,7 +24,7 @@ def test_workers_and_threads_that_the_operator_sets_are_kept(store, rendered):
 
 
 def test_an_empty_variable_means_the_default_because_compose_passes_it_so(store):
-    assert configuration.read({"MODEL_STORE": str(store), "BATCH_SIZE": ""}).batch_size == 1
+    assert configuration.read({"MODEL_STORE": str(store), "BATCH_SIZE": ""}).server.batch_size == 1
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_an_empty_variable_means_the_default_because_compose_passes_it_so(store)
     [
         ({"BATCH_SIZE": "many"}, "not a whole number; use 1 to 256"),
         ({"BATCH_SIZE": "0"}, "out of range; use 1 to 256"),
-        ({"HANDLER_FROM": "me"}, "neither archive nor image"),
+        ({"HANDLER_FROM": "me"}, "is not one of archive, image"),
         ({"WORKERS": "none"}, "WORKERS"),
         ({"MODEL_STORE": "/nonexistent"}, "does not exist; create it"),
     ],

@@ -3,8 +3,9 @@ import java
 
 
 def test_the_server_is_java_itself_with_the_operators_options(store, tmp_path):
-    config = configuration.read({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(tmp_path)})
-    argv = java.command(config, {"JAVA_HOME": "/jdk", "JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC"})
+    options = {"JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC"}
+    config = configuration.read({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(tmp_path), **options})
+    argv = java.command(config, {"JAVA_HOME": "/jdk"})
     assert argv[0] == "/jdk/bin/java"
     assert {"-Xmx1g", "-XX:+UseSerialGC", "-ncs", f"-Djava.io.tmpdir={tmp_path}"} <= set(argv)
 

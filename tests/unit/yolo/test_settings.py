@@ -22,8 +22,8 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
     found = settings.read({**environ, "MODEL_CACHE_DIR": str(tmp_path / "cache")})
     assert (found.max_image_pixels, found.engine, found.log_level) == (1000, "torch", "DEBUG")
     assert (found.plan.workers, found.plan.threads) == (3, 5)
-    assert found.cache == tmp_path / "cache"
-    assert found.cache.is_dir()
+    assert found.model_cache() == tmp_path / "cache"
+    assert found.model_cache().is_dir()
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert settings.read({"MODEL_CACHE_DIR": str(tmp_path / "file" / "cache")}).cache is None
+    assert settings.read({"MODEL_CACHE_DIR": str(tmp_path / "file" / "cache")}).model_cache() is None
 
 
 def test_the_default_cache_is_for_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    cache = settings.read({}).cache
+    cache = settings.read({}).model_cache()
     assert cache is not None
     assert cache.parent == tmp_path
     assert cache.stat().st_mode & 0o777 == 0o700
@@ -60,4 +60,4 @@ def test_a_default_cache_that_is_a_link_is_not_trusted(tmp_path: Path, monkeypat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"yolo-model-cache-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    assert settings.read({}).cache is None
+    assert settings.read({}).model_cache() is None

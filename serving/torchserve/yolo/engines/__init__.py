@@ -40,7 +40,7 @@ def load(folder: Path, metadata: Metadata, settings: Settings, gpu: int | None =
     if name == "openvino":
         from yolo.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(model, threads, settings.cache, settings.precision)
+        return OpenVinoEngine(model, threads, settings.model_cache(), settings.precision)
     from yolo.engines.torch import TorchEngine
 
     return TorchEngine(model, metadata.end2end, threads, "cpu" if gpu is None else f"cuda:{gpu}")
