@@ -1,4 +1,4 @@
-"""The settings of who may ask."""
+"""The settings of authentication: API keys and tokens."""
 
 from typing import Annotated, Literal
 
@@ -21,33 +21,45 @@ OptionalUrl = Annotated[str, AfterValidator(_url_or_nothing)]
 
 
 class AuthSettings(BaseSettings):
-    """What ``Settings`` takes over; see there."""
+    """A part of :class:`~gateway.settings.Settings`."""
 
     auth: Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)] = Field(
         default="auto",
-        description="ask callers for a key or token; auto: when published beyond loopback, or when any is set up",
+        description="`auto`: callers need a key or token if `BIND` is not loopback, and wherever keys or tokens are "
+        "configured. `on`: always. `off`: never.",
     )
-    api_keys_file: str = Field(default="", description="file of API keys, as scripts/keys.sh writes it; empty: no keys")
-    metrics_public: bool = Field(default=False, description="GET /metrics asks nobody for a key")
-    jwt_jwks_url: OptionalUrl = Field(default="", description="where the issuer of tokens shows its public keys")
-    jwt_secret_file: str = Field(default="", description="file with the secret of tokens signed with HS256")
-    jwt_issuer: str = Field(default="", max_length=512, description="the claim iss that a token must have")
-    jwt_audience: str = Field(default="", max_length=512, description="the claim aud that a token must have")
+    metrics_public: bool = Field(default=False, description="`GET /metrics` requires no authentication.")
+    jwt_jwks_url: OptionalUrl = Field(
+        default="",
+        description="JSON Web Tokens: address of the issuer's public keys (RS256, ES256). `JWT_ISSUER` and "
+        "`JWT_AUDIENCE` are then required.",
+    )
+    jwt_secret_file: str = Field(
+        default="",
+        description="JSON Web Tokens: file with the secret (HS256), relative to the repository root; in Compose below "
+        "`secrets/`. `JWT_ISSUER` and `JWT_AUDIENCE` are then required.",
+    )
+    jwt_issuer: str = Field(default="", max_length=512, description="Required value of the claim `iss`.")
+    jwt_audience: str = Field(default="", max_length=512, description="Required value of the claim `aud`.")
     jwt_algorithms: str = Field(
         default="RS256,ES256,HS256",
         pattern=r"^(RS256|ES256|HS256)(,(RS256|ES256|HS256))*$",
-        description="how a token may be signed; HS256 with the secret only, the others with the issuer's keys only",
+        description="Accepted signature algorithms. HS256 needs the secret, the others need the issuer's keys.",
     )
     jwt_leeway_s: float = Field(
-        default=30, ge=0, le=600, allow_inf_nan=False, description="that clocks may differ when a token's times count"
+        default=30, ge=0, le=600, allow_inf_nan=False, description="Accepted clock difference in seconds."
     )
     jwt_jwks_refresh_s: float = Field(
-        default=300, ge=1, le=86_400, allow_inf_nan=False, description="age at which the issuer's keys are fetched anew"
+        default=300,
+        ge=1,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds after which the issuer's keys are fetched again. An unknown key is fetched at once.",
     )
     jwt_jwks_max_age_s: float = Field(
         default=86_400,
         ge=1,
         le=2_592_000,
         allow_inf_nan=False,
-        description="age up to which known keys are used while the issuer cannot be reached",
+        description="Seconds that known keys stay valid while the issuer cannot be reached.",
     )

@@ -1,4 +1,4 @@
-"""The settings of pictures that are fetched by their address."""
+"""The settings of images that are downloaded by URL."""
 
 from typing import Annotated
 
@@ -14,14 +14,20 @@ NetworkList = Annotated[str, parsed_by(parse_networks)]
 
 
 class UrlSettings(BaseSettings):
-    """What ``Settings`` takes over; see there."""
+    """A part of :class:`~gateway.settings.Settings`."""
 
     url_allow: UrlAllowList = Field(
-        default="", description="hosts that pictures are fetched from: names, .suffixes, host:port; empty: none"
+        default="",
+        description="Hosts from which images may be downloaded by URL, comma-separated: `cdn.example.com`, "
+        "`.example.com` (and all subdomains), `cam.example.com:8443` (another port), `*` (every public host). Empty: "
+        "none, images by URL are disabled.",
     )
     url_allow_private: NetworkList = Field(
-        default="", description="networks that are not public and yet fetched from; dangerous"
+        default="",
+        description="DANGEROUS: private networks from which images may be downloaded all the same, such as "
+        "`192.168.7.0/24` for cameras. Everybody who may call the gateway can then make it send requests there, to the "
+        "hosts that `URL_ALLOW` lists.",
     )
-    url_timeout_s: Seconds = Field(default=10, description="to fetch a picture, redirects included")
-    url_max_redirects: int = Field(default=3, ge=0, le=10, description="redirects followed to a picture")
-    url_concurrency: int = Field(default=8, ge=1, le=256, description="pictures that are fetched at once")
+    url_timeout_s: Seconds = Field(default=10, description="Seconds to download one image, redirects included.")
+    url_max_redirects: int = Field(default=3, ge=0, le=10, description="Maximum number of redirects to an image.")
+    url_concurrency: int = Field(default=8, ge=1, le=256, description="Images downloaded at a time.")

@@ -1,4 +1,4 @@
-"""The settings of what keeps the gateway alive on an open network: limits, rates, proxies, other sites."""
+"""The settings of an open network: rates, limits, timeouts, proxies, other sites."""
 
 import ipaddress
 import re
@@ -46,7 +46,7 @@ def is_network(entry: str) -> bool:
 def _redis_url(text: str) -> str:
     if text and not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("write it as redis://host:port/0, rediss://… for TLS, or unix:///path/to/socket")
-    _ = urlsplit(text).port  # raises ValueError for a port that is none
+    _ = urlsplit(text).port  # raises ValueError for an invalid port
     return text
 
 
@@ -75,43 +75,75 @@ def _proxies(text: str) -> str:
 
 
 class LimitSettings(BaseSettings):
-    """The part of :class:`~gateway.settings.Settings` that bounds what callers can do."""
+    """A part of :class:`~gateway.settings.Settings`."""
 
     rate_limit: Annotated[str, AfterValidator(_rates)] = Field(
-        default="", description="requests per caller, such as 60/minute or 10/second;600/hour; empty: no limit"
+        default="",
+        description="Requests per caller (API key, or else address; for IPv6 the /64 network): `60/minute` or "
+        "`10/second;600/hour`. All requests of a window may come in one burst. Empty: no limit. More: 429.",
     )
+    redis_url: RedisUrl = Field(
+        default="",
+        description="Redis shared by several gateways, `redis://[:password@]host:6379/0`. With it, rates count for all "
+        "gateways together. Compose's own Redis (profile redis): `redis://redis:6379/0`.",
+    )
+    redis_url_file: str = Field(default="", description="File that holds `REDIS_URL` instead.")
     rate_limit_redis_url: RedisUrl = Field(
-        default="", description="a Redis for the rate limits alone; empty: REDIS_URL"
+        default="", description="Separate Redis for the rate limits. Empty: `REDIS_URL`."
     )
-    rate_limit_redis_url_file: str = Field(default="", description="file that holds RATE_LIMIT_REDIS_URL, for a secret")
+    rate_limit_redis_url_file: str = Field(default="", description="File that holds `RATE_LIMIT_REDIS_URL` instead.")
     max_in_flight: int = Field(
-        default=0, ge=0, le=4096, description="predictions in the model server at once; 0: MAX_CONNECTIONS"
+        default=0, ge=0, le=4096, description="Predictions in the model server at a time. 0: `MAX_CONNECTIONS`."
     )
-    max_waiting: int = Field(default=128, ge=0, le=65536, description="predictions that may wait for their turn")
-    max_wait_s: Seconds = Field(default=5, description="for a turn, before answering 'overloaded'")
+    max_waiting: int = Field(
+        default=128, ge=0, le=65536, description="Maximum number of predictions waiting for their turn. More: 503."
+    )
+    max_wait_s: Seconds = Field(default=5, description="Seconds that a prediction may wait for its turn. Longer: 503.")
     upload_memory_bytes: int = Field(
         default=268_435_456,
         ge=1024,
         le=2**40,
-        description="bytes of all request bodies and fetched pictures held at once",
+        description="Bytes of all request bodies and downloaded images held at a time. More: 503. The gateway uses up "
+        "to about twice that.",
     )
-    body_timeout_s: Seconds = Field(default=120, description="for a whole request body to arrive")
-    body_gap_s: Seconds = Field(default=10, description="between two pieces of a body")
+    body_timeout_s: Seconds = Field(default=120, description="Seconds to receive a whole body. Longer: 408.")
+    body_gap_s: Seconds = Field(default=10, description="Maximum seconds between two pieces of a body. Longer: 408.")
     body_min_rate: int = Field(
-        default=1024, ge=0, le=2**30, description="bytes a second that a body must come with, after its first gap"
+        default=1024,
+        ge=0,
+        le=2**30,
+        description="Minimum rate of a body in bytes per second, after its first gap. 0: any. Slower: 408.",
     )
-    header_timeout_s: Seconds = Field(default=10, description="for a request's headers to arrive")
-    send_timeout_s: Seconds = Field(default=30, description="for a client to take some more of its answer")
-    max_header_bytes: int = Field(default=16_384, ge=1024, le=262_144, description="largest request head")
-    max_headers: int = Field(default=100, ge=10, le=10_000, description="most headers of a request")
-    max_query_bytes: int = Field(default=8192, ge=256, le=65_536, description="longest address with its query string")
-    max_clients: int = Field(default=1024, ge=1, le=100_000, description="connections of clients at once")
+    header_timeout_s: Seconds = Field(default=10, description="Seconds to receive a request's headers.")
+    send_timeout_s: Seconds = Field(
+        default=30, description="Seconds in which a client must read some more of its answer."
+    )
+    max_header_bytes: int = Field(
+        default=16_384, ge=1024, le=262_144, description="Maximum size of a request's headers in bytes. Larger: 431."
+    )
+    max_headers: int = Field(
+        default=100, ge=10, le=10_000, description="Maximum number of headers of a request. More: 431."
+    )
+    max_query_bytes: int = Field(
+        default=8192, ge=256, le=65_536, description="Maximum length of an address with its query string. Longer: 414."
+    )
+    max_clients: int = Field(
+        default=1024, ge=1, le=100_000, description="Maximum number of client connections. More: 503."
+    )
     cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
-        default="", description="sites whose pages may call the gateway, comma-separated, * for all; empty: none"
+        default="",
+        description="Sites whose pages may call the gateway, such as `https://shop.example,https://other.example`; `*` "
+        "for all. Empty: none.",
     )
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = Field(
-        default="", description="proxies whose X-Forwarded-For and -Proto are believed: addresses, networks, names"
+        default="",
+        description="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted: addresses, networks, host "
+        "names, comma-separated. In Compose the profile edge is trusted as well. Empty: none.",
     )
     hsts_max_age_s: int = Field(
-        default=31_536_000, ge=0, le=2**31 - 1, description="Strict-Transport-Security behind a TLS edge; 0: not sent"
+        default=31_536_000,
+        ge=0,
+        le=2**31 - 1,
+        description="Seconds for which browsers are told to use HTTPS only, if a trusted proxy says that the request "
+        "used it. 0: not told.",
     )

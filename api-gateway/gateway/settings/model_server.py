@@ -1,4 +1,4 @@
-"""The settings of the model server behind the gateway."""
+"""The settings of the connection to the model server."""
 
 import os
 from typing import Annotated, Literal
@@ -24,42 +24,59 @@ ServerList = Annotated[str, parsed_by(parse_servers)]
 
 
 class BackendSettings(BaseSettings):
-    """What ``Settings`` takes over; see there."""
+    """A part of :class:`~gateway.settings.Settings`."""
 
     backend: str = Field(
-        default="torchserve", description="which model server is behind: a name known to gateway.model_server.registry"
+        default="torchserve",
+        description="Kind of model server behind the gateway: `torchserve`, or `oip` for any server of the Open "
+        "Inference Protocol, such as Triton, OpenVINO Model Server, KServe or MLServer.",
     )
-    torchserve_inference_url: BaseUrl = Field(default="http://127.0.0.1:8085", description="TorchServe's inference API")
-    torchserve_management_url: BaseUrl = Field(
-        default="http://127.0.0.1:8086", description="TorchServe's management API"
+    model_name: str = Field(
+        default="yolo",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Name of the model on that server.",
     )
     torchserve_servers: ServerList = Field(
         default="",
         max_length=8192,
-        description="further TorchServes that routing may switch to: name=inference_url|management_url,…",
+        description="Additional TorchServes that `routing.json` may name, besides green, which is always known: "
+        "`name=inference_url|management_url`, comma-separated.",
     )
     oip_url: BaseUrl = Field(
-        default="http://127.0.0.1:8080", description="the server of the Open Inference Protocol, with BACKEND=oip"
+        default="http://127.0.0.1:8080",
+        description="With `BACKEND=oip`: address of the Open Inference Protocol server.",
     )
     oip_token_file: Annotated[str, AfterValidator(_readable_file)] = Field(
-        default="", description="file with the token that this server wants as Authorization: Bearer"
+        default="",
+        description="With `BACKEND=oip`: file with the server's token, sent as `Authorization: Bearer`. In Compose, "
+        "mount it and give its path in the container. Empty: no token.",
     )
     oip_encoding: Literal["auto", "binary", "json"] = Field(
-        default="auto", description="how pictures go to this server: as binary data, or in JSON as base64"
+        default="auto",
+        description="With `BACKEND=oip`: encoding of images. `json`: base64. `auto`: binary if the server supports it.",
     )
     oip_class_names: str = Field(
-        default="", max_length=100_000, description="names of classes 0, 1, …, where this server only has numbers"
+        default="",
+        max_length=100_000,
+        description="With `BACKEND=oip`: names of the classes from 0 on, comma-separated, if the server returns class "
+        "numbers only.",
     )
-    model_name: str = Field(
-        default="yolo", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the served model"
-    )
-
-    connect_timeout_s: Seconds = Field(default=0.5, description="to open a connection to the model server")
-    read_timeout_s: Seconds = Field(default=60, description="to wait for the model server's answer")
-    write_timeout_s: Seconds = Field(default=30, description="to hand a picture over to the model server")
+    connect_timeout_s: Seconds = Field(default=0.5, description="Seconds to connect to the model server.")
+    read_timeout_s: Seconds = Field(default=60, description="Seconds to wait for the model server's answer.")
+    write_timeout_s: Seconds = Field(default=30, description="Seconds to send an image to the model server.")
     pool_timeout_s: Seconds = Field(
-        default=5, description="to wait for a free connection before answering 'overloaded'"
+        default=5, description="Seconds to wait for a free connection to the model server. Longer: 503."
     )
     max_connections: int = Field(
-        default=64, ge=1, le=4096, description="connections to the model server, so requests in it"
+        default=64,
+        ge=1,
+        le=4096,
+        description="Maximum number of connections to the model server, and so of requests in it.",
+    )
+    ready_grace_s: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds without a ready model server, after which images are rejected at once with 503.",
     )

@@ -1,0 +1,39 @@
+"""The settings of the gateway's own work: batches, annotated images, shadows, and the end of the process."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class ServiceSettings(BaseSettings):
+    """A part of :class:`~gateway.settings.Settings`."""
+
+    max_batch_files: int = Field(
+        default=32, ge=1, le=1000, description="`POST /predict/batch`: maximum number of images. More: 422."
+    )
+    max_batch_bytes: int = Field(
+        default=67_108_864,
+        ge=1024,
+        le=2**31,
+        description="`POST /predict/batch`: maximum size of the body in bytes. `MAX_BODY_BYTES` still applies to each "
+        "image.",
+    )
+    batch_concurrency: int = Field(
+        default=4, ge=1, le=256, description="Images of one batch that are at the model server at a time."
+    )
+    draw_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Annotated images drawn at a time. Each takes 4 to 8 bytes of memory per pixel. Of images larger "
+        "than 16 megapixels only one is drawn at a time.",
+    )
+    shadow_in_flight: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Images that a shadow version processes at a time, after their answers were sent. Further images "
+        "are skipped. 0: no shadow.",
+    )
+    shutdown_grace_s: int = Field(
+        default=30, ge=0, le=3600, description="Seconds to finish requests in flight on shutdown."
+    )
