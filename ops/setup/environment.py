@@ -25,11 +25,11 @@ from pathlib import Path
 from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
 from ops.setup import java
+from ops.system.variables import ALLOW_CUDA, TORCH_INDEX
 from ops.terminal.console import complain, say, size, step
 from ops.terminal.exit import ending
 
 PYTHON = VENV / "bin" / "python"
-TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 ROOM = 4_000_000_000  # the environment takes 1.7 GB, pip's downloads as much again while it installs
 CONSTRAINTS = ROOT / "constraints.txt"
 RUNTIME = [ROOT / name / "requirements.txt" for name in ("serving/torchserve", "api-gateway", "ops")]
@@ -108,7 +108,7 @@ def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
     """
     if sys.platform != "linux":
         return None
-    index = os.environ.get("TORCH_INDEX") or TORCH_INDEX
+    index = os.environ.get(TORCH_INDEX.name) or TORCH_INDEX.default
     if reachable(index + "/"):
         return index
     argv = [
@@ -121,7 +121,7 @@ def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
         names = {item["metadata"]["name"] for item in json.loads(done.stdout)["install"]}
     except (ValueError, KeyError):
         raise OpsError(explain(done.stderr.splitlines(), RUN / "setup.log")) from None
-    if any(name.startswith(("nvidia", "cuda")) for name in names) and os.environ.get("ALLOW_CUDA") != "1":
+    if any(name.startswith(("nvidia", "cuda")) for name in names) and os.environ.get(ALLOW_CUDA.name) != "1":
         raise OpsError(
             f"{index} cannot be reached, and the package index in use offers only torch's CUDA build, gigabytes that a "
             "CPU service does not need. Let the machine reach that index, set TORCH_INDEX to a mirror of it, or accept "

@@ -10,21 +10,11 @@ from dotenv import dotenv_values
 
 from ops.errors import OpsError
 from ops.paths import ROOT
+from ops.system import variables
+from ops.system.variables import BIND
 
-PORTS = {
-    "GATEWAY_PORT": 8001,
-    "INFERENCE_PORT": 8085,
-    "MANAGEMENT_PORT": 8086,
-    "METRICS_PORT": 8087,
-    "GRPC_INFERENCE_PORT": 7070,
-    "GRPC_MANAGEMENT_PORT": 7071,
-    "GREEN_INFERENCE_PORT": 8185,
-    "GREEN_MANAGEMENT_PORT": 8186,
-    "GREEN_METRICS_PORT": 8187,
-    "GREEN_GRPC_INFERENCE_PORT": 7170,
-    "GREEN_GRPC_MANAGEMENT_PORT": 7171,
-}
-#: Of the second TorchServe of a blue/green switch: nothing listens there until somebody starts it.
+PORTS = {port.name: int(port.default) for port in (*variables.PORTS, *variables.NATIVE_PORTS)}
+#: Prefix of the ports of the second TorchServe of a blue/green switch, which runs only during such a switch.
 GREEN = "GREEN_"
 
 
@@ -53,7 +43,7 @@ class Settings:
 
 
 def load(path: Path = ROOT / ".env") -> Settings:
-    """Read the settings. Raises OpsError when a port is none, or is named twice."""
+    """Read the settings. Raises OpsError for an invalid port, or one that is used twice."""
     # An empty value in .env means "the default", as Compose passes it.
     file = {key: value for key, value in dotenv_values(path).items() if value} if path.is_file() else {}
     environment = {**file, **os.environ}
@@ -61,10 +51,10 @@ def load(path: Path = ROOT / ".env") -> Settings:
     for name, default in PORTS.items():
         text = environment.get(name, "").strip() or str(default)
         if not text.isdigit() or not 1 <= int(text) <= 65535:
-            raise OpsError(f"{name}={text} is no port; use a number from 1 to 65535")
+            raise OpsError(f"{name}={text} is not a port; use a number from 1 to 65535")
         ports[name] = int(text)
     twice = {port for port in ports.values() if list(ports.values()).count(port) > 1}
     if twice:
         names = ", ".join(name for name, port in ports.items() if port in twice)
-        raise OpsError(f"{names} name the same port {min(twice)}; give each its own")
-    return Settings(environment, ports, environment.get("BIND", "").strip() or "127.0.0.1")
+        raise OpsError(f"{names} are the same port {min(twice)}; give each its own")
+    return Settings(environment, ports, environment.get(BIND.name, "").strip() or BIND.default)

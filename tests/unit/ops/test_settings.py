@@ -33,8 +33,8 @@ def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
     assert settings.load(write(tmp_path, "GATEWAY_PORT=9001\n")).ports["GATEWAY_PORT"] == 9002
 
 
-def test_what_is_no_port_is_named(tmp_path):
-    with pytest.raises(OpsError, match="GATEWAY_PORT=http is no port"):
+def test_an_invalid_port_is_named(tmp_path):
+    with pytest.raises(OpsError, match="GATEWAY_PORT=http is not a port"):
         settings.load(write(tmp_path, "GATEWAY_PORT=http\n"))
 
 

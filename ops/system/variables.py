@@ -1,0 +1,74 @@
+"""The settings of the scripts, some of which Compose reads too. Standard library only.
+
+The two servers declare theirs in `api-gateway/gateway/settings/` and `serving/torchserve/`, and `deploy/settings/`
+those of Compose alone. `scripts/settings.sh` writes the documentation and the Compose files from all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A setting: its default as text (empty: none, or computed), its help, and its bounds in words."""
+
+    name: str
+    default: str
+    help: str
+    bounds: str = ""
+
+
+def _port(name: str, default: int, text: str) -> Variable:
+    return Variable(name, str(default), text, "1 to 65535")
+
+
+BIND = Variable(
+    "BIND",
+    "127.0.0.1",
+    "Address on which the gateway can be reached. `0.0.0.0` opens it to the network. The gateway then starts only if "
+    "an API key or a token issuer is configured, or with `AUTH=off`.",
+)
+PORTS = (
+    _port("GATEWAY_PORT", 8001, "Port of the gateway, which people and programs use."),
+    _port("INFERENCE_PORT", 8085, "Port of TorchServe's inference API."),
+    _port(
+        "MANAGEMENT_PORT",
+        8086,
+        "Port of TorchServe's management API. It can register and remove models, so it is on 127.0.0.1 whatever `BIND` "
+        "says.",
+    ),
+)
+
+WEIGHTS = Variable(
+    "WEIGHTS",
+    "",
+    "Source of the weights if `models/weights/best.pt` is absent: a path (scripts) or a URL (scripts and Compose). "
+    "Empty: demonstration weights are downloaded.",
+)
+
+NATIVE_PORTS = (
+    _port("METRICS_PORT", 8087, "Port of TorchServe's metrics, on 127.0.0.1. Compose does not publish it."),
+    _port("GRPC_INFERENCE_PORT", 7070, "Port of TorchServe's gRPC inference, on 127.0.0.1."),
+    _port("GRPC_MANAGEMENT_PORT", 7071, "Port of TorchServe's gRPC management, on 127.0.0.1."),
+    _port(
+        "GREEN_INFERENCE_PORT", 8185, "Inference port of the second TorchServe of a blue/green switch, on 127.0.0.1."
+    ),
+    _port("GREEN_MANAGEMENT_PORT", 8186, "Management port of the second TorchServe, on 127.0.0.1."),
+    _port("GREEN_METRICS_PORT", 8187, "Metrics port of the second TorchServe, on 127.0.0.1."),
+    _port("GREEN_GRPC_INFERENCE_PORT", 7170, "Port of the second TorchServe's gRPC inference, on 127.0.0.1."),
+    _port("GREEN_GRPC_MANAGEMENT_PORT", 7171, "Port of the second TorchServe's gRPC management, on 127.0.0.1."),
+)
+MODEL_STORE = Variable("MODEL_STORE", "", "Folder of the archives. Empty: `serving/torchserve/model-store`.")
+
+TORCH_INDEX = Variable(
+    "TORCH_INDEX",
+    "https://download.pytorch.org/whl/cpu",
+    "Package index with torch built for the CPU, or a mirror of it. If it does not answer, pip's configured index is "
+    "used.",
+)
+ALLOW_CUDA = Variable(
+    "ALLOW_CUDA",
+    "",
+    "`1`: natively, accept torch's CUDA build if no other is available. It is gigabytes larger and no faster on a CPU.",
+)
