@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 
@@ -9,7 +10,9 @@ import pytest
 import yaml
 
 from gateway.settings import Settings
+from server_settings import Placement, ServerSettings
 from tests.support import ROOT
+from yolo.settings import Settings as WorkerSettings
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml", "deploy/compose/release.yml"]
 GREEN_FILE = "deploy/compose/green.yml"
@@ -30,7 +33,6 @@ NOT_FOR_OPERATORS = {
     "ROUTING_FILE",
     "TORCHSERVE_HOST",
     "TORCHSERVE_RUN_DIR",
-    "JAVA_HOME",
 }
 
 
@@ -74,19 +76,14 @@ def substitutions(*names: str) -> list[tuple[str, str | None]]:
     return re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}", joined)
 
 
-def read_by_the_server() -> dict[str, str | None]:
-    """Variables that the entrypoint and the worker read, with the default where it is a plain number."""
-    names = ("entrypoint", "configuration", "java", "healthcheck", "yolo/settings")
-    source = "".join(text(f"serving/torchserve/{name}.py") for name in names)
-    numbers = re.findall(r'integer\(env, "([A-Z_]+)", ([\d_ *]+),', source)
-    others = re.findall(r'(?:env|environ)\.get\("([A-Z_]+)"|_(?:positive|boolean)\(environ, "([A-Z_]+)"', source)
-    found: dict[str, str | None] = {name: None for pair in others for name in pair if name}
-    for name, number in numbers:
-        product = 1
-        for factor in number.replace("_", "").split("*"):
-            product *= int(factor)
-        found[name] = str(product)
-    return found
+def read_by_the_server() -> dict[str, str]:
+    """Variables that TorchServe's start and its workers read, with their defaults; an empty one is computed."""
+    kinds = (WorkerSettings, ServerSettings, Placement)
+    found = {field.name.upper(): field.default for kind in kinds for field in dataclasses.fields(kind)}
+    return {
+        name: "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in found.items()
+    }
 
 
 def test_the_compose_file_itself_has_exactly_the_two_services_of_the_design():
@@ -293,16 +290,14 @@ def test_every_setting_of_the_model_server_stands_in_the_example_with_its_defaul
     for variable, default in read_by_the_server().items():
         if variable not in NOT_FOR_OPERATORS:
             assert variable in documented, f"{variable} is not in .env.example"
-            if default not in (None, "0"):  # 0 means: worked out
-                assert documented[variable] == default, variable
+            assert documented[variable] == default, variable
 
 
 def test_every_setting_reaches_its_container():
     running = services("docker-compose.yml")
     assert {name.upper() for name in Settings.model_fields} <= set(running["api-gateway"]["environment"])
     native_only = {"MODEL_STORE", "MODEL_CACHE_DIR", "GRPC_INFERENCE_PORT", "GRPC_MANAGEMENT_PORT"}
-    worked_out = {"TORCHSERVE_RUN_DIR", "JAVA_HOME"}
-    assert set(read_by_the_server()) - native_only - worked_out <= set(running["torchserve"]["environment"])
+    assert set(read_by_the_server()) - native_only - {"TORCHSERVE_RUN_DIR"} <= set(running["torchserve"]["environment"])
 
 
 def test_every_variable_of_the_example_is_explained():

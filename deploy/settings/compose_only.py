@@ -1,0 +1,59 @@
+"""The settings that Compose alone reads: addresses, images, memory, CPUs."""
+
+from __future__ import annotations
+
+from ops.system.variables import Variable
+
+INFERENCE_BIND = Variable(
+    "INFERENCE_BIND",
+    "127.0.0.1",
+    "The same as `BIND` for TorchServe's inference API, in Compose. It has no authentication: open it to a trusted "
+    "network only.",
+)
+GREEN_HANDLER_FROM = Variable(
+    "GREEN_HANDLER_FROM",
+    "image",
+    "The same as `HANDLER_FROM` for the second server of a blue/green switch, in Compose. It has its own setting "
+    "because the handler is usually what is new there.",
+    "archive, image",
+)
+TORCH_CUDA_INDEX = Variable(
+    "TORCH_CUDA_INDEX",
+    "https://download.pytorch.org/whl/cu130",
+    "The same as `TORCH_INDEX` for the image of `docker-compose.gpu.yml`.",
+)
+COMPOSE = (
+    Variable("COMPOSE_PROFILES", "", "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`."),
+    Variable(
+        "DOMAIN",
+        "localhost",
+        "Profile edge: the public name. Caddy obtains a certificate for it; for `localhost`, from Caddy's own "
+        "authority.",
+    ),
+    Variable("EDGE_BIND", "0.0.0.0", "Profile edge: address to listen on."),  # noqa: S104 - it faces the internet
+    Variable("EDGE_HTTP_PORT", "80", "Profile edge: port for plain HTTP, which only redirects.", "1 to 65535"),
+    Variable("EDGE_HTTPS_PORT", "443", "Profile edge: port for HTTPS, including HTTP/3 (UDP).", "1 to 65535"),
+    Variable("CADDY_IMAGE", "caddy:2.10.2-alpine", "Profile edge: container image."),
+    Variable("REDIS_MAXMEMORY", "128mb", "Profile redis: maximum size of the data."),
+    Variable("REDIS_MEMORY", "256m", "Profile redis: memory limit of the container, about twice `REDIS_MAXMEMORY`."),
+    Variable("REDIS_IMAGE", "redis:7.2.11-bookworm", "Profile redis: container image."),
+    Variable(
+        "TORCHSERVE_MEMORY",
+        "4g",
+        "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB per worker, plus the unpacked archives "
+        "(`TORCHSERVE_TMP`).",
+    ),
+    Variable("GATEWAY_MEMORY", "1g", "Memory limit of the gateway's container."),
+    Variable("ARCHIVER_MEMORY", "4g", "Memory limit of the packager's container."),
+    Variable(
+        "TORCHSERVE_TMP", "2g", "Space for unpacked archives, in memory: the size of the .mar for each loaded version."
+    ),
+    Variable("TORCHSERVE_CPUS", "0", "CPUs that TorchServe may use, such as 1.5. 0: all."),
+    Variable("IMAGE_TAG", "local", "Tag of the images that are built."),
+    Variable("GREEN_IMAGE_TAG", "green", "Tag of the second server's image, for blue/green."),
+    Variable(
+        "BASE_IMAGE",
+        "debian:bookworm-slim",
+        "Base image of the builds, a Debian bookworm. Your own may bring a company's certificates and package mirrors.",
+    ),
+)
