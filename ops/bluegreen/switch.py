@@ -23,7 +23,7 @@ from ops.store.bluegreen import GREEN, Made
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
-from ops.torchserve import drain, side_by_side
+from ops.torchserve import drain, standby
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
 
@@ -48,10 +48,10 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False) -> None:
                 pair.start(idle.side, made)
                 remarks.append(str(made) if idle.side == GREEN else "")
             with steps.step("wait until its workers are READY") as remarks:
-                loaded = side_by_side.await_ready(idle, side_by_side.START_S, lambda: pair.alive(idle.side))
+                loaded = standby.await_server(idle, standby.START_S, lambda: pair.alive(idle.side))
                 remarks.append(f"{len(loaded.workers)} worker(s), version {loaded.version}")
             same_archive(pair, loaded.version)
-            side_by_side.check(steps, idle, serving, accept_drift=accept_drift)
+            standby.check_server(steps, idle, serving, accept_drift=accept_drift)
             with uninterrupted():
                 bluegreen.write(pair.store, replace(wanted, pending="", back="", accepted=accept_drift))
         except BaseException as error:
@@ -78,9 +78,9 @@ def switch(pair: Pair, *, accept_drift: bool = False) -> None:
         present = beside(pair)
         try:
             with steps.step(f"see that {idle.side} is READY"):
-                loaded = side_by_side.await_ready(idle, BACK_S)
+                loaded = standby.await_server(idle, BACK_S)
             same_archive(pair, loaded.version)
-            side_by_side.check(steps, idle, serving, accept_drift=accept_drift or present.accepted)
+            standby.check_server(steps, idle, serving, accept_drift=accept_drift or present.accepted)
             bluegreen.write(pair.store, replace(present, back=serving.side))
             _decide(pair, steps, idle, loaded.version)
         except BaseException as error:
@@ -103,8 +103,8 @@ def back(pair: Pair) -> None:
         way_back(pair)
         try:
             with steps.step(f"see that {idle.side} answers") as remarks:
-                side_by_side.await_ready(idle, BACK_S)
-                remarks.append(side_by_side.answers(idle))
+                standby.await_server(idle, BACK_S)
+                remarks.append(standby.ask_server(idle))
             _decide(pair, steps, idle, remarks[0])
         except BaseException as error:
             _failed(pair, idle, steps, "bluegreen back", error)

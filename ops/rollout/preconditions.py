@@ -11,7 +11,7 @@ from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Beside
+from ops.torchserve.standby import Standby
 
 
 def preflight(host: Host) -> Loaded:
@@ -149,4 +149,4 @@ def _unload(host: Host, versions: set[str]) -> None:
         default = host.server.default()
         loaded = {version.version for version in host.server.versions()}
         for version in (versions & loaded) - {default.version}:
-            Beside(host, Steps(), default).unload(version)
+            Standby(host, Steps(), default).unload(version)

@@ -38,7 +38,7 @@ from ops.terminal.steps import Steps
 from ops.torchserve import drift
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Beside
+from ops.torchserve.standby import Standby
 
 # Statuses of a server that has just started, or whose queue is full at this moment.
 NOT_JUST_NOW = frozenset({404, 503, 507})
@@ -69,7 +69,7 @@ class Transaction:
         self.action, self.to, self.fresh, self.note = action, to, fresh, note
         self.canary_of = canary_of
         self.before: Loaded = self.server.default()
-        self.beside = Beside(host, steps, self.before)
+        self.beside = Standby(host, steps, self.before)
         self.registered = False
         self.decided = False
         self.live = current_archive(self.store)

@@ -18,7 +18,7 @@ from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Beside
+from ops.torchserve.standby import Standby
 
 STARTS = {
     "canary": "canary.sh start NEW.pt --percent 10",
@@ -52,7 +52,7 @@ def begin(host: Host, state: inventory.Releases, steps: Steps, what: Beginning) 
     routed: routing.Routing | None = None
     try:
         before = host.server.default()
-        beside = Beside(host, steps, before)
+        beside = Standby(host, steps, before)
         host.mark_log()
         intent.write(
             host.store,
@@ -145,7 +145,7 @@ def end(
         loaded = {version.version for version in host.server.versions()}
         for version in versions:
             if version in loaded - {running.version} - remaining.playing:
-                Beside(host, steps, running).unload(version)
+                Standby(host, steps, running).unload(version)
     except RefusedError as error:
         if error.status != 404:
             warning = f"a version of it is still loaded ({error}); the next operation tries again"

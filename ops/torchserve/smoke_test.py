@@ -1,101 +1,79 @@
-"""Is a version that nobody is sent to READY, and does it answer what the running one does?
+"""The smoke test: a new version has to answer the sample pictures, and as the running version does.
 
-It may be another version on the same server (`beside`) or one on the other server (`side_by_side`).
+The new one may be another version on the same server, or the version of the standby server.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ops.errors import OpsError
-from ops.system.polling import poll
+from ops.samples import pictures
+from ops.terminal.steps import Steps
 from ops.torchserve import drift
-from ops.torchserve.client import Loaded, RefusedError, Server, UnreachableError
+from ops.torchserve.client import RefusedError, Server
 
-#: What the running version may fail with: that is no reason to keep it.
-FAILS = (RefusedError, drift.NoAnswerError)
-GONE = (*FAILS, UnreachableError)
+Errors = tuple[type[OpsError], ...]
+
+#: With these errors the running version may fail: a broken one is no reason to keep it.
+FAILURES: Errors = (RefusedError, drift.NoAnswerError)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A version on a server, and what people call it where answers differ."""
+class Subject:
+    """A version on a server, and its name in messages."""
 
     server: Server
     version: str
     name: str
 
-    def warm(self, pictures: Mapping[str, bytes]) -> None:
-        """Have each picture answered once, whatever the answer. Raises as the server does."""
-        for picture in pictures.values():
-            self.server.predict(picture, self.version)
+    def answers(self, asked: Mapping[str, bytes], tolerated: Errors = ()) -> dict[str, drift.Answer]:
+        """Return the answers by picture, without those that fail with an error in `tolerated`.
 
-    def answers(self, pictures: Mapping[str, bytes], but: tuple[type[OpsError], ...] = ()) -> dict[str, drift.Answer]:
-        """Return its answers by picture, without those that fail with one of `but`. Raises as the server does."""
+        Raises RefusedError, UnreachableError and drift.NoAnswerError.
+        """
         given: dict[str, drift.Answer] = {}
-        for name, picture in pictures.items():
-            with contextlib.suppress(*but):
+        for name, picture in asked.items():
+            with contextlib.suppress(*tolerated):
                 given[name] = drift.read(self.server.predict(picture, self.version), self.version)
         return given
 
 
-def found(answers: Mapping[str, drift.Answer]) -> int:
-    """Return how many objects were found in all."""
-    return sum(answer.found for answer in answers.values())
-
-
-def compare(
-    pictures: Mapping[str, bytes],
-    after: Mapping[str, drift.Answer],
-    new: Asked,
-    running: Asked,
-    remarks: list[str],
+def check(
+    steps: Steps,
+    new: Subject,
+    running: Subject | None,
     *,
     accept_drift: bool,
-    but: tuple[type[OpsError], ...] = FAILS,
+    tolerated: Errors = FAILURES,
 ) -> None:
-    """Hold the answers of the new one (`after`) against those of the running one, which may fail with one of `but`.
+    """Send the samples to `new`, and compare its answers with those of `running`, if one is given.
 
-    What is seen is added to `remarks`. Raises DriftError when they differ too much and that is not accepted.
+    `running` may fail with an error in `tolerated`. Raises OpsError when `new` gives no valid answer, DriftError when
+    the answers differ too much and that is not accepted.
     """
-    before = running.answers(pictures, but)
-    names: dict[str, str] = {}
-    with contextlib.suppress(*but):
-        names = running.server.names(running.version)
-    remarks.append(f"{running.name} finds {found(before)}")
-    problems = drift.compare(before, after, names, new.server.names(new.version))
-    if remark := drift.judge(problems, accept_drift, new.name, running.name):
-        remarks.append(remark)
+    asked = pictures()
+    if running is not None:  # without one the version has served before, and its first answers are all that is wanted
+        with steps.step("warm up"):
+            for picture in asked.values():
+                new.server.predict(picture, new.version)
+    with steps.step(f"check it on {len(asked)} sample(s)") as remarks:
+        after = new.answers(asked)
+        remarks.append(f"found {_found(after)}")
+        if running is None:
+            return
+        before = running.answers(asked, tolerated)
+        names: dict[str, str] = {}
+        with contextlib.suppress(*tolerated):
+            names = running.server.names(running.version)
+        remarks.append(f"{running.name} finds {_found(before)}")
+        problems = drift.compare(before, after, names, new.server.names(new.version))
+        if remark := drift.judge(problems, accept_drift, new.name, running.name):
+            remarks.append(remark)
 
 
-def await_ready(
-    ask: Callable[[], Loaded], name: str, deadline_s: float, patient: tuple[type[OpsError], ...] = ()
-) -> Loaded:
-    """Return what `ask` says when all its workers are READY; asked again when it raises one of `patient`.
-
-    Raises OpsError when a worker dies while it loads, or at the deadline, with what was seen last.
-    """
-    seen = ""
-    pids: set[int] = set()
-
-    def ready() -> Loaded | None:
-        nonlocal seen
-        try:
-            loaded = ask()
-        except patient as error:
-            seen = str(error)
-            return None
-        if loaded.ready:
-            return loaded
-        pids.update(pid for state, pid in loaded.workers if pid > 0 and state != "READY")
-        if len(pids) > max(len(loaded.workers), 1):  # TorchServe starts it again and again, with a new pid
-            raise OpsError(f"a worker of {name} died while it loaded")
-        seen = f"workers: {', '.join(state for state, _ in loaded.workers) or 'none'}"
-        return None
-
-    loaded = poll(ready, deadline_s)
-    if loaded is None:
-        raise OpsError(f"{name} was not READY within {deadline_s:.0f} s: {seen}")
-    return loaded
+def _found(answers: Mapping[str, drift.Answer]) -> int:
+    """Return the number of objects in all answers."""
+    return sum(answer.found for answer in answers.values())

@@ -1,31 +1,39 @@
-"""A version beside the running one: registered, READY, checked on the samples, and gone again."""
+"""What is loaded next to what clients are sent to: a version on the same server, or a whole standby server."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+
+from ops.errors import OpsError
 from ops.paths import kept_archive
 from ops.samples import pictures
+from ops.system.polling import poll
 from ops.terminal.steps import Steps
-from ops.torchserve import drain, smoke_test
-from ops.torchserve.client import Loaded
+from ops.torchserve import drain, drift, smoke_test
+from ops.torchserve.client import UNAVAILABLE, Loaded, UnreachableError
 from ops.torchserve.host import Host
-from ops.torchserve.smoke_test import Asked
+from ops.torchserve.smoke_test import Subject
 
 # Beyond TorchServe's own limit for a worker that loads: the time of the server itself.
 READY_GRACE_S = 15.0
+# For a server whose Java, Python and model have to start; as long as the health check in Compose gives it.
+START_S = 180.0
+# In a row: supervisord starts a program that ends at once again and again.
+FAILING_AT_MOST = 3
 
 
-class Beside:
-    """What is done with versions that clients are not sent to. `running` is the one that answers by default."""
+class Standby:
+    """Versions that clients are not sent to, on the server whose default version is `running`."""
 
     def __init__(self, host: Host, steps: Steps, running: Loaded) -> None:
         self.host, self.server, self.store = host, host.server, host.store
         self.steps, self.running = steps, running
-        self.pictures = pictures()
 
     @property
     def picture(self) -> bytes:
-        """One picture, to see that something answers."""
-        return next(iter(self.pictures.values()))
+        """One sample picture."""
+        return next(iter(pictures().values()))
 
     @property
     def workers(self) -> int:
@@ -33,7 +41,7 @@ class Beside:
         return max(self.running.min_workers, 1)
 
     def load(self, version: str, workers: int | None = None) -> None:
-        """Register a kept version and wait until it can answer; what was there under its name goes first.
+        """Register a kept version in place of one of the same name, and wait until it is READY.
 
         `workers` fewer than the running version has are READY sooner; `complete` brings up the others.
         """
@@ -58,8 +66,7 @@ class Beside:
 
     def is_ready(self, version: str) -> bool:
         """Tell whether a version is loaded and all its workers are READY."""
-        found = [loaded for loaded in self.server.versions() if loaded.version == version]
-        return bool(found) and found[0].ready
+        return any(loaded.version == version and loaded.ready for loaded in self.server.versions())
 
     def register(self, version: str, workers: int | None = None) -> None:
         """Register a kept version with the workers, or fewer, and the settings of the running one."""
@@ -74,27 +81,92 @@ class Beside:
     def await_ready(self, version: str) -> Loaded:
         """Return the version when its workers are READY. Raises OpsError when one dies, or at the deadline."""
         deadline_s = self.running.startup_timeout_s + READY_GRACE_S
-        return smoke_test.await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
+        return _await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
 
     def check(self, version: str, *, compare: bool, accept_drift: bool) -> None:
-        """Ask it about the samples; with `compare`, hold its answers against the running version's.
-
-        Raises OpsError when an answer is none, DriftError when they differ too much and that is not accepted.
-        """
-        new = Asked(self.server, version, f"version {version}")
-        if compare:  # a version that has served before need not be waited for twice: its first answers are the check
-            with self.steps.step("warm up"):
-                new.warm(self.pictures)
-        with self.steps.step(f"check it on {len(self.pictures)} sample(s)") as remarks:
-            after = new.answers(self.pictures)
-            remarks.append(f"found {smoke_test.found(after)}")
-            if compare:
-                running = Asked(self.server, self.running.version, self.running.version)
-                smoke_test.compare(self.pictures, after, new, running, remarks, accept_drift=accept_drift)
+        """Run the smoke test; with `compare`, against the running version. Raises OpsError, DriftError."""
+        new = Subject(self.server, version, f"version {version}")
+        running = Subject(self.server, self.running.version, self.running.version) if compare else None
+        smoke_test.check(self.steps, new, running, accept_drift=accept_drift)
 
     def unload(self, version: str) -> None:
-        """Let a version that gets no new requests answer those it has, then remove it. Raises as the server does."""
+        """Let a version that gets no new requests answer those it has, then remove it.
+
+        Raises RefusedError, UnreachableError.
+        """
         with self.steps.step(f"drain {version}") as remarks:
             remarks.append(drain.drain(self.server, version, self.picture))
         with self.steps.step(f"unregister {version}"):
             self.server.unregister(version)
+
+
+def await_server(host: Host, deadline_s: float, is_alive: Callable[[], bool] = lambda: True) -> Loaded:
+    """Return the default version of a standby server when its workers are READY.
+
+    Raises OpsError at the deadline, with what was seen last, or when the server ends again and again (`is_alive`).
+    """
+    failures = 0
+
+    def ask() -> Loaded:
+        nonlocal failures
+        failures = 0 if is_alive() else failures + 1
+        if failures > FAILING_AT_MOST:
+            raise OpsError(f"{host.side} ends as soon as it is started ({host.program})")
+        return host.server.default()
+
+    return _await_ready(ask, host.side, deadline_s, retried=UNAVAILABLE)
+
+
+def check_server(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> None:
+    """Run the smoke test on a standby server, against the one that serves unless that is gone.
+
+    Raises OpsError, DriftError.
+    """
+    version = ""  # the default one
+    with contextlib.suppress(*UNAVAILABLE):
+        version = serving.server.default().version
+    smoke_test.check(
+        steps,
+        Subject(idle.server, idle.server.default().version, idle.side),
+        Subject(serving.server, version, serving.side),
+        accept_drift=accept_drift,
+        tolerated=(*smoke_test.FAILURES, UnreachableError),
+    )
+
+
+def ask_server(idle: Host) -> str:
+    """Have a standby server answer one picture. Returns its default version. Raises OpsError."""
+    version = idle.server.default().version
+    drift.read(idle.server.predict(next(iter(pictures().values()))), version)
+    return version
+
+
+def _await_ready(
+    ask: Callable[[], Loaded], name: str, deadline_s: float, retried: tuple[type[OpsError], ...] = ()
+) -> Loaded:
+    """Return what `ask` returns when all its workers are READY; an error in `retried` counts as not READY.
+
+    Raises OpsError when a worker dies while it loads, or at the deadline, with what was seen last.
+    """
+    seen = ""
+    pids: set[int] = set()
+
+    def ready() -> Loaded | None:
+        nonlocal seen
+        try:
+            loaded = ask()
+        except retried as error:
+            seen = str(error)
+            return None
+        if loaded.ready:
+            return loaded
+        pids.update(pid for state, pid in loaded.workers if pid > 0 and state != "READY")
+        if len(pids) > max(len(loaded.workers), 1):  # TorchServe starts it again and again, with a new pid
+            raise OpsError(f"a worker of {name} died while it loaded")
+        seen = f"workers: {', '.join(state for state, _ in loaded.workers) or 'none'}"
+        return None
+
+    loaded = poll(ready, deadline_s)
+    if loaded is None:
+        raise OpsError(f"{name} was not READY within {deadline_s:.0f} s: {seen}")
+    return loaded

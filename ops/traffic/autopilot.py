@@ -25,7 +25,7 @@ from ops.terminal.console import say, step
 from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Beside
+from ops.torchserve.standby import Standby
 from ops.traffic import analysis, canary
 from ops.traffic.analysis import Bounds
 
@@ -203,7 +203,7 @@ def _revive(host: Host, version: str) -> None:
         with lock.held(host.store, f"loading the canary {version} again", wait_s=30.0):
             opened(host)
             if version in routing.read(host.store).versions("canary"):
-                Beside(host, Steps(), default).ensure(version)
+                Standby(host, Steps(), default).ensure(version)
     except OpsError as error:
         say(f"  note: {version} cannot be loaded: {error}")
 

@@ -15,7 +15,7 @@ from ops.store.routing import Canary, Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Beside
+from ops.torchserve.standby import Standby
 
 PART = "canary"
 
@@ -81,7 +81,7 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
         state = opened(host)
         present, now = active(host)
         inventory.verified(host.store, state, now.version)
-        beside = Beside(host, steps, host.server.default())
+        beside = Standby(host, steps, host.server.default())
         if not beside.is_ready(now.version):
             beside.ensure(now.version)
         routing.write(host.store, replace(present, canary=replace(now, percent=share)))

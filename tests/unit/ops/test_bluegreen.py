@@ -19,7 +19,7 @@ from ops.rollout.preconditions import opened
 from ops.store import audit, routing
 from ops.store import bluegreen as sides
 from ops.store.bluegreen import BLUE, GREEN, Made
-from ops.torchserve import side_by_side
+from ops.torchserve import standby
 from ops.torchserve.host import at, here
 from ops.traffic import canary, experiment, shadow
 from tests.unit.ops.fake_server import FakeServer, error, make_current
@@ -70,7 +70,7 @@ class World:
 
 @pytest.fixture
 def world(served, monkeypatch) -> World:
-    monkeypatch.setattr(side_by_side, "START_S", 0.5)
+    monkeypatch.setattr(standby, "START_S", 0.5)
     monkeypatch.setattr(switch, "BACK_S", 0.5)
     green = FakeServer(served.store, down=True)
     return World(served, green)
@@ -130,7 +130,7 @@ def test_a_side_that_ends_at_once_is_not_waited_for(world):
 
 
 def test_a_worker_that_dies_again_and_again_is_not_waited_for(world, monkeypatch):
-    monkeypatch.setattr(side_by_side, "START_S", 30)
+    monkeypatch.setattr(standby, "START_S", 30)
     pids = iter(range(500, 600))
 
     def dies(fake):
