@@ -1,4 +1,4 @@
-"""TorchServe's world in, TorchServe's world out; the work is done by the package `yolo` beside this file."""
+"""TorchServe's custom handler: it translates requests and answers, the package `yolo` next to it does the work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class YoloHandler:
     """The archive's handler: `initialize` once per worker, `handle` once per batch."""
 
     def initialize(self, context: Any) -> None:
-        """Load the model of the archive and infer once, so that READY means it. Raises ArchiveError otherwise."""
+        """Load the archive's model and warm it up, so that READY is true. Raises ArchiveError."""
         properties = context.system_properties
         folder = Path(properties["model_dir"])
         configured = settings.read(os.environ)
@@ -43,7 +43,7 @@ class YoloHandler:
         return [self._respond(index, outcome, len(data), context) for index, outcome in enumerate(outcomes)]
 
     def describe(self) -> dict[str, Any]:
-        """Return what TorchServe's model description shows with `?customized=true`."""
+        """Return the model's part of TorchServe's description with `?customized=true`."""
         engine, model = self.pipeline.engine, self.model
         return {
             "version": model.version,
@@ -62,7 +62,7 @@ class YoloHandler:
     def _read(self, item: Mapping[str, Any]) -> Request | Exception:
         try:
             return Request(requests.image(item), parameters.parse(item, self.model))
-        except Exception as error:  # its own item's, never the batch's
+        except Exception as error:  # fails this item, not the batch
             return error
 
     def _respond(self, index: int, outcome: Outcome, batch: int, context: Any) -> bytes:
@@ -78,7 +78,9 @@ class YoloHandler:
                 return 200, _json(requests.answer(outcome, self.model, self.name))
             if isinstance(outcome.error, RequestError):
                 return outcome.error.status, _json(outcome.error.body())
-        except Exception as error:  # what is no JSON, as the NaN of a damaged model: its own item's, never the batch's
+        except (
+            Exception
+        ) as error:  # such as the NaN of a damaged model, which JSON lacks: fails this item, not the batch
             outcome.error = error
         return 500, _json({"code": 500, "type": "InternalError", "message": "The image could not be processed"})
 

@@ -1,5 +1,5 @@
-"""Picture bytes in, detections out: decode, letterbox, engine, NMS and results, with no model server in sight.
+"""From an image's bytes to detections: decoding, letterbox, engine, NMS and results, independent of the model server.
 
-Shipped beside `yolo_handler.py` in the archive. Nothing here imports TorchServe, ultralytics or torchvision; torch is
-imported by `engines/torch.py` alone, and only when that engine is chosen.
+The archive holds it next to `yolo_handler.py`. No module imports TorchServe or torchvision; only `engines/torch.py`
+imports torch and Ultralytics, and only when that engine is chosen.
 """

@@ -1,4 +1,4 @@
-"""Classification: the resize and centre crop it was trained with, and the five likeliest classes."""
+"""Classification: the resize and centre crop of the training, and the five likeliest classes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from PIL import Image
 from yolo.letterbox import Floats, Pixels
 
 TOP = 5
-# Beyond this aspect ratio a picture is resampled only where the crop is, which may round a pixel differently.
+# Above this ratio only the cropped part is resampled, which may round a pixel differently.
 SLIMMEST = 20
 
 
 def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
-    """Scale the shorter side of an (H, W, C) picture to `target` (height, width) and cut the centre out of it.
+    """Scale the shorter side of an (H, W, C) image to `target` (height, width) and crop its centre.
 
     This is torchvision's `Resize` + `CenterCrop` as Ultralytics uses them; a target that is not square is filled
     without keeping the aspect ratio.
@@ -34,7 +34,7 @@ def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
         whole = picture.resize((resized_width, resized_height), Image.Resampling.BILINEAR)
         cut = whole.crop((left, top, left + target[1], top + target[0]))
     else:
-        # Only what the crop shows: a 1 x 1 000 000 picture would become one of 224 x 224 000 000 first.
+        # Resample only the cropped part: a 1 x 1 000 000 image would first become 224 x 224 000 000.
         per_row, per_column = height / resized_height, width / resized_width
         right, bottom = min((left + target[1]) * per_column, width), min((top + target[0]) * per_row, height)
         box = (left * per_column, top * per_row, right, bottom)

@@ -1,6 +1,6 @@
 """How many CPUs this process may use, and how workers and threads share them.
 
-Also read by `entrypoint.py`, which decides the number of workers before any worker exists.
+The entrypoint also uses it, to set the number of workers before any worker exists.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-# Beyond four threads one 640-pixel image gains little; a further worker gains nearly its share.
-THREADS_AIMED_AT = 4
-# While one worker decodes, suppresses boxes or hands its answer over, its inference threads idle: the second worker's
-# use them. Each keeps as many threads as it would have alone, so that a client that is alone is answered as quickly.
-WORKERS_AT_LEAST = 2
+# With more than four threads a 640-pixel image gains little; another worker gains nearly its share.
+PREFERRED_THREADS = 4
+# While one worker decodes, runs NMS or sends its answer, its inference threads are idle, and the second worker uses the
+# CPUs. Each worker keeps the threads that it would have alone, so that a single client is answered as quickly.
+MIN_WORKERS = 2
 
 _Reader: TypeAlias = Callable[[Path], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Workers and inference threads per worker. Their product may be above `cpus`: see `WORKERS_AT_LEAST`."""
+    """Workers and inference threads per worker. Their product may exceed `cpus`: see `MIN_WORKERS`."""
 
     cpus: int
     workers: int
@@ -30,10 +30,10 @@ class Plan:
 
 
 def available(root: Path = Path("/")) -> int:
-    """Return the CPUs this process may use: its affinity, cut down to its cgroup's quota, at least 1.
+    """Return the number of CPUs this process may use: its affinity, limited by its cgroup's quota, at least 1.
 
-    `root` is where `/proc` and `/sys` are looked for. A quota of 2.5 CPUs counts as 2: a third thread would be
-    throttled while the other two wait for it.
+    `root` is the folder of `/proc` and `/sys`. A quota of 2.5 CPUs counts as 2: a third thread would be throttled while
+    the other two wait for it.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = quota(root)
@@ -52,16 +52,16 @@ def quota(root: Path = Path("/")) -> float | None:
 
 
 def plan(workers: int | None = None, threads: int | None = None, cpus: int | None = None) -> Plan:
-    """Share the CPUs between workers and threads; what the caller sets is kept, the rest is derived.
+    """Share the CPUs between workers and threads. A number that the caller sets is kept, the other one is derived.
 
     With neither set, there are at least two workers (one on a single CPU), and threads as near to four as the CPUs
-    allow: 1 → 1×1, 2 → 2×2, 4 → 2×4, 8 → 2×4, 10 → 2×5, 12 → 3×4. With one set, the other
-    fills what is left and is at least 1.
+    allow: 1 → 1×1, 2 → 2×2, 4 → 2×4, 8 → 2×4, 10 → 2×5, 12 → 3×4. With one set, the other uses the remaining CPUs and
+    is at least 1.
     """
     cpus = available() if cpus is None else cpus
     if workers is None and threads is None:
-        workers = max(cpus // THREADS_AIMED_AT, min(cpus, WORKERS_AT_LEAST))
-        threads = min(cpus, max(THREADS_AIMED_AT, cpus // workers))
+        workers = max(cpus // PREFERRED_THREADS, min(cpus, MIN_WORKERS))
+        threads = min(cpus, max(PREFERRED_THREADS, cpus // workers))
     if workers is None:
         workers = max(1, cpus // (threads or 1))
     if threads is None:
@@ -84,10 +84,10 @@ def _hierarchies(root: Path) -> list[tuple[Path, str, _Reader]]:
 
 
 def _ancestors(mount: Path, group: str) -> list[Path]:
-    """Return the group's folder and those above it up to the mount point.
+    """Return the group's folder and its parents up to the mount point.
 
-    Inside a container the group named by `/proc` is often the host's and absent here; its mount point then holds the
-    container's own limit, which is why every level that exists is asked.
+    Inside a container the group named by `/proc` is often the host's and does not exist here; the mount point then
+    holds the container's own limit. So every level that exists is read.
     """
     parts = [part for part in group.split("/") if part not in ("", "..")]
     return [mount.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]

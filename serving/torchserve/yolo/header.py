@@ -1,4 +1,4 @@
-"""Which picture format these bytes are and how many pixels they announce, before anything is decoded."""
+"""The format and the size of an image, read from its header before anything is decoded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from PIL import Image
 from yolo import jpeg
 from yolo.errors import ImageTooLarge, InvalidImage, UnsupportedImage
 
-# Ours is the only limit: it is configurable, checked before decoding, and answers 413 instead of a warning.
+# MAX_IMAGE_PIXELS replaces Pillow's limit: it is configurable, checked before decoding, and answers 413.
 Image.MAX_IMAGE_PIXELS = None
 
-READ = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JPEG2000", "PPM")
+SUPPORTED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JPEG2000", "PPM")
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -55,27 +55,26 @@ class Header:
 def read(data: bytes | bytearray, max_pixels: int) -> Header:
     """Recognise the format and check the size.
 
-    Raises InvalidImage (empty, or no picture), UnsupportedImage (a known format that is not read here) or
+    Raises InvalidImage (empty or not an image), UnsupportedImage (a known format that is not supported) or
     ImageTooLarge (more than `max_pixels`).
     """
     if not data:
-        raise InvalidImage("The image is empty: send the bytes of a picture")
+        raise InvalidImage("The image is empty: send the bytes of an image file")
     kind = sniff(data)
     if kind is None:
-        raise InvalidImage("These bytes are no picture: send a JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC file")
-    if kind not in READ:
-        raise UnsupportedImage(f"{kind} files are not read here: send the picture as JPEG, PNG or WebP")
+        raise InvalidImage("Not a supported image format: send a JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC file")
+    if kind not in SUPPORTED:
+        raise UnsupportedImage(f"{kind} files are not supported: send the image as JPEG, PNG or WebP")
     header = _jpeg(data) if kind == "JPEG" else _pillow(data, kind)
     if header.width * header.height > max_pixels:
         raise ImageTooLarge(
-            f"The picture has {header.width} x {header.height} pixels, more than the {max_pixels} accepted here: "
-            "scale it down"
+            f"The image has {header.width} x {header.height} pixels, more than the allowed {max_pixels}: scale it down"
         )
     return header
 
 
 def sniff(data: bytes | bytearray) -> str | None:
-    """Return the format by its first bytes: one of READ, the name of another known format, or None."""
+    """Return the format by its first bytes: one of SUPPORTED, the name of another known format, or None."""
     start = bytes(data[:64])
     for magic, kind in _MAGIC:
         if start.startswith(magic):
@@ -95,12 +94,12 @@ def sniff(data: bytes | bytearray) -> str | None:
 def _jpeg(data: bytes | bytearray) -> Header:
     frame = jpeg.frame(data)
     if frame.precision != 8:
-        raise UnsupportedImage(f"{frame.precision}-bit JPEG files are not read here: send 8 bits per sample")
+        raise UnsupportedImage(f"{frame.precision}-bit JPEG files are not supported: send 8 bits per sample")
     return Header("JPEG", frame.width, frame.height, frame.scan)
 
 
-def teach_pillow(kind: str) -> None:
-    """Give Pillow the decoder of a format that it has none for, at the first such file: loading it takes 0.1 s."""
+def register_decoder(kind: str) -> None:
+    """Register the HEIF decoder with Pillow at the first such file: loading it takes 0.1 s."""
     if kind == "HEIF" and "HEIF" not in Image.OPEN:
         import pi_heif
 
@@ -108,11 +107,11 @@ def teach_pillow(kind: str) -> None:
 
 
 def _pillow(data: bytes | bytearray, kind: str) -> Header:
-    teach_pillow(kind)
+    register_decoder(kind)
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=(kind,)) as picture:
             width, height = picture.size
-    except Exception as error:  # Pillow's parsers raise whatever damaged bytes lead them to
+    except Exception as error:  # damaged bytes make Pillow's parsers raise any error
         raise InvalidImage(f"The {kind} file is damaged: its header cannot be read") from error
     if not (width and height):
         raise InvalidImage(f"The {kind} file has no pixels")

@@ -1,10 +1,10 @@
-"""Picture bytes to an upright RGB array: the pixels Ultralytics would see.
+"""Decode an image's bytes to an upright RGB array: the pixels that Ultralytics would see.
 
-OpenCV decodes, as Ultralytics' loader does. What it makes of a file, by trial with 4.13: EXIF orientation is applied
-(JPEG, PNG, WebP, TIFF); CMYK and grey become RGB; palettes are expanded; alpha is dropped, not blended; of 16 bits the
-high byte is kept; of several pages or frames the first is read. It ignores the rotation of an AVIF, so AVIF and GIF go
-through Pillow, and so does what only Pillow can read (HEIC: libheif applies the rotation). RGB is what the networks
-take, and costs the decoder nothing.
+OpenCV decodes, as in Ultralytics' loader. Its behaviour, tested with 4.13: EXIF orientation is applied (JPEG, PNG,
+WebP, TIFF); CMYK and grey become RGB; palettes are expanded; alpha is dropped, not blended; 16-bit samples keep their
+high byte; of several pages or frames the first one is read. It ignores the rotation of an AVIF, so Pillow decodes AVIF
+and GIF, and the formats that only Pillow reads (HEIC: libheif applies the rotation). The networks take RGB, which costs
+the decoder nothing.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _FILLER = bytes(range(1, 65))
 # libjpeg's scaled decoding, and OpenCV's flag for each: at 1/8 one coefficient of 64 is transformed.
 _REDUCED = {8: 64, 4: 32, 2: 16}
 
-# OpenCV writes a page to stderr for each damaged file; the request's own error says it in a line.
+# OpenCV writes a page to stderr for each damaged file; the error of the request says it in one line.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, reduced: int = 0) -> Pixels:
-    """Return the upright picture as (H, W, channels) uint8: RGB when `channels` is 3, grey when it is 1.
+    """Return the upright image as (H, W, channels) uint8: RGB when `channels` is 3, grey when it is 1.
 
-    `reduced` is OpenCV's flag for a scaled decode (see `decode_reduced`). `max_pixels` bounds width × height by the
-    header, before a pixel is decoded. Raises InvalidImage (empty, damaged or cut off), UnsupportedImage (a known format
-    or sample type that is not read) or ImageTooLarge.
+    `reduced` is OpenCV's flag for a scaled decode (see `decode_reduced`). `max_pixels` bounds width × height
+    in the header, before a pixel is decoded. Raises InvalidImage (empty, damaged or truncated), UnsupportedImage (a
+    known format or sample type that is not supported) or ImageTooLarge.
     """
     head = header.read(data, max_pixels)
     stop = jpeg.end(data, head.scan) if head.format == "JPEG" else 0
@@ -49,8 +49,8 @@ def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, reduced:
     pixels = _opencv(data, channels, reduced)
     if pixels is None:
         return _pillow(data, head, channels)
-    if head.format == "JPEG" and _grey_corner(pixels) and _ran_dry(data, stop, pixels, reduced):
-        raise InvalidImage("The JPEG is truncated, part of its picture is missing: send the whole file")
+    if head.format == "JPEG" and _has_grey_corner(pixels) and _lacks_scan_data(data, stop, pixels, reduced):
+        raise InvalidImage("The JPEG is truncated, part of its image data is missing: send the whole file")
     return pixels
 
 
@@ -59,22 +59,22 @@ def decode_reduced(
 ) -> tuple[Pixels, tuple[int, int]]:
     """Decode a JPEG much larger than `target` (height, width) at 1/2, 1/4 or 1/8 of its size, never below `target`.
 
-    Returns the upright picture and the (height, width) that the whole one has. Other formats, and pictures for which
-    no reduction is left, are decoded as `decode` does, which raises the errors too. The pixels are not those of a full
-    decode followed by a resize: boxes move a little.
+    Returns the upright image and the (height, width) of the full one. Other formats, and images too small for a
+    reduction, are decoded in full. Raises the errors of `decode`. The pixels differ from those of a full decode
+    followed by a resize: boxes move a little.
     """
     head = header.read(data, max_pixels)
-    # Whichever way EXIF turns the picture, what is left of its longest side still fills the target's.
+    # However EXIF rotates the image, its reduced longest side still fills the target's.
     factor = next((factor for factor in _REDUCED if max(head.width, head.height) >= factor * max(target)), 1)
     if head.format != "JPEG" or factor == 1:
         pixels = decode(data, max_pixels, channels)
         return pixels, (pixels.shape[0], pixels.shape[1])
     pixels = decode(data, max_pixels, channels, _REDUCED[factor])
-    # The header's sides are those of the stored picture; EXIF may have turned it. Where the two sides differ by less
-    # than a reduced pixel the turn cannot be told, and mistaking it moves a box by less than that.
+    # The header has the sides of the stored image; EXIF may have rotated it. If the two sides differ by less than a
+    # reduced pixel the rotation cannot be detected, and the mistake moves a box by less than that.
     stored = (head.height, head.width)
-    turned = pixels.shape[:2] != tuple(-(-side // factor) for side in stored)
-    return pixels, (head.width, head.height) if turned else stored
+    rotated = pixels.shape[:2] != tuple(-(-side // factor) for side in stored)
+    return pixels, (head.width, head.height) if rotated else stored
 
 
 def _opencv(data: bytes | bytearray, channels: int, reduced: int = 0) -> Pixels | None:
@@ -89,31 +89,31 @@ def _opencv(data: bytes | bytearray, channels: int, reduced: int = 0) -> Pixels 
 
 
 def _pillow(data: bytes | bytearray, head: Header, channels: int) -> Pixels:
-    """Decode what OpenCV cannot, first frame, upright. Damage raises InvalidImage, deep samples UnsupportedImage."""
+    """Decode the first frame, upright. Raises InvalidImage when damaged, UnsupportedImage for deep samples."""
     try:
         with Image.open(io.BytesIO(data), formats=(head.format,)) as picture:
             mode = picture.mode
             if mode in _EIGHT_BIT:
                 upright = ImageOps.exif_transpose(picture)
                 pixels = np.asarray(upright.convert("RGB" if channels == 3 else "L"), dtype=np.uint8)
-    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
+    except Exception as error:  # damaged bytes make Pillow's decoders raise any error
         raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file") from error
     if mode not in _EIGHT_BIT:
-        raise UnsupportedImage(f"{head.format} files with {mode} samples are not read here: send 8 bits per sample")
+        raise UnsupportedImage(f"{head.format} files with {mode} samples are not supported: send 8 bits per sample")
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _grey_corner(pixels: Pixels) -> bool:
-    """Say whether a corner is exactly mid-grey, as libjpeg leaves what it had no data for (any corner: EXIF turns)."""
+def _has_grey_corner(pixels: Pixels) -> bool:
+    """Return whether a corner is exactly mid-grey, as libjpeg fills missing data (any corner: EXIF rotates)."""
     corners = (pixels[:4, :4], pixels[:4, -4:], pixels[-4:, :4], pixels[-4:, -4:])
     return any(bool((corner == 128).all()) for corner in corners)
 
 
-def _ran_dry(data: bytes | bytearray, stop: int, pixels: Pixels, reduced: int) -> bool:
-    """Say whether the decoder wanted more scan data than there is before the end marker.
+def _lacks_scan_data(data: bytes | bytearray, stop: int, pixels: Pixels, reduced: int) -> bool:
+    """Return whether the decoder needs more scan data than there is before the end marker.
 
-    Bytes put before the marker change the picture only when the decoder was still waiting for some; a complete one
-    ignores them. This costs a second decode, and only where a corner is mid-grey.
+    Bytes inserted before the marker change the image only if the decoder was still waiting for data; a complete image
+    ignores them. This costs a second decode, only for images with a mid-grey corner.
     """
     longer = b"".join((data[:stop], _FILLER, data[stop:]))
     again = _opencv(longer, pixels.shape[2], reduced)

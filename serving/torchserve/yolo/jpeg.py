@@ -1,7 +1,7 @@
-"""The structure of a JPEG file, read without decoding: size, precision, and whether its end is there.
+"""The structure of a JPEG file, read without decoding: size, precision, and whether its end is present.
 
-libjpeg fills what is missing with mid-grey and reports success, and a model finds things in half a picture. So a file
-is only believed when its End Of Image marker follows the scan data. Markers: ITU-T T.81, table B.1.
+libjpeg fills missing data with mid-grey and reports success, and a model finds objects in half an image. So a file is
+accepted only when its End Of Image marker follows the scan data. Markers: ITU-T T.81, table B.1.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from yolo.errors import InvalidImage
 END = b"\xff\xd9"
 _START_OF_SCAN = 0xDA
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # TEM, RST0-7, SOI: no length follows
-_START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # less DHT, JPG, DAC
+_START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # without DHT, JPG, DAC
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A JPEG's frame header as stored, before any EXIF rotation, and where its scan data begins (byte offset)."""
+    """A JPEG's frame header as stored, before any EXIF rotation, and the byte offset of its scan data."""
 
     width: int
     height: int
@@ -33,9 +33,9 @@ def frame(data: bytes | bytearray) -> Frame:
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 1 >= len(data):
-            raise InvalidImage("The JPEG is cut off inside its header: send the whole file")
+            raise InvalidImage("The JPEG is truncated inside its header: send the whole file")
         marker = data[position + 1]
-        if marker in (0x00, 0xFF) or marker in _STANDALONE:  # stuffing and fill bytes carry nothing
+        if marker in (0x00, 0xFF) or marker in _STANDALONE:  # stuffing and fill bytes
             position += 1 if marker == 0xFF else 2
             continue
         length = int.from_bytes(data[position + 2 : position + 4], "big")
@@ -47,14 +47,14 @@ def frame(data: bytes | bytearray) -> Frame:
         if marker == _START_OF_SCAN:
             break
     if not (width and height):
-        raise InvalidImage("The JPEG names no picture size")
+        raise InvalidImage("The JPEG header has no image size")
     return Frame(width, height, precision, scan=position)
 
 
 def end(data: bytes | bytearray, scan: int) -> int:
-    """Return the byte offset of the End Of Image marker after the scan data, -1 when the file is cut off.
+    """Return the byte offset of the End Of Image marker after the scan data, -1 when the file is truncated.
 
-    Searched from the scan on: an EXIF thumbnail before it is a JPEG with an end of its own, and phones append
-    further data after it. Inside scan data 0xFF is always escaped, so the first match is the marker.
+    The search starts at the scan: an EXIF thumbnail before it is a JPEG with an end of its own, and phones append
+    more data after it. Inside scan data 0xFF is always escaped, so the first match is the marker.
     """
     return data.find(END, scan)

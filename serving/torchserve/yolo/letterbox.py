@@ -1,7 +1,7 @@
-"""From the picture's pixels to the network's input and back: Ultralytics' LetterBox, to the pixel.
+"""From the image's pixels to the network's input and back: Ultralytics' LetterBox, to the pixel.
 
-Two frames: the *source* is the upright picture, the *input* the padded rectangle the network sees. Python's `round`
-(to even at .5) and the ∓0.1 of the paddings are Ultralytics' and decide where a border pixel falls.
+Two frames: the *source* is the upright image, the *input* the padded rectangle that the network sees. Python's `round`
+(to even at .5) and the ∓0.1 of the paddings are those of Ultralytics; they decide where a border pixel falls.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAD = 114
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How one picture lies in the network's input. Shapes are (height, width), sizes and paddings in pixels."""
+    """The placement of one image in the network's input. Shapes are (height, width), sizes and paddings in pixels."""
 
     source: tuple[int, int]
     resized: tuple[int, int]
@@ -37,14 +37,14 @@ class Geometry:
 
 
 def fit(source: tuple[int, int], target: tuple[int, int], stride: int) -> Geometry:
-    """Place a picture in the smallest rectangle within `target` whose sides are multiples of `stride`.
+    """Place an image in the smallest rectangle within `target` whose sides are multiples of `stride`.
 
-    `source` and `target` are (height, width) in pixels. Small pictures are enlarged. This is
+    `source` and `target` are (height, width) in pixels. Small images are enlarged. This is
     `LetterBox(target, auto=True, stride=stride)`.
     """
     height, width = source
     ratio = min(target[0] / height, target[1] / width)
-    resized = max(round(height * ratio), 1), max(round(width * ratio), 1)  # a 1×3000 picture keeps one pixel
+    resized = max(round(height * ratio), 1), max(round(width * ratio), 1)  # a 1×3000 image keeps one pixel
     spare_y, spare_x = (target[0] - resized[0]) % stride / 2, (target[1] - resized[1]) % stride / 2
     return Geometry(
         source,
@@ -57,17 +57,17 @@ def fit(source: tuple[int, int], target: tuple[int, int], stride: int) -> Geomet
 
 
 def stretch(source: tuple[int, int], target: tuple[int, int]) -> Geometry:
-    """Fill `target` without keeping the aspect ratio, as RT-DETR wants it: `LetterBox(target, scale_fill=True)`."""
+    """Fill `target` without keeping the aspect ratio, as RT-DETR needs it: `LetterBox(target, scale_fill=True)`."""
     return Geometry(source, target, 0, 0, 0, 0)
 
 
 def apply(image: Pixels, geometry: Geometry) -> Pixels:
-    """Resize and pad an (H, W, C) picture; returns an (h, w, C) array of `geometry.shape`, border 114."""
+    """Resize and pad an (H, W, C) image; returns an (h, w, C) array of `geometry.shape`, border 114."""
     height, width = geometry.resized
-    if image.shape[:2] != geometry.resized:  # the picture itself may be a reduced decode of the source
+    if image.shape[:2] != geometry.resized:  # the image may be a reduced decode of the source
         channels = image.shape[2]
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-        image = image.reshape(height, width, channels)  # OpenCV drops the axis of a one-channel picture
+        image = image.reshape(height, width, channels)  # OpenCV drops the axis of a single channel
     if geometry.shape == geometry.resized:
         return image
     padded = np.full((*geometry.shape, image.shape[2]), PAD, dtype=np.uint8)
@@ -76,9 +76,9 @@ def apply(image: Pixels, geometry: Geometry) -> Pixels:
 
 
 def to_source(points: Floats, geometry: Geometry) -> Floats:
-    """Move (..., 2k) interleaved x, y coordinates from the input's frame to the source's, clipped to the picture.
+    """Move (..., 2k) interleaved x, y coordinates from the input's frame to the source's, clipped to the image.
 
-    Returns a new array. Gains and paddings are derived from the two shapes as `scale_boxes` derives them.
+    Returns a new array. Gains and paddings are derived from the two shapes as in `scale_boxes`.
     """
     gain_x, gain_y, pad_x, pad_y = _gains(geometry)
     moved = np.empty_like(points)

@@ -1,4 +1,4 @@
-"""The worker's log: one JSON line per picture, on the stream that TorchServe collects."""
+"""The worker's log: one JSON line per image, on the stream that TorchServe collects."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from yolo.errors import RequestError
 from yolo.pipeline import Outcome
 
 NAME = "yolo"
-# TorchServe's worker says this once per request, on the root logger, at INFO.
+# TorchServe's worker logs this once per request, on the root logger, at INFO.
 CHATTER = "Backend received inference at"
 
 
 def configure(level: str) -> logging.Logger:
     """Return the worker's logger at `level`, and silence TorchServe's line per request.
 
-    Only the records with that text are dropped: TorchServe's metrics travel over the root logger too.
+    Only the records with that text are dropped: TorchServe's metrics also use the root logger.
     """
     root = logging.getLogger()
-    if quiet not in root.filters:
-        root.addFilter(quiet)
+    if is_kept not in root.filters:
+        root.addFilter(is_kept)
     logger = logging.getLogger(NAME)
     logger.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)
     return logger
 
 
-def quiet(record: logging.LogRecord) -> bool:
-    """Say whether a record is to be kept."""
+def is_kept(record: logging.LogRecord) -> bool:
+    """Return whether a record is logged."""
     return not str(record.msg).startswith(CHATTER)
 
 
 def outcome(logger: logging.Logger, request_id: str, status: int, batch: int, done: Outcome) -> None:
-    """Log one picture: status, boxes and times, or what was wrong. What nobody expected comes with its traceback."""
+    """Log one image: status, boxes and times, or the error. An unexpected error is logged with its traceback."""
     line: dict[str, Any] = {"event": "predict", "request_id": request_id, "status": status, "batch": batch}
     if done.error is None:
         width, height = done.size or (0, 0)

@@ -14,12 +14,12 @@ from yolo.letterbox import Floats, Geometry
 Mask = tuple[npt.NDArray[np.uint8], int, int]
 
 
-def cut(coefficients: Floats, prototypes: Floats, boxes: Floats, shape: tuple[int, int]) -> list[Mask]:
+def crop(coefficients: Floats, prototypes: Floats, boxes: Floats, shape: tuple[int, int]) -> list[Mask]:
     """Return every box's mask as (pixels 0/1, left, top): the part inside the box, in the input's frame.
 
     `coefficients` is (N, M), `prototypes` (M, h, w), `boxes` (N, 4) corners in the input's pixels, `shape` the input's
-    (height, width). The mask is enlarged to the input's size before it is cut, as Ultralytics does: cutting first
-    would smear its edge over the border of the box.
+    (height, width). The mask is enlarged to the input's size before it is cropped, as in Ultralytics: cropping
+    first would blur its edge over the border of the box.
     """
     depth, rows, columns = prototypes.shape
     logits = coefficients @ prototypes.reshape(depth, -1)
@@ -35,7 +35,7 @@ def cut(coefficients: Floats, prototypes: Floats, boxes: Floats, shape: tuple[in
 def polygons(mask: Mask, geometry: Geometry) -> list[list[list[float]]]:
     """Return the outer outlines of a mask as polygons [[x, y], …] in the source's pixels, clipped to it.
 
-    Holes are not described, nor specks of fewer than three points.
+    Holes and outlines of fewer than three points are omitted.
     """
     pixels, left, top = mask
     if not pixels.size:

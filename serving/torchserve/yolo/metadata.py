@@ -1,4 +1,4 @@
-"""`yolo.json`: what an archive says about the model in it."""
+"""`yolo.json`: the archive's description of its model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASKS = ("detect", "segment", "pose", "obb", "classify")
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Defaults of a request that sets none: Ultralytics' own predict defaults unless the packager chose others."""
+    """The defaults of a request: Ultralytics' predict defaults unless the packager chose others."""
 
     conf: float = 0.25
     iou: float = 0.7
@@ -49,7 +49,7 @@ class Metadata:
 def read(folder: Path) -> Metadata:
     """Read and check `yolo.json` in the archive's folder.
 
-    Raises ArchiveError when it is absent, of another format, or does not describe a model that is served here.
+    Raises ArchiveError when it is missing, of another format, or describes an unsupported model.
     """
     path = folder / FILE
     try:
@@ -62,7 +62,7 @@ def read(folder: Path) -> Metadata:
 
 
 def parse(document: Mapping[str, Any]) -> Metadata:
-    """Turn the JSON document into Metadata. Raises ArchiveError naming the field that is wrong."""
+    """Parse the JSON document. Raises ArchiveError, which names the wrong field."""
     if document.get("format") != FORMAT:
         raise ArchiveError(f"{FILE} has format {document.get('format')!r}, this handler reads {FORMAT}: package again")
     try:
@@ -82,9 +82,9 @@ def parse(document: Mapping[str, Any]) -> Metadata:
             engines={str(name): str(path) for name, path in document["engines"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArchiveError(f"{FILE} is not complete ({error!r}): package the weights again") from error
+        raise ArchiveError(f"{FILE} is incomplete ({error!r}): package the weights again") from error
     if metadata.task not in TASKS:
-        raise ArchiveError(f"{FILE} names the task {metadata.task!r}; served here: {', '.join(TASKS)}")
+        raise ArchiveError(f"{FILE} has the unsupported task {metadata.task!r}; supported: {', '.join(TASKS)}")
     if metadata.channels not in (1, 3):
-        raise ArchiveError(f"{FILE} names {metadata.channels} channels; pictures here have 1 or 3")
+        raise ArchiveError(f"{FILE} has {metadata.channels} channels; supported: 1 or 3")
     return metadata

@@ -1,7 +1,7 @@
-"""From raw head output to the detections that stay: Ultralytics' `non_max_suppression`, in numpy.
+"""From raw head output to the kept detections: Ultralytics' `non_max_suppression`, in numpy.
 
-Boxes are in the input's pixels. Everything stays float32, class offsets included: at class 79 the offset leaves a
-coordinate 1/16 pixel of resolution, and the reference decides on those numbers.
+Boxes are in the input's pixels. All numbers stay float32, class offsets included: at class 79 the offset leaves a
+coordinate a resolution of 1/16 pixel, and the reference decides on those numbers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ CLASS_OFFSET = 7680.0
 
 
 def candidates(prediction: Floats, classes: int, conf: float, wanted: Sequence[int] | None = None) -> Floats:
-    """Return the anchors worth keeping as rows [box 4, score, class, extras], highest score first.
+    """Return the candidate anchors as rows [box 4, score, class, extras], highest score first.
 
-    `prediction` is one image's (4 + classes + extras, anchors); the box columns are copied as they are. An anchor
-    counts by its best class alone, its score strictly above `conf`, its class among `wanted` when that is given. At
-    most 30 000 rows. Equal scores keep the anchors' order.
+    `prediction` is one image's (4 + classes + extras, anchors); the box columns are copied as they are. Only an
+    anchor's best class counts; its score must be strictly above `conf`, its class among `wanted` if given. At most
+    30 000 rows. Equal scores keep the anchors' order.
     """
     scores = prediction[4 : 4 + classes]
     chosen = np.flatnonzero(scores.max(axis=0) > conf)
@@ -42,20 +42,20 @@ def candidates(prediction: Floats, classes: int, conf: float, wanted: Sequence[i
 
 
 def corners(xywh: Floats) -> Floats:
-    """Turn (N, 4) boxes [centre x, centre y, width, height] into [x1, y1, x2, y2]."""
+    """Convert (N, 4) boxes [centre x, centre y, width, height] into [x1, y1, x2, y2]."""
     half = xywh[:, 2:] / 2
     return np.concatenate((xywh[:, :2] - half, xywh[:, :2] + half), axis=1)
 
 
 def offsets(rows: Floats, agnostic: bool) -> Floats:
-    """Return (N, 1) shifts that move every class to a place of its own, all 0 when `agnostic`."""
+    """Return (N, 1) shifts that separate the classes, all 0 when `agnostic`."""
     return rows[:, 5:6] * np.float32(0.0 if agnostic else CLASS_OFFSET)
 
 
 def suppress(boxes: Floats, iou: float, limit: int) -> Indices:
-    """Greedy NMS over (N, 4) corner boxes sorted by score: indices of at most `limit` boxes that stay, in order.
+    """Greedy NMS over (N, 4) corner boxes sorted by score: indices of at most `limit` kept boxes, in order.
 
-    A box goes when its IoU with one that stays is strictly above `iou`, as in torchvision; the undefined IoU of two
+    A box is removed when its IoU with a kept one is strictly above `iou`, as in torchvision. The undefined IoU of two
     boxes without area removes neither.
     """
     x1, y1, x2, y2 = boxes.T
@@ -75,10 +75,10 @@ def suppress(boxes: Floats, iou: float, limit: int) -> Indices:
 
 
 def suppress_all(boxes: Floats, iou: float, limit: int, overlap: Callable[[Floats, Floats], Floats]) -> Indices:
-    """Fast-NMS over boxes sorted by score: a box goes when *any* higher one overlaps it, kept or not.
+    """Fast-NMS over boxes sorted by score: a box is removed when *any* higher one overlaps it, kept or not.
 
-    This is what Ultralytics does for rotated boxes. `overlap` gives the (n, m) similarity of two sets of boxes; it is
-    asked in blocks so that thousands of candidates do not need their whole square in memory.
+    Ultralytics does this for rotated boxes. `overlap` returns the (n, m) similarity of two sets of boxes. It is called
+    in blocks, so that thousands of candidates do not need their whole matrix in memory.
     """
     block = 512
     kept: list[int] = []
@@ -96,8 +96,8 @@ def ranked(prediction: Floats, classes: int, limit: int, agnostic: bool) -> Floa
     """Return the `limit` best rows [box 4, score, class, extras] of an end-to-end head, highest score first.
 
     `prediction` is one image's (anchors, 4 + classes + extras). As in the head's own postprocess: of the `limit`
-    anchors with the best class scores, the `limit` best scores of any class, so that one anchor may appear under
-    several classes; when `agnostic`, each anchor once, under its best class.
+    anchors with the best class scores, the `limit` best scores of any class, so that one anchor may appear with
+    several classes. When `agnostic`, each anchor appears once, with its best class.
     """
     limit = min(limit, len(prediction))
     scores = prediction[:, 4 : 4 + classes]
@@ -117,7 +117,7 @@ def _top(values: Floats, limit: int) -> Indices:
 
 
 def final(rows: Floats, conf: float, limit: int, wanted: Sequence[int] | None = None) -> Floats:
-    """Filter an end-to-end head's (N, 6 + extras) rows [box 4, score, class, extras], which need no suppression."""
+    """Filter an end-to-end head's (N, 6 + extras) rows [box 4, score, class, extras], which need no NMS."""
     keep = rows[:, 4] > conf
     if wanted is not None:
         keep &= np.isin(rows[:, 5], wanted)

@@ -1,6 +1,6 @@
 """Oriented boxes: their similarity for NMS, and their corners.
 
-A box is [centre x, centre y, width, height, angle], the angle in radians, clockwise on the picture.
+A box is [centre x, centre y, width, height, angle], the angle in radians, clockwise in the image.
 """
 
 from __future__ import annotations

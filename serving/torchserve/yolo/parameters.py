@@ -1,4 +1,4 @@
-"""The parameters of one request, out of the query string or form fields."""
+"""The parameters of one request, from the query string or form fields."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from yolo.errors import InvalidParameter
 from yolo.metadata import Metadata
 
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_LONGEST = 4096  # a form field can be as long as the body may be
+_LONGEST = 4096  # a form field can be as long as the body
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What one request asks for. `classes` holds class ids, None for all; `imgsz` is (height, width) in pixels."""
+    """The parameters of one request. `classes` holds class ids, None for all; `imgsz` is (height, width) in pixels."""
 
     conf: float
     iou: float
@@ -26,9 +26,9 @@ class Parameters:
 
 
 def parse(fields: Mapping[str, object], metadata: Metadata) -> Parameters:
-    """Read conf, iou, max_det, classes, agnostic_nms and imgsz; what is absent or empty takes the archive's default.
+    """Read conf, iou, max_det, classes, agnostic_nms and imgsz; a missing or empty one takes the archive's default.
 
-    Values are str, bytes or bytearray (numbers too, when TorchServe has read JSON). Other fields are ignored. Raises
+    Values are str, bytes or bytearray (or numbers, when TorchServe has parsed JSON). Other fields are ignored. Raises
     InvalidParameter with the bounds in the message.
     """
     defaults = metadata.thresholds
@@ -68,7 +68,7 @@ def _fraction(given: Mapping[str, str], name: str, default: float) -> float:
     except ValueError:
         number = math.nan
     if not 0.0 <= number <= 1.0:
-        raise InvalidParameter(f"{name} must be a number from 0 to 1, not {_shown(given[name])}")
+        raise InvalidParameter(f"{name} must be a number from 0 to 1, not {_quoted(given[name])}")
     return number
 
 
@@ -78,19 +78,19 @@ def _integer(given: Mapping[str, str], name: str, low: int, high: int) -> int | 
     text = given[name]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     if not low <= number <= high:
-        raise InvalidParameter(f"{name} must be a whole number from {low} to {high}, not {_shown(text)}")
+        raise InvalidParameter(f"{name} must be a whole number from {low} to {high}, not {_quoted(text)}")
     return number
 
 
 def _boolean(given: Mapping[str, str], name: str) -> bool:
     text = given.get(name, "false").lower()
     if text not in _YES + _NO:
-        raise InvalidParameter(f"{name} must be true or false, not {_shown(given[name])}")
+        raise InvalidParameter(f"{name} must be true or false, not {_quoted(given[name])}")
     return text in _YES
 
 
 def _classes(text: str, names: Mapping[int, str]) -> tuple[int, ...]:
-    """Read "0,5" or "person,bus", in any mixture; names are compared without regard to case."""
+    """Read "0,5" or "person,bus", in any combination; names are case-insensitive."""
     by_name = {name.casefold(): index for index, name in names.items()}
     chosen = []
     for part in (part.strip() for part in text.split(",")):
@@ -99,12 +99,14 @@ def _classes(text: str, names: Mapping[int, str]) -> tuple[int, ...]:
         elif part.casefold() in by_name:
             chosen.append(by_name[part.casefold()])
         elif part:
-            raise InvalidParameter(f"classes names {_shown(part)}, which this model does not know: use ids or names")
+            raise InvalidParameter(
+                f"classes names {_quoted(part)}, which is not a class of this model: use ids or names"
+            )
     if not chosen:
         raise InvalidParameter("classes is empty: give ids or names, separated by commas")
     return tuple(sorted(set(chosen)))
 
 
-def _shown(text: str) -> str:
+def _quoted(text: str) -> str:
     """Quote a caller's value for a message, shortened and without control characters."""
     return ascii(text if len(text) <= 40 else f"{text[:40]}...")

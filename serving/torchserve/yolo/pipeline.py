@@ -1,7 +1,7 @@
-"""One batch through decode, letterbox, inference and results; every picture on its own.
+"""Decode, letterbox, infer and post-process a batch; every image independently.
 
-A picture is inferred as it would be alone, whatever it is batched with, and what is wrong with it stays its own. While
-one is inferred the next is decoded: the decoder and the network both work outside the interpreter's lock.
+An image gets the same answer in every batch, and its error affects no other image. While one image is inferred the next
+one is decoded: the decoder and the network both release the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from yolo.parameters import Parameters
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One picture's bytes and what is asked of it."""
+    """One image's bytes and parameters."""
 
     data: bytes | bytearray
     parameters: Parameters
@@ -32,9 +32,9 @@ class Request:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one request: `answer` with its size and times, or `error`.
+    """The result of one request: `answer` with its size and times, or `error`.
 
-    `size` is (width, height) of the upright picture; `timings` are milliseconds per stage.
+    `size` is (width, height) of the upright image; `timings` are milliseconds per stage.
     """
 
     answer: dict[str, Any] | None = None
@@ -51,18 +51,18 @@ class _Prepared:
 
 
 class Pipeline:
-    """The path of a picture. Used by one thread at a time; it keeps one more for reading ahead."""
+    """Runs requests. Used by one thread at a time; a second thread decodes ahead."""
 
     def __init__(self, engine: Engine, model: Metadata, max_pixels: int, fast_decode: bool = False) -> None:
         self.engine = engine
         self.model = model
         self.max_pixels = max_pixels
-        # A classifier crops from the whole picture, so it always gets that.
+        # A classifier crops from the full image.
         self.fast_decode = fast_decode and model.task != "classify"
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
 
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Return one outcome per request, in order. Nothing raised for one of them reaches another, or the caller."""
+        """Return one outcome per request, in order. An error stays with its request and is not raised."""
         if self.engine.grouped:
             return self._together(requests)
         return [
@@ -71,10 +71,10 @@ class Pipeline:
         ]
 
     def warm_up(self, wanted: Parameters, batch: int = 1) -> None:
-        """Infer a grey picture in the shapes that photos have, so that the first request finds everything loaded.
+        """Infer a grey image in the usual shapes of photos, so that the first request finds everything loaded.
 
-        Where pictures are inferred together, also `batch` of them, the most that will come: the largest first, so that
-        its memory serves the smaller ones. Raises ArchiveError when so many cannot be inferred.
+        If the engine infers images together, also infer `batch` of them, the maximum: the largest shape first, so that
+        the smaller ones reuse its memory. Raises ArchiveError when that fails.
         """
         height, width = self.model.imgsz
         for shape in ((height, width), (height, width * 3 // 4), (height * 3 // 4, width)):
@@ -82,18 +82,18 @@ class Pipeline:
             if self.engine.grouped and batch > 1:
                 try:
                     self.engine.infer(np.repeat(pixels[None], batch, axis=0))
-                except Exception as error:  # out of memory, say, by whatever name the engine gives it
+                except Exception as error:  # such as out of memory, which each engine names differently
                     raise ArchiveError(f"A batch of {batch} cannot be inferred ({error}): lower BATCH_SIZE") from error
             outputs = self.engine.infer(pixels[None])
             results.answer([output[0] for output in outputs], geometry, wanted, self.model)
 
     def close(self) -> None:
-        """Stop the reading-ahead thread."""
+        """Stop the thread that decodes ahead."""
         self._ahead.shutdown(wait=True)
 
     def _prepared(self, requests: Sequence[Request]) -> Iterator[_Prepared | Exception]:
-        """Yield every request's letterboxed picture, the next one being made while the last is used."""
-        if len(requests) == 1:  # nothing to read ahead: spare the hop to the other thread
+        """Yield every request's letterboxed image; the next one is prepared while the last one is used."""
+        if len(requests) == 1:  # nothing to decode ahead: avoid the other thread
             yield self._prepare(requests[0])
             return
         coming = self._ahead.submit(self._prepare, requests[0]) if requests else None
@@ -111,12 +111,12 @@ class Pipeline:
             decoded = perf_counter()
             geometry, pixels = self._fit(picture, request.parameters, source)
             timings = {"decode": _ms(started, decoded), "letterbox": _ms(decoded, perf_counter())}
-        except Exception as error:  # kept with its request; the caller decides what it means
+        except Exception as error:  # stays with its request
             return error
         return _Prepared(geometry, pixels, timings)
 
     def _decode(self, request: Request) -> tuple[Pixels, tuple[int, int]]:
-        """Return the upright pixels and the (height, width) of the picture they stand for."""
+        """Return the upright pixels and the (height, width) of the full image."""
         if self.fast_decode:
             target = request.parameters.imgsz
             return image.decode_reduced(request.data, self.max_pixels, self.model.channels, target)
@@ -126,7 +126,7 @@ class Pipeline:
     def _fit(
         self, picture: Pixels, wanted: Parameters, source: tuple[int, int] | None = None
     ) -> tuple[Geometry, Pixels]:
-        """Lay a picture into the network's input. `source` is the (height, width) it stands for, else its own."""
+        """Fit an image into the network's input. `source` is the full image's (height, width), by default its own."""
         source = source or (picture.shape[0], picture.shape[1])
         if self.model.task == "classify":
             return letterbox.stretch(source, wanted.imgsz), classify.crop(picture, wanted.imgsz)
@@ -156,7 +156,7 @@ class Pipeline:
         return Outcome(found, size=(width, height), timings={stage: round(ms, 2) for stage, ms in timings.items()})
 
     def _together(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Infer pictures of one shape as one batch, as a GPU wants them; a group that fails is tried one by one."""
+        """Infer images of one shape as one batch, as suits a GPU; a group that fails is retried one by one."""
         prepared = list(self._prepared(requests))
         outcomes: list[Outcome | None] = [None] * len(requests)
         groups: dict[tuple[int, ...], list[tuple[int, _Prepared]]] = {}
@@ -170,7 +170,7 @@ class Pipeline:
                 started = perf_counter()
                 outputs = self.engine.infer(np.stack([item.pixels for _, item in members]))
                 took = _ms(started, perf_counter())
-            except Exception:  # out of memory, say: each alone may still go through, or gets its own error
+            except Exception:  # such as out of memory: each image alone may succeed, or gets its own error
                 for index, item in members:
                     outcomes[index] = self._finish(requests[index], item)
                 continue

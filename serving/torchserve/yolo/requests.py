@@ -9,14 +9,14 @@ from yolo.errors import InvalidImage, MissingImage
 from yolo.metadata import Metadata
 from yolo.pipeline import Outcome
 
-# A raw body, then the names under which clients of TorchServe and of the gateway send a file.
+# A raw body, then the form fields that clients of TorchServe and of the gateway use for a file.
 FIELDS = ("body", "data", "file", "image")
 
 
 def image(item: Mapping[str, Any]) -> bytes | bytearray:
-    """Return the picture's bytes of one request item.
+    """Return the image's bytes of one request item.
 
-    Raises MissingImage when no field holds one, InvalidImage when TorchServe has already read it as JSON.
+    Raises MissingImage when no field has one, InvalidImage when TorchServe has parsed it as JSON.
     """
     for name in FIELDS:
         value = item.get(name)
@@ -24,21 +24,21 @@ def image(item: Mapping[str, Any]) -> bytes | bytearray:
             continue
         if isinstance(value, (bytes, bytearray)):
             return value
-        if isinstance(value, str):  # a content type of text/*: the bytes were valid UTF-8, so no picture we read
+        if isinstance(value, str):  # sent as text/*: the bytes are valid UTF-8, so not a supported image
             return value.encode()
-        raise InvalidImage("The body is JSON: send the bytes of the picture themselves")
-    raise MissingImage("No picture came: send it as the raw body, or as a multipart file named data or file")
+        raise InvalidImage("The body is JSON: send the bytes of the image")
+    raise MissingImage("The request has no image: send it as the raw body, or as a multipart file named data or file")
 
 
 def identifier(context: Any, index: int) -> str:
-    """Return the caller's X-Request-ID, whatever its case, else TorchServe's own id of the request."""
+    """Return the caller's X-Request-ID (header names are case-insensitive), else TorchServe's id of the request."""
     headers = context.get_all_request_header(index) or {}
     given = next((value for name, value in headers.items() if str(name).lower() == "x-request-id"), None)
     return str(given or context.get_request_id(index) or "")[:128]
 
 
 def answer(outcome: Outcome, model: Metadata, name: str) -> list[dict[str, Any]]:
-    """Return the body of a success: a list with one entry, the picture's."""
+    """Return the body of a success: a list with one entry for the image."""
     width, height = outcome.size or (0, 0)
     return [
         {

@@ -1,4 +1,4 @@
-"""From raw head output to one picture's answer, by task.
+"""From raw head output to one image's answer, by task.
 
     detect     boxes
     segment    boxes, masks[i]: polygons of boxes[i]
@@ -6,7 +6,7 @@
     obb        boxes (the upright hull), obb[i]: corners and angle of boxes[i]
     classify   boxes (none), probs: the five likeliest classes
 
-Coordinates are pixels of the upright picture.
+Coordinates are pixels of the upright image.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RTDETR = "RTDETRDecoder"
 
 
 def answer(outputs: Sequence[Floats], geometry: Geometry, wanted: Parameters, model: Metadata) -> dict[str, Any]:
-    """Return the keys of the answer that come from the model; `outputs` are one picture's, without the batch axis."""
+    """Return the answer's keys that come from the model; `outputs` are those of one image, without the batch axis."""
     if model.task == "classify":
         return {"boxes": [], "probs": classify.probabilities(outputs[0], model.names)}
     rows = select(outputs[0], wanted, model)
@@ -40,10 +40,10 @@ def answer(outputs: Sequence[Floats], geometry: Geometry, wanted: Parameters, mo
 
 
 def select(prediction: Floats, wanted: Parameters, model: Metadata) -> Floats:
-    """Return the detections that stay as rows [box 4, score, class, extras], highest score first.
+    """Return the kept detections as rows [box 4, score, class, extras], highest score first.
 
-    Boxes are corners in the input's pixels; centre and size for oriented ones; centre and size in fractions of the
-    picture for RT-DETR.
+    Boxes are corners in the input's pixels; centre and size if oriented; for RT-DETR centre and size as fractions of
+    the image.
     """
     if model.head == RTDETR:
         return nms.final(prediction, wanted.conf, wanted.max_det, wanted.classes)
@@ -61,7 +61,7 @@ def select(prediction: Floats, wanted: Parameters, model: Metadata) -> Floats:
 
 
 def boxes(corners: Floats, rows: Floats, names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Return the detections in the contract's shape: xyxy to 2 decimals, conf to 4."""
+    """Return the detections as answered: xyxy with 2 decimals, conf with 4."""
     places = corners.astype(np.float64).round(2).tolist()
     scores = rows[:, 4].astype(np.float64).round(4).tolist()
     classes = rows[:, 5].astype(int).tolist()
@@ -80,13 +80,13 @@ def _placed(rows: Floats, geometry: Geometry, model: Metadata) -> Floats:
 
 
 def _segmented(rows: Floats, prototypes: Floats, geometry: Geometry, model: Metadata) -> dict[str, Any]:
-    cut = masks.cut(rows[:, 6:], prototypes, rows[:, :4], geometry.shape)
-    # A box whose mask is empty is no instance: Ultralytics drops it too.
-    full = [index for index, (pixels, _, _) in enumerate(cut) if pixels.any()]
+    cropped = masks.crop(rows[:, 6:], prototypes, rows[:, :4], geometry.shape)
+    # Ultralytics also drops a box whose mask is empty.
+    full = [index for index, (pixels, _, _) in enumerate(cropped) if pixels.any()]
     rows = rows[full]
     return {
         "boxes": boxes(_placed(rows, geometry, model), rows, model.names),
-        "masks": [masks.polygons(cut[index], geometry) for index in full],
+        "masks": [masks.polygons(cropped[index], geometry) for index in full],
     }
 
 

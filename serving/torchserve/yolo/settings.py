@@ -61,8 +61,7 @@ class Settings:
     def model_cache(self) -> Path | None:
         """Return the folder for compiled models, made if necessary; None if no folder can be written or trusted.
 
-        The engine trusts what it finds there, so a folder in the shared temporary directory that belongs to somebody
-        else is not used.
+        The engine trusts the files in it, so a folder of another user in the shared temporary directory is not used.
         """
         user = os.getuid() if hasattr(os, "getuid") else 0
         chosen = self.model_cache_dir

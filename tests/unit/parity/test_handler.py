@@ -54,7 +54,7 @@ def working(context: Context, cache: Path) -> Iterator[YoloHandler]:
         yield made
     finally:
         made.pipeline.close()
-        logging.getLogger().removeFilter(logs.quiet)
+        logging.getLogger().removeFilter(logs.is_kept)
 
 
 def hand(

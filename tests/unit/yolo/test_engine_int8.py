@@ -38,7 +38,7 @@ def test_other_cpus_are_left_alone(cpu, tmp_path):
 def test_a_quantised_model_is_known_by_its_operations(tmp_path):
     model = tmp_path / "model.xml"
     model.write_text('<layer name="a" type="Convolution"/><layer name="FakeQuantize"/>')
-    assert not int8.quantised(model)
+    assert not int8.is_quantised(model)
     model.write_text('<layer name="a" type="FakeQuantize" version="opset1"/>')
-    assert int8.quantised(model)
-    assert not int8.quantised(tmp_path / "absent.xml")
+    assert int8.is_quantised(model)
+    assert not int8.is_quantised(tmp_path / "absent.xml")

@@ -18,7 +18,7 @@ def logger() -> Iterator[logging.Logger]:
     """The configured logger; what it changed is undone."""
     found = logs.configure("INFO")
     yield found
-    logging.getLogger().removeFilter(logs.quiet)
+    logging.getLogger().removeFilter(logs.is_kept)
     found.setLevel(logging.NOTSET)
 
 
@@ -76,7 +76,7 @@ def test_the_line_per_request_of_torchserve_is_dropped_and_its_metrics_are_not(
 
 def test_configuring_twice_filters_once(logger: logging.Logger) -> None:
     logs.configure("INFO")
-    assert logging.getLogger().filters.count(logs.quiet) == 1
+    assert logging.getLogger().filters.count(logs.is_kept) == 1
 
 
 def test_a_level_that_does_not_exist_is_info(logger: logging.Logger) -> None:

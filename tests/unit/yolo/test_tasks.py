@@ -59,7 +59,7 @@ def disc_prototypes() -> np.ndarray:
 
 
 def test_a_mask_is_cut_to_its_box_and_outlined_in_the_picture() -> None:
-    (mask,) = masks.cut(
+    (mask,) = masks.crop(
         np.ones((1, 1), dtype=np.float32), disc_prototypes(), np.array([[32, 0, 64, 64]], dtype=np.float32), (64, 64)
     )
     pixels, left, top = mask

@@ -17,7 +17,7 @@ __all__ = ["Engine", "choose", "load"]
 def choose(wanted: str, offered: list[str], gpu: bool) -> str:
     """Return the engine to use: the one `wanted`, or for "auto" torch on a GPU and openvino on a CPU.
 
-    Raises ArchiveError when the archive does not offer what was asked for.
+    Raises ArchiveError when the archive lacks it.
     """
     if wanted == "auto":
         order = ("torch", "openvino") if gpu else ("openvino", "torch")
@@ -30,7 +30,7 @@ def choose(wanted: str, offered: list[str], gpu: bool) -> str:
 def load(folder: Path, metadata: Metadata, settings: Settings, gpu: int | None = None) -> Engine:
     """Load the engine for the archive unpacked in `folder`. `gpu` is the CUDA device number, None for the CPU.
 
-    Raises ArchiveError when it cannot be had. Only the module of the chosen engine is imported.
+    Raises ArchiveError when it cannot be loaded. Only the module of the chosen engine is imported.
     """
     name = choose(settings.engine, list(metadata.engines), gpu is not None)
     model = folder / metadata.engines[name]
@@ -47,5 +47,5 @@ def load(folder: Path, metadata: Metadata, settings: Settings, gpu: int | None =
 
 
 def use_threads(threads: int) -> None:
-    """Give OpenCV the worker's number of threads; call it last, since loading an engine may change it."""
+    """Set OpenCV's number of threads. Call it last: loading an engine may change it."""
     cv2.setNumThreads(threads)

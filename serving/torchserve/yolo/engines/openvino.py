@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the archive's IR, with the pixels' conversion built into its graph."""
+"""OpenVINO on the CPU: the archive's IR, with the conversion of pixels built into its graph."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from yolo.engines import int8
 from yolo.errors import ArchiveError
 from yolo.letterbox import Floats, Pixels
 
-#: Compiled models kept for quick starts: the current version, the one before, a canary, and one more.
+#: Compiled models that are kept for quick starts: the current version, the previous one, a canary, and one more.
 KEPT = 4
 
 
 class OpenVinoEngine:
-    """One compiled model for all shapes; every thread that infers gets an InferRequest of its own."""
+    """One compiled model for all shapes; every thread has an InferRequest of its own."""
 
     name = "openvino"
     device = "CPU"
     grouped = False
 
     def __init__(self, model: Path, threads: int, cache: Path | None = None, precision: str = "f32") -> None:
-        """Read and compile `model` (an .xml beside its .bin) for `threads` CPU threads.
+        """Read and compile `model` (an .xml next to its .bin) for `threads` CPU threads.
 
         `cache` is a folder for the compiled model, for quicker starts. `precision` "auto" lets OpenVINO choose: bf16
-        where the processor has it, quicker, with other boxes and scores. Raises ArchiveError when the IR cannot be
-        compiled.
+        where the processor supports it, which is quicker and changes boxes and scores. Raises ArchiveError when the IR
+        cannot be compiled.
         """
         self.threads = threads
-        quantised = int8.quantised(model)
+        quantised = int8.is_quantised(model)
         if quantised:
             int8.avoid_amx()
         core = ov.Core()
@@ -44,21 +44,21 @@ class OpenVinoEngine:
             core.set_property({properties.cache_dir: str(cache)})
         try:
             graph = with_pixels(core.read_model(model))
-            with alone(cache):
+            with exclusive(cache):
                 self._compiled = core.compile_model(
                     graph,
                     self.device,
                     {
                         properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
                         properties.inference_num_threads: threads,
-                        # Left to choose, some CPUs take bfloat16, which moves boxes and scores beyond the promised
-                        # tolerance. What was quantised runs in int8 all the same.
+                        # By default some CPUs use bfloat16, which moves boxes and scores beyond the promised
+                        # tolerance. Quantised layers run in int8 anyway.
                         **({} if precision == "auto" else {properties.hint.inference_precision: ov.Type.f32}),
-                        # Pinned, the threads of every worker would sit on the same first CPUs.
+                        # With pinning the threads of every worker would use the same first CPUs.
                         properties.hint.enable_cpu_pinning: False,
-                        # What is prepared for a shape is kept. Over 300 inputs of mixed shapes (YOLOv8n) memory grew
-                        # by 700 MB with the plugin's own limit of 5000 entries, by 240 MB with 1000; eight shapes in
-                        # turn ran as quickly with either, and 4 % slower with 100.
+                        # The plugin caches its preparation for each shape. Over 300 inputs of mixed shapes (YOLOv8n)
+                        # memory grew by 700 MB with its default of 5000 entries, by 240 MB with 1000; eight shapes
+                        # in turn ran as quickly with either, and 4 % slower with 100.
                         "CPU_RUNTIME_CACHE_CAPACITY": "1000",
                     },
                 )
@@ -80,10 +80,10 @@ class OpenVinoEngine:
 
 
 @contextlib.contextmanager
-def alone(cache: Path | None) -> Iterator[None]:
-    """Let one process at a time compile into `cache`: two that write the same file at once have broken each other.
+def exclusive(cache: Path | None) -> Iterator[None]:
+    """Let one process at a time compile into `cache`: two that wrote the same file at once have corrupted it.
 
-    The second one finds what the first one left. The lock ends with its holder, however that ends.
+    The second process finds the first one's compiled model. The kernel releases the lock when its holder exits.
     """
     if cache is None:
         yield
@@ -94,7 +94,7 @@ def alone(cache: Path | None) -> Iterator[None]:
 
 
 def prune(cache: Path) -> None:
-    """Keep the newest compiled models alone: each release leaves one of about the weights' size."""
+    """Keep only the newest compiled models: each release adds one of about the weights' size."""
 
     def age(blob: Path) -> float:
         with contextlib.suppress(OSError):
@@ -106,9 +106,9 @@ def prune(cache: Path) -> None:
 
 
 def with_pixels(model: ov.Model) -> ov.Model:
-    """Make the graph take uint8 NHWC pixels where it took float32 NCHW of 0..1.
+    """Make the graph accept uint8 NHWC pixels instead of float32 NCHW of 0..1.
 
-    The colours' order is left as it is: reversing it in the graph (2026.4) changes RT-DETR's scores by 0.03.
+    The colour order is not changed: reversing it in the graph (2026.4) changes RT-DETR's scores by 0.03.
     """
     steps = PrePostProcessor(model)
     image = steps.input()

@@ -1,4 +1,4 @@
-"""PyTorch on a GPU, or on the CPU when asked: the archive's own weights through ultralytics' loader."""
+"""PyTorch on a GPU, or on the CPU when chosen: the archive's weights through Ultralytics' loader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from yolo.letterbox import Floats, Pixels
 
 
 class TorchEngine:
-    """The fused model, channels last, in half precision on CUDA unless told otherwise. One inference at a time."""
+    """The fused model, channels last, in half precision on CUDA by default. One inference at a time."""
 
     name = "torch"
 
@@ -25,7 +25,7 @@ class TorchEngine:
     ) -> None:
         """Load `weights` onto `device` ("cpu" or "cuda:N").
 
-        `half` computes in f16 rather than f32; None means that a GPU does. Raises ArchiveError when the weights cannot
+        `half` computes in f16 instead of f32; None means f16 on a GPU. Raises ArchiveError when the weights cannot
         be loaded.
         """
         self.device, self.threads = device, threads
@@ -36,23 +36,23 @@ class TorchEngine:
         self._type = torch.half if half else torch.float
         try:
             model = _load(weights)
-        except Exception as error:  # unpickling raises whatever the file leads it to
+        except Exception as error:  # unpickling can raise any error
             raise ArchiveError(f"{weights.name} cannot be loaded: package the weights again ({error})") from error
         head = model.model[-1]
-        head.export = True  # the outputs an export has, without the training branches
+        head.export = True  # the outputs of an export, without the training branches
         if getattr(head, "one2one_cv2", None) is not None:
-            model.end2end = end2end  # before fusing, which drops the other head
+            model.end2end = end2end  # before fusing, which removes the other head
         if end2end:
-            head.postprocess = _unranked  # as in the exported graph: the ranking is ours
+            head.postprocess = _unranked  # as in the exported graph: `nms.ranked` replaces it
         model = model.fuse(verbose=False).eval().requires_grad_(False)
-        # Placed once: moving a model per request has leaked memory in ultralytics.
+        # Moved once: moving a model per request has leaked memory in Ultralytics.
         self._model = model.to(device=device, dtype=self._type, memory_format=torch.channels_last)
-        torch.set_num_threads(threads)  # last: ultralytics changes it while loading
+        torch.set_num_threads(threads)  # last: Ultralytics changes it while loading
 
     def infer(self, batch: Pixels) -> list[Floats]:
         """Run the batch; see `Engine.infer`."""
         with self._lock, torch.inference_mode():
-            # NHWC seen as NCHW is channels-last already, so nothing is copied but the conversion itself.
+            # NHWC viewed as NCHW is already channels-last, so only the conversion copies.
             pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"])).to(self.device).permute(0, 3, 1, 2)
             outputs = self._model(pixels.to(self._type, memory_format=torch.channels_last) / 255)
             tensors = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
@@ -60,12 +60,12 @@ class TorchEngine:
 
 
 def _unranked(predictions: torch.Tensor) -> torch.Tensor:
-    """Stand in for an end-to-end head's top-k: every anchor's row."""
+    """Replace an end-to-end head's top-k: return every anchor's row."""
     return predictions
 
 
 def _load(weights: Path) -> Any:
-    """Import ultralytics so that it neither installs, nor calls home, nor writes to the home folder, and load."""
+    """Load with Ultralytics, which must not install packages, use the network or write to the home folder."""
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="yolo-config-"))
