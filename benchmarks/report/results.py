@@ -37,7 +37,7 @@ def assemble(
     compared_at = min(measured.plan.clients, key=lambda clients: abs(clients - COMPARED_AT))
     before = [stats.rate(first) for first, _ in measured.ceiling]
     after = [stats.rate(last) for _, last in measured.ceiling]
-    #: Images per second of each contestant, round by round, at the number of clients that is compared.
+    # Images per second of each contestant, round by round, at the number of clients that is compared.
     rates = {"ceiling": [(first + last) / 2 for first, last in zip(before, after, strict=True)]}
     for name, record in measured.records.items():
         rates[name] = [stats.rate(phase) for phase in record.closed.get(compared_at, [])]
