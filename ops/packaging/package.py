@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
+from ops.packaging import archiver
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
 from ops.store import archive, lock, versions
 from ops.terminal.console import say, size, step
@@ -107,7 +108,7 @@ def package(
             }
             (attempt / "extra" / archive.METADATA).write_text(json.dumps(described, indent=1, ensure_ascii=False))
             with step(f"archiving version {number}"):
-                built = archive.build(attempt, weights, number)
+                built = archiver.build(attempt, weights, number)
                 archive.verify(built, number, source)
             try:
                 kept_path = archive.keep(built, number, store)

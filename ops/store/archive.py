@@ -1,4 +1,4 @@
-"""The model archive `yolo.mar`: read what it says of itself, build it, verify it, put it into the store.
+"""The model archive `yolo.mar`: describe it, check it, put it into the store.
 
 An archive is a zip: the handler and its modules, the weights, the exported engine, the requirements,
 `yolo.json` (what the archive is) and TorchServe's own `MAR-INF/MANIFEST.json`.
@@ -11,15 +11,13 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, from_os_error
-from ops.paths import MODEL, SERVING, STORE, current_archive, kept_archive
+from ops.paths import MODEL, STORE, current_archive, kept_archive
 from ops.system.files import atomic, sync
 
 HANDLER = "yolo_handler.py"
@@ -76,30 +74,6 @@ def kept(store: Path = STORE) -> list[Archive]:
         except OpsError:
             continue
     return archives
-
-
-def build(staging: Path, weights: Path, version: str) -> Path:
-    """Run torch-model-archiver on what lies in `staging/extra` and return the archive. Raises OpsError.
-
-    `staging` must be private: the archiver copies everything to `$TMPDIR/<model name>` and deletes what it finds there.
-    """
-    extra = staging / "extra"
-    shutil.copytree(SERVING / "yolo", extra / "yolo", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(weights, staging / WEIGHTS)
-    scratch = staging / "tmp"
-    scratch.mkdir()
-    argv = [
-        *(sys.executable, "-m", "model_archiver.model_packaging"),
-        *("--model-name", MODEL, "--version", version),
-        *("--handler", str(SERVING / HANDLER), "--serialized-file", str(staging / WEIGHTS)),
-        *("--extra-files", str(extra), "--requirements-file", str(SERVING / REQUIREMENTS)),
-        # Weights do not compress, and what is stored is unpacked faster when a version goes live.
-        *("--archive-format", "zip-store", "--export-path", str(staging)),
-    ]
-    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(scratch)}, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")
-    return staging / f"{MODEL}.mar"
 
 
 def verify(path: Path, version: str, source_sha256: str) -> Archive:

@@ -1,0 +1,37 @@
+"""Build a model archive with torch-model-archiver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ops.errors import OpsError
+from ops.paths import MODEL, SERVING
+from ops.store.archive import HANDLER, REQUIREMENTS, WEIGHTS
+
+
+def build(staging: Path, weights: Path, version: str) -> Path:
+    """Archive the weights, the handler and what is in `staging/extra`; return the archive. Raises OpsError.
+
+    `staging` must be private: the archiver copies everything to `$TMPDIR/<model name>` and deletes what it finds there.
+    """
+    extra = staging / "extra"
+    shutil.copytree(SERVING / "yolo", extra / "yolo", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(weights, staging / WEIGHTS)
+    scratch = staging / "tmp"
+    scratch.mkdir()
+    argv = [
+        *(sys.executable, "-m", "model_archiver.model_packaging"),
+        *("--model-name", MODEL, "--version", version),
+        *("--handler", str(SERVING / HANDLER), "--serialized-file", str(staging / WEIGHTS)),
+        *("--extra-files", str(extra), "--requirements-file", str(SERVING / REQUIREMENTS)),
+        # Weights do not compress, and stored files are unpacked faster when a version goes live.
+        *("--archive-format", "zip-store", "--export-path", str(staging)),
+    ]
+    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(scratch)}, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")
+    return staging / f"{MODEL}.mar"
