@@ -43,7 +43,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(service, tmp_p
     before = service.served()
     went = service.run(
         *("scripts/redeploy.sh", "small.pt", "--version", VERSION, "--accept-drift"),
-        # Random weights are no measure of what quantising costs: tests/unit/ops/test_int8.py judges trained ones.
+        # Random weights are no measure of what quantising costs: tests/unit/ops/packaging/test_int8.py judges trained ones.
         *("--int8", "--calibration", str(pictures), "--force"),
     )
     print(went.stdout)
