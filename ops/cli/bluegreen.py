@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ops.bluegreen import switch
-from ops.bluegreen.pair import Pair, begins, beside, here, unshared, way_back
+from ops.bluegreen import status, switch
+from ops.bluegreen.pair import Pair, here
 from ops.errors import UsageError
-from ops.store import bluegreen, lock
 from ops.store.bluegreen import GREEN, Made
 from ops.terminal.console import say
-from ops.torchserve.client import RefusedError, UnreachableError
-from ops.torchserve.host import Host
 
 NAMES = ("bluegreen",)
 
@@ -50,25 +45,18 @@ def run(arguments: argparse.Namespace) -> None:
     dry_run = getattr(arguments, "dry_run", False)
     match arguments.what:
         case "up" | "deploy":
-            made = made_of(pair, arguments)
-            if dry_run:
-                plan_up(pair, made, and_switch=arguments.what == "deploy")
-                return
-            switch.up(pair, made, accept_drift=arguments.accept_drift)
-            if arguments.what == "deploy":
-                switch.switch(pair)
-        case "switch" | "back" | "down" if dry_run:
-            plan(pair, arguments.what)
+            begin = switch.deploy if arguments.what == "deploy" else switch.up
+            begin(pair, made_of(pair, arguments), accept_drift=arguments.accept_drift, dry_run=dry_run)
         case "switch":
-            switch.switch(pair, accept_drift=arguments.accept_drift)
+            switch.switch(pair, accept_drift=arguments.accept_drift, dry_run=dry_run)
         case "back":
-            switch.back(pair)
+            switch.back(pair, dry_run=dry_run)
         case "down":
-            switch.down(pair)
+            switch.down(pair, dry_run=dry_run)
         case "idle":
             say(pair.idle.side)
         case _:
-            status(pair, arguments.json)
+            status.print_status(pair, arguments.json)
 
 
 def made_of(pair: Pair, arguments: argparse.Namespace) -> Made:
@@ -86,67 +74,3 @@ def made_of(pair: Pair, arguments: argparse.Namespace) -> Made:
     python = str(venv.absolute() / "bin" / "python") if venv else ""
     folder = str(serving.absolute()) if serving else ""
     return Made(arguments.image, folder, python, arguments.handler, arguments.note)
-
-
-def plan_up(pair: Pair, made: Made, *, and_switch: bool) -> None:
-    """Say what coming up would do. Raises OpsError where it could not even begin."""
-    begins(pair, made)
-    idle, serving = pair.idle.side, pair.serving.side
-    say(f"""Dry run, nothing is changed. It would:
-  start        {idle} beside {serving}{f", of {made}" if idle == GREEN else ""}; wait until its workers are READY
-  check        the samples on both; stop {idle} again if its answers drift""")
-    if and_switch:
-        say(f"  switch       every request to {idle}; drain {serving} and keep it for the way back")
-
-
-def plan(pair: Pair, what: str) -> None:
-    """Say what would be done; change nothing. Raises OpsError where it could not even begin."""
-    lock.require_free(pair.serving.store)
-    idle, serving = pair.idle.side, pair.serving.side
-    if what == "switch":
-        unshared(pair.serving)
-        beside(pair)
-        does = f"check {idle} again, send every request to it, drain {serving} and keep it for the way back"
-    elif what == "back":
-        way_back(pair)
-        does = f"send every request to {idle} again, drain {serving} and leave it beside"
-    elif bluegreen.read(pair.store).there(idle):
-        does = f"stop {idle}"
-    else:
-        does = f"do nothing: {serving} is alone"
-    say(f"Dry run, nothing is changed. It would {does}.")
-
-
-def status(pair: Pair, as_json: bool = False) -> None:
-    """Print what stands where. Changes nothing. Raises OpsError."""
-    present, answering = bluegreen.read(pair.store), pair.serving.side
-    if as_json:
-        known = {"answers": answering, **asdict(present)}
-        known["servers"] = {host.side: {"there": present.there(host.side), "state": state(host)} for host in both(pair)}
-        say(json.dumps(known, indent=1, ensure_ascii=False))
-        return
-    say(bluegreen.told(pair.store))
-    for host in both(pair):
-        say(f"  {host.side:<6} {state(host)}")
-        if not present.there(host.side) and host.side != answering and not state(host).startswith("not there"):
-            say("  note: it runs and nobody knows of it: bash scripts/bluegreen.sh down")
-    if not state(pair.serving).endswith("READY"):
-        say(f"  note: {answering} should answer; the gateways ask blue in its place as long as it does not")
-    if present.back == pair.idle.side:
-        say("  the way back: bash scripts/bluegreen.sh back")
-
-
-def both(pair: Pair) -> tuple[Host, Host]:
-    """Return the hosts of both sides."""
-    return pair.blue, pair.green
-
-
-def state(host: Host) -> str:
-    """Return the version that a side answers by default, and its workers."""
-    try:
-        loaded = host.server.default()
-    except UnreachableError:
-        return "not there"
-    except RefusedError as error:
-        return str(error)
-    return f"{loaded.version}: {', '.join(worker for worker, _ in loaded.workers) or 'no worker'}"

@@ -61,28 +61,23 @@ def run(arguments: argparse.Namespace) -> None:
             from ops.releases import redeploy
 
             how = traffic.packaging(arguments)
-            drift, abort = arguments.accept_drift, arguments.abort_canary
-            if arguments.dry_run:
-                redeploy.plan(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
-            else:
-                redeploy.redeploy(host, arguments.weights, how, accept_drift=drift, abort_canary=abort)
+            drift, abort, dry_run = arguments.accept_drift, arguments.abort_canary, arguments.dry_run
+            redeploy.redeploy(host, arguments.weights, how, accept_drift=drift, abort_canary=abort, dry_run=dry_run)
         case "rollback":
             from ops.releases import rollback
 
-            if arguments.dry_run:
-                rollback.plan(host, arguments.version, abort_canary=arguments.abort_canary)
-            else:
-                rollback.rollback(host, arguments.version, abort_canary=arguments.abort_canary)
+            abort, dry_run = arguments.abort_canary, arguments.dry_run
+            rollback.rollback(host, arguments.version, abort_canary=abort, dry_run=dry_run)
         case command if command in traffic.NAMES:
             traffic.run(host, arguments)
         case "releases":
-            from ops.releases import history
+            from ops.releases import history, prune
 
             match arguments.what:
                 case "audit":
                     history.trail(host, arguments.json)
                 case "prune":
-                    history.prune(host, arguments.keep, arguments.dry_run)
+                    prune.prune(host, arguments.keep, arguments.dry_run)
                 case "unlock":
                     history.unlock(host)
                 case _:

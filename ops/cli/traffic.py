@@ -77,10 +77,8 @@ def _shadow(host: Host, arguments: argparse.Namespace) -> None:
         shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
         return
     share, how = routing.percent(arguments.percent), packaging(arguments)
-    if arguments.dry_run:
-        shadow.plan_start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
-    else:
-        shadow.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
+    drift, dry_run = arguments.accept_drift, arguments.dry_run
+    shadow.start(host, arguments.target, share, how, accept_drift=drift, dry_run=dry_run)
 
 
 def _canary(host: Host, arguments: argparse.Namespace) -> None:
@@ -108,11 +106,9 @@ def _start(host: Host, arguments: argparse.Namespace) -> None:
         raise UsageError("start needs --percent P: the canary's share (or --auto)")
     share = steps[0] if arguments.percent is None else routing.percent(arguments.percent)
     how = packaging(arguments)
-    if arguments.dry_run:
-        canary.plan_start(host, arguments.target, share, how, accept_drift=arguments.accept_drift)
-        return
-    canary.start(host, arguments.target, share, how, accept_drift=arguments.accept_drift, salt=arguments.key_salt)
-    if arguments.auto:
+    options = {"accept_drift": arguments.accept_drift, "salt": arguments.key_salt, "dry_run": arguments.dry_run}
+    canary.start(host, arguments.target, share, how, **options)
+    if arguments.auto and not arguments.dry_run:
         _auto(host, arguments)
 
 

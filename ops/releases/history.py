@@ -1,12 +1,10 @@
-"""The kept versions for people and for programs, the audit trail, and pruning."""
+"""The kept versions and the audit trail, for people and for programs."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 
-from ops.errors import OpsError
-from ops.rollout.preconditions import opened
 from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
 from ops.terminal.table import table
@@ -103,36 +101,6 @@ def trail(host: Host, as_json: bool = False) -> None:
         return
     for line in table(audit.rows(entries), ["when", "by", "what", "versions", "outcome", "took", ""]):
         say(line)
-
-
-def prune(host: Host, keep: int, dry_run: bool = False) -> None:
-    """Remove all kept versions but the newest `keep` and those that play a part or are loaded. Raises OpsError."""
-    if keep < 1:
-        raise OpsError(f"--keep {keep}: at least one version has to stay")
-    if dry_run:
-        state, _ = inventory.look(host.store)
-        going = prunable(state, routing.glance(host.store), keep, serving(host)[1])
-        say(f"Dry run, nothing is changed. It would remove: {', '.join(going) or 'nothing'}")
-        return
-    with lock.held(host.store, f"prune --keep {keep}"):
-        state = opened(host)
-        going = prunable(state, routing.read(host.store), keep, serving(host)[1])
-        for version in going:
-            freed = state.releases[version].size
-            inventory.remove_archive(host.store, state, version, "pruned")
-            audit.write(host.store, "prune", "done", to=version)
-            say(f"  removed {version} ({size(freed)})")
-    say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
-
-
-def prunable(state: inventory.Releases, present: routing.Routing, keep: int, loaded: list[str]) -> list[str]:
-    """Return the versions that may go, oldest first."""
-    ordered = sorted(state.releases.values(), key=lambda record: (record.packaged, record.mtime_ns))
-    return [
-        record.version
-        for record in ordered[: max(len(ordered) - keep, 0)]
-        if record.version not in {state.current, state.previous, *present.playing, *loaded}
-    ]
 
 
 def unlock(host: Host) -> None:

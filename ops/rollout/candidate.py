@@ -1,18 +1,25 @@
-"""The version that an operation is about: packaged of weights just now, or kept already."""
+"""The candidate: the version that a redeploy, a canary or a shadow is about, packaged just now or kept already.
+
+One flow for the three: check what can be checked, package, take the lock, verify the archive, make the change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NoSuchVersionError, OpsError, UsageError
 from ops.paths import kept_archive
+from ops.rollout.change import Change, show_plan
+from ops.rollout.preconditions import preflight
+from ops.rollout.recovery import operation
 from ops.store import audit, inventory, versions
+from ops.store.inventory import Releases
 from ops.system import identity
 from ops.terminal.console import size
 from ops.terminal.steps import Steps
+from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 
 
@@ -28,20 +35,67 @@ class Packaging:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """`fresh`: made for this operation; its archive goes when the operation fails."""
+class Request:
+    """What is asked for: `target`, a file of weights or a kept version, and the `action` for the audit trail.
 
-    version: str
-    fresh: bool
+    `require` raises NotNowError where that cannot be now. `change` returns the change, given the releases, the running
+    version, the new one, and whether that is fresh: packaged for this, and removed when the change fails.
+    """
+
+    action: str
+    target: str
+    how: Packaging
+    require: Callable[[Host], None]
+    change: Callable[[Releases, Loaded, str, bool], Change]
+
+
+def roll_out(host: Host, steps: Steps, request: Request, *, dry_run: bool = False) -> Change | None:
+    """Make the change, or say what it would do. Returns the change that was made. Raises OpsError."""
+    fresh = not is_kept(request.target)
+    # Where the caller has packaged, the archive is there already; it goes with everything that is refused from here on.
+    version = request.how.packaged if fresh and not dry_run else None
+    has_begun = False
+    try:
+        running = preflight(host)
+        request.require(host)
+        planned = check(host, request)
+        if dry_run:
+            change = request.change(inventory.look(host.store)[0], running, planned, fresh)
+            show_plan([_plan_packaging(request, planned), *change.plan()])
+            return None
+        version = obtain(host, steps, request)
+        with operation(host, f"{request.action} of {version}") as state:
+            try:
+                request.require(host)
+                inventory.verified(host.store, state, version)
+                change = request.change(state, host.server.default(), version, fresh)
+            except OpsError as error:
+                audit.write(host.store, request.action, "failed", to=version, detail=str(error))
+                if fresh:
+                    inventory.remove_archive(host.store, state, version, "failed")
+                raise
+            if fresh:
+                state.releases[version].by = identity.name()
+            has_begun = True
+            change.run()
+            return change
+    except NoSuchVersionError as error:
+        if has_begun or not fresh:
+            raise
+        raise OpsError(f"{request.action} of {version}: the archive is cut short or damaged. {error}") from error
+    finally:
+        if version and fresh and not has_begun:
+            kept_archive(version, host.store).unlink(missing_ok=True)
 
 
 def is_kept(target: str) -> bool:
-    """Tell whether a word of the command line names a kept version; else it is a file of weights."""
+    """Tell whether a word of the command line names a kept version rather than a file of weights."""
     return not target.endswith(".pt") and versions.FORM.fullmatch(target) is not None and not Path(target).is_file()
 
 
-def check(host: Host, target: str, how: Packaging) -> str:
+def check(host: Host, request: Request) -> str:
     """Check what can be checked before minutes of packaging; return the version it would be. Raises OpsError."""
+    target, how = request.target, request.how
     state, _ = inventory.look(host.store)
     if is_kept(target):
         if how.version or how.calibration:
@@ -57,56 +111,25 @@ def check(host: Host, target: str, how: Packaging) -> str:
     return how.packaged or how.version or versions.following(state.releases)
 
 
-def obtain(host: Host, steps: Steps, target: str, how: Packaging) -> Candidate:
-    """Package weights, or take the kept version that is named. Without the lock: it takes long. Raises OpsError."""
-    if is_kept(target):
-        return Candidate(target, fresh=False)
+def obtain(host: Host, steps: Steps, request: Request) -> str:
+    """Package the weights, or take the version that is there. Without the lock: it takes long. Raises OpsError."""
+    how = request.how
+    if is_kept(request.target):
+        return request.target
     if how.packaged is not None:
-        return Candidate(how.packaged, fresh=True)
-    from ops.packaging import package  # ultralytics is there where packaging is done
+        return how.packaged
+    from ops.packaging import package  # needs ultralytics, which is installed where packaging is done
 
     with steps.step("package") as remarks:
         made = package.package(
-            Path(target), how.version, how.note, host.store, calibration=how.calibration, force=how.force, current=False
-        )
+            Path(request.target), how.version, how.note, host.store,
+            calibration=how.calibration, force=how.force, current=False,
+        )  # fmt: skip
         remarks.append(f"version {made.version}, {size(made.size)}")
-    return Candidate(made.version, fresh=True)
+    return made.version
 
 
-@dataclass
-class Guarded:
-    """What an operation is about, once it is there, and whether the operation has begun: then it removes it itself."""
-
-    made: Candidate | None = None
-    begun: bool = False
-
-
-@contextmanager
-def guarded(host: Host, target: str, how: Packaging, action: str) -> Iterator[Guarded]:
-    """Remove a fresh version whose operation could not even begin: it is no way back.
-
-    Enter it before anything can be refused: where the caller has packaged, the archive is there already.
-    """
-    guard = Guarded()
-    if how.packaged is not None and not is_kept(target):
-        guard.made = Candidate(how.packaged, fresh=True)
-    try:
-        yield guard
-    except NoSuchVersionError as error:
-        if guard.begun or guard.made is None or not guard.made.fresh:
-            raise
-        raise OpsError(f"{action} of {guard.made.version}: the archive is cut short or damaged. {error}") from error
-    finally:
-        if guard.made is not None and guard.made.fresh and not guard.begun:
-            kept_archive(guard.made.version, host.store).unlink(missing_ok=True)
-
-
-def verify(host: Host, state: inventory.Releases, candidate: Candidate, action: str) -> None:
-    """Read the whole archive, and note who made it. Raises OpsError, with a line in the trail."""
-    try:
-        inventory.verified(host.store, state, candidate.version)
-    except OpsError as error:
-        audit.write(host.store, action, "failed", to=candidate.version, detail=str(error))
-        raise
-    if candidate.fresh:
-        state.releases[candidate.version].by = identity.name()
+def _plan_packaging(request: Request, version: str) -> tuple[str, str]:
+    kept = f"nothing: {version} is kept"
+    weights = f"{request.target} as version {version}, keep it as {kept_archive(version).name}"
+    return "package", kept if is_kept(request.target) else weights

@@ -1,8 +1,9 @@
-"""After an operation has failed: why, in the server's own words, and who answers now."""
+"""Explain a failed operation: why, in the server's own words, and which version answers now."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from ops.errors import DriftError, NotServingError, OpsError
 from ops.samples import pictures
@@ -15,21 +16,17 @@ COME_BACK_S = 180.0
 LOG_LAG_S = 2.0
 
 
-def tell(host: Host, error: BaseException, head: str, left: str) -> None:
-    """Add to an OpsError what its reader needs: log lines that matter, who answers, and what is left (`left`).
+def explain(host: Host, error: OpsError, head: str, answering: Callable[[], str | None], hint: str) -> None:
+    """Put `head` before the message, and add the log lines that matter and who answers.
 
-    `head` stands before the message. Raises NotServingError when nobody answers. Another error is left alone.
+    `answering` says who, None for nobody. Then raises NotServingError, with `hint`.
     """
-    if not isinstance(error, OpsError):  # whoever pressed Ctrl-C is not kept waiting for an answer that is not told
-        return
-    reasons = _reasons(host) if not isinstance(error, DriftError) else []
-    answering = who_answers(host)
+    reasons = [] if isinstance(error, DriftError) else _reasons(host)
     lines = [f"{head}: {error}", *(f"    {line}" for line in reasons)]
-    if answering is None:
-        lines.append("  Nothing answers now. See: bash scripts/status.sh, and bash scripts/rollback.sh VERSION")
-        raise NotServingError("\n".join(lines)) from error
-    lines.append(f"  Version {answering} answers as before; {left}")
-    error.args = ("\n".join(lines),)
+    answers = answering()
+    if answers is None:
+        raise NotServingError("\n".join([*lines, f"  {hint}"])) from error
+    error.args = ("\n".join([*lines, f"  {answers}"]),)
 
 
 def _reasons(host: Host) -> list[str]:
@@ -37,8 +34,8 @@ def _reasons(host: Host) -> list[str]:
     return poll(host.reasons, 0 if host.compose else LOG_LAG_S)
 
 
-def who_answers(host: Host) -> str | None:
-    """Return the version that answers, waiting for a server that is coming back."""
+def answering_version(host: Host) -> str | None:
+    """Return the version that answers, None when none does. Waits for a server that is being restarted."""
     picture = next(iter(pictures().values()))
 
     def ask() -> str:
@@ -46,10 +43,9 @@ def who_answers(host: Host) -> str | None:
             return str(host.server.predict(picture, timeout_s=30)[0]["model"]["version"])
         return ""
 
-    try:
+    version = ""
+    with contextlib.suppress(LookupError, TypeError):
         version = poll(ask, COME_BACK_S if host.comes_back() else 5.0)
-    except (LookupError, TypeError):
-        version = ""
     if version:
         host.clients_are_answered()
     return version or None

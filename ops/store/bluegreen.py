@@ -1,8 +1,8 @@
-"""Blue and green: two TorchServes over one model store, and `bluegreen.json`, which says what stands beside.
+"""Blue and green: two TorchServes over one model store, and `bluegreen.json`, which says which of them run.
 
 Blue is the checkout's own server, green the other one. Which of them answers is in `routing.json` alone (`server`);
-this file says what cannot be seen there: what green is made of, whether both are there, and which one is the way back.
-The side that answers is never stopped, so what a killed operation leaves is on the other side: `pending` names it.
+this file holds the rest: what green is made of, whether both run, and which one is the way back. The server that
+answers is never stopped.
 """
 
 from __future__ import annotations
@@ -41,25 +41,24 @@ class Made:
 
 @dataclass(frozen=True)
 class Sides:
-    """`green`: None while there is none. `blue`: whether it runs. `back`: the side that answered before.
+    """The servers that run. `green`: what it is made of, None while there is none.
 
-    `pending`: a side that is being started or stopped. `accepted`: other answers of the idle side are meant.
+    `back`: the side that answered before. `accepted`: the standby server's answers differ, and that is meant.
     """
 
     green: Made | None = None
     blue: bool = True
-    pending: str = ""
     back: str = ""
     accepted: bool = False
 
     def there(self, side: str) -> bool:
         """Tell whether a side was brought up whole."""
-        return side != self.pending and (self.blue if side == BLUE else self.green is not None)
+        return self.blue if side == BLUE else self.green is not None
 
     @property
     def both(self) -> bool:
-        """Whether one stands beside the other."""
-        return self.there(BLUE) and self.there(GREEN)
+        """Whether both run."""
+        return self.blue and self.green is not None
 
 
 def other(side: str) -> str:
@@ -67,53 +66,59 @@ def other(side: str) -> str:
     return GREEN if side == BLUE else BLUE
 
 
-def in_force(store: Path) -> str:
-    """Return the side that answers. Raises OpsError when it is neither of the two."""
-    server = _answering(store, _recorded(store))
-    if server not in PROGRAMS:
-        raise OpsError(
-            f"{routing.FOLDER}/{routing.NAME} sends every request to the server {server!r}, which is none of ours "
-            f"(blue, green). Take `server` out of it first. Nothing changed"
-        )
-    return server
-
-
-def told(store: Path) -> str:
-    """Say which side answers and what stands beside it, for people."""
-    answering, present = in_force(store), read(store)
-    beside = other(answering)
-    made = f" ({present.green})" if present.green else ""
-    line = f"{answering} answers{made if answering == GREEN else ''}"
-    return f"{line}, {beside} stands beside{made if beside == GREEN else ''}" if present.there(beside) else line
-
-
 def named(side: str) -> str | None:
     """Return what `server` in the routing says for a side: the gateways know blue as their default."""
     return None if side == BLUE else side
 
 
+def in_force(store: Path) -> str:
+    """Return the side that answers. Raises OpsError when the routing names an unknown server."""
+    server = _answering(store, _recorded(store))
+    if server not in PROGRAMS:
+        raise OpsError(
+            f"{routing.FOLDER}/{routing.NAME} sends every request to the server {server!r}, which is unknown here "
+            f"(known: blue, green). Take `server` out of it first. Nothing changed"
+        )
+    return server
+
+
+def told(store: Path) -> str:
+    """Say which side answers and which one stands by, for people."""
+    answering, present = in_force(store), read(store)
+    standby = other(answering)
+    made = f" ({present.green})" if present.green else ""
+    line = f"{answering} answers{made if answering == GREEN else ''}"
+    return f"{line}, {standby} stands by{made if standby == GREEN else ''}" if present.there(standby) else line
+
+
 def read(store: Path) -> Sides:
-    """Return what stands where; the side that answers is always there, also where the file is missing or damaged.
+    """Return which servers run; the one that answers always does, also where the file is missing or damaged.
 
     Raises OpsError when a file cannot be read.
     """
     found = _recorded(store)
-    answering = _answering(store, found)
-    if found.pending == answering:
-        found = replace(found, pending="")
-    if answering == BLUE:
-        return replace(found, blue=True)
-    return found if found.green is not None else replace(found, green=Made())
+    return with_side(found, _answering(store, found), found.green or Made())
+
+
+def pending(store: Path) -> str:
+    """Return the side that an earlier release of this program was starting or stopping when it was cut off, or "".
+
+    It wrote that into this file; now there is an intent of kind `server`.
+    """
+    side = str((read_json(store / NAME) or {}).get("pending") or "")
+    return side if side in PROGRAMS else ""
 
 
 def _recorded(store: Path) -> Sides:
     document: dict[str, Any] = read_json(store / NAME) or {}
     document.pop("schema", None)
+    interrupted = document.pop("pending", "")
     try:
         made = document.pop("green", None)
-        return Sides(green=Made(**made) if made else None, **document)
+        sides = Sides(green=Made(**made) if made else None, **document)
     except (TypeError, AttributeError):
         return Sides()
+    return without(sides, interrupted) if interrupted in PROGRAMS else sides
 
 
 def _answering(store: Path, recorded: Sides) -> str:
@@ -126,13 +131,17 @@ def _answering(store: Path, recorded: Sides) -> str:
         return GREEN if green else BLUE
 
 
+def with_side(sides: Sides, side: str, made: Made) -> Sides:
+    """Return them with one side running; green is then made of `made`."""
+    return replace(sides, blue=True) if side == BLUE else replace(sides, green=made)
+
+
 def without(sides: Sides, side: str) -> Sides:
     """Return them with one side gone."""
-    gone = replace(sides, pending="", back="", accepted=False)
+    gone = replace(sides, back="", accepted=False)
     return replace(gone, blue=False) if side == BLUE else replace(gone, green=None)
 
 
-def write(store: Path, sides: Sides) -> Sides:
-    """Put it down in one step. Raises OpsError."""
+def write(store: Path, sides: Sides) -> None:
+    """Replace the file in one step. Raises OpsError."""
     write_json(store / NAME, {"schema": SCHEMA, **asdict(sides)})
-    return sides

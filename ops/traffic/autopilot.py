@@ -17,8 +17,8 @@ from typing import Any
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
-from ops.rollout.preconditions import opened
-from ops.store import lock, routing
+from ops.rollout.recovery import operation
+from ops.store import routing
 from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
 from ops.terminal.console import say, step
@@ -106,8 +106,8 @@ def run(host: Host, gateways: Gateways, steps: list[float] | None = None, given:
 def _open(host: Host) -> Watch:
     """Mend what was left, and return what to do: the unfinished run of this canary, or a new one. Raises OpsError."""
     left = load(host.store)
-    with lock.held(host.store, "canary auto", wait_s=LOCK_WAIT_S):
-        current = opened(host).current
+    with operation(host, "canary auto", wait_s=LOCK_WAIT_S) as state:
+        current = state.current
     found = routing.read(host.store).canary
     if found is None and left is not None:
         _forget(host)
@@ -200,8 +200,7 @@ def _revive(host: Host, version: str) -> None:
     except (UnreachableError, RefusedError):
         return
     try:
-        with lock.held(host.store, f"loading the canary {version} again", wait_s=30.0):
-            opened(host)
+        with operation(host, f"loading the canary {version} again", wait_s=30.0):
             if version in routing.read(host.store).versions("canary"):
                 Standby(host, Steps(), default).ensure(version)
     except OpsError as error:

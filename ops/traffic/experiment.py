@@ -1,4 +1,4 @@
-"""An experiment: kept versions side by side, each with its share of the requests, and the answer says which made it."""
+"""An experiment: several kept versions each get a share of the requests; an answer says which version made it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from dataclasses import replace
 
 from ops.errors import NotNowError, UsageError
 from ops.rollout import split
-from ops.rollout.preconditions import opened, preflight, unsplit
-from ops.rollout.split import Beginning
-from ops.store import inventory, lock, routing
+from ops.rollout.preconditions import preflight, require_no_split
+from ops.rollout.recovery import operation
+from ops.store import inventory, routing
 from ops.store.routing import Experiment
 from ops.store.versions import check
-from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
 
 PART = "experiment"
-# Each is loaded with workers of its own; gateways take no more.
+# Each version is loaded with workers of its own; gateways accept no more.
 MOST = 16
 
 
 def shares(words: list[str]) -> dict[str, float]:
-    """Read `VERSION=PERCENT` words. Raises UsageError when they are none, or are more than the whole."""
+    """Read words such as `1.1=50` (version and percent). Raises UsageError for another form, or more than 100 %."""
     read: dict[str, float] = {}
     for word in words:
         version, equals, share = word.partition("=")
@@ -49,63 +48,42 @@ def start(
     note: str = "",
     dry_run: bool = False,
 ) -> None:
-    """Load kept versions beside the running one and give each its share. Raises OpsError; then nothing is left."""
+    """Load kept versions next to the running one and give each its share. Raises OpsError; then nothing is left."""
     check(name)
-    stable = preflight(host).version
-    unsplit(host)
-    state, _ = inventory.look(host.store)
-    _verify(host, state, stable, wanted)
-    rest = 100 - sum(wanted.values())
-    if dry_run:
-        beside = ", ".join(version for version in wanted if version != stable) or "nothing"
-        shares = ", ".join(f"{share:g} % to {version}" for version, share in wanted.items())
-        say(f"""Dry run, nothing is changed. It would:
-  register     {beside} beside {stable}; wait until READY, check
-  route        {shares}, the rest ({rest:g} %) to {stable}""")
-        return
+    preflight(host)
+    require_no_split(host)
     steps = Steps()
-    with lock.held(host.store, f"experiment {name}"):
-        state = opened(host)
-        unsplit(host)
-        stable = host.server.default().version
-        _verify(host, state, stable, wanted)
-        experiment = Experiment(name, wanted, routing.salt(salt))
-        routed = replace(routing.read(host.store), stable=stable, experiment=experiment)
-        loading = [version for version in wanted if version != stable]
-        beginning = Beginning(
-            "experiment start", PART, name, loading, routed, compare=True, accept_drift=accept_drift, note=note
-        )
-        split.begin(host, state, steps, beginning)
-    steps.report(f"{routed.split}; the rest ({rest:g} %) to {stable}. The end: bash scripts/experiment.sh stop")
+    with operation(host, f"experiment {name}", dry_run=dry_run) as state:
+        require_no_split(host)
+        running, present = host.server.default(), routing.read(host.store)
+        for version in wanted:
+            if version != running.version:
+                _require_available(host, state, present, version)
+        routed = replace(present, stable=running.version, experiment=Experiment(name, wanted, routing.salt(salt)))
+        shares = ", ".join(f"{share:g} % to {version}" for version, share in wanted.items())
+        rest = f"the rest ({100 - sum(wanted.values()):g} %) to {running.version}"
+        change = split.Start(
+            host=host, steps=steps, action="experiment start", to=name, note=note, state=state, running=running,
+            accept_drift=accept_drift, part=PART, routed=routed, effect=("route", f"{shares}, {rest}"),
+        )  # fmt: skip
+        if change.run(dry_run=dry_run):
+            steps.report(f"{routed.split}; {rest}. The end: bash scripts/experiment.sh stop")
 
 
-def _verify(host: Host, state: inventory.Releases, stable: str, wanted: dict[str, float]) -> None:
-    """Check that each version is kept and intact, and plays no other part. Raises OpsError."""
-    for version in wanted:
-        if version == stable:
-            continue
-        inventory.verified(host.store, state, version)
-        if version in routing.glance(host.store).versions("shadow"):
-            raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
+def _require_available(host: Host, state: inventory.Releases, present: routing.Routing, version: str) -> None:
+    """Check that a version is kept and intact, and not the shadow. Raises OpsError."""
+    inventory.verified(host.store, state, version)
+    if version in present.versions("shadow"):
+        raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
 
 
 def stop(host: Host, *, dry_run: bool = False) -> None:
     """Send everything to the stable version again; the versions stay kept. Raises OpsError."""
-    if dry_run:
-        lock.require_free(host.store)
-        present = routing.read(host.store)
-        found = _active(present)
-        say(f"Dry run, nothing is changed. It would end {present.split}, and unregister what is not {present.stable}.")
-        return
     steps = Steps()
-    with lock.held(host.store, "end of the experiment"):
-        state = opened(host)
-        found = _active(routing.read(host.store))
-        split.end(host, state, steps, "experiment stop", PART, to=found.name)
-    steps.report(f"the experiment {found.name} is over; its versions are kept")
-
-
-def _active(present: routing.Routing) -> Experiment:
-    if present.experiment is None:
-        raise split.absent(PART)
-    return present.experiment
+    with operation(host, "end of the experiment", dry_run=dry_run) as state:
+        found = routing.read(host.store).experiment
+        if found is None:
+            raise split.not_active(PART)
+        end = split.End(host=host, steps=steps, action="experiment stop", to=found.name, state=state, part=PART)
+        if end.run(dry_run=dry_run):
+            steps.report(f"the experiment {found.name} is over; its versions are kept")

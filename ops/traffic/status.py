@@ -28,7 +28,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(json.dumps({**known, "gateways": [asdict(gateway) for gateway in seen]}, indent=1, ensure_ascii=False))
         return
     if not active:
-        say(str(split.absent(name)))
+        say(str(split.not_active(name)))
         return
     say(f"{present.split} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):

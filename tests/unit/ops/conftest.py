@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.rollout import preconditions
+from ops.rollout import recovery
 from ops.store import inventory, routing
 from ops.torchserve import drain
 from tests.support.archives import left_over
@@ -51,6 +51,6 @@ def assert_consistent(server: FakeServer) -> None:
 
 
 @pytest.fixture
-def opened():
-    """What the next operation finds and mends."""
-    return lambda server: preconditions.opened(server.host())
+def recover():
+    """What the next operation does first."""
+    return lambda server: recovery.recover(server.host())

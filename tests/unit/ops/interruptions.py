@@ -63,13 +63,13 @@ def test_an_interruption_of_the_decision_lets_the_new_version_live_and_is_told(s
     assert lock.holder(served.store) is None
 
 
-def test_an_interruption_of_the_drain_leaves_the_old_version_to_the_next_operation(served, opened, capsys):
+def test_an_interruption_of_the_drain_leaves_the_old_version_to_the_next_operation(served, recover, capsys):
     served.faults["DELETE /models/yolo/1.0"] = interrupt()
     with pytest.raises(KeyboardInterrupt):
         redeployed(served)
-    assert "1.1 is live; the next operation removes what is left of 1.0" in capsys.readouterr().out
+    assert "interrupted: 1.1 is live; the next operation does the rest" in capsys.readouterr().out
     assert set(served.workers) == {"1.0", "1.1"}
-    opened(served)
+    recover(served)
     assert (inventory.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
     assert_consistent(served)
 
@@ -97,11 +97,11 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     assert routing.read(served.store).split == "canary 1.1 10 %"
     assert inventory.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
-    assert "in force already: canary 1.1 10 %" in capsys.readouterr().out
+    assert "canary 1.1 10 % is in force already" in capsys.readouterr().out
 
 
 def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
-    monkeypatch.setattr(failure, "who_answers", lambda host: pytest.fail("asked who answers"))
+    monkeypatch.setattr(failure, "answering_version", lambda host: pytest.fail("asked who answers"))
 
     def vanish(fake):
         fake.faults.clear()

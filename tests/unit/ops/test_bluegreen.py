@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import httpx
 import pytest
@@ -14,11 +14,11 @@ from ops.bluegreen.pair import Pair
 from ops.cli import bluegreen, releases
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.releases import redeploy, rollback
-from ops.rollout.candidate import Packaging
-from ops.rollout.preconditions import opened
-from ops.store import audit, routing
+from ops.rollout.recovery import recover
+from ops.store import audit, intent, routing
 from ops.store import bluegreen as sides
 from ops.store.bluegreen import BLUE, GREEN, Made
+from ops.system.files import write_json
 from ops.torchserve import standby
 from ops.torchserve.host import at, here
 from ops.traffic import canary, experiment, shadow
@@ -77,6 +77,11 @@ def world(served, monkeypatch) -> World:
 
 
 MADE = Made(image="next", note="new libraries")
+
+
+def record(store, pending="", **known):
+    """Write bluegreen.json as an earlier release did, with the side that was being started or stopped."""
+    write_json(store / sides.NAME, {"schema": 1, **asdict(sides.Sides(**known)), "pending": pending})
 
 
 def test_up_switch_back_and_down(world):
@@ -201,9 +206,9 @@ def test_while_both_are_there_nothing_is_released_to_one_of_them(world, tmp_path
     switch.up(world.pair, MADE)
     for does in (
         lambda: redeploy.redeploy(host, weights),
-        lambda: redeploy.plan(host, weights, Packaging()),
+        lambda: redeploy.redeploy(host, weights, dry_run=True),
         lambda: rollback.rollback(host, "1.1"),
-        lambda: rollback.plan(host, "1.1"),
+        lambda: rollback.rollback(host, "1.1", dry_run=True),
         lambda: canary.start(host, "1.1", 10),
         lambda: experiment.start(host, "night", {"1.1": 10}),
         lambda: shadow.start(host, "1.1", 10),
@@ -233,11 +238,29 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
 
 
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
-    sides.write(world.blue.store, sides.Sides(green=MADE, pending=GREEN))
+    intent.write(world.blue.store, intent.Intent("bluegreen up", GREEN, BLUE, kind="server"))
     assert not world.sides.both
-    opened(world.blue.host())
+    recover(world.blue.host())
+    assert intent.read(world.blue.store) is None
+    assert world.trail() == [("bluegreen up", "mended")]
+
+
+def test_what_an_earlier_release_was_killed_at_is_stopped_by_the_next_operation(world):
+    """It wrote the side that it was starting or stopping into bluegreen.json itself."""
+    record(world.blue.store, green=MADE, pending=GREEN)
+    assert not world.sides.both
+    recover(world.blue.host())
     assert world.sides == sides.Sides()
+    assert "pending" not in (world.blue.store / sides.NAME).read_text()
     assert world.trail() == [("bluegreen", "mended")]
+
+
+def test_a_server_that_was_listed_before_its_start_was_killed_stands_by(world):
+    sides.write(world.blue.store, sides.Sides(green=MADE))
+    intent.write(world.blue.store, intent.Intent("bluegreen up", GREEN, BLUE, kind="server"))
+    recover(world.blue.host())
+    assert world.sides.both
+    assert audit.read(world.blue.store)[-1]["detail"].endswith("had been decided: completed")
 
 
 def test_the_server_in_force_is_what_operations_act_on(world, monkeypatch):
@@ -250,7 +273,7 @@ def test_the_server_in_force_is_what_operations_act_on(world, monkeypatch):
     assert here(store).server.management == "http://torchserve-green/MANAGEMENT"
     assert here(store).program == "torchserve-green"
     routing.write(store, routing.Routing(server="red"))
-    with pytest.raises(OpsError, match="'red', which is none of ours"):
+    with pytest.raises(OpsError, match="'red', which is unknown here"):
         here(store)
     monkeypatch.delenv("OPS_GREEN_INFERENCE_URL")
     with pytest.raises(OpsError, match="OPS_GREEN_MANAGEMENT_URL"):
@@ -267,32 +290,32 @@ def test_natively_green_has_ports_of_its_own(world, monkeypatch):
 
 def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     store = world.blue.store
-    sides.write(store, sides.Sides(blue=False, pending=BLUE))
+    record(store, blue=False, pending=BLUE)
     assert sides.read(store) == sides.Sides()
     routing.write(store, routing.Routing(server="green"))
     (store / sides.NAME).write_text("{cut")
     assert sides.read(store).there(GREEN)
-    assert sides.told(store) == "green answers (the checkout), blue stands beside"
+    assert sides.told(store) == "green answers (the checkout), blue stands by"
 
 
 @pytest.mark.parametrize(
     ("recorded", "answers"),
     [
-        (sides.Sides(), None),
-        (sides.Sides(green=MADE), None),
-        (sides.Sides(green=MADE, pending=GREEN), None),
-        (sides.Sides(green=MADE, back=BLUE), GREEN),
-        (sides.Sides(green=MADE, blue=False), GREEN),
-        (sides.Sides(green=MADE, pending=BLUE), GREEN),
+        ({}, None),
+        ({"green": MADE}, None),
+        ({"green": MADE, "pending": GREEN}, None),
+        ({"green": MADE, "back": BLUE}, GREEN),
+        ({"green": MADE, "blue": False}, GREEN),
+        ({"green": MADE, "pending": BLUE}, GREEN),
     ],
 )
 def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, recorded, answers):
     store = world.blue.store
-    sides.write(store, recorded)
+    record(store, **recorded)
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
     assert sides.in_force(store) == (answers or BLUE)
-    opened(world.pair.serving)
+    recover(world.pair.serving)
     assert world.server == answers
     assert world.did == []
 
@@ -304,7 +327,7 @@ def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):
-        opened(world.blue.host())
+        recover(world.blue.host())
     assert routing.path(store).is_dir()
 
 
@@ -317,7 +340,7 @@ def run(world, monkeypatch):
 
 def test_the_command_line(world, run, capsys):
     run("up", "--image", "next", "--dry-run")
-    assert (world.did, "start        green beside blue, of next" in capsys.readouterr().out) == ([], True)
+    assert (world.did, "start        green next to blue, of next" in capsys.readouterr().out) == ([], True)
     run("deploy", "--image", "next", "--note", "n", "--handler", "archive")
     assert (world.server, world.sides.green) == ("green", Made(image="next", note="n", handler="archive"))
     capsys.readouterr()
@@ -325,7 +348,7 @@ def test_the_command_line(world, run, capsys):
     assert capsys.readouterr().out == "blue\n"
     run("status")
     said = capsys.readouterr().out
-    assert "green answers (next), blue stands beside" in said
+    assert "green answers (next), blue stands by" in said
     assert "the way back: bash scripts/bluegreen.sh back" in said
     for what in ("switch", "back", "down"):
         run(what, "--dry-run")
@@ -341,7 +364,7 @@ def test_the_command_line(world, run, capsys):
         {"there": False, "state": "not there"},
     )
     run("down", "--dry-run")
-    assert "do nothing" in capsys.readouterr().out
+    assert "Nothing changed" in capsys.readouterr().out
 
 
 def test_words_that_do_not_fit_are_refused(world, run):
@@ -358,7 +381,7 @@ def test_words_that_do_not_fit_are_refused(world, run):
 def test_a_server_nobody_recorded_is_told(world, run, capsys):
     world.green.down = False
     run("status")
-    assert "nobody knows of it" in capsys.readouterr().out
+    assert "no operation has started it" in capsys.readouterr().out
     world.green.faults["GET /models"] = lambda fake: httpx.Response(500, json={"message": "x"})
     run("status")
     assert "TorchServe answered 500" in capsys.readouterr().out

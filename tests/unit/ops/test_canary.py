@@ -2,8 +2,7 @@ import pytest
 
 from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError, NotRunningError, OpsError
 from ops.releases import redeploy, rollback
-from ops.rollout import preconditions
-from ops.rollout import split as splits
+from ops.rollout import recovery
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
 from ops.traffic import canary
@@ -83,11 +82,11 @@ def test_a_kept_version_that_may_not_begin_stays_kept(split):
 def test_a_server_that_refuses_just_as_it_begins_leaves_no_archive(served):
     asked = []
 
-    def the_third_time(fake):  # after the check before the lock, and the one with it
+    def the_second_time(fake):  # after the check before the lock
         asked.append("GET /models/yolo")
-        return error(503, "busy") if len(asked) == 3 else None
+        return error(503, "busy") if len(asked) == 2 else None
 
-    served.faults["GET /models/yolo"] = the_third_time
+    served.faults["GET /models/yolo"] = the_second_time
     with pytest.raises(OpsError, match="busy"):
         start(served)
     assert not (served.store / "yolo-1.1.mar").exists()
@@ -165,7 +164,7 @@ def test_an_aborted_canary_is_kept_when_asked_and_when_it_was_kept_before(served
 
 
 def test_a_kept_version_that_was_never_packaged_for_a_canary_survives_its_abort(served):
-    preconditions.opened(served.host())
+    recovery.recover(served.host())
     canary.start(served.host(), "1.1", 5)
     canary.abort(served.host())
     assert (served.store / "yolo-1.1.mar").is_file()
@@ -181,13 +180,13 @@ def test_an_abort_while_the_server_is_down_clears_the_routing(split):
     assert_consistent(split)
 
 
-def test_a_version_that_cannot_be_removed_is_removed_by_the_next_operation(split, monkeypatch, opened):
+def test_a_version_that_cannot_be_removed_is_removed_by_the_next_operation(split, monkeypatch, recover):
     monkeypatch.setattr("ops.torchserve.client.UNREGISTER_S", 0.0)
     split.faults["DELETE /models/yolo/1.1"] = lambda fake: error(500, "busy")
     canary.abort(split.host())
     assert set(split.workers) == {"1.0", "1.1"}
     split.faults.clear()
-    opened(split)
+    recover(split)
     assert not (split.store / "yolo-1.1.mar").exists()
     assert_consistent(split)
 
@@ -196,9 +195,11 @@ def test_a_version_that_cannot_be_removed_is_removed_by_the_next_operation(split
     "operation",
     [
         lambda server: redeploy.redeploy(server.host(), server.store / "best.pt", Packaging(packaged="1.2")),
-        lambda server: redeploy.plan(server.host(), server.store / "best.pt", Packaging(packaged="1.2")),
+        lambda server: redeploy.redeploy(
+            server.host(), server.store / "best.pt", Packaging(packaged="1.2"), dry_run=True
+        ),
         lambda server: rollback.rollback(server.host(), "1.0"),
-        lambda server: rollback.plan(server.host(), "1.0"),
+        lambda server: rollback.rollback(server.host(), "1.0", dry_run=True),
         lambda server: canary.start(server.host(), "1.2", 10),
     ],
 )
@@ -257,7 +258,7 @@ def test_a_server_killed_before_a_promotion_is_decided_comes_back_with_the_canar
 
 
 @pytest.mark.parametrize("call", ["PUT /models/yolo/1.1/set-default", "DELETE /models/yolo/1.0"])
-def test_a_server_killed_after_a_promotion_is_decided_comes_back_promoted(split, call, opened):
+def test_a_server_killed_after_a_promotion_is_decided_comes_back_promoted(split, call, recover):
     def dies_and_is_back(fake):
         fake.faults.clear()
         fake.restarts(beside=True)
@@ -265,7 +266,7 @@ def test_a_server_killed_after_a_promotion_is_decided_comes_back_promoted(split,
 
     split.faults[call] = dies_and_is_back
     canary.promote(split.host())
-    opened(split)
+    recover(split)
     assert (shares(split), split.default) == (None, "1.1")
     assert_consistent(split)
 
@@ -317,16 +318,16 @@ def test_dry_runs_say_what_they_would_do_and_change_nothing(split, capsys):
     assert "yolo-1.1.mar is removed (--keep keeps it)" in said
     assert snapshot() == before
     canary.abort(split.host(), keep=True)
-    canary.plan_start(split.host(), "1.1", 5, Packaging())
+    canary.start(split.host(), "1.1", 5, dry_run=True)
     assert "5 % of the requests to 1.1, the rest to 1.0" in capsys.readouterr().out
 
 
 def test_prune_never_removes_a_canary_and_the_list_names_it(split, capsys):
-    from ops.releases import history
+    from ops.releases import history, prune
 
     for version in ("1.2", "1.3"):
         write_archive(split.store, version)
-    history.prune(split.host(), 1)
+    prune.prune(split.host(), 1)
     assert (split.store / "yolo-1.1.mar").is_file()
     capsys.readouterr()
     history.listing(split.host())
@@ -338,25 +339,25 @@ def test_prune_never_removes_a_canary_and_the_list_names_it(split, capsys):
     assert "1.1 should be loaded beside it and is not" in capsys.readouterr().out
 
 
-def test_a_damaged_routing_is_replaced_by_one_without_a_split(split, opened):
+def test_a_damaged_routing_is_replaced_by_one_without_a_split(split, recover):
     routing.path(split.store).write_text("{")
-    opened(split)
+    recover(split)
     assert shares(split) is None
     assert list(split.workers) == ["1.0"]
     assert_consistent(split)
 
 
-def test_a_canary_whose_archive_somebody_removed_is_taken_out_of_the_routing(split, opened):
+def test_a_canary_whose_archive_somebody_removed_is_taken_out_of_the_routing(split, recover):
     (split.store / "yolo-1.1.mar").unlink()
-    opened(split)
+    recover(split)
     assert_consistent(split)
     assert list(split.workers) == ["1.0"]
 
 
-def test_a_canary_that_the_plain_way_made_current_is_no_canary_any_more(split, opened):
+def test_a_canary_that_the_plain_way_made_current_is_no_canary_any_more(split, recover):
     make_current(split.store, "1.1")
     split.restarts()
-    opened(split)
+    recover(split)
     assert (shares(split), routing.read(split.store).stable) == (None, "1.1")
     assert_consistent(split)
 
@@ -368,8 +369,3 @@ def test_the_server_of_a_blue_green_switch_stays_what_it_is(split):
     canary.set_percent(split.host(), 50)
     canary.promote(split.host())
     assert routing.read(split.store).server == "blue"
-
-
-def test_the_default_version_of_a_server_that_does_not_answer_is_not_known(served):
-    served.down = True
-    assert splits.default_version(served.host()) is None

@@ -147,7 +147,7 @@ def test_nothing_to_stop_is_told_with_how_to_start(server):
 
 def test_dry_runs_change_nothing(server, capsys):
     experiment.start(server.host(), "night", NIGHT, dry_run=True)
-    shadow.plan_start(server.host(), "1.1", 20, Packaging())
+    shadow.start(server.host(), "1.1", 20, dry_run=True)
     assert not routing.path(server.store).exists()
     begin_shadow(server)
     before = routing.read(server.store)

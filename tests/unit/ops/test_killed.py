@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.rollout import preconditions
-from ops.store import bluegreen, inventory, lock, routing
+from ops.rollout import recovery
+from ops.store import bluegreen, intent, inventory, routing
 from tests.support import ROOT
 from tests.support.answering import answering
 from tests.unit.ops.conftest import assert_consistent
@@ -45,8 +45,8 @@ class World:
 
     def mend(self) -> None:
         """What every operation begins with."""
-        with lock.held(self.store, "the next operation"):
-            preconditions.opened(self._host)
+        with recovery.operation(self._host, "the next operation"):
+            pass
 
     def close(self) -> None:
         assert self._victims.stdin
@@ -116,7 +116,7 @@ def test_one_side_answers_whenever_a_switch_is_killed(world, what, before, undon
         world.mend()
         assert_consistent(world.fake)
         present = bluegreen.read(world.store)
-        assert present.pending == ""
+        assert intent.read(world.store) is None
         outcomes.append((routing.read(world.store).server, present.both))
         kill_at += 1
     assert kill_at > 5

@@ -11,7 +11,7 @@ import pytest
 
 from ops.errors import OpsError
 from ops.releases import redeploy, rollback
-from ops.rollout import preconditions, promotion
+from ops.rollout import promotion, recovery
 from ops.rollout.candidate import Packaging
 from ops.torchserve import client
 from ops.torchserve.client import Server
@@ -73,7 +73,7 @@ def test_killed_at_each_request(tmp_path: Path, impatient, monkeypatch, name: st
             failed = error
         if mortal.asked < at:
             break
-        preconditions.opened(server.host())
+        recovery.recover(server.host())
         assert_consistent(server)
         assert (server.default == "1.1") is (failed is None), f"killed at {at}: {failed}"
         outcomes.append(server.default)

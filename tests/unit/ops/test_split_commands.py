@@ -23,10 +23,10 @@ def called(monkeypatch, served):
     """Every operation, by module and name."""
     calls = {}
     for module, names in {
-        canary: ["start", "plan_start", "set_percent", "promote", "abort"],
+        canary: ["start", "set_percent", "promote", "abort"],
         experiment: ["start", "stop"],
-        shadow: ["start", "plan_start", "stop"],
-        redeploy: ["redeploy", "plan"],
+        shadow: ["start", "stop"],
+        redeploy: ["redeploy"],
         autopilot: ["run"],
         status: ["heard"],
     }.items():
@@ -48,7 +48,7 @@ def test_a_start_with_auto_begins_at_the_first_step_and_then_watches(called):
     run("canary", "start", "new.pt", "--auto", *bounds, "--gateway", "http://one", "--gateway", "http://two")
     (((target, percent, how), options),) = called["canary.start"]
     assert (target, percent, how) == ("new.pt", 2, candidate.Packaging())
-    assert options == {"accept_drift": False, "salt": None}
+    assert options == {"accept_drift": False, "salt": None, "dry_run": False}
     assert called["status.heard"] == [], "it looks all the time"
     (((gateways, steps, given), _),) = called["autopilot.run"]
     assert (gateways.urls, steps) == (["http://one", "http://two"], [2, 20, 100])
@@ -80,7 +80,7 @@ def test_int8_goes_through_to_packaging(called, tmp_path):
     run("redeploy", "new.pt", "--int8", "--calibration", str(tmp_path), "--force", "--abort-canary", "--note", "n")
     (((_, how), options),) = called["redeploy.redeploy"]
     assert how == candidate.Packaging(note="n", calibration=tmp_path, force=True)
-    assert options == {"accept_drift": False, "abort_canary": True}
+    assert options == {"accept_drift": False, "abort_canary": True, "dry_run": False}
     with pytest.raises(OpsError, match="--calibration"):
         run("canary", "start", "new.pt", "--percent", "5", "--int8")
     with pytest.raises(OpsError, match="goes with --int8"):
@@ -140,7 +140,8 @@ def test_an_experiment_with_its_shares(called):
 def test_dry_runs_only_plan(called):
     run("canary", "start", "new.pt", "--percent", "5", "--dry-run")
     run("shadow", "start", "new.pt", "--percent", "5", "--dry-run")
-    assert [name for name, calls in called.items() if calls] == ["canary.plan_start", "shadow.plan_start"]
+    assert [name for name, calls in called.items() if calls] == ["canary.start", "shadow.start"]
+    assert all(options["dry_run"] for calls in called.values() for _, options in calls)
 
 
 def test_a_status_asks_the_gateways_named(called, capsys):

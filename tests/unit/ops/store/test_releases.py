@@ -4,7 +4,7 @@ import os
 import pytest
 
 from ops.errors import NoSuchVersionError, OpsError
-from ops.releases import history
+from ops.releases import history, prune
 from ops.store import audit, intent, inventory, routing
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
@@ -131,14 +131,14 @@ def test_prune_spares_what_plays_a_part_and_what_is_loaded(store):
     state, _ = inventory.look(store)
     state.previous = "1.0"
     present = routing.Routing(canary=routing.Canary("1.2", 5, "s"))
-    assert history.prunable(state, present, 1, loaded=["1.3"]) == []
-    assert history.prunable(state, present, 1, loaded=[]) == ["1.3"]
-    assert history.prunable(state, present, 5, loaded=[]) == []
+    assert prune.removable(state, present, 1, loaded=["1.3"]) == []
+    assert prune.removable(state, present, 1, loaded=[]) == ["1.3"]
+    assert prune.removable(state, present, 5, loaded=[]) == []
 
 
 def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
     host = FakeServer(store, default="1.1", workers={"1.1": [("READY", 1)]}).host()
-    history.prune(host, 1)
+    prune.prune(host, 1)
     assert sorted(path.name for path in store.glob("yolo-*.mar")) == ["yolo-1.1.mar", "yolo-1.2.mar"]
     (source,) = inventory.read(store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.0", "pruned")
