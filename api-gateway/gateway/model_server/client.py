@@ -1,17 +1,22 @@
-"""HTTP to a model server: a pool that survives stale connections, and httpx's errors in the backend's words."""
+"""HTTP to a model server: a bounded pool of connections, whole answers, and failures as the backend's faults.
 
-import asyncio
+Built on httpcore, the engine of httpx: between two images, whose inference takes every core for tens of milliseconds,
+httpx's own layer costs as much CPU time again.
+"""
+
+import base64
 import logging
-from collections.abc import Awaitable, Mapping
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import httpx
+import httpcore
 
-from gateway.model_server.base import Readiness
 from gateway.model_server.errors import (
     BackendError,
     BackendFault,
-    BackendNotReady,
     BackendOverloaded,
     BackendTimeout,
     BackendUnavailable,
@@ -20,104 +25,133 @@ from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")
 
-#: Idle connections are dropped after this many seconds, before most servers and firewalls do it for us.
+#: Seconds after which an idle connection is no longer used: fewer than most servers and firewalls allow.
 KEEPALIVE_EXPIRY_S = 30.0
-#: A readiness check that takes longer than this is a 'no': who asks wants to know now.
-READY_TIMEOUT_S = 1.0
+#: Bytes of an answer's body. The longest answer to an image is a hundredth of it.
+LARGEST_ANSWER = 64 * 1024 * 1024
 
-#: httpx's errors, most specific first. A protocol error is nearly always a server that died while it answered.
-HTTPX_FAULTS: Mapping[type[Exception], type[BackendFault]] = {
-    httpx.PoolTimeout: BackendOverloaded,
-    httpx.ConnectTimeout: BackendUnavailable,
-    httpx.TimeoutException: BackendTimeout,
-    httpx.NetworkError: BackendUnavailable,
-    httpx.RemoteProtocolError: BackendUnavailable,
-    httpx.HTTPError: BackendError,
-    httpx.InvalidURL: BackendError,
-    httpx.CookieConflict: BackendError,
-    httpx.StreamError: BackendError,
+#: httpcore's errors, most specific first. A protocol error is nearly always a server that died while it answered.
+FAULTS: Mapping[type[Exception], type[BackendFault]] = {
+    httpcore.PoolTimeout: BackendOverloaded,
+    httpcore.ConnectTimeout: BackendUnavailable,
+    httpcore.TimeoutException: BackendTimeout,
+    httpcore.NetworkError: BackendUnavailable,
+    httpcore.RemoteProtocolError: BackendUnavailable,
+    httpcore.ProtocolError: BackendError,
+    httpcore.UnsupportedProtocol: BackendError,
+    httpcore.ProxyError: BackendError,
+    httpcore.ConnectionNotAvailable: BackendError,
 }
+#: What a connection that the server has closed raises when it is used again.
+_CLOSED = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
 
 
-def fault_from_httpx(error: Exception) -> BackendFault:
-    """Name an httpx error in the backend's words; the caller raises it ``from`` the original."""
-    kind = next((fault for known, fault in HTTPX_FAULTS.items() if isinstance(error, known)), BackendError)
+def fault_from(error: Exception) -> BackendFault:
+    """Return the fault that stands for one of httpcore's errors; the caller raises it ``from`` the original."""
+    kind = next((fault for known, fault in FAULTS.items() if isinstance(error, known)), BackendError)
     return kind(f"{type(error).__name__}: {error}")
 
 
-def make_client(settings: Settings, connections: int, headers: Mapping[str, str]) -> httpx.AsyncClient:
-    """Make a client of at most so many connections with the settings' timeouts; nothing is connected yet."""
-    return httpx.AsyncClient(
-        transport=StaleRetryTransport(connections),
-        timeout=httpx.Timeout(
-            connect=settings.connect_timeout_s,
-            read=settings.read_timeout_s,
-            write=settings.write_timeout_s,
-            pool=settings.pool_timeout_s,
-        ),
-        headers=headers,
-        trust_env=False,  # a proxy for the internet is none for the machine next door
-    )
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its status, its whole body, and its headers as they came."""
+
+    status: int
+    content: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of this name, in any case of letters."""
+        wanted = name.lower().encode()
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == wanted), None)
 
 
-async def send(client: httpx.AsyncClient, method: str, url: str, **kwargs: Any) -> httpx.Response:
-    """Send a request and return the answer, whatever its status; raises only ``BackendFault``."""
-    try:
-        return await client.request(method, url, **kwargs)
-    except tuple(HTTPX_FAULTS) as error:
-        raise fault_from_httpx(error) from error
+class HttpClient:
+    """Sends requests to one server over at most ``connections`` connections, with the timeouts of the settings.
 
+    A server may close an idle connection at the moment that it is used again. This says nothing about the request, so
+    the request is sent once more, on a new connection. A new connection that breaks is not tried again. This is only
+    for requests that may be repeated, as predictions and descriptions may.
 
-async def ready_in_time(asked: Awaitable[Readiness]) -> Readiness:
-    """Wait for what a server says of its readiness, and make a 'no' of every fault and of its taking too long."""
-    try:
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            return await asked
-    except TimeoutError:
-        return Readiness(False, "the model server does not answer in time")
-    except BackendNotReady as fault:
-        return Readiness(False, fault.reason)
-    except BackendFault:
-        return Readiness(False, "the model server cannot be reached")
-
-
-class StaleRetryTransport(httpx.AsyncBaseTransport):
-    """A connection pool that tries once more when a connection kept from earlier turns out to be dead.
-
-    A server may close an idle connection in the very moment it is used again. That says nothing about the request, so
-    it is sent again, once, on a connection opened for it. A new connection that breaks is not retried. Only for
-    requests that may be repeated, as predictions and descriptions may.
+    ``base_url`` may contain a user and a password; ``headers`` go with every request.
     """
 
-    def __init__(self, max_connections: int) -> None:
-        tls = httpx.create_ssl_context()
-        keep = httpx.Limits(
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=KEEPALIVE_EXPIRY_S,
+    def __init__(self, settings: Settings, base_url: str, connections: int, headers: Mapping[str, str]) -> None:
+        parts = urlsplit(base_url)
+        self._scheme, self._prefix = parts.scheme.encode(), parts.path
+        self._host, self._port = (parts.hostname or "").encode("idna"), parts.port
+        self._headers = _encode({"Host": parts.netloc.rpartition("@")[2], **_authorization(parts), **headers})
+        timeouts = {
+            "connect": settings.connect_timeout_s,
+            "read": settings.read_timeout_s,
+            "write": settings.write_timeout_s,
+            "pool": settings.pool_timeout_s,
+        }
+        self._extensions = {"timeout": timeouts}
+        tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._pool = httpcore.AsyncConnectionPool(
+            tls, max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
         )
-        never_keep = httpx.Limits(max_connections=max_connections, max_keepalive_connections=0)
-        self._pool = httpx.AsyncHTTPTransport(verify=tls, limits=keep)
-        self._fresh = httpx.AsyncHTTPTransport(verify=tls, limits=never_keep)
+        self._fresh = httpcore.AsyncConnectionPool(tls, max_connections=connections, max_keepalive_connections=0)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request; errors are raised only before the first byte of an answer, which makes a retry safe."""
+    async def request(
+        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send a request and return the answer, whatever its status.
+
+        ``path`` follows the path of the base URL; it contains the query and is encoded already. Raises only
+        :class:`~gateway.model_server.errors.BackendFault`.
+        """
+        url = httpcore.URL(
+            scheme=self._scheme, host=self._host, port=self._port, target=f"{self._prefix}{path}".encode("ascii")
+        )
+        length = {"Content-Length": str(len(content))} if content else {}
+        lines = [*self._headers, *_encode({**(headers or {}), **length})]
         opened = False
 
-        async def trace(event: str, _: Mapping[str, Any]) -> None:
+        async def note_opening(event: str, _: Mapping[str, Any]) -> None:
             nonlocal opened
             opened = opened or event == "connection.connect_tcp.started"
 
-        request.extensions = {**request.extensions, "trace": trace}
+        extensions = {**self._extensions, "trace": note_opening}
+        request = httpcore.Request(method, url, headers=lines, content=content, extensions=extensions)
         try:
-            return await self._pool.handle_async_request(request)
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
-            if opened:
-                raise
-            logger.info("a kept connection was dead, trying once more on a new one", extra={"cause": repr(error)})
-        return await self._fresh.handle_async_request(request)
+            try:
+                response = await self._pool.handle_async_request(request)
+            except _CLOSED as error:
+                if opened:
+                    raise
+                logger.info("a kept connection was dead, trying once more on a new one", extra={"cause": repr(error)})
+                response = await self._fresh.handle_async_request(request)
+            return Reply(response.status, await _read(response), tuple(response.headers))
+        except tuple(FAULTS) as error:
+            raise fault_from(error) from error
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._pool.aclose()
         await self._fresh.aclose()
+
+
+async def _read(response: httpcore.Response) -> bytes:
+    pieces, size = [], 0
+    try:
+        async for piece in response.aiter_stream():
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_ANSWER:
+                raise BackendError(f"an answer of more than {LARGEST_ANSWER} bytes")
+    finally:
+        await response.aclose()
+    return b"".join(pieces)
+
+
+def _encode(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+def _authorization(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.concurrency.single_flight import Flights
 from gateway.model_server.base import InferenceBackend, Readiness
@@ -12,6 +12,8 @@ from gateway.model_server.errors import BackendFault, BackendNotReady
 
 logger = logging.getLogger("gateway.readiness")
 
+#: A readiness check that takes longer counts as a 'no'.
+TIMEOUT_S = 1.0
 INTERVAL_S = 1.0
 #: Seconds for which an answer is given again to whoever wants to know: health is open to all, and each question takes
 #: one of the few connections that routing and the cache ask through.
@@ -112,6 +114,19 @@ class ReadinessWatch:
         if not state.ready:
             raise _not_ready(state)
         return state
+
+
+async def ready_in_time(asked: Awaitable[Readiness]) -> Readiness:
+    """Await a server's own answer; a fault, or an answer that takes too long, becomes a 'no' with its reason."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return await asked
+    except TimeoutError:
+        return Readiness(False, "the model server does not answer in time")
+    except BackendNotReady as fault:
+        return Readiness(False, fault.reason)
+    except BackendFault:
+        return Readiness(False, "the model server cannot be reached")
 
 
 def _not_ready(state: Readiness) -> BackendNotReady:

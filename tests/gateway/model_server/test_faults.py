@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from typing import Any, get_args
 
+import httpcore
 import httpx
 import pytest
 
@@ -13,7 +14,7 @@ from gateway.api.errors import REJECTIONS, as_api_error
 from gateway.detection.parameters import Parameters
 from gateway.errors import InternalError
 from gateway.model_server import errors as faults
-from gateway.model_server.client import HTTPX_FAULTS, fault_from_httpx
+from gateway.model_server.client import FAULTS, fault_from
 from gateway.model_server.registry import create_backend
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
@@ -161,33 +162,30 @@ async def test_overload_is_told_from_a_missing_worker_by_the_readiness(
         assert_error(await client.post("/predict", content=JPEG), 503, "model_not_ready", "none of its 0 workers")
 
 
-def test_no_httpx_error_is_left_without_a_fault_of_its_own() -> None:
-    exceptions = [found for _, found in inspect.getmembers(httpx, inspect.isclass) if issubclass(found, Exception)]
-    assert httpx.ReadTimeout in exceptions
+def test_no_error_of_httpcore_is_left_without_a_fault_of_its_own() -> None:
+    exceptions = [found for _, found in inspect.getmembers(httpcore, inspect.isclass) if issubclass(found, Exception)]
+    assert httpcore.ReadTimeout in exceptions
     for kind in exceptions:
-        assert issubclass(kind, tuple(HTTPX_FAULTS)), f"{kind.__name__} is not mapped"
+        assert issubclass(kind, tuple(FAULTS)), f"{kind.__name__} is not mapped"
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (httpx.ConnectError("x"), faults.BackendUnavailable),
-        (httpx.ConnectTimeout("x"), faults.BackendUnavailable),
-        (httpx.PoolTimeout("x"), faults.BackendOverloaded),
-        (httpx.ReadTimeout("x"), faults.BackendTimeout),
-        (httpx.WriteTimeout("x"), faults.BackendTimeout),
-        (httpx.ReadError("x"), faults.BackendUnavailable),
-        (httpx.WriteError("x"), faults.BackendUnavailable),
-        (httpx.CloseError("x"), faults.BackendUnavailable),
-        (httpx.RemoteProtocolError("x"), faults.BackendUnavailable),
-        (httpx.LocalProtocolError("x"), faults.BackendError),
-        (httpx.DecodingError("x"), faults.BackendError),
-        (httpx.TooManyRedirects("x"), faults.BackendError),
-        (httpx.InvalidURL("x"), faults.BackendError),
+        (httpcore.ConnectError("x"), faults.BackendUnavailable),
+        (httpcore.ConnectTimeout("x"), faults.BackendUnavailable),
+        (httpcore.PoolTimeout("x"), faults.BackendOverloaded),
+        (httpcore.ReadTimeout("x"), faults.BackendTimeout),
+        (httpcore.WriteTimeout("x"), faults.BackendTimeout),
+        (httpcore.ReadError("x"), faults.BackendUnavailable),
+        (httpcore.WriteError("x"), faults.BackendUnavailable),
+        (httpcore.RemoteProtocolError("x"), faults.BackendUnavailable),
+        (httpcore.LocalProtocolError("x"), faults.BackendError),
+        (httpcore.UnsupportedProtocol("x"), faults.BackendError),
     ],
 )
-def test_httpx_errors_become_the_most_specific_fault(error: Exception, fault: type[faults.BackendFault]) -> None:
-    assert type(fault_from_httpx(error)) is fault
+def test_errors_of_httpcore_become_the_most_specific_fault(error: Exception, fault: type[faults.BackendFault]) -> None:
+    assert type(fault_from(error)) is fault
 
 
 def test_every_fault_has_an_answer_of_its_own() -> None:

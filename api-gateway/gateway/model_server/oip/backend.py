@@ -9,17 +9,16 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
-
-import httpx
 
 from gateway import strict_json
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.http.headers import HEAD_LENGTH_HEADER, REQUEST_ID_HEADER
 from gateway.model_server.base import Model, ModelVersion, Readiness, Served, Worker
-from gateway.model_server.client import make_client, ready_in_time, send
+from gateway.model_server.client import HttpClient, Reply
 from gateway.model_server.errors import (
     BackendError,
     BackendFault,
@@ -31,6 +30,7 @@ from gateway.model_server.oip.faults import REFUSED, fault
 from gateway.model_server.oip.plan import Plan, make_plan
 from gateway.model_server.oip.results import read_response
 from gateway.model_server.oip.token_file import TokenFile
+from gateway.model_server.readiness import ready_in_time
 from gateway.oip.messages import head_length
 from gateway.oip.tensors import TensorError
 from gateway.settings import Settings
@@ -51,16 +51,15 @@ class OipBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
-        self._server_url = f"{settings.oip_url}/v2"
-        self._model_url = f"{self._server_url}/models/{quote(self._model, safe='')}"
+        self._model_path = f"/v2/models/{quote(self._model, safe='')}"
         self._encoding = settings.oip_encoding
         self._class_names = [name.strip() for name in settings.oip_class_names.split(",") if name.strip()]
         self._token = TokenFile(settings.oip_token_file) if settings.oip_token_file else None
         self._plan: Plan | None = None
         #: The version that last answered a request which named none: which one that is, only the server knows.
         self._default: str | None = None
-        self._client = make_client(settings, settings.max_connections, HEADERS)
-        self._control = make_client(settings, CONTROL_CONNECTIONS, HEADERS)
+        self._client = HttpClient(settings, settings.oip_url, settings.max_connections, HEADERS)
+        self._control = HttpClient(settings, settings.oip_url, CONTROL_CONNECTIONS, HEADERS)
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
@@ -71,11 +70,11 @@ class OipBackend:
         headers = {"Content-Type": "application/json", REQUEST_ID_HEADER: request_id}
         if length is not None:
             headers.update({"Content-Type": "application/octet-stream", HEAD_LENGTH_HEADER: str(length)})
-        response = await self._send(self._client, "POST", f"{self._url(version)}/infer", content=body, headers=headers)
-        if response.status_code != httpx.codes.OK:
-            raise await self._fault(response, version)
+        reply = await self._send(self._client, "POST", f"{self._path(version)}/infer", body, headers)
+        if reply.status != HTTPStatus.OK:
+            raise await self._fault(reply, version)
         try:
-            found = read_response(response.content, _head_length(response), self._model, parameters, self._class_names)
+            found = read_response(reply.content, _head_length(reply), self._model, parameters, self._class_names)
         except BackendError:
             self._plan = None
             raise
@@ -131,36 +130,36 @@ class OipBackend:
             return Readiness(False, "the model server describes no model that takes pictures as BYTES")
         return Readiness(True, None, self._default or (plan.versions[-1] if len(plan.versions) == 1 else None))
 
-    def _url(self, version: str | None) -> str:
-        return self._model_url if version is None else f"{self._model_url}/versions/{quote(version, safe='')}"
+    def _path(self, version: str | None) -> str:
+        return self._model_path if version is None else f"{self._model_path}/versions/{quote(version, safe='')}"
 
     async def _planned(self) -> Plan:
         """Return what the server told of itself and the model; asked once, and again after anything went wrong."""
         if self._plan is None:
             server, model = await asyncio.gather(
-                self._send(self._control, "GET", self._server_url), self._send(self._control, "GET", self._model_url)
+                self._send(self._control, "GET", "/v2"), self._send(self._control, "GET", self._model_path)
             )
-            if model.status_code != httpx.codes.OK:
+            if model.status != HTTPStatus.OK:
                 raise fault(model, self._model, None)
             self._plan = make_plan(
-                _json(server) if server.status_code == httpx.codes.OK else None, _json(model), self._encoding
+                _json(server) if server.status == HTTPStatus.OK else None, _json(model), self._encoding
             )
         return self._plan
 
     async def _is_ready(self, version: str | None) -> bool:
-        response = await self._send(self._control, "GET", f"{self._url(version)}/ready")
-        if response.status_code == httpx.codes.NOT_FOUND and version is None:
+        reply = await self._send(self._control, "GET", f"{self._path(version)}/ready")
+        if reply.status == HTTPStatus.NOT_FOUND and version is None:
             raise BackendNotReady(f"no model '{self._model}' is loaded")
-        if response.status_code != httpx.codes.OK:
+        if reply.status != HTTPStatus.OK:
             return False
         try:
-            body = json.loads(response.content)
+            body = json.loads(reply.content)
         except (ValueError, RecursionError):
             return True  # most say it by the status alone
         return not isinstance(body, dict) or body.get("ready") is not False
 
-    async def _fault(self, response: httpx.Response, version: str | None) -> BackendFault:
-        found = fault(response, self._model, version)
+    async def _fault(self, reply: Reply, version: str | None) -> BackendFault:
+        found = fault(reply, self._model, version)
         if not isinstance(found, BackendRejected) or found.message != REFUSED:
             return found
         self._plan = None  # perhaps the model was exchanged for one with other tensors
@@ -173,21 +172,23 @@ class OipBackend:
                 return silent
         return found
 
-    async def _send(self, client: httpx.AsyncClient, method: str, url: str, **kwargs: Any) -> httpx.Response:
+    async def _send(
+        self, client: HttpClient, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
         if self._token is not None:
-            kwargs["headers"] = {**kwargs.get("headers", {}), "Authorization": f"Bearer {self._token.read()}"}
-        return await send(client, method, url, **kwargs)
+            headers = {**(headers or {}), "Authorization": f"Bearer {self._token.read()}"}
+        return await client.request(method, path, content, headers)
 
 
-def _head_length(response: httpx.Response) -> int | None:
+def _head_length(reply: Reply) -> int | None:
     try:
-        return head_length(response.headers.get(HEAD_LENGTH_HEADER))
+        return head_length(reply.header(HEAD_LENGTH_HEADER))
     except TensorError as error:
         raise BackendError(f"the server's answer cannot be read: {error}") from error
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(reply: Reply) -> Any:
     try:
-        return strict_json.loads(response.content)
+        return strict_json.loads(reply.content)
     except strict_json.JsonError as error:
         raise BackendError("the server's answer is not JSON") from error

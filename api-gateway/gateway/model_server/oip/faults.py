@@ -5,10 +5,10 @@ The protocol knows ``{"error": TEXT}`` and leaves statuses to the server. Anothe
 """
 
 import json
+from http import HTTPStatus
 from typing import Any, get_args
 
-import httpx
-
+from gateway.model_server.client import Reply
 from gateway.model_server.errors import (
     LONGEST_MESSAGE,
     BackendError,
@@ -30,34 +30,34 @@ REFUSED = (
 )
 
 
-def fault(response: httpx.Response, model: str, version: str | None) -> BackendFault:
+def fault(reply: Reply, model: str, version: str | None) -> BackendFault:
     """Name the fault; ``version`` is the one that the request named, if it did."""
-    status = response.status_code
-    body = _body(response)
+    status = reply.status
+    body = _body(reply)
     code, said = body.get("code"), body.get("error")
     detail = f"the server answered {status} {code or ''} {said!r:.{LONGEST_MESSAGE}}"
     if code in _REJECTIONS:
         return BackendRejected(code, client_message(said))
-    if status == httpx.codes.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return (
             BackendNoSuchVersion(version) if version is not None else BackendNotReady(f"no model '{model}' is loaded")
         )
-    if status == httpx.codes.NOT_IMPLEMENTED and version is not None:
+    if status == HTTPStatus.NOT_IMPLEMENTED and version is not None:
         return BackendNoSuchVersion(version)  # KServe's way to say that it knows no versions
-    if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return BackendRejected("body_too_large", "")
-    if status in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS):
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         return BackendOverloaded(detail)
-    if status in (httpx.codes.GATEWAY_TIMEOUT, httpx.codes.REQUEST_TIMEOUT):
+    if status in (HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.REQUEST_TIMEOUT):
         return BackendTimeout(detail)
-    if status in (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY):
+    if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
         return BackendRejected("invalid_image", REFUSED)
     return BackendError(detail)
 
 
-def _body(response: httpx.Response) -> dict[str, Any]:
+def _body(reply: Reply) -> dict[str, Any]:
     try:
-        body = json.loads(response.content)
+        body = json.loads(reply.content)
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -15,17 +15,15 @@ Read in TorchServe 0.12.0 and checked against it:
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.http.headers import REQUEST_ID_HEADER
 from gateway.model_server.base import Model, ModelVersion, Readiness, Served
-from gateway.model_server.client import make_client, ready_in_time, send
-from gateway.model_server.connection import Reply
+from gateway.model_server.client import HttpClient, Reply
 from gateway.model_server.errors import (
     BackendError,
     BackendFault,
@@ -36,7 +34,7 @@ from gateway.model_server.errors import (
     Rejection,
     client_message,
 )
-from gateway.model_server.sender import PictureSender
+from gateway.model_server.readiness import ready_in_time
 from gateway.model_server.torchserve import answers
 from gateway.settings import Settings
 
@@ -64,30 +62,26 @@ class TorchServeBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
-        self._predict_path = f"/models/{self._model}/invoke"
-        self._version_path = f"/{self._model}/{{version}}/predict"
-        self._describe_url = f"{settings.torchserve_management_url}/models/{self._model}"
         #: What each version tells of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
-        self._pictures = PictureSender(settings, settings.torchserve_inference_url, HEADERS)
+        self._inference = HttpClient(settings, settings.torchserve_inference_url, settings.max_connections, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
-        self._client = make_client(settings, MANAGEMENT_CONNECTIONS, HEADERS)
+        self._management = HttpClient(settings, settings.torchserve_management_url, MANAGEMENT_CONNECTIONS, HEADERS)
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
     ) -> Prediction:
         """Send the picture's bytes as they are, with the parameters that were given as the query."""
-        path = self._predict_path if version is None else self._version_path.format(version=quote(version, safe=""))
+        named = f"/{self._model}/{quote(version, safe='')}/predict" if version is not None else None
+        path = (named or f"/models/{self._model}/invoke") + _query(parameters.as_query())
         # Any content type but a form's makes TorchServe hand the body over untouched.
         headers = {"Content-Type": "application/octet-stream", REQUEST_ID_HEADER: request_id}
-        if query := parameters.as_query():
-            path = f"{path}?{urlencode(query)}"
-        response = await self._pictures.post(path, image, headers)
-        if response.status_code != httpx.codes.OK:
-            if version is not None and response.status_code == httpx.codes.NOT_FOUND:
+        reply = await self._inference.request("POST", path, image, headers)
+        if reply.status != HTTPStatus.OK:
+            if version is not None and reply.status == HTTPStatus.NOT_FOUND:
                 raise BackendNoSuchVersion(version)
-            raise self._fault(response)
-        return answers.read_prediction(response.content, self._model)
+            raise self._fault(reply)
+        return answers.read_prediction(reply.content, self._model)
 
     async def ready(self) -> Readiness:
         """Look for a worker in state READY; TorchServe's ``/ping`` says Healthy while the model still loads."""
@@ -127,8 +121,8 @@ class TorchServeBackend:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pictures.aclose()
-        await self._client.aclose()
+        await self._inference.aclose()
+        await self._management.aclose()
 
     async def _ready(self) -> Readiness:
         (version, *_) = await self._describe("")
@@ -137,10 +131,10 @@ class TorchServeBackend:
         return Readiness(True, None, version.version)
 
     async def _describe(self, suffix: str, query: Mapping[str, str] | None = None) -> Sequence[ModelVersion]:
-        response = await send(self._client, "GET", f"{self._describe_url}{suffix}", params=query or None)
-        if response.status_code != httpx.codes.OK:
-            raise self._fault(response)
-        return answers.read_versions(response.content)
+        reply = await self._management.request("GET", f"/models/{self._model}{suffix}{_query(query or {})}")
+        if reply.status != HTTPStatus.OK:
+            raise self._fault(reply)
+        return answers.read_versions(reply.content)
 
     async def _details_of(self, version: ModelVersion) -> Mapping[str, Any]:
         """Let the handler describe itself, once per version and set of workers: until they change it says the same."""
@@ -154,24 +148,28 @@ class TorchServeBackend:
             self._details[key] = described[0].details
         return self._details.get(key, {})
 
-    def _fault(self, response: httpx.Response | Reply) -> BackendFault:
+    def _fault(self, reply: Reply) -> BackendFault:
         """Say what an answer other than 200 means. Its text goes to the log at most, unless our handler wrote it."""
         try:
-            body = json.loads(response.content)
+            body = json.loads(reply.content)
         except ValueError:
             body = None
         kind, message = (body.get("type"), body.get("message")) if isinstance(body, dict) else (None, None)
-        status = response.status_code
+        status = reply.status
         detail = f"TorchServe answered {status} {kind}"
         if 400 <= status < 500 and isinstance(kind, str) and kind in HANDLER_ERRORS:
             return BackendRejected(HANDLER_ERRORS[kind], client_message(message))
-        if status == httpx.codes.NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND:
             return BackendNotReady(f"no model '{self._model}' is loaded")
-        if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return BackendRejected("body_too_large", "")
-        if status in (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.INSUFFICIENT_STORAGE):
+        if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE):
             return BackendError(detail) if kind == "InternalServerException" else BackendOverloaded(detail)
         return BackendError(detail)
+
+
+def _query(parameters: Mapping[str, str]) -> str:
+    return f"?{urlencode(parameters)}" if parameters else ""
 
 
 def _loading(version: ModelVersion) -> _Loading:
