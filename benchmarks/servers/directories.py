@@ -32,7 +32,7 @@ def emptied(directory: Path) -> Path:
 @cache
 def java_home() -> str:
     """Return the home of the Java that this project uses. Raises OpsError."""
-    code = "from ops.setup import java; print(java.home() or '')"
+    code = "from ops.setup import java; print(java.find_home() or '')"
     done = subprocess.run([OWN_PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         raise OpsError("Java 17 or newer is missing; run bash scripts/up.sh --native once, which installs it")

@@ -50,7 +50,9 @@ def run(argv: list[str], title: str) -> None:
         stream.write(f"$ {' '.join(argv)}\n{done.stdout}\n")
     if done.returncode != 0:
         raise OpsError(
-            environment.explain([line for line in done.stdout.splitlines() if not line.startswith("WARNING")], LOG)
+            environment.explain_failure(
+                [line for line in done.stdout.splitlines() if not line.startswith("WARNING")], LOG
+            )
         )
 
 
@@ -62,8 +64,8 @@ def pip_install(name: str, *arguments: str, title: str) -> None:
 
 def install_torch() -> None:
     """Install torch into base, from the index that this project's own environment uses. Raises OpsError."""
-    torch = environment.pinned("torch", folder_of("base") / "requirements.txt")
-    vision = environment.pinned("torchvision", folder_of("base") / "requirements-no-deps.txt")
+    torch = environment.pinned_requirement("torch", folder_of("base") / "requirements.txt")
+    vision = environment.pinned_requirement("torchvision", folder_of("base") / "requirements-no-deps.txt")
     if index := environment.torch_index(python_of("base"), torch):
         pip_install("base", torch, vision, "--index-url", index, title="base: installing torch (CPU build)")
     else:

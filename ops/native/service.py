@@ -36,7 +36,7 @@ FAILING_AT_MOST = 5
 
 def services_environment(settings: Settings) -> dict[str, str]:
     """Return the environment that TorchServe and the gateway are started with. Raises OpsError without Java."""
-    home = java.home()
+    home = java.find_home()
     if home is None:
         raise OpsError("no Java 17 or newer is there; run bash scripts/up.sh, which installs one for this project only")
     port = settings.ports

@@ -1,7 +1,7 @@
-"""From weights to what an archive needs: their description, and the model as OpenVINO IR.
+"""Export weights: describe the model for the archive, and convert it to OpenVINO IR.
 
-Loading a checkpoint runs code in it: only package weights whose origin you trust. Nothing is written beside the
-weights; ultralytics works on a copy in a temporary folder, offline, with its settings there too.
+Loading a checkpoint runs code in it: only package weights whose origin you trust. Ultralytics works offline, on a copy
+of the weights in a temporary folder that also holds its settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIBRARIES = {
     "torch": "torch",
     "openvino": "openvino",
 }
-# What weights are mistaken for most often: an error page saved by a downloader, a Git LFS pointer, another export.
+# Files that are often mistaken for weights, by their first bytes.
 _MISTAKEN = (
     (b"<", "an HTML or XML page, not weights: the download went wrong, fetch the file again"),
     (b"version https://git-lfs", "a Git LFS pointer, not weights: run `git lfs pull` in the repository it came from"),
@@ -42,18 +42,18 @@ class ExportError(Exception):
 def inspect(weights: Path) -> dict[str, Any]:
     """Load the weights and describe the model: task, names, imgsz, stride, channels, end2end, head, kpt_shape, source.
 
-    `imgsz` is [height, width] in pixels. Raises ExportError when the file is no YOLO checkpoint that can be served.
+    `imgsz` is [height, width] in pixels. Raises ExportError when the file is not a YOLO checkpoint that can be served.
     """
     with _ultralytics(weights) as copy:
         return {**_describe(_load(copy, weights)), "source": _source(weights)}
 
 
 def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str, Any]:
-    """Write the model as `directory`/openvino/model.{xml,bin}, with free batch, height and width, and try it once.
+    """Write the model to `directory`/openvino/model.{xml,bin}, with dynamic batch, height and width, and run it once.
 
-    Returns the content of `yolo.json` but for `version` and `created`. `end2end` exports the head that needs no NMS,
-    of models that have one (v10, 26); Ultralytics' own predict uses the other, and so does this by default. Raises
-    ExportError when the weights are no YOLO checkpoint that can be served, or the exported model does not work.
+    Returns the content of `yolo.json` without `version` and `created`. `end2end` exports the head without NMS of models
+    that have one (v10, 26); the default is the other head, as in Ultralytics' predict. Raises ExportError when the
+    weights are not a YOLO checkpoint that can be served, or the exported model does not work.
     """
     with _ultralytics(weights) as copy:
         model = _load(copy, weights)
@@ -69,7 +69,7 @@ def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str
                     nms=False if description["end2end"] else None,
                 )
             )
-        except Exception as error:  # ultralytics lets through whatever the converters raise
+        except Exception as error:  # ultralytics passes on what the converters raise
             raise ExportError(f"{weights.name} cannot be exported to OpenVINO: {error}") from error
         target = directory / Path(IR).parent
         target.mkdir(parents=True, exist_ok=True)
@@ -88,9 +88,9 @@ def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str
 
 @contextlib.contextmanager
 def _ultralytics(weights: Path) -> Iterator[Path]:
-    """Yield a copy of the weights in a temporary folder, with ultralytics imported quietly and its threads undone."""
+    """Yield a copy of the weights in a temporary folder, with ultralytics imported quietly; undo its side effects."""
     if not weights.is_file():
-        raise ExportError(f"{weights} is no file: put your weights there, or name them with --weights")
+        raise ExportError(f"{weights} is not a file: put your weights there, or name them with --weights")
     _refuse_mistaken(weights)
     with tempfile.TemporaryDirectory(prefix="yolo-export-") as folder:
         os.environ["YOLO_AUTOINSTALL"] = "false"
@@ -108,7 +108,7 @@ def _ultralytics(weights: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence ultralytics and restore the numbers of threads that importing and using it changes."""
+    """Silence ultralytics, and restore the numbers of threads that it changes."""
     import cv2
     import torch
 
@@ -117,7 +117,7 @@ def _quiet() -> Iterator[None]:
     logger = logging.getLogger("ultralytics")
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing warns of every shape that becomes part of the graph
+            warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant
             import ultralytics  # noqa: F401
 
             logger.setLevel(logging.ERROR)
@@ -140,13 +140,13 @@ def _refuse_mistaken(weights: Path) -> None:
 
 
 def _load(copy: Path, weights: Path) -> Any:
-    """Return the ultralytics model of the copied weights. Raises ExportError in the user's words for the file."""
+    """Return the ultralytics model of `copy`. Raises ExportError, which names the file as the user does."""
     from ultralytics import RTDETR, YOLO
     from ultralytics.nn.tasks import BaseModel, load_checkpoint
 
     try:
         network = load_checkpoint(copy)[0]
-    except Exception as error:  # unpickling raises whatever the file leads it to
+    except Exception as error:  # unpickling raises anything
         raise ExportError(
             f"{weights.name} cannot be loaded as a YOLO checkpoint; is it the best.pt of an Ultralytics training, "
             f"whole and undamaged? ({_first_line(error, copy)})"
@@ -156,7 +156,7 @@ def _load(copy: Path, weights: Path) -> Any:
     head = type(network.model[-1]).__name__
     model = RTDETR(copy) if head == "RTDETRDecoder" else YOLO(copy)
     if model.task not in TASKS:
-        raise ExportError(f"{weights.name} is a {model.task} model; served here: {', '.join(TASKS)}")
+        raise ExportError(f"{weights.name} is a {model.task} model; these tasks can be served: {', '.join(TASKS)}")
     return model
 
 
@@ -165,13 +165,13 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
     head = network.model[-1]
     channels = int(network.yaml.get("channels", 3))
     if channels not in (1, 3):
-        raise ExportError(f"The model reads {channels} channels; pictures here have 1 or 3")
+        raise ExportError(f"The model reads {channels} channels; pictures have 1 or 3")
     stride = max(int(network.stride.max()), 32)
     keypoints = getattr(head, "kpt_shape", None) if model.task == "pose" else None
     if getattr(head, "one2one_cv2", None) is not None:
-        network.end2end = end2end  # stays true where fusing has left only the one-to-one head
+        network.end2end = end2end  # stays true if fusing has removed the other head
         if network.end2end:
-            # The graph would rank 300 rows and fail on pictures with fewer anchors; the server ranks, for any max_det.
+            # The graph would rank 300 rows, and fail on pictures with fewer anchors; the server ranks instead.
             head.postprocess = _unranked
     elif end2end:
         raise ExportError(f"The model has no end-to-end head ({type(head).__name__}): export it without")
@@ -188,12 +188,12 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
 
 
 def _unranked(predictions: Any) -> Any:
-    """Stand in for the head's top-k: every anchor's row [box 4, class scores, extras]."""
+    """Replace the head's top-k: return every anchor's row [box 4, class scores, extras]."""
     return predictions
 
 
 def _imgsz(network: Any, task: str, stride: int) -> list[int]:
-    """Return the (height, width) it was trained at, as predict would use it: rounded up to the stride."""
+    """Return the [height, width] in pixels that it was trained at, rounded up to the stride as in predict."""
     trained = dict(getattr(network, "args", None) or {}).get("imgsz") or (224 if task == "classify" else 640)
     sides = [trained] if isinstance(trained, int) else list(trained)
     rounded = [max(-(-int(side) // stride) * stride, stride) for side in sides]
@@ -201,7 +201,7 @@ def _imgsz(network: Any, task: str, stride: int) -> list[int]:
 
 
 def _try(model: Path, description: dict[str, Any]) -> None:
-    """Infer a grey picture that is not square; the exported model must take it and answer finite numbers."""
+    """Run the exported model on a grey picture that is not square. Raises ExportError unless its output is finite."""
     import numpy as np
     import openvino as ov
 
@@ -215,7 +215,7 @@ def _try(model: Path, description: dict[str, Any]) -> None:
     except RuntimeError as error:
         raise ExportError(f"The exported model does not run: {error}") from error
     if not outputs or not all(output.size and bool(np.isfinite(output).all()) for output in outputs):
-        raise ExportError("The exported model answers no finite numbers: are the weights of a finished training?")
+        raise ExportError("The output of the exported model is not finite: did the training of these weights finish?")
 
 
 def _source(weights: Path) -> dict[str, Any]:

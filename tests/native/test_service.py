@@ -205,7 +205,7 @@ def test_weights_that_cannot_be_loaded_are_refused_and_the_service_goes_on(servi
 def test_a_version_that_is_there_already_is_refused(service):
     done = service.run("scripts/package_mar.sh", "--version", "1.0")
     assert done.returncode == 1
-    assert "version 1.0 is already there" in done.stdout
+    assert "version 1.0 already exists" in done.stdout
 
 
 def test_a_weights_file_that_is_not_there_is_named(service):

@@ -1,8 +1,8 @@
-"""How far two engines' detections on the same pictures agree, in pure functions.
+"""Measure how well the detections of two engines on the same pictures agree. Pure functions.
 
-A *partner* is a detection of the same class that overlaps enough, each detection having at most one. What overlap means
-follows the task, as in COCO's metrics: boxes for detection; boxes and also masks for segmentation, keypoints for pose;
-the turned boxes themselves for OBB. Detections are those of the handler's answers, coordinates in the picture's pixels.
+A *partner* is a detection of the same class that overlaps enough; each detection has at most one. The overlap depends
+on the task, as in COCO's metrics: boxes for detection, also masks for segmentation, also keypoints for pose, and
+oriented boxes for OBB. Detections are those of the handler's answers, with coordinates in pixels of the picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Answer: TypeAlias = Mapping[str, Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 
 THRESHOLDS = (0.5, 0.75, 0.9)
-# COCO gives a constant for each of a person's keypoints, 0.025 (eyes) to 0.107 (hips); other skeletons have none.
+# COCO defines a constant for each keypoint of a person, 0.025 (eyes) to 0.107 (hips), and none for other skeletons.
 KEYPOINT_SIGMA = 0.05
 MASK_SIDE = 160  # pixels of the longer side at which two masks are compared
 
@@ -36,15 +36,15 @@ class Agreement:
     conf_difference: float | None  # mean |difference| over the partners at the lowest threshold, None without any
 
     def of_reference(self, threshold: float) -> float:
-        """Return the share of the reference's detections that have a partner, 0 when there are none."""
+        """Return the share of the reference's detections that have a partner; 0 without detections."""
         return self.partners[threshold] / self.reference if self.reference else 0.0
 
     def of_candidate(self, threshold: float) -> float:
-        """Return the share of the candidate's detections that have a partner, 0 when there are none."""
+        """Return the share of the candidate's detections that have a partner; 0 without detections."""
         return self.partners[threshold] / self.candidate if self.candidate else 0.0
 
     def share(self, threshold: float) -> float:
-        """Return the share of all detections, of both sides, that have a partner: what is lost and what is made up."""
+        """Return the share of the detections of both sides that have a partner: missing and extra ones count."""
         both = self.reference + self.candidate
         return 2 * self.partners[threshold] / both if both else 0.0
 
@@ -73,7 +73,7 @@ def agreement(task: str, pairs: Sequence[tuple[Answer, Answer]]) -> Agreement:
 
 
 def partners(overlaps: Matrix, threshold: float) -> list[tuple[int, int]]:
-    """Return (row, column) pairs, each index once: rows in order choose the best column left, as COCO's metrics do."""
+    """Return (row, column) pairs, each index once: each row takes the best free column, as in COCO's metrics."""
     left = overlaps.copy()
     matched = []
     for row in range(len(left)):
@@ -89,9 +89,9 @@ def partners(overlaps: Matrix, threshold: float) -> list[tuple[int, int]]:
 def similarity(task: str, first: Answer, second: Answer) -> Matrix:
     """Return the (N, M) overlaps, 0 to 1, of two answers' detections; -1 where the classes differ."""
     classes = [np.array([box["cls"] for box in answer["boxes"]], dtype=int) for answer in (first, second)]
-    overlaps = _turned(first["obb"], second["obb"]) if task == "obb" else _boxes(first["boxes"], second["boxes"])
+    overlaps = _oriented(first["obb"], second["obb"]) if task == "obb" else _boxes(first["boxes"], second["boxes"])
     overlaps[classes[0][:, None] != classes[1][None, :]] = -1
-    # What is dear to compute is only asked where the boxes could be partners.
+    # Masks and keypoints are expensive, so they are compared only if the boxes could be partners.
     for row, column in np.argwhere(overlaps >= THRESHOLDS[0]).tolist():
         if task == "segment":
             more = _masks(first["masks"][row], second["masks"][column])
@@ -113,7 +113,7 @@ def _boxes(first: Sequence[Answer], second: Sequence[Answer]) -> Matrix:
     return overlaps
 
 
-def _turned(first: Sequence[Answer], second: Sequence[Answer]) -> Matrix:
+def _oriented(first: Sequence[Answer], second: Sequence[Answer]) -> Matrix:
     corners = [[np.array(box["xyxyxyxy"], dtype=np.float32) for box in boxes] for boxes in (first, second)]
     overlaps = np.zeros((len(first), len(second)))
     for row, one in enumerate(corners[0]):
@@ -141,7 +141,7 @@ def _masks(first: Sequence[Any], second: Sequence[Any]) -> float:
 
 
 def _keypoints(first: Sequence[Any], second: Sequence[Any], box: Sequence[float]) -> float:
-    """Return the object keypoint similarity over the points that the first skeleton is sure of, all if of none."""
+    """Return the object keypoint similarity over the confident points of the first skeleton, or over all."""
     a, b = np.array(first, dtype=float), np.array(second, dtype=float)
     sure = a[:, 2] >= 0.5 if a.shape[1] == 3 and (a[:, 2] >= 0.5).any() else np.ones(len(a), dtype=bool)
     squared = ((a[sure, :2] - b[sure, :2]) ** 2).sum(axis=1)

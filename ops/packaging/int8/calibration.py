@@ -1,4 +1,4 @@
-"""The pictures that int8 is calibrated with: found, looked at, shared out, and made into the network's input."""
+"""The pictures for int8 calibration: find and check them, hold some back, and make them the input of the network."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from yolo.errors import RequestError
 from yolo.letterbox import Floats
 from yolo.metadata import Metadata
 
-# YOLOv8n on COCO photos, agreement on others: with 1 picture 90 %, with 2 92 %, from 4 on 93-95 %; eight leaves room.
+# YOLOv8n, calibrated with COCO photos, agrees on other photos by 90 % (1 photo), 92 % (2), 93-95 % (4 or more).
 FEWEST = 8
-# More change nothing that can be measured, and each is read twice and inferred about ten times.
+# More make no measurable difference, and each is read twice and inferred about ten times.
 MOST = 300
-# From this many on, a quarter is held back, and the agreement is measured on pictures that calibration has not seen.
+# With so many or more, a quarter is held back: the agreement is measured on pictures that calibration has not seen.
 HELD_BACK_FROM = 24
 MOST_HELD_BACK = 100
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures calibrate and which are compared; the same ones where there are too few to hold some back."""
+    """The pictures to calibrate with and those to compare on; the same if there are too few to hold some back."""
 
     calibrating: Sequence[Path]
     comparing: Sequence[Path]
@@ -40,7 +40,7 @@ class Pictures:
 
 
 def find(folder: Path) -> list[Path]:
-    """Return the picture files in a folder and below it, by name. Raises OpsError when there is no such folder."""
+    """Return the picture files in a folder and below it, by name. Raises OpsError if the folder cannot be read."""
     if not folder.is_dir():
         raise OpsError(f"--calibration {folder}: there is no such folder. Name one with pictures like those to serve")
     try:
@@ -67,7 +67,7 @@ def share(paths: Sequence[Path]) -> Pictures:
 def readable(
     paths: Sequence[Path], max_pixels: int, tell: Callable[[str], None] = lambda _: None
 ) -> tuple[list[Path], list[str]]:
-    """Return the pictures that can be served, and a line for each that cannot. `tell` hears how far it is."""
+    """Return the pictures that can be decoded, and a line for each that cannot. `tell` is called with the progress."""
     good, bad = [], []
     for number, path in enumerate(paths, 1):
         tell(f"{number} of {len(paths)}")
@@ -81,7 +81,7 @@ def readable(
 
 
 def gather(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Pictures:
-    """Find, look at and share out the pictures of a folder. Raises OpsError saying what is wrong with it."""
+    """Find, check and divide the pictures of a folder. Raises OpsError that says what is wrong with it."""
     found = find(folder)
     good, bad = readable(spread(found, MOST + MOST_HELD_BACK), max_pixels(), tell)
     examples = "".join(f"\n    {line}" for line in bad[:3])
@@ -92,7 +92,7 @@ def gather(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Pictur
     if bad:
         raise OpsError(
             f"--calibration {folder}: {len(bad)} of {len(good) + len(bad)} pictures cannot be read, and at least "
-            f"{FEWEST} good ones are needed:{examples}\n  Mend or replace them"
+            f"{FEWEST} good ones are needed:{examples}\n  Repair or replace them"
         )
     raise OpsError(
         f"--calibration {folder} holds {len(good) or 'no'} picture{'s' * (len(good) != 1)}; at least {FEWEST} are "
@@ -101,14 +101,14 @@ def gather(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Pictur
 
 
 def max_pixels() -> int:
-    """Return the server's limit of pixels in one picture."""
+    """Return the server's limit of pixels in a picture."""
     return settings.read(os.environ).max_image_pixels
 
 
 def network_input(path: Path, model: Metadata) -> Floats:
     """Return a picture as the IR takes it: (1, C, H, W) float32 of 0..1, letterboxed as the server does it.
 
-    The server hands the same pixels over as uint8 (N, H, W, C), and its graph begins with the conversion.
+    The server passes the same pixels as uint8 (N, H, W, C) to a graph that begins with the conversion.
     """
     picture = image.decode(path.read_bytes(), max_pixels(), model.channels)
     size = (picture.shape[0], picture.shape[1])

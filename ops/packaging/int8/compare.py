@@ -1,4 +1,4 @@
-"""Two versions of one model side by side on the same pictures: what they find, and how long they take."""
+"""Compare two versions of a model on the same pictures: detections and inference times."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def compare(
 
 
 def answer(pipeline: Pipeline, request: Request) -> tuple[Answer, float]:
-    """Return one picture's answer, and the milliseconds its inference took. Raises OpsError when there is none."""
+    """Return the answer for a picture, and the time of its inference in ms. Raises OpsError when the model fails."""
     outcome = pipeline.run([request])[0]
     if outcome.answer is None:
         raise OpsError(f"the model fails on a picture that it is calibrated with: {outcome.error}") from outcome.error
@@ -87,7 +87,7 @@ def report(compared: Comparison, task: str, held_back: bool) -> str:
     """Return the measurement as a table for people."""
     found = compared.agreement
     other = {"segment": " and masks", "pose": " and keypoints"}.get(task, "")
-    which = "not calibrated with" if held_back else "the ones calibrated with: too few to hold some back"
+    which = "not used for calibration" if held_back else "those used for calibration: too few to hold some back"
     difference = "-" if found.conf_difference is None else f"{found.conf_difference:.3f}"
 
     def row(title: str, cells: Sequence[str]) -> str:
@@ -95,14 +95,14 @@ def report(compared: Comparison, task: str, held_back: bool) -> str:
 
     return "\n".join(
         [
-            f"  int8 beside fp32 on {found.pictures} pictures ({which})",
+            f"  int8 compared with fp32 on {found.pictures} pictures ({which})",
             row(f"boxes{other} that overlap by IoU", [f"{threshold:g}" for threshold in THRESHOLDS]),
             row(f"of fp32's {found.reference}", [f"{found.of_reference(t):.1%}" for t in THRESHOLDS]),
             row(f"of int8's {found.candidate}", [f"{found.of_candidate(t):.1%}" for t in THRESHOLDS]),
             row("of both", [f"{found.share(t):.1%}" for t in THRESHOLDS]),
             row("mean difference of confidence", [difference]),
-            row("network, ms a picture: fp32", [f"{compared.fp32_ms:.1f}"]),
-            row("network, ms a picture: int8", [f"{compared.int8_ms:.1f}"]),
-            row("times as fast", [f"{compared.fp32_ms / compared.int8_ms:.2f}"]),
+            row("network, ms per picture: fp32", [f"{compared.fp32_ms:.1f}"]),
+            row("network, ms per picture: int8", [f"{compared.int8_ms:.1f}"]),
+            row("speed-up", [f"{compared.fp32_ms / compared.int8_ms:.2f}"]),
         ]
     )

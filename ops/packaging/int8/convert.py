@@ -1,4 +1,4 @@
-"""From an exported fp32 model to its int8 version, with what that changes measured, printed and recorded."""
+"""Convert an exported fp32 model to int8; measure, print and record the difference."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from yolo import metadata
 from yolo.engines.int8 import avoid_amx
 
 TASKS = ("detect", "segment", "pose", "obb")
-# Of the boxes of both sides, the share with a partner at IoU 0.5. Sound quantisations of YOLOv8n, the smallest and most
-# sensitive, measured 0.93 to 0.96; damaged ones (saturated weights, an unfit preset) 0.80 to 0.90. What is missing even
-# from sound ones are boxes at the edge of the confidence threshold.
+# The least share of the boxes of both models with a partner at IoU 0.5. Good quantisations of YOLOv8n, the smallest and
+# most sensitive model, measured 0.93 to 0.96; bad ones (saturated weights, another preset) 0.80 to 0.90. Boxes near
+# the confidence threshold differ even in good ones.
 FLOOR = 0.9
-# Below this the share says little: one box is more than 2 %.
+# With fewer boxes one of them is more than 2 %.
 FEW_BOXES = 50
 
 
 @dataclass
-class Heard:
-    """The last progress heard of, for whoever shows it."""
+class Progress:
+    """The last progress that was reported."""
 
     text: str = ""
 
     def __call__(self, text: str) -> None:
-        """Keep it."""
+        """Record the progress."""
         self.text = text
 
 
 def prepare(folder: Path) -> Pictures:
-    """Check all that can be checked before the weights are loaded. Raises OpsError."""
+    """Check the pictures and the installation before the weights are loaded. Raises OpsError."""
     quantize.require()
     avoid_amx()  # before anything is compiled in this process
-    heard = Heard()
-    with step("looking at the calibration pictures", lambda: heard.text):
-        return calibration.gather(folder, heard)
+    progress = Progress()
+    with step("checking the calibration pictures", lambda: progress.text):
+        return calibration.gather(folder, progress)
 
 
-@own_stack()  # OpenVINO, gone in another thread, leaves this one with a stack that it has freed
+@own_stack()  # OpenVINO, unloaded in another thread, frees the signal stack of this one
 def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bool = False) -> dict[str, Any]:
-    """Replace the OpenVINO model in `extra` by its int8 version; return `document` with what was done and measured.
+    """Replace the OpenVINO model in `extra` with its int8 version; return `document` with the measurements added.
 
-    `document` is the archive's `yolo.json` so far. Raises OpsError when int8 and fp32 agree too little, unless `force`.
+    `document` is the archive's `yolo.json`. Raises OpsError when int8 and fp32 agree too little, unless `force`.
     """
     if document["task"] not in TASKS:
         raise OpsError(f"int8 is for {', '.join(TASKS)}; this is a {document['task']} model: package it without --int8")
     model = metadata.parse({"version": "", **document})
     source = extra / model.engines["openvino"]
     target = source.with_name("int8.xml")
-    heard = Heard()
-    with step(f"quantising on {len(pictures.calibrating)} pictures", lambda: heard.text):
-        quantize.quantize(source, target, pictures.calibrating, model, heard)
-    with step("comparing with fp32", lambda: heard.text):
-        compared = compare.compare(source, target, pictures.comparing, model, heard)
+    progress = Progress()
+    with step(f"quantising on {len(pictures.calibrating)} pictures", lambda: progress.text):
+        quantize.quantize(source, target, pictures.calibrating, model, progress)
+    with step("comparing with fp32", lambda: progress.text):
+        compared = compare.compare(source, target, pictures.comparing, model, progress)
     say(compare.report(compared, model.task, pictures.held_back))
     judge(compared.agreement, force)
     for suffix in (".xml", ".bin"):
@@ -81,21 +81,19 @@ def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bo
 
 
 def judge(found: Agreement, force: bool) -> None:
-    """Refuse an agreement below the floor unless forced. Raises OpsError with what may help."""
+    """Raise OpsError, saying what may help, when the agreement is below FLOOR, unless `force`."""
     share = found.share(THRESHOLDS[0])
     if share >= FLOOR:
         if found.reference < FEW_BOXES:
-            say(f"  only {found.reference} boxes to judge by: more pictures would make these figures surer")
+            say(f"  only {found.reference} boxes to judge by: more pictures would make the figures more reliable")
         return
     if found.reference == 0:
-        wrong = (
-            "the model finds nothing on these pictures, so nothing can be compared. Give others, like those to serve"
-        )
+        wrong = "the model finds nothing on these pictures, so nothing can be compared. Use others, like those to serve"
     else:
         wrong = (
-            f"{share:.1%} of the boxes agree with fp32, {FLOOR:.0%} is the least. Calibrate with more pictures, like "
+            f"{share:.1%} of the boxes agree with fp32; at least {FLOOR:.0%} must. Calibrate with more pictures, like "
             "those to be served, or package without --int8"
         )
     if not force:
-        raise OpsError(f"{wrong}. To package it all the same: --force. Nothing changed")
-    say(f"  {wrong}; packaged all the same, as --force says")
+        raise OpsError(f"{wrong}. To package it anyway: --force. Nothing changed")
+    say(f"  {wrong}; packaged anyway because of --force")

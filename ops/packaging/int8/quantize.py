@@ -1,8 +1,8 @@
 """Post-training quantisation of an exported model to int8, by NNCF.
 
 Measured with YOLOv8n on crops of 14 photos (952 boxes; 7 photos calibrate, the crops of the other 7 are compared, and
-the other way round): the share of boxes with a partner at IoU 0.5 and at 0.9, and how many times as fast as fp32, on a
-busy machine, with AVX-512 VNNI and (oneDNN being told to use no more) with AVX2. A difference of 0.01 may be chance:
+vice versa): the share of boxes with a partner at IoU 0.5 and at 0.9, and the speed-up over fp32 on a busy machine, with
+AVX-512 VNNI and with oneDNN limited to AVX2. A difference of 0.01 may be chance:
 
                                                    VNNI                  AVX2
     mixed preset, everything in int8               0.915  0.61  2.2      0.915  0.61  1.8
@@ -49,12 +49,12 @@ def require() -> str:
 def quantize(
     source: Path, target: Path, pictures: Sequence[Path], model: Metadata, tell: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Write the int8 version of the IR `source` as `target` (.xml, with its .bin beside it).
+    """Write the int8 version of the IR `source` to `target` (.xml, with a .bin of the same name).
 
-    `tell` hears how many pictures have been read so far; each is read more than once. Raises OpsError.
+    `tell` is called with the number of pictures read so far; each is read more than once. Raises OpsError.
     """
     require()
-    os.environ["NNCF_CI"] = "1"  # NNCF's own switch for "report usage to nobody"
+    os.environ["NNCF_CI"] = "1"  # switches off usage reports
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import nncf
@@ -78,23 +78,23 @@ def quantize(
             quantized = nncf.quantize(
                 graph,
                 nncf.Dataset(list(pictures), load),
-                preset=nncf.QuantizationPreset.MIXED,  # activations that go below zero, as SiLU's do, get a zero point
+                preset=nncf.QuantizationPreset.MIXED,  # negative activations, as of SiLU, need a zero point
                 subset_size=len(pictures),
                 fast_bias_correction=False,
                 model_type=nncf.ModelType.TRANSFORMER if model.head == results.RTDETR else None,
                 ignored_scope=nncf.IgnoredScope(names=kept_float(graph)),
             )
-    except Exception as error:  # NNCF lets through whatever a graph it does not know leads it to
+    except Exception as error:  # NNCF raises anything for a graph that it does not know
         raise OpsError(f"this model cannot be quantised: {error}. Package it without --int8") from error
-    # Not as float16, which save_model would choose for what stays in float.
+    # By default save_model would store the float operations as float16.
     ov.save_model(quantized, target, compress_to_fp16=False)
 
 
 def kept_float(graph: Any) -> list[str]:
     """Return the names of the operations that stay in float: the head's decoding, and the convolutions that feed it.
 
-    Eight bits are too few for coordinates of 0 to 640 and for scores beside them in one tensor. The convolutions before
-    are 1 × 1 and cost next to nothing. The head is the module that the first output comes from, `__module.model.22`.
+    Eight bits are too few for a tensor of scores and of coordinates up to 640. The convolutions before it are 1 × 1 and
+    cost almost nothing. The head is the module of the first output, such as `__module.model.22`.
     """
     head = graph.output(0).get_node().input_value(0).get_node().get_friendly_name().split("/", 1)[0]
     names = []

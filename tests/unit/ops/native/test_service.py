@@ -16,7 +16,7 @@ from ops.system import settings
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    monkeypatch.setattr(service.java, "home", lambda: tmp_path)
+    monkeypatch.setattr(service.java, "find_home", lambda: tmp_path)
     monkeypatch.setenv("PUBLISHED_BIND", "127.0.0.1")
     monkeypatch.setenv("BIND", "0.0.0.0")
     monkeypatch.delenv("JWT_SECRET_FILE", raising=False)

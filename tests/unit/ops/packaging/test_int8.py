@@ -98,9 +98,9 @@ def test_the_report_shows_every_threshold_both_ways_and_the_times():
     assert lines[3] == "of int8's 110 90.0% 80.0% 70.0%"
     assert lines[5:] == [
         "mean difference of confidence 0.021",
-        "network, ms a picture: fp32 60.0",
-        "network, ms a picture: int8 30.0",
-        "times as fast 2.00",
+        "network, ms per picture: fp32 60.0",
+        "network, ms per picture: int8 30.0",
+        "speed-up 2.00",
     ]
 
 

@@ -10,7 +10,7 @@ from tests.support import free_ports
 
 
 @pytest.mark.parametrize(
-    ("line", "mend"),
+    ("line", "fix"),
     [
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
         ("ERROR: Could not find a version that satisfies the requirement torch==2.13.0", "cannot be reached"),
@@ -18,16 +18,16 @@ from tests.support import free_ports
         ("ERROR: something else", "pip failed"),
     ],
 )
-def test_a_failed_pip_run_is_explained_with_its_mend_and_its_last_line(line, mend):
-    message = environment.explain(["Collecting torch", line], Path("setup.log"))
-    assert mend in message
+def test_a_failed_pip_run_is_explained_with_its_fix_and_its_last_line(line, fix):
+    message = environment.explain_failure(["Collecting torch", line], Path("setup.log"))
+    assert fix in message
     assert line in message
 
 
 def test_a_requirement_without_a_pin_is_refused(tmp_path, monkeypatch):
     path = environment.ROOT / "constraints.txt"
     with pytest.raises(OpsError, match="does not pin"):
-        environment.pinned("no-such-package", path)
+        environment.pinned_requirement("no-such-package", path)
 
 
 def test_every_requirement_is_pinned_in_its_file_and_agrees_with_the_constraints():

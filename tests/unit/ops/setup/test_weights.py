@@ -64,7 +64,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_the_next_source_is_asked_when_one_cannot_be_reached(tmp_path):
     # A port of this machine that nobody listens on: refused at once.
-    assert not weights.reachable(("127.0.0.1", 9))
+    assert not weights.is_reachable(("127.0.0.1", 9))
 
 
 def test_a_token_in_the_address_opens_the_door_and_is_never_shown(tmp_path, capsys):
