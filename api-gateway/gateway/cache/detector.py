@@ -11,7 +11,6 @@ from gateway.cache.key import cache_key, picture_digest
 from gateway.cache.metrics import CacheMetrics
 from gateway.cache.serving import Knowledge, Serving
 from gateway.cache.stores import Store
-from gateway.concurrency.after_answer import answer_left
 from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer, Ask, Detector
@@ -115,10 +114,8 @@ class CachingDetector:
         return self._counted("shared", replace(answer, age_s=0.0)) if shared else self._counted("miss", answer)
 
     async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
-        if self._agrees(ask, known, answer):
-            await answer_left()  # the caller does not wait for its answer to be written down
-            if key in self._flights:  # else there is a newer one
-                await self._keep(key, answer)
+        if self._agrees(ask, known, answer) and key in self._flights:  # otherwise there is a newer answer
+            await self._keep(key, answer)
 
     def _agrees(self, ask: Ask, known: Knowledge, answer: Answer) -> bool:
         said = answer.prediction.model_version

@@ -19,8 +19,8 @@ class CacheMetrics:
         self.seconds = Histogram(
             "gateway_cache_seconds", "Time to look an answer up", buckets=BUCKETS, registry=registry
         )
-        #: timeout, unreachable: a call failed; refused: it takes no new values; behind: too many wait to be written;
-        #: corrupt: a value that is no answer.
+        #: timeout, unreachable: a call failed; refused: it takes no new values; corrupt: a value that is
+        #: not an answer.
         self.errors = Counter("gateway_cache_errors", "Calls to the store that failed", ["kind"], registry=registry)
         for outcome in ("hit", "shared", "miss", "bypass"):
             self.outcomes.labels(outcome)

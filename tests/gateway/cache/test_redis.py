@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from gateway import redis as client_of_redis
-from gateway.cache import redis_store
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app, until
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe
@@ -134,22 +133,6 @@ async def test_a_redis_that_is_killed_and_comes_back_costs_no_answer(
         assert told(caplog)[1:] == ["Redis can be used again"]
 
 
-async def test_new_answers_are_written_together_a_bounded_number_of_them_and_also_at_the_end(
-    monkeypatch: pytest.MonkeyPatch, with_redis: SettingsMaker, fake: FakeTorchServe, redis: RedisServer
-) -> None:
-    monkeypatch.setattr(redis_store, "WRITTEN_AFTER_S", 60)
-    monkeypatch.setattr(redis_store, "MOST_UNWRITTEN", 5)
-    async with running_app(with_redis()) as (_, client):
-        for number in range(8):
-            assert await status(client, other(number)) == "MISS"
-        await until_counted(client, "gateway_cache_errors_total", 3, kind="behind")
-        assert [await status(client, other(number)) for number in range(5)] == ["HIT"] * 5
-        assert redis.command("DBSIZE") == b":0"
-    assert redis.command("DBSIZE") == b":5"
-    async with running_app(with_redis()) as (_, client):
-        assert [await status(client, other(number)) for number in range(5)] == ["HIT"] * 5
-
-
 async def test_a_redis_that_hangs_is_waited_for_a_moment_and_then_left_alone(
     with_redis: SettingsMaker, fake: FakeTorchServe, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,7 +210,14 @@ async def test_a_redis_that_evicts_only_forgets(settings: SettingsMaker, fake: F
         assert int(redis.command("DBSIZE")[1:]) < 100, "some had to make room"
 
 
-async def test_rubbish_under_a_key_is_asked_for_again(
+async def until_missed(client: httpx.AsyncClient) -> None:
+    """Ask until an answer is a miss: requests share an answer for a moment longer than storing it takes."""
+    async with asyncio.timeout(20):
+        while await status(client) != "MISS":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_an_invalid_value_under_a_key_is_asked_for_again(
     with_redis: SettingsMaker, fake: FakeTorchServe, redis: RedisServer
 ) -> None:
     async with running_app(with_redis()) as (_, client):
@@ -235,13 +225,13 @@ async def test_rubbish_under_a_key_is_asked_for_again(
         await until_stored(redis)
         key = redis.command("RANDOMKEY").decode().split("\r\n")[1]
         redis.command("SET", key, '{"t":"rubbish"}')
-        assert await status(client) == "MISS"
+        await until_missed(client)
         assert await metric(client, "gateway_cache_errors_total", kind="corrupt") == 1
         await until(lambda: b"rubbish" not in redis.command("GET", key))
         assert await status(client) == "HIT"
         redis.command("DEL", key)
         redis.command("LPUSH", key, "a list")
-        assert await status(client) == "MISS"
+        await until_missed(client)
 
 
 async def test_an_enormous_answer_is_not_kept(
