@@ -1,4 +1,4 @@
-"""The deployment's settings as native operation reads them: the environment first, then `.env`, then the defaults."""
+"""The settings of native mode: from the environment, else from `.env`, else the defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GREEN = "GREEN_"
 
 @dataclass(frozen=True)
 class Settings:
-    """`environment` is what the services are started with; `ports` by variable name; `bind` the gateway's address."""
+    """`environment` is that of the services, `ports` is by variable name, `bind` is the gateway's address."""
 
     environment: dict[str, str]
     ports: dict[str, int]
@@ -38,7 +38,7 @@ class Settings:
 
     @property
     def green_ports(self) -> dict[str, int]:
-        """The ports of the second TorchServe, by the names that its entrypoint reads them under."""
+        """The ports of the second TorchServe, by the variable names that its entrypoint reads."""
         return {name.removeprefix(GREEN): port for name, port in self.ports.items() if name.startswith(GREEN)}
 
 

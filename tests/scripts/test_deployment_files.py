@@ -1,4 +1,4 @@
-"""The compose file, the Dockerfiles and .env.example, read as text: what must hold in all of them."""
+"""Static tests of the Compose files, the Dockerfiles and .env.example."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from yolo.settings import Settings as WorkerSettings
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml", "deploy/compose/release.yml"]
 GREEN_FILE = "deploy/compose/green.yml"
-# Others' images, started only by who names their profile.
+# Images of other projects, which start only if their profile is enabled.
 PROFILE_FILES = ["deploy/compose/edge.yml", "deploy/compose/redis.yml"]
-# Who operates and with which key: of the caller's environment, set by the scripts or for one command; not of .env.
+# The operator's name and key come from the caller's environment, not from .env.
 CALLERS = {"RELEASED_BY", "YOLO_API_KEY"}
 GPU_FILE = "docker-compose.gpu.yml"
 DOCKERFILES = ["serving/torchserve/Dockerfile", "api-gateway/Dockerfile"]
-# What start-up code works out or Compose fixes: an operator has nothing to choose there.
+# The scripts or Compose set these; operators do not.
 NOT_FOR_OPERATORS = {
     "GATEWAY_HOST",
     "PUBLISHED_BIND",
@@ -41,12 +41,12 @@ def text(name: str) -> str:
 
 
 class OneOfEach(yaml.SafeLoader):
-    """Refuses a key that stands twice, as Compose does and PyYAML does not."""
+    """Rejects a duplicate key, as Compose does and PyYAML does not."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
         twice = sorted({key for key in keys if keys.count(key) > 1})
-        assert not twice, f"{twice} twice{node.start_mark}"
+        assert not twice, f"duplicate keys {twice}{node.start_mark}"
         return super().construct_mapping(node, deep)
 
 
@@ -56,7 +56,7 @@ class OneOfEach(yaml.SafeLoader):
         path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("docker-compose*.yml"), *ROOT.glob("deploy/**/*.yml"))
     ),
 )
-def test_no_key_stands_twice_in_a_compose_file(name):
+def test_a_compose_file_has_no_duplicate_key(name):
     yaml.load(text(name), OneOfEach)
 
 
@@ -66,7 +66,7 @@ def services(*names: str) -> dict[str, dict]:
 
 def example() -> dict[str, str]:
     pairs = [line.split("=", 1) for line in text(".env.example").splitlines() if re.match(r"[A-Z]", line)]
-    assert len({name for name, _ in pairs}) == len(pairs), "a variable stands twice in .env.example"
+    assert len({name for name, _ in pairs}) == len(pairs), "a variable is twice in .env.example"
     return dict(pairs)
 
 
@@ -91,7 +91,7 @@ def test_the_compose_file_itself_has_exactly_the_two_services_of_the_design():
 
 
 @pytest.mark.parametrize("name", ["torchserve", "api-gateway"])
-def test_a_long_running_service_has_all_that_keeps_it_running_and_harmless(name):
+def test_a_long_running_service_restarts_is_hardened_and_has_limits(name):
     service = services("docker-compose.yml")[name]
     assert service["restart"] == "unless-stopped"
     assert service["healthcheck"]["test"][0] == "CMD"
@@ -113,7 +113,7 @@ def test_a_service_without_healthcheck_is_a_one_shot():
     assert "ports" not in archiver
 
 
-def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host():
+def test_only_two_services_publish_ports_and_the_management_port_stays_on_loopback():
     published = {name: service.get("ports", []) for name, service in services(*COMPOSE_FILES).items()}
     assert published == {
         "torchserve": [
@@ -127,7 +127,7 @@ def test_only_what_should_publishes_a_port_and_management_never_leaves_the_host(
     }
 
 
-def test_the_gateway_sees_the_routing_of_the_model_store_and_nothing_else_of_it():
+def test_the_gateway_mounts_only_the_routing_folder_of_the_model_store():
     mounts = services("docker-compose.yml")["api-gateway"]["volumes"]
     (mount,) = [mount for mount in mounts if mount["source"].startswith("./serving/")]
     assert mount["source"] == "./serving/torchserve/model-store/routing"
@@ -140,7 +140,7 @@ def test_the_gateway_sees_the_routing_of_the_model_store_and_nothing_else_of_it(
     assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 0
 
 
-def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_nothing():
+def test_the_int8_packager_equals_the_packager_except_for_its_image_and_never_starts_automatically():
     archiver, int8 = (services(*COMPOSE_FILES)[name] for name in ("model-archiver", "model-archiver-int8"))
     assert int8.pop("profiles") == ["int8"]
     assert int8["build"].pop("target") == "model-archiver-int8"
@@ -150,7 +150,7 @@ def test_the_packager_of_int8_is_the_packager_but_for_its_image_and_starts_with_
     assert int8 == archiver
 
 
-def test_green_is_torchserve_but_for_its_image_handler_and_ports_and_starts_with_nothing():
+def test_green_equals_torchserve_except_for_image_handler_and_ports_and_never_starts_automatically():
     document = yaml.safe_load(text("docker-compose.yml"))
     blue, green = document["services"]["torchserve"], services(GREEN_FILE)["torchserve-green"]
     assert green.pop("profiles") == ["green"]
@@ -172,7 +172,7 @@ def test_green_is_known_to_the_gateway_and_to_the_release_operations():
 
 
 @pytest.mark.parametrize("name", ["edge", "redis"])
-def test_a_service_of_a_profile_is_off_by_default_pinned_and_harmless(name):
+def test_a_service_of_a_profile_is_off_by_default_pinned_and_hardened(name):
     service = services(*PROFILE_FILES)[name]
     assert name in service["profiles"]
     assert re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[a-z]+:\d+\.\d+\.\d+-[a-z]+\}", service["image"])
@@ -190,8 +190,8 @@ def test_a_service_of_a_profile_is_off_by_default_pinned_and_harmless(name):
     ("auth", "profiles", "starts"),
     [("auto", "", False), ("auto", "redis", False), ("auto", "redis,edge", True), ("on", "", True), ("off", "", True)],
 )
-def test_the_edge_opens_nothing_that_the_gateway_does_not_know_to_be_open(tmp_path, auth, profiles, starts):
-    """`--profile edge` alone is seen by no container: the gateway would take itself for private."""
+def test_the_edge_starts_only_if_the_gateway_knows_that_it_is_published(tmp_path, auth, profiles, starts):
+    """Containers cannot see the option `--profile edge`, so the gateway would require no API key."""
     *shell, script = services("deploy/compose/edge.yml")["edge"]["command"]
     (tmp_path / "caddy").write_text("#!/bin/sh\necho started\n")
     (tmp_path / "caddy").chmod(0o755)
@@ -203,7 +203,7 @@ def test_the_edge_opens_nothing_that_the_gateway_does_not_know_to_be_open(tmp_pa
     assert starts or "COMPOSE_PROFILES=edge" in done.stderr
 
 
-def test_redis_is_on_a_network_that_leads_nowhere_and_the_edge_cannot_see_the_model_server():
+def test_redis_is_on_an_internal_network_and_the_edge_cannot_reach_the_model_server():
     found = services("docker-compose.yml", *PROFILE_FILES)
     networks = yaml.safe_load(text("docker-compose.yml"))["networks"]
     assert found["redis"]["networks"] == ["stores"]
@@ -214,7 +214,7 @@ def test_redis_is_on_a_network_that_leads_nowhere_and_the_edge_cannot_see_the_mo
     assert "edge" not in found["torchserve"]["networks"]
 
 
-def test_the_edge_is_the_one_proxy_that_the_gateway_believes_unasked_and_both_take_bodies_of_one_size():
+def test_the_gateway_trusts_the_edge_by_default_and_both_have_the_same_limits_of_bodies():
     found = services("docker-compose.yml", *PROFILE_FILES)
     gateway = found["api-gateway"]["environment"]
     assert gateway["FORWARDED_ALLOW_IPS"] == "edge,${FORWARDED_ALLOW_IPS:-}"
@@ -229,21 +229,21 @@ def test_the_edge_is_the_one_proxy_that_the_gateway_believes_unasked_and_both_ta
 def test_no_container_name_is_fixed_and_every_image_has_a_tag():
     for name, service in services(*COMPOSE_FILES).items():
         assert "container_name" not in service
-        if name == "release":  # runs the packager's image, and builds none
+        if name == "release":  # runs the packager's image and builds no own one
             assert (service["pull_policy"], service["image"]) == (
                 "never",
                 services(*COMPOSE_FILES)["model-archiver"]["image"],
             )
             continue
         assert service["image"] == f"yolo-serving/{name}:${{IMAGE_TAG:-local}}"
-        # Somebody else could publish that name: it must never be looked for in a registry.
+        # Somebody else could publish that name, so it must never be pulled from a registry.
         assert service["pull_policy"] == "build"
 
 
-def test_the_release_operations_run_beside_the_service_without_rights_and_start_with_nothing():
+def test_the_release_operations_run_in_a_hardened_container_that_never_starts_automatically():
     release = services("deploy/compose/release.yml")["release"]
     assert (release["profiles"], release["restart"], release["read_only"]) == (["ops"], "no", True)
-    assert release["networks"] == ["backend"], "where TorchServe's management API and the gateway's numbers are"
+    assert release["networks"] == ["backend"], "the network of TorchServe's management API and the gateway's metrics"
     assert release["networks"][0] in services("docker-compose.yml")["api-gateway"]["networks"]
     assert "/app/serving/torchserve/model-store" in [mount["target"] for mount in release["volumes"]]
     archiver = services(*COMPOSE_FILES)["model-archiver"]
@@ -251,23 +251,23 @@ def test_the_release_operations_run_beside_the_service_without_rights_and_start_
         assert release[key] == archiver[key]
 
 
-def test_the_gpu_file_changes_the_model_server_alone_and_names_documented_variables():
+def test_the_gpu_file_changes_only_the_model_server_and_uses_documented_variables():
     assert list(services(GPU_FILE)) == ["torchserve"]
     gpu = services(GPU_FILE)["torchserve"]
     assert gpu["build"]["args"]["TORCH_BUILD"] == "cuda"
     assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
-    assert "ARG TORCH_BUILD=cpu" in text("serving/torchserve/Dockerfile"), "CUDA is what nobody gets unasked"
-    own = {"WORKERS", "BATCH_SIZE"}  # one worker with batches keeps a GPU busy; a CPU wants neither
+    assert "ARG TORCH_BUILD=cpu" in text("serving/torchserve/Dockerfile"), "the CUDA build must be requested"
+    own = {"WORKERS", "BATCH_SIZE"}  # with batches one worker keeps a GPU busy
     for name, default in substitutions(GPU_FILE):
         assert name in own or example()[name] == default, name
 
 
 @pytest.mark.parametrize("name", [*COMPOSE_FILES, *PROFILE_FILES, *DOCKERFILES])
-def test_nothing_is_taken_at_its_latest(name):
+def test_no_version_is_latest(name):
     assert "latest" not in text(name)
 
 
-def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same_default():
+def test_every_variable_of_the_compose_files_is_in_the_example_with_the_same_default():
     documented = example()
     for name, default in substitutions(*COMPOSE_FILES, GREEN_FILE, *PROFILE_FILES):
         if name in CALLERS:
@@ -276,7 +276,7 @@ def test_every_variable_of_the_compose_files_stands_in_the_example_with_the_same
         assert documented[name] == default, name
 
 
-def test_every_setting_of_the_gateway_stands_in_the_example_with_its_default():
+def test_every_setting_of_the_gateway_is_in_the_example_with_its_default():
     documented = example()
     for name, field in Settings.model_fields.items():
         variable = name.upper()
@@ -285,7 +285,7 @@ def test_every_setting_of_the_gateway_stands_in_the_example_with_its_default():
             assert documented[variable] == default, variable
 
 
-def test_every_setting_of_the_model_server_stands_in_the_example_with_its_default():
+def test_every_setting_of_the_model_server_is_in_the_example_with_its_default():
     documented = example()
     for variable, default in read_by_the_server().items():
         if variable not in NOT_FOR_OPERATORS:
@@ -312,7 +312,7 @@ def test_every_variable_of_the_example_is_explained():
 
 
 @pytest.mark.parametrize("name", DOCKERFILES)
-def test_a_dockerfile_starts_from_the_chosen_base_and_ends_as_a_user_without_rights(name):
+def test_a_dockerfile_starts_from_the_base_image_and_ends_as_an_unprivileged_user(name):
     lines = text(name).splitlines()
     assert not lines[0].startswith("# syntax"), "a frontend would have to be pulled"
     origins = [line.split()[1] for line in lines if line.startswith("FROM ")]
@@ -321,10 +321,12 @@ def test_a_dockerfile_starts_from_the_chosen_base_and_ends_as_a_user_without_rig
     assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001:10001"
     started_by = [line for line in lines if line.startswith(("CMD ", "ENTRYPOINT "))]
     assert started_by
-    assert all(line.split(" ", 1)[1].startswith("[") for line in started_by), "exec form, so that signals arrive"
+    assert all(line.split(" ", 1)[1].startswith("[") for line in started_by), (
+        "exec form, so that the process receives signals"
+    )
 
 
-def test_a_build_sees_nothing_but_what_is_named():
+def test_a_build_context_contains_only_what_dockerignore_lists():
     rules = [line for line in text(".dockerignore").splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")} == {

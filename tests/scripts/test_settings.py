@@ -78,7 +78,7 @@ def test_declarations_agree_and_are_explained_once():
     [
         ({"default": "1024"}, "MAX_BODY_BYTES has two defaults: '1024' and '20971520'"),
         ({"bounds": "1 to 2"}, "MAX_BODY_BYTES has two bounds: '1 to 2' and '1024 to 1073741824'"),
-        ({"name": "MAX_BOXES"}, "MAX_BOXES is in no section of deploy/settings/declared.py"),
+        ({"name": "UNHEARD_OF"}, "UNHEARD_OF is in no section of deploy/settings/declared.py"),
     ],
 )
 def test_a_declaration_that_differs_from_that_of_another_process_is_reported(changed, says):
@@ -87,8 +87,8 @@ def test_a_declaration_that_differs_from_that_of_another_process_is_reported(cha
 
 
 def test_a_setting_without_help_or_in_two_sections_is_reported():
-    sections = [*SECTIONS, Section("More", [documented()["AUTH"], Variable("MAX_BOXES", "1", "")])]
-    assert list(contradictions(sections=sections)) == ["MAX_BOXES has no help text", "AUTH is in two sections"]
+    sections = [*SECTIONS, Section("More", [documented()["AUTH"], Variable("UNHEARD_OF", "1", "")])]
+    assert list(contradictions(sections=sections)) == ["UNHEARD_OF has no help text", "AUTH is in two sections"]
 
 
 def test_the_gateway_finds_the_model_server_on_its_default_ports():

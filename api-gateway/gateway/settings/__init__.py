@@ -39,7 +39,7 @@ class Settings(
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, given: Any) -> Any:
-        """Take the value of a field ``x`` from the file that ``x_file`` names: secrets are mounted as files."""
+        """Take the value of a field ``x`` from the file that ``x_file`` names, because secrets are mounted as files."""
         if not isinstance(given, dict):
             return given
         for name in secrets():
@@ -62,18 +62,18 @@ class Settings(
 
 
 def secrets() -> tuple[str, ...]:
-    """Name the fields that may come from a file instead (there is a field ``NAME_file``) and are never printed."""
+    """Return the fields that may come from a file instead (``NAME_file`` exists). They are never printed."""
     fields = Settings.model_fields
     return tuple(name for name in fields if f"{name}_file" in fields)
 
 
 def describe_invalid(error: ValidationError) -> str:
-    """Say which variables are wrong and how, one line each, for the person who set them. No secret is repeated."""
+    """Return which variables are wrong and why, a line each, for the operator. Secrets are never repeated."""
     lines = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
-        if not name:  # about several together: the message names them, and the input would be all of them
+        if not name:  # about several variables: the message names them, and the input would be all settings
             lines.append(message)
         elif name in secrets():
             lines.append(f"{name.upper()}: {message}")

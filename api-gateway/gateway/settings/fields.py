@@ -1,4 +1,4 @@
-"""Settings that stay text and are read when they are checked, so that a mistake is told at the start."""
+"""Settings that stay text, and are parsed once to report a mistake at the start."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 
 def parsed_by(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuse text that ``parse`` cannot read (it raises ``ValueError``), and keep it as text."""
+    """Reject text for which ``parse`` raises ``ValueError``; keep other text as it is."""
 
     def check(text: str) -> str:
         parse(text)

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-#: A day: the longest window a rate may have, since its counters are kept in memory that long.
+#: A day, the longest window of a rate: its counters are kept in memory that long.
 LONGEST_WINDOW_S = 86_400
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,255}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 def split(text: str) -> tuple[str, ...]:
-    """Take a comma-separated list apart; blanks and empty entries count for nothing."""
+    """Split a comma-separated list; blanks and empty entries are ignored."""
     return tuple(part for part in (part.strip() for part in text.split(",")) if part)
 
 
@@ -35,7 +35,7 @@ def parse_rates(text: str) -> tuple[RateLimitItem, ...]:
 
 
 def is_network(entry: str) -> bool:
-    """Say whether this is an address or a network, and not a name."""
+    """Return whether this is an address or a network, and not a name."""
     try:
         ipaddress.ip_network(entry)
     except ValueError:
@@ -62,15 +62,15 @@ def _rates(text: str) -> str:
 def _origins(text: str) -> str:
     for origin in split(text):
         if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin!r} is no origin; write https://example.org, without a path, or * for all")
+            raise ValueError(f"{origin!r} is not an origin; write https://example.org, without a path, or * for all")
     return text
 
 
 def _proxies(text: str) -> str:
     for entry in split(text):
-        # A name of digits and dots is a mistyped address, and * would let anyone choose whose address is seen.
+        # A name of digits and dots is a mistyped address; * would let every caller forge its address.
         if not is_network(entry) and (not _NAME.fullmatch(entry) or not re.search("[A-Za-z]", entry) or "/" in entry):
-            raise ValueError(f"{entry!r} is no address, network (10.0.0.0/8) or host name")
+            raise ValueError(f"{entry!r} is not an address, a network (10.0.0.0/8) or a host name")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Secrets lie in files (``*_FILE``): unlike variables these have an owner, and show in no listing of processes."""
+"""Secrets from files (``*_FILE``): unlike a variable, a file has an owner, and no list of processes shows it."""
 
 import os
 from pathlib import Path
@@ -7,18 +7,18 @@ MAX_BYTES = 64 * 1024
 
 
 class SecretFileError(Exception):
-    """The file cannot be read or holds nothing; the message says how to mend it, and nothing of what is in it."""
+    """The file is unreadable or empty. The message says how to fix it, and reveals nothing of the contents."""
 
 
 def read_secret(path: Path) -> bytes:
-    """Return what the file holds without its last line end. Raises :class:`SecretFileError`."""
+    """Return the contents of the file without its last line end. Raises :class:`SecretFileError`."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         uid = os.getuid()
-        mend = f"chown {uid} FILE && chmod 400 FILE lets this gateway read it (uid {uid})."
-        raise SecretFileError(f"{error.strerror or error}. {mend}") from error
+        fix = f"chown {uid} FILE && chmod 400 FILE lets this gateway read it (uid {uid})."
+        raise SecretFileError(f"{error.strerror or error}. {fix}") from error
     if len(content) > MAX_BYTES:
         raise SecretFileError(f"it is larger than {MAX_BYTES} bytes; is it the right file?")
     secret = content.removesuffix(b"\n").removesuffix(b"\r")
@@ -28,7 +28,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def read_secret_text(path: Path, encoding: str = "utf-8") -> str:
-    """Return what the file holds as text, without blanks around it. Raises :class:`SecretFileError`."""
+    """Return the contents of the file as text, without surrounding blanks. Raises :class:`SecretFileError`."""
     try:
         text = read_secret(path).decode(encoding).strip()
     except UnicodeDecodeError as error:

@@ -1,9 +1,9 @@
-"""The allow-list of hosts that pictures are fetched from, and the private networks that are let through.
+"""The allow-list of hosts from which images are downloaded, and the private networks that are permitted.
 
 An allow-list is text, entries separated by commas or blanks::
 
     cdn.example.com        this host
-    .example.com           this host and all below it
+    .example.com           this host and all its subdomains
     cam.example.com:8443   this host on this port too; without one, 80 for http and 443 for https
     *                      every host with a public address
 """
@@ -18,13 +18,13 @@ _ENTRY = re.compile(r"(?P<host>\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """One entry of the allow-list: a host ("*" for all; a leading dot: and all below it), and a port or None."""
+    """One entry of the allow-list: a host ("*" for all; with a leading dot, its subdomains too), and a port or None."""
 
     host: str
     port: int | None
 
     def matches(self, host: str, port: int, default_port: int) -> bool:
-        """Say whether the entry lets this host and port through."""
+        """Return whether the entry permits this host and port."""
         if port != (default_port if self.port is None else self.port):
             return False
         if self.host.startswith("."):
@@ -33,7 +33,7 @@ class Allowed:
 
 
 def parse_allowed(text: str) -> tuple[Allowed, ...]:
-    """Read an allow-list. Raises ValueError naming the entry that is none."""
+    """Read an allow-list. Raises ValueError naming the invalid entry."""
     entries = []
     for part in re.split(r"[\s,]+", text.strip().lower()):
         if not part:
@@ -41,11 +41,11 @@ def parse_allowed(text: str) -> tuple[Allowed, ...]:
         match = _ENTRY.fullmatch(part)
         port = match and match["port"]
         if match is None or (port is not None and not 1 <= int(port) <= 65535):
-            raise ValueError(f"{part!r} is no host; write cdn.example.com, .example.com or cam.example.com:8443")
+            raise ValueError(f"{part!r} is not a host; write cdn.example.com, .example.com or cam.example.com:8443")
         entries.append(Allowed(match["host"].strip("[]"), int(port) if port else None))
     return tuple(entries)
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Read networks as in ``192.168.7.0/24, ::1/128``. Raises ValueError for one that is none."""
+    """Read networks as in ``192.168.7.0/24, ::1/128``. Raises ValueError for an invalid one."""
     return tuple(ip_network(part) for part in re.split(r"[\s,]+", text.strip()) if part)

@@ -1,4 +1,4 @@
-"""Addresses as settings have them: checked once, and kept as text."""
+"""URLs in settings: validated once, and kept as text."""
 
 from pydantic import HttpUrl, TypeAdapter
 
@@ -6,10 +6,10 @@ _url: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
 
 def whole_url(text: str) -> str:
-    """Return an ``http(s)`` address in its one form. Raises :class:`pydantic.ValidationError` (a ValueError)."""
+    """Return an ``http(s)`` URL in its normal form. Raises :class:`pydantic.ValidationError` (a ValueError)."""
     return str(_url.validate_python(text))
 
 
 def base_url(text: str) -> str:
-    """Return it without a trailing slash, for paths to be put behind it."""
+    """Return an ``http(s)`` URL in its normal form, without a trailing slash, so that paths can be appended."""
     return whole_url(text).rstrip("/")

@@ -270,7 +270,7 @@ def test_the_allow_list_decides_by_scheme_host_and_port(allow: str, url: str, al
     "text", ["https://example.com", "a/b", "exa mple.com/x", "a:0", "a:65536", "*.example.com", "."]
 )
 def test_an_entry_that_is_no_host_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no host"):
+    with pytest.raises(ValueError, match="is not a host"):
         parse_allowed(text)
 
 

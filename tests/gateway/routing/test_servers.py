@@ -293,13 +293,13 @@ def test_no_list_is_no_server() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("http://one|http://two", "cannot be a server's name"),
+        ("http://one|http://two", "is not a valid name of a server"),
         ("blue=http://one", "needs two URLs"),
-        ("blue=http://one|two", "has a URL that is none"),
-        ("blue=http://a|http://b,blue=http://a|http://b", "named twice"),
-        ('{"blue": "http://a|http://b"}', "cannot be a server's name; use name=inference_url"),
+        ("blue=http://one|two", "has an invalid URL"),
+        ("blue=http://a|http://b,blue=http://a|http://b", "listed twice"),
+        ('{"blue": "http://a|http://b"}', "is not a valid name of a server; use name=inference_url"),
     ],
 )
-def test_a_list_that_is_none_says_what_is_wrong(text: str, says: str) -> None:
+def test_an_invalid_list_says_what_is_wrong(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parse_servers(text)

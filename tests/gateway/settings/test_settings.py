@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from gateway.model_server.registry import BACKENDS, UnknownBackendError, create_backend
 from gateway.settings import Settings, describe_invalid
+from gateway.settings.placement import PlacementSettings
+from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -17,80 +20,23 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
-    assert Settings().model_dump() == {
-        "rate_limit": "",
-        "rate_limit_redis_url": "",
-        "rate_limit_redis_url_file": "",
-        "max_in_flight": 0,
-        "max_waiting": 128,
-        "max_wait_s": 5,
-        "upload_memory_bytes": 268435456,
-        "body_timeout_s": 120,
-        "body_gap_s": 10,
-        "body_min_rate": 1024,
-        "header_timeout_s": 10,
-        "send_timeout_s": 30,
-        "max_header_bytes": 16384,
-        "max_headers": 100,
-        "max_query_bytes": 8192,
-        "max_clients": 1024,
-        "cors_origins": "",
-        "forwarded_allow_ips": "",
-        "hsts_max_age_s": 31536000,
+def test_the_values_of_the_example_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Settings()
+    for name, value in dotenv_values(ROOT / ".env.example").items():
+        monkeypatch.setenv(name, value or "")
+    assert Settings() == defaults
+
+
+def test_without_compose_or_the_scripts_the_gateway_is_on_loopback_without_keys_and_routing() -> None:
+    assert PlacementSettings().model_dump() == {
         "gateway_host": "127.0.0.1",
         "gateway_port": 8001,
-        "backend": "torchserve",
-        "torchserve_inference_url": "http://127.0.0.1:8085",
-        "torchserve_management_url": "http://127.0.0.1:8086",
-        "torchserve_servers": "",
-        "oip_url": "http://127.0.0.1:8080",
-        "oip_token_file": "",
-        "oip_encoding": "auto",
-        "oip_class_names": "",
-        "model_name": "yolo",
-        "connect_timeout_s": 0.5,
-        "read_timeout_s": 60,
-        "write_timeout_s": 30,
-        "pool_timeout_s": 5,
-        "max_connections": 64,
-        "routing_file": "",
-        "shadow_in_flight": 2,
-        "max_body_bytes": 20971520,
-        "max_image_pixels": 64000000,
-        "max_batch_files": 32,
-        "max_batch_bytes": 67108864,
-        "batch_concurrency": 4,
-        "draw_concurrency": 2,
-        "url_allow": "",
-        "url_allow_private": "",
-        "url_timeout_s": 10,
-        "url_max_redirects": 3,
-        "url_concurrency": 8,
-        "ready_grace_s": 5,
-        "shutdown_grace_s": 30,
         "published_bind": "",
         "published_profiles": "",
-        "auth": "auto",
+        "torchserve_inference_url": "http://127.0.0.1:8085",
+        "torchserve_management_url": "http://127.0.0.1:8086",
+        "routing_file": "",
         "api_keys_file": "",
-        "metrics_public": False,
-        "jwt_jwks_url": "",
-        "jwt_secret_file": "",
-        "jwt_issuer": "",
-        "jwt_audience": "",
-        "jwt_algorithms": "RS256,ES256,HS256",
-        "jwt_leeway_s": 30,
-        "jwt_jwks_refresh_s": 300,
-        "jwt_jwks_max_age_s": 86400,
-        "log_level": "INFO",
-        "redis_url": "",
-        "redis_url_file": "",
-        "cache": "off",
-        "cache_ttl_s": 3600,
-        "cache_max_bytes": 67108864,
-        "cache_timeout_s": 0.05,
-        "cache_redis_url": "",
-        "cache_redis_url_file": "",
     }
 
 
