@@ -7,15 +7,11 @@ share no code; `contradictions` compares the declarations.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
-
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from deploy.settings.compose_only import COMPOSE, GREEN_HANDLER_FROM, INFERENCE_BIND, TORCH_CUDA_INDEX
+from deploy.settings.fields import of_gateway, of_model_server
 from gateway.settings import Settings
 from gateway.settings.auth import AuthSettings
 from gateway.settings.cache import CacheSettings
@@ -46,54 +42,6 @@ class Section:
     title: str
     variables: Sequence[Variable]
     intro: str = ""
-
-
-def of_gateway(declared: type[BaseSettings]) -> list[Variable]:
-    """Return the settings that this class of the gateway declares itself, without those of its bases."""
-    fields = ((name, declared.model_fields[name]) for name in declared.__annotations__)
-    return [
-        Variable(name.upper(), _text(field.default), field.description or "", _gateway_bounds(field))
-        for name, field in fields
-    ]
-
-
-def of_model_server(declared: type) -> list[Variable]:
-    """Return the settings that this dataclass of the model server declares."""
-    return [
-        Variable(
-            field.name.upper(),
-            _text(field.default),
-            field.metadata["help"],
-            _bounds(field.default, field.metadata["choices"], field.metadata["low"], field.metadata["high"]),
-        )
-        for field in dataclasses.fields(declared)
-    ]
-
-
-def _text(default: Any) -> str:
-    if default is None:
-        return ""
-    return str(default).lower() if isinstance(default, bool) else str(default)
-
-
-def _bounds(default: Any, choices: Sequence[str], low: Any, high: Any) -> str:
-    if isinstance(default, bool):
-        return "true, false"
-    if choices:
-        return ", ".join(choices)
-    if low is None:
-        return ""
-    return f"{low} or more" if high is None else f"{low} to {high}"
-
-
-def _gateway_bounds(field: FieldInfo) -> str:
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    limits = {
-        name: getattr(item, name) for item in field.metadata for name in ("ge", "gt", "le") if hasattr(item, name)
-    }
-    if "gt" in limits:
-        return f"above {limits['gt']}, up to {limits['le']}"
-    return _bounds(field.default, choices, limits.get("ge"), limits.get("le"))
 
 
 #: Compose and the scripts set these; the documentation leaves them out.
