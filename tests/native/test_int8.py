@@ -48,7 +48,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(service, tmp_p
     )
     print(went.stdout)
     assert went.returncode == 0, went.stdout
-    assert "as --force says" in went.stdout
+    assert "because of --force" in went.stdout
 
     (model,) = httpx.get(f"{service.management}/models/yolo?customized=true", timeout=30).json()
     assert (model["modelVersion"], model["customizedMetadata"]["precision"]) == (VERSION, "int8")

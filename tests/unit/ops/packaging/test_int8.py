@@ -92,7 +92,7 @@ def test_the_report_shows_every_threshold_both_ways_and_the_times():
     compared = compare.Comparison(Agreement(12, 100, 110, {0.5: 99, 0.75: 88, 0.9: 77}, 0.0212), 60.0, 30.0, 2)
     text = compare.report(compared, "segment", held_back=True)
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "not calibrated with" in lines[0]
+    assert "not used for calibration" in lines[0]
     assert lines[1].startswith("boxes and masks")
     assert lines[2] == "of fp32's 100 99.0% 88.0% 77.0%"
     assert lines[3] == "of int8's 110 90.0% 80.0% 70.0%"
