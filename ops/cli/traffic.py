@@ -119,7 +119,7 @@ def _auto(host: Host, arguments: argparse.Namespace) -> None:
     try:
         autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
     except KeyboardInterrupt:
-        if routing.glance(host.store).canary:  # else it was promoted, or taken back, before the interruption
+        if routing.read_or_empty(host.store).canary:  # else it was promoted, or taken back, before the interruption
             say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
         raise
 

@@ -95,7 +95,7 @@ def package(
             metadata = convert.convert(directory / "extra", metadata, pictures, force)
         source = archive.sha256(weights)
         while True:
-            number = version or versions.following(kept.version for kept in archive.kept(store))
+            number = version or versions.following(kept.version for kept in archive.list_kept(store))
             attempt = Path(tempfile.mkdtemp(dir=directory))
             shutil.copytree(directory / "extra", attempt / "extra")
             described = {
@@ -111,7 +111,7 @@ def package(
                 built = archiver.build(attempt, weights, number)
                 archive.verify(built, number, source)
             try:
-                kept_path = archive.keep(built, number, store)
+                kept_path = archive.add(built, number, store)
             except FileExistsError:  # a concurrent run took the number
                 if version is not None:
                     raise OpsError(f"version {version} was packaged by a concurrent run. Choose another") from None

@@ -33,7 +33,7 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
         require_no_split(host, except_canary=abort_canary)
         to = version or previous(state)
         with steps.step(f"verify the archive of {to}"):
-            inventory.verified(host.store, state, to)
+            inventory.require_intact(host.store, state, to)
         if abort_canary:
             is_wanted = to in routing.read(host.store).versions("canary")
             split.end_canary(host, state, steps, f"rollback to {to}", keep=is_wanted, dry_run=dry_run)
@@ -65,7 +65,7 @@ def previous(state: inventory.Releases) -> str:
 def is_answering(host: Host) -> bool:
     """Tell whether TorchServe answers, so that no restart is needed."""
 
-    return bool(poll(lambda: served(host), DOWN_AFTER_S if host.comes_back() else 0.0))
+    return bool(poll(lambda: served(host), DOWN_AFTER_S if host.is_supervised() else 0.0))
 
 
 def restart_on(host: Host, state: inventory.Releases, steps: Steps, to: str) -> None:
@@ -74,21 +74,21 @@ def restart_on(host: Host, state: inventory.Releases, steps: Steps, to: str) -> 
     host.mark_log()
     with steps.step("make it current (TorchServe is down)"), uninterrupted():
         archive.make_current(kept_archive(to, host.store), host.store)
-        state.became_current(to, before)
-        routing.settle(host.store, to)
+        state.set_current(to, before)
+        routing.set_stable(host.store, to)
         inventory.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}
     audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))
-    if not host.comes_back():
+    if not host.is_supervised():
         steps.report(f"{to} is current. Nothing runs here; start it: bash scripts/up.sh")
         return
     with steps.step("restart TorchServe"):
         host.restart()
     with steps.step(f"wait until {to} answers"):
         await_answer(host, to)
-        host.clients_are_answered()
-    host.served_is_on_disk()
+        host.await_gateway()
+    host.record_served_archive()
     steps.report(f"{to} is live again.")
 
 

@@ -67,7 +67,7 @@ def roll_out(host: Host, steps: Steps, request: Request, *, dry_run: bool = Fals
         with operation(host, f"{request.action} of {version}") as state:
             try:
                 request.require(host)
-                inventory.verified(host.store, state, version)
+                inventory.require_intact(host.store, state, version)
                 change = request.change(state, host.server.default(), version, fresh)
             except OpsError as error:
                 audit.write(host.store, request.action, "failed", to=version, detail=str(error))
@@ -100,7 +100,7 @@ def check(host: Host, request: Request) -> str:
     if is_kept(target):
         if how.version or how.calibration:
             raise UsageError(f"{target} is a kept version: --version and --int8 are for weights")
-        inventory.verified(host.store, state, target)
+        inventory.require_intact(host.store, state, target)
         return target
     if how.packaged is None and not host.compose and not Path(target).is_file():
         raise OpsError(f"there are no weights at {target}")

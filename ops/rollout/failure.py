@@ -45,7 +45,7 @@ def answering_version(host: Host) -> str | None:
 
     version = ""
     with contextlib.suppress(LookupError, TypeError):
-        version = poll(ask, COME_BACK_S if host.comes_back() else 5.0)
+        version = poll(ask, COME_BACK_S if host.is_supervised() else 5.0)
     if version:
-        host.clients_are_answered()
+        host.await_gateway()
     return version or None

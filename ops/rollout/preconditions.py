@@ -58,13 +58,13 @@ def require_no_split(host: Host, *, except_canary: bool = False) -> None:
 def require_one_version(host: Host) -> None:
     """Raise NotNowError while any request goes to a second version: the other server may not hold it."""
     _require_unsplit_routing(host)
-    shadow = routing.glance(host.store).shadow
+    shadow = routing.read_or_empty(host.store).shadow
     if shadow:
         raise NotNowError(f"{shadow.version} is a shadow. End it first: bash scripts/shadow.sh stop. Nothing changed")
 
 
 def _require_unsplit_routing(host: Host, *, except_canary: bool = False) -> None:
-    present = routing.glance(host.store)
+    present = routing.read_or_empty(host.store)
     if present.canary and not except_canary:
         raise NotNowError(
             f"a canary is active: {present.canary.version} at {present.canary.percent:g} %. End it first: "

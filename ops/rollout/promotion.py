@@ -94,7 +94,7 @@ class Promotion(VersionChange):
     def _back_up(self) -> None:
         store, before = self.host.store, self.running.version
         with self.steps.step("back up") as remarks:
-            kept = inventory.keep_current(store, self.state)
+            kept = inventory.back_up_current(store, self.state)
             shares = routing.document(self.canary_of) if self.canary_of else None
             intent.write(store, Intent(self.action, self.to, before, self.fresh, routing=shares))
             self.staged = archive.stage(kept_archive(self.to, store), self.live)
@@ -149,7 +149,7 @@ class Promotion(VersionChange):
                 if error.status not in TRANSIENT or time.monotonic() - start > TRANSIENT_S:
                     raise
             except UnreachableError as error:
-                if time.monotonic() - start > failure.COME_BACK_S or not self.host.comes_back():
+                if time.monotonic() - start > failure.COME_BACK_S or not self.host.is_supervised():
                     raise NotServingError(f"TorchServe went away and did not come back: {error}") from error
             time.sleep(POLL_S)
 
@@ -159,18 +159,18 @@ class Promotion(VersionChange):
     # -- after it -----------------------------------------------------------------------------------------------
 
     def _finish(self) -> str:
-        self.state.became_current(self.to, self.before)
+        self.state.set_current(self.to, self.before)
         inventory.save(self.host.store, self.state)
-        self.host.served_is_on_disk()
+        self.host.record_served_archive()
         return "; ".join(filter(None, [self._settle_routing(), self._retire(self.running.version)]))
 
     def _settle_routing(self) -> str:
         store = self.host.store
         try:
-            if routing.settle(store, self.to):
+            if routing.set_stable(store, self.to):
                 with self.steps.step("let the gateways notice"):
                     routing.await_notice()
-            routing.forget_auto(store)
+            routing.forget_autopilot(store)
         except OpsError as error:
             return f"{self.to} serves, but {error}; the next operation tries again"
         return ""

@@ -54,7 +54,7 @@ def recover(host: Host) -> Releases:
         say(f"  {_settle(host, state, found)}")
         state, _ = inventory.look(host.store)
     _fit_routing(host, state)
-    routing.forget_auto(host.store)
+    routing.forget_autopilot(host.store)
     inventory.save(host.store, state)
     return state
 
@@ -111,7 +111,7 @@ def _settle_routing(host: Host, found: Intent, decided: bool) -> Routing:
         routing.write(store, present.without(found.part))
         news = True
     elif found.kind == "switch" and decided:
-        news = routing.settle(store, found.to)
+        news = routing.set_stable(store, found.to)
     elif found.kind == "switch" and found.routing is not None:
         before = routing.parse(found.routing)
         news = before.canary != present.canary
@@ -125,7 +125,7 @@ def _settle_routing(host: Host, found: Intent, decided: bool) -> Routing:
 def _settle_releases(host: Host, state: Releases, found: Intent, decided: bool) -> None:
     record = state.releases.get(found.to)
     if found.kind == "switch" and decided:
-        state.became_current(found.to, found.before)
+        state.set_current(found.to, found.before)
     elif found.kind == "join" and decided and record is not None:
         record.made_for = found.part if found.fresh else record.made_for
     elif found.fresh and record is not None and not record.served:

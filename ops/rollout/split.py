@@ -110,7 +110,7 @@ class End(Change):
     def _finish(self) -> str:
         store = self.host.store
         routing.await_notice()
-        routing.forget_auto(store)
+        routing.forget_autopilot(store)
         warning = ""
         try:
             recovery.unload(self.host, self.steps, self.present.versions(self.part), self.remaining.playing)

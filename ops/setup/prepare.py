@@ -33,7 +33,7 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
     digest = archive.sha256(source)
     if current.is_file():
         present = archive.describe(current)
-        if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.kept(store))}:
+        if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.list_kept(store))}:
             say(f"  archive: version {present.version} (already there)")
             return None
         known = inventory.read(store)

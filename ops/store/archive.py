@@ -65,7 +65,7 @@ def describe(path: Path) -> Archive:
         ) from error
 
 
-def kept(store: Path = STORE) -> list[Archive]:
+def list_kept(store: Path = STORE) -> list[Archive]:
     """Return the kept versions, oldest first. An unreadable file is passed over: it can serve nobody."""
     archives = []
     for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
@@ -119,7 +119,7 @@ def verify(path: Path, version: str, source_sha256: str) -> Archive:
     return archive
 
 
-def keep(built: Path, version: str, store: Path) -> Path:
+def add(built: Path, version: str, store: Path) -> Path:
     """Put a verified archive beside the others, in one step. Raises FileExistsError when the version is taken."""
     built.chmod(0o644)  # the server reads it as another user
     target = kept_archive(version, store)

@@ -21,12 +21,12 @@ __all__ = [
     "SCHEMA",
     "Release",
     "Releases",
-    "keep_current",
+    "back_up_current",
     "look",
     "read",
     "remove_archive",
+    "require_intact",
     "save",
-    "verified",
 ]
 
 
@@ -125,7 +125,7 @@ def _record(found: archive.Archive) -> Release:
     )
 
 
-def verified(store: Path, state: Releases, version: str) -> Path:
+def require_intact(store: Path, state: Releases, version: str) -> Path:
     """Return a kept version's archive after reading all of it. Raises NoSuchVersionError naming what there is."""
     record = state.releases.get(version)
     if record is None:
@@ -141,7 +141,7 @@ def verified(store: Path, state: Releases, version: str) -> Path:
     return path
 
 
-def keep_current(store: Path, state: Releases) -> str | None:
+def back_up_current(store: Path, state: Releases) -> str | None:
     """Back up yolo.mar when it is no kept version (somebody put it there): keep it under its own version.
 
     Returns that version, or None when nothing had to be done. Raises OpsError when another archive has its name.

@@ -54,7 +54,7 @@ class Releases:
         """Return which of `current` and `previous` a version is."""
         return [role for role in ("current", "previous") if getattr(self, role) == version]
 
-    def became_current(self, version: str, before: str | None) -> None:
+    def set_current(self, version: str, before: str | None) -> None:
         """Record that `version` is the current one now, and `before` was."""
         self.releases[version].served = identity.now()
         self.current_sha256 = self.releases[version].sha256

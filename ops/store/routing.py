@@ -124,7 +124,7 @@ def read(store: Path) -> Routing:
         raise DamagedError(f"{FOLDER}/{NAME} is damaged ({type(error).__name__}: {error})") from error
 
 
-def glance(store: Path) -> Routing:
+def read_or_empty(store: Path) -> Routing:
     """Return what is in force, for those who change nothing: a damaged file counts as none."""
     try:
         return read(store)
@@ -205,13 +205,13 @@ def salt(given: str | None) -> str:
     return given or secrets.token_hex(4)
 
 
-def forget_auto(store: Path) -> None:
+def forget_autopilot(store: Path) -> None:
     """Without a canary there is nothing that `canary.sh auto` could go on with."""
-    if glance(store).canary is None:
+    if read_or_empty(store).canary is None:
         (store / AUTO).unlink(missing_ok=True)
 
 
-def settle(store: Path, stable: str) -> bool:
+def set_stable(store: Path, stable: str) -> bool:
     """Note which version is stable; it plays no other part. Needs the lock. Returns whether any part is or was played.
 
     Raises OpsError.

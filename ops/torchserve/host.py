@@ -50,14 +50,14 @@ class Host:
             stream.seek(self._log_from if self._log_from <= path.stat().st_size else 0)
             return telling(stream.read().decode(errors="replace"))
 
-    def clients_are_answered(self) -> None:
+    def await_gateway(self) -> None:
         """Wait a moment for the gateway, which notices only some time later that a server is back."""
         if self.gateway:
             gateway = poll(lambda: readiness.ask(self.gateway), GATEWAY_NOTICES_S)
             if not gateway.ready:
                 say(f"  note: TorchServe answers; {gateway.message}")
 
-    def comes_back(self) -> bool:
+    def is_supervised(self) -> bool:
         """Tell whether something restarts the server when it dies."""
         if self.compose:
             return True
@@ -73,7 +73,7 @@ class Host:
 
         supervisor.restart(self.program)
 
-    def served_is_on_disk(self) -> None:
+    def record_served_archive(self) -> None:
         """Note that the server runs on the archive on disk now, so that up.sh does not restart it."""
         if self.compose:
             return

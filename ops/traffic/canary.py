@@ -72,7 +72,7 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
             change = f"send {share:g} % to {now.version}, which gets {now.percent:g} % now"
             say(f"Dry run, nothing is changed. It would {change}.")
             return
-        inventory.verified(host.store, state, now.version)
+        inventory.require_intact(host.store, state, now.version)
         standby = Standby(host, Steps(), host.server.default())
         if not standby.is_ready(now.version):
             standby.ensure(now.version)
@@ -88,7 +88,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
     steps = Steps()
     with operation(host, "promotion of the canary", wait_s=wait_s, dry_run=dry_run) as state:
         present, now = active(host)
-        inventory.verified(host.store, state, now.version)
+        inventory.require_intact(host.store, state, now.version)
         promotion = Promotion(
             host=host, steps=steps, action="promote", to=now.version, detail=why, state=state,
             running=host.server.default(), canary_of=present,

@@ -72,7 +72,7 @@ def start(
 
 def _require_available(host: Host, state: inventory.Releases, present: routing.Routing, version: str) -> None:
     """Check that a version is kept and intact, and not the shadow. Raises OpsError."""
-    inventory.verified(host.store, state, version)
+    inventory.require_intact(host.store, state, version)
     if version in present.versions("shadow"):
         raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
 

@@ -54,7 +54,7 @@ def start(
 def require_no_shadow(host: Host) -> None:
     """Raise NotNowError when there is a shadow already, or both servers run."""
     require_single_server(host)
-    present = routing.glance(host.store)
+    present = routing.read_or_empty(host.store)
     if present.shadow:
         raise NotNowError(f"{present.shadow.version} is the shadow already. End it first: bash scripts/shadow.sh stop")
 

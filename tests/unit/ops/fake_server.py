@@ -103,7 +103,7 @@ class FakeServer:
         """
         with zipfile.ZipFile(self.store / "yolo.mar") as mar:
             self.default = json.loads(mar.read("yolo.json"))["version"]
-        present = routing.glance(self.store)
+        present = routing.read_or_empty(self.store)
         named = [version for part in routing.PARTS for version in present.versions(part)] if beside else []
         self.workers = {version: [("READY", 300)] for version in [self.default, *named]}
 

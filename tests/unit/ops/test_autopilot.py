@@ -166,7 +166,7 @@ def test_a_run_whose_canary_is_over_says_how(split, gateway):
 
     with pytest.raises(KeyboardInterrupt):
         fly(split, Clients(gateway, killed))
-    routing.settle(split.store, "1.1")  # as far as a promotion gets before it is killed
+    routing.set_stable(split.store, "1.1")  # as far as a promotion gets before it is killed
     make_current(split.store, "1.1")
     split.restarts()
     with pytest.raises(NotNowError, match="was promoted already"):

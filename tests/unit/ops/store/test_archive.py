@@ -79,21 +79,21 @@ def test_an_archive_cut_short_is_refused_and_passed_over_among_the_kept(tmp_path
     cut.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(OpsError):
         archive.verify(cut, "1.1", SHA)
-    assert [kept.version for kept in archive.kept(tmp_path)] == ["1.0"]
+    assert [kept.version for kept in archive.list_kept(tmp_path)] == ["1.0"]
 
 
 def test_keeping_a_version_twice_is_refused_and_leaves_the_first(tmp_path):
     first = write(tmp_path / "first", contents())
     second = tmp_path / "second"
     second.write_bytes(b"x")
-    kept = archive.keep(first, "1.0", tmp_path)
+    kept = archive.add(first, "1.0", tmp_path)
     with pytest.raises(FileExistsError):
-        archive.keep(second, "1.0", tmp_path)
+        archive.add(second, "1.0", tmp_path)
     assert kept.read_bytes() == first.read_bytes()
 
 
 def test_the_current_archive_is_a_copy_so_that_overwriting_it_in_place_spares_the_kept_one(tmp_path):
-    kept = archive.keep(write(tmp_path / "built", contents()), "1.0", tmp_path)
+    kept = archive.add(write(tmp_path / "built", contents()), "1.0", tmp_path)
     current = archive.make_current(kept, tmp_path)
     current.write_bytes(b"overwritten in place, as cp does")
     assert archive.describe(kept).version == "1.0"
@@ -102,6 +102,6 @@ def test_the_current_archive_is_a_copy_so_that_overwriting_it_in_place_spares_th
 def test_the_archives_can_be_read_by_another_user(tmp_path):
     built = write(tmp_path / "built", contents())
     built.chmod(0o600)
-    kept = archive.keep(built, "1.0", tmp_path)
+    kept = archive.add(built, "1.0", tmp_path)
     current = archive.make_current(kept, tmp_path)
     assert [path.stat().st_mode & 0o777 for path in (kept, current)] == [0o644, 0o644]

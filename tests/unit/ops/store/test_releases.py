@@ -84,24 +84,24 @@ def test_an_archive_that_was_touched_but_not_changed_is_still_the_same(store):
     os.utime(store / "yolo-1.0.mar", (1, 1))
     state, noticed = inventory.look(store)
     assert noticed == []
-    assert inventory.verified(store, state, "1.0").name == "yolo-1.0.mar"
+    assert inventory.require_intact(store, state, "1.0").name == "yolo-1.0.mar"
 
 
 def test_a_changed_archive_is_refused_and_a_version_packaged_again_is_taken(store):
     path = store / "yolo-1.0.mar"
     path.write_bytes(path.read_bytes() + b"!")
     with pytest.raises(NoSuchVersionError, match="not what was packaged"):
-        inventory.verified(store, inventory.look(store)[0], "1.0")
+        inventory.require_intact(store, inventory.look(store)[0], "1.0")
     path.unlink()
     write_archive(store, "1.0", b"other").touch()
     state, noticed = inventory.look(store)
     if "1.0 was packaged again" in noticed:
-        assert inventory.verified(store, state, "1.0") == path
+        assert inventory.require_intact(store, state, "1.0") == path
 
 
 def test_a_version_that_is_not_there_is_answered_with_those_that_are(store):
     with pytest.raises(NoSuchVersionError, match=r"1\.0, 1\.1, 1\.2"):
-        inventory.verified(store, inventory.look(store)[0], "9.9")
+        inventory.require_intact(store, inventory.look(store)[0], "9.9")
 
 
 def test_a_current_archive_whose_name_is_taken_by_another_is_not_overwritten(store):
@@ -109,7 +109,7 @@ def test_a_current_archive_whose_name_is_taken_by_another_is_not_overwritten(sto
     (store / "yolo.mar").write_bytes(foreign.read_bytes() + b"\0")
     state, _ = inventory.look(store)
     with pytest.raises(OpsError, match="another archive"):
-        inventory.keep_current(store, state)
+        inventory.back_up_current(store, state)
 
 
 def test_the_files_can_be_read_by_everybody_and_leave_no_scratch(store):

@@ -64,7 +64,7 @@ def test_a_damaged_file_is_told_and_a_new_one_is_newer_than_any_that_gateways_sa
     routing.path(tmp_path).write_text(damage)
     with pytest.raises(OpsError, match="damaged"):
         routing.read(tmp_path)
-    assert routing.glance(tmp_path) == Routing()
+    assert routing.read_or_empty(tmp_path) == Routing()
     assert routing.write(tmp_path, Routing()).revision > 1_000_000
 
 
@@ -82,13 +82,13 @@ def test_no_percentage(given):
 
 def test_settling_clears_the_parts_of_the_version_that_is_stable_now(tmp_path):
     routing.write(tmp_path, WHOLE)
-    assert routing.settle(tmp_path, "1.1")
+    assert routing.set_stable(tmp_path, "1.1")
     present = routing.read(tmp_path)
     assert (present.stable, present.canary, present.shadow) == ("1.1", None, WHOLE.shadow)
-    assert routing.settle(tmp_path, "1.3")
+    assert routing.set_stable(tmp_path, "1.3")
     assert routing.read(tmp_path).shadow is None
     before = routing.read(tmp_path)
-    routing.settle(tmp_path, "1.3")
+    routing.set_stable(tmp_path, "1.3")
     assert routing.read(tmp_path) == before, "what is settled is not written again"
 
 
