@@ -168,7 +168,7 @@ def test_the_client_reads_why_it_was_refused(client: triton.InferenceServerClien
     refused("400", "It is cut short", "yolo", pictures(JPEG))
     refused("400", "Picture [01]: It is cut short", "yolo", pictures(JPEG, JPEG))
     fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full")
-    refused("503", "as many requests as can be held", "yolo", pictures(JPEG, JPEG))
+    refused("503", "at capacity", "yolo", pictures(JPEG, JPEG))
 
 
 def test_the_first_error_ends_the_whole_request(url: str, fake: FakeTorchServe) -> None:

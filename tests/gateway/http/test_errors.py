@@ -104,11 +104,6 @@ def test_codes_are_unique_snake_case_and_their_messages_are_sentences() -> None:
         assert kind("Another.").message == "Another."
 
 
-def test_the_tree_in_the_module_docstring_is_the_tree() -> None:
-    drawn = re.findall(r"[├└]── (\w+) +(\d{3}) (\w+)", errors.__doc__ or "")
-    assert sorted(drawn) == sorted((kind.__name__, str(kind.status), kind.code) for kind in every_api_error())
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [("conf", "'conf'"), ("a\nb\x1b[0m", "'a\ufffdb\ufffd[0m'"), ("x" * 61, f"'{'x' * 60}…'"), ("", "''")],

@@ -64,10 +64,8 @@ def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, di
             {"model": error_schema(shape), "description": "", "content": {"application/json": {"examples": {}}}},
         )
         answer["description"] = " or ".join(filter(None, [answer["description"], f"`{kind.code}`"]))
-        answer["content"]["application/json"]["examples"][kind.code] = {
-            "summary": (kind.__doc__ or "").splitlines()[0],
-            "value": shape.body(kind(), REQUEST_ID_EXAMPLE),
-        }
+        example = {"value": shape.body(kind(), REQUEST_ID_EXAMPLE)}
+        answer["content"]["application/json"]["examples"][kind.code] = example
     return answers
 
 
