@@ -192,7 +192,7 @@ async def test_without_an_allow_list_nothing_is_fetched_and_the_answer_says_why(
 ) -> None:
     server, port = site
     response = await client.post("/predict", json={"url": f"http://localhost:{port}/picture.jpg"})
-    assert_error(response, 403, "url_not_allowed", "URL_ALLOW", "send the picture itself")
+    assert_error(response, 403, "url_not_allowed", "URL_ALLOW", "send the image itself")
     assert server.asked == []
 
 
