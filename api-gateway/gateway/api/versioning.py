@@ -1,104 +1,55 @@
-"""What a request says about versions: the one it names, and who asks, so that one client keeps one version."""
+"""The version of the model that a request names: as an option, in the header or in the address."""
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from typing import Annotated
 
+from pydantic import AfterValidator, Field, WithJsonSchema
 from starlette.requests import Request
 
+from gateway.detection.parameters import Parameters
 from gateway.errors import InvalidParameter, printable
-from gateway.http.caller import IDENTITY
-from gateway.http.headers import CLIENT_KEY_HEADER, VERSION_HEADER
+from gateway.http.headers import VERSION_HEADER
 from gateway.routing.document import LONGEST_VERSION, VERSION_FORM
 
-PARAMETER = "version"
-
 _FORM = re.compile(VERSION_FORM)
-_EXAMPLE = "1.1"
+VERSION_SCHEMA = {"type": "string", "maxLength": LONGEST_VERSION, "pattern": VERSION_FORM, "examples": ["1.1"]}
 
 
-def take_version(request: Request, pairs: list[tuple[str, str]]) -> tuple[str | None, list[tuple[str, str]]]:
-    """Return the version that a request names, and its query's and fields' pairs without what names it.
+def is_version(text: str) -> bool:
+    """Return whether this can be the name of a version."""
+    return len(text) <= LONGEST_VERSION and _FORM.fullmatch(text) is not None
 
-    The parameter ``version`` wins over the header ``X-Model-Version``. Raises
-    :class:`~gateway.errors.InvalidParameter` for what cannot be a version, and for several that differ.
+
+def _check(text: str) -> str:
+    if not is_version(text):
+        raise ValueError("not the form of a version; GET /models lists the versions that are served")
+    return text
+
+
+class VersionedOptions(Parameters):
+    """The parameters of a detection, and the version that is to make it."""
+
+    version: Annotated[str, AfterValidator(_check), WithJsonSchema(VERSION_SCHEMA)] | None = Field(
+        default=None,
+        description="Loaded version of the model that answers; default: the one served, or chosen by a traffic split",
+    )
+
+
+def requested_version(request: Request, named: str | None = None) -> str | None:
+    """Return the version ``named`` by an option or the address, else by the header ``X-Model-Version``.
+
+    Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
     """
-    # The header is looked at also where it does not count: what cannot be a version is a mistake of the caller's.
-    by_header = request.headers.getlist(VERSION_HEADER)
-    version = one_version(by_header, VERSION_HEADER) if by_header else None
-    named = [value for name, value in pairs if name == PARAMETER]
-    if named:
-        return one_version(named, PARAMETER), [pair for pair in pairs if pair[0] != PARAMETER]
-    return version, pairs
-
-
-def one_version(named: Iterable[str], where: str) -> str:
-    """Return the one version that is named, ``where`` saying in what. Raises InvalidParameter."""
-    different = list(dict.fromkeys(named))
-    if len(different) > 1:
+    versions = list(dict.fromkeys(request.headers.getlist(VERSION_HEADER)))
+    if not versions:
+        return named
+    if len(versions) > 1:
         raise InvalidParameter(
-            f"{where}: names {printable(different[0])} and {printable(different[1])}. Name one version, once."
+            f"{VERSION_HEADER}: given twice, as {printable(versions[0])} and {printable(versions[1])}. Send it once."
         )
-    (version,) = different
-    if len(version) > LONGEST_VERSION or not _FORM.fullmatch(version):
+    if not is_version(versions[0]):
         raise InvalidParameter(
-            f"{where}: {printable(version)} cannot be a version. GET /models lists those that are served, "
-            f"as {_EXAMPLE!r}; leave it out for the one that serves by default."
+            f"{VERSION_HEADER}: not the form of a version; GET /models lists the versions that are served "
+            f"(given: {printable(versions[0])})"
         )
-    return version
-
-
-def client_key(request: Request) -> str | None:
-    """Return what tells this client from others: the header ``X-Client-Key``, else its authenticated key's name."""
-    given = request.headers.get(CLIENT_KEY_HEADER)
-    if given:
-        return given
-    name: str | None = request.scope.get(IDENTITY)
-    return name
-
-
-def version_header(version: str | None) -> dict[str, str]:
-    """Return the answer's header that says which version made it; none where that is unknown."""
-    return {VERSION_HEADER: version} if version is not None and _FORM.fullmatch(version) else {}
-
-
-_VERSION_SCHEMA = {"type": "string", "maxLength": LONGEST_VERSION, "pattern": VERSION_FORM, "examples": [_EXAMPLE]}
-_VERSION_TEXT = (
-    "Answer with this loaded version of the model; without it the served one, or the one that a split chooses"
-)
-
-
-def openapi_naming() -> list[dict[str, Any]]:
-    """Describe what a request may say, as OpenAPI parameters."""
-    return [
-        {"name": PARAMETER, "in": "query", "required": False, "description": _VERSION_TEXT, "schema": _VERSION_SCHEMA},
-        {
-            "name": VERSION_HEADER,
-            "in": "header",
-            "required": False,
-            "description": f"The same as the parameter `{PARAMETER}`, which wins",
-            "schema": _VERSION_SCHEMA,
-        },
-        {
-            "name": CLIENT_KEY_HEADER,
-            "in": "header",
-            "required": False,
-            "description": "Any text that stays the same for one client: keeps it with one version while traffic is "
-            "split. Without it the name of its API key does, and without that chance decides for each request",
-            "schema": {"type": "string", "examples": ["camera-12"]},
-        },
-    ]
-
-
-def openapi_form_field() -> dict[str, Any]:
-    """Describe the form field, by name."""
-    return {PARAMETER: {**_VERSION_SCHEMA, "description": _VERSION_TEXT}}
-
-
-#: Of every answer that one version made.
-OPENAPI_ANSWER_HEADERS: dict[str, Any] = {
-    VERSION_HEADER: {
-        "description": "The version of the model that made this answer",
-        "schema": {"type": "string", "examples": [_EXAMPLE]},
-    }
-}
+    return named or versions[0]

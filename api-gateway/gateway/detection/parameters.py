@@ -1,15 +1,16 @@
-"""The parameters of one prediction: read from query and form, validated once, sent on only where given."""
+"""The parameters of one prediction: read from query, form and JSON, validated once, sent on only where given."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from itertools import chain
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.detection.sources import Fields
 from gateway.errors import InvalidParameter, printable
 
-#: Query or form pairs as they came, in order, a name possibly several times.
+#: Pairs of a query or a form as they came, in order; a name may occur several times.
 Pairs = Iterable[tuple[str, str]]
+Fields = tuple[tuple[str, str], ...]
 
 
 def _classes(value: str) -> str:
@@ -54,55 +55,41 @@ class Parameters(BaseModel):
         given = self.model_dump(exclude_none=True)
         return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
+    def parameters(self) -> "Parameters":
+        """Return the parameters of the prediction alone, without what a subclass adds."""
+        return Parameters.model_construct(**{name: getattr(self, name) for name in Parameters.model_fields})
 
-def read_parameters(query: Pairs, form: Pairs = ()) -> Parameters:
-    """Merge and validate what came in the query and in the form.
+
+#: Options of one route: the parameters, and what else its requests may say.
+Options = TypeVar("Options", bound=BaseModel)
+
+
+def read_options(kind: type[Options], *sources: Pairs) -> Options:
+    """Merge and validate what came in the query, the form and so on.
 
     Raises :class:`~gateway.errors.InvalidParameter` for a value out of bounds, an unknown name (a misspelt one would
-    otherwise silently mean the default), and a parameter given twice with different values.
+    otherwise silently mean the default), and an option given twice with different values.
     """
     given: dict[str, str] = {}
-    for name, value in (*query, *form):
+    for name, value in chain.from_iterable(sources):
         if name == "classes" and name in given and value not in given[name].split(","):
             given[name] += f",{value}"  # classes=0&classes=5 is how many clients write a list
         elif given.setdefault(name, value) != value and name != "classes":
             raise InvalidParameter(
-                f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. "
-                "Send it once, in the query or in the form."
+                f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. Send it once."
             )
-    if not given:
-        return NO_PARAMETERS
     try:
-        return Parameters.model_validate(given)
+        return kind.model_validate(given)
     except ValidationError as error:
-        raise InvalidParameter("; ".join(map(_explain, error.errors()))) from error
+        raise InvalidParameter("; ".join(_explain(problem, kind) for problem in error.errors())) from error
 
 
-def json_pairs(given: Mapping[str, object]) -> Fields:
+def json_fields(given: Mapping[str, object]) -> Fields:
     """Write JSON values as a form would: 0.5 as "0.5", true as "true", ["person", 5] as "person,5"; null is absent.
 
     Raises :class:`~gateway.errors.InvalidParameter` for what no form could say.
     """
     return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
-
-
-def openapi_parameters() -> list[dict[str, Any]]:
-    """Describe every parameter as an OpenAPI query parameter (the route reads them itself, form fields included)."""
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": schema.get("description", ""),
-            "schema": _plain_schema(schema),
-        }
-        for name, schema in Parameters.model_json_schema()["properties"].items()
-    ]
-
-
-def openapi_form_fields() -> dict[str, Any]:
-    """Describe every parameter as a form field, by name."""
-    return {name: _plain_schema(schema) for name, schema in Parameters.model_json_schema()["properties"].items()}
 
 
 def _text(name: str, value: object) -> str:
@@ -120,16 +107,10 @@ def _text(name: str, value: object) -> str:
     )
 
 
-def _plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop the null alternative: absent is how 'none' is said in a query or a form."""
-    typed = next(option for option in schema["anyOf"] if option.get("type") != "null")
-    return {**typed, **{key: value for key, value in schema.items() if key in ("description", "examples")}}
-
-
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, kind: type[BaseModel]) -> str:
     name = printable(str(problem["loc"][0])) if problem["loc"] else "parameters"
     if problem["type"] == "extra_forbidden":
-        return f"{name}: not a parameter; known are {', '.join(Parameters.model_fields)}"
+        return f"{name}: not a parameter; known are {', '.join(kind.model_fields)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{name}: {message[0].lower()}{message[1:]} (given: {printable(str(problem['input']))})"
 

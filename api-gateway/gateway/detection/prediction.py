@@ -1,4 +1,4 @@
-"""What was found in one picture."""
+"""The result for one image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +19,23 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one picture; ``detections`` are sorted by confidence, highest first, and may be empty."""
+    """The result for one image; ``detections`` are sorted by confidence, highest first, and may be empty."""
 
     detections: Sequence[Detection]
-    #: Width and height of the upright picture in pixels, or None if the model server does not say.
+    #: Width and height of the upright image in pixels, or None if the model server does not say.
     image_size: tuple[int, int] | None
     model_name: str
     model_version: str | None
     task: str | None
-    #: Milliseconds by stage as the model server measured them; ``total`` is its own whole.
+    #: Milliseconds by stage as the model server measured them; ``total`` is all of its time.
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    #: What a task adds to the whole answer (``probs`` of a classifier…): passed on as it is.
+    #: What a task adds to the result (``probs`` of a classifier…): passed on as it is.
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def all_timings(self, total_ms: float) -> dict[str, float]:
+        """Return milliseconds by stage; ``model_server`` is the model server's total, ``total`` the gateway's."""
+        timings = dict(self.timings_ms)
+        if "total" in timings:
+            timings["model_server"] = timings.pop("total")
+        timings["total"] = round(total_ms, 2)
+        return timings

@@ -1,7 +1,7 @@
-"""From a checked picture to what is in it: the one way to the model server for every route.
+"""A detection request, its answer, and the interface of everything that answers one.
 
-What stands between a route and the model server (choosing a version, remembering answers, bounding what is in flight)
-is a :class:`Detector` around another one; ``create_app`` stacks them.
+The layers between a route and the model server (choosing a version, caching answers, bounding concurrency) are each a
+:class:`Detector` around another one; ``create_app`` stacks them.
 """
 
 from dataclasses import dataclass
@@ -14,30 +14,30 @@ from gateway.detection.prediction import Prediction
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One picture and how to look at it. ``image`` is the encoded picture whose header has been checked."""
+    """One image and the parameters of its detection. ``image`` is encoded, and its header has been checked."""
 
     image: bytes
     header: ImageHeader
     parameters: Parameters
     request_id: str
-    #: The version that the caller named, or that a layer above chose; None is the server's default.
+    #: The version that the caller requested, or that a layer above chose; None is the server's default.
     version: str | None = None
-    #: Who asks, if the request tells: keeps one client with one version while traffic is split.
+    #: Identifies the client, if the request does: keeps it with one version while traffic is split.
     client_key: str | None = None
-    #: The caller wants neither a remembered answer nor this one remembered.
+    #: Neither answer from the cache nor store this answer.
     no_store: bool = False
-    #: The oldest remembered answer that the caller takes, in seconds; 0 is none at all, None is any.
+    #: Maximum age in seconds of a cached answer; 0 excludes the cache, None accepts any age.
     max_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and how it was had."""
+    """The prediction, and where it came from."""
 
     prediction: Prediction
-    #: ``hit`` or ``miss`` of a cache that was asked, ``bypass`` of one that was not; None where there is none.
+    #: ``hit`` or ``miss`` of the cache, ``bypass`` if it was not consulted; None without a cache.
     cache: Literal["hit", "miss", "bypass"] | None = None
-    #: Seconds since a remembered answer was made; None for a new one.
+    #: Age of a cached answer in seconds; None for a new one.
     age_s: float | None = None
 
 
@@ -45,5 +45,5 @@ class Detector(Protocol):
     """Anything that answers an :class:`Ask`; raises ``BackendFault`` or ``ApiError``."""
 
     async def detect(self, ask: Ask) -> Answer:
-        """Find what is in the picture; cancelling gives the work up."""
+        """Detect the objects in the image; cancellation stops the work."""
         ...

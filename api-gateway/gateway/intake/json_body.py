@@ -1,37 +1,29 @@
-"""Pictures in a JSON body: as base64 text, as a data: URL, or by the address where they lie."""
+"""Images in a JSON body: as base64 text, as a data: URL, or by their URL."""
 
-import base64
-import binascii
 from typing import Any
 
 from gateway import strict_json
-from gateway.detection.parameters import json_pairs
-from gateway.detection.sources import LONGEST_NAME, Encoded, Link, Named, Sent, SentMany, check_size
-from gateway.errors import (
-    InvalidBase64,
-    InvalidJson,
-    MissingFile,
-    TooManyFiles,
-    printable,
-)
+from gateway.detection.parameters import json_fields
+from gateway.errors import InvalidJson, MissingFile, TooManyFiles, printable
+from gateway.intake.sources import LONGEST_NAME, Base64Image, ImageUrl, NamedImage, SentImage, SentImages
 
-#: Room in a JSON body for everything that is not a picture.
-_BESIDES = 64 * 1024
-#: Commas and brackets that one picture may cost (its address or name can hold some), and all that is beside them.
-_MARKS_OF_ONE, _MARKS_BESIDE = 1024, 8192
+#: Bytes that a JSON body may have besides its images.
+_OTHER_BYTES = 64 * 1024
+#: Commas and brackets that one image may need (its URL or name can contain some), and those of the rest of the body.
+_MARKS_PER_IMAGE, _OTHER_MARKS = 1024, 8192
 
 
-def most_json_bytes(picture_bytes: int) -> int:
-    """Return how large a JSON body may be that holds so many bytes of pictures: base64 takes four bytes for three."""
-    return picture_bytes * 4 // 3 + _BESIDES
+def most_json_bytes(image_bytes: int) -> int:
+    """Return how large a JSON body with so many bytes of images may be: base64 takes four bytes for three."""
+    return image_bytes * 4 // 3 + _OTHER_BYTES
 
 
-def most_json_marks(pictures: int) -> int:
-    """Return how many commas and brackets the JSON of so many pictures may have: see :mod:`gateway.strict_json`."""
-    return pictures * _MARKS_OF_ONE + _MARKS_BESIDE
+def most_json_marks(images: int) -> int:
+    """Return how many commas and brackets the JSON of so many images may have: see :mod:`gateway.strict_json`."""
+    return images * _MARKS_PER_IMAGE + _OTHER_MARKS
 
 
-def read_one(body: bytes) -> Sent:
+def read_one(body: bytes) -> SentImage:
     """Read ``{"image": "<base64 or data: URL>", …}`` or ``{"url": "https://…", …}``; other keys are parameters.
 
     Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile` or
@@ -39,11 +31,11 @@ def read_one(body: bytes) -> Sent:
     """
     given = _object(body, 1)
     if "images" in given:
-        raise TooManyFiles("'images' is for POST /predict/batch; here send one picture as 'image' or 'url'.")
-    return Sent(_source(given, "the body"), json_pairs(given))
+        raise TooManyFiles("'images' is for POST /predict/batch; send one image here, as 'image' or 'url'.")
+    return SentImage(_take_source(given, "the body"), json_fields(given))
 
 
-def read_many(body: bytes, max_files: int) -> SentMany:
+def read_many(body: bytes, max_files: int) -> SentImages:
     """Read ``{"images": [<base64> or {"image": …} or {"url": …}, …], …}``; an object may have a ``name``.
 
     Raises what :func:`read_one` does, and :class:`~gateway.errors.TooManyFiles`.
@@ -51,33 +43,17 @@ def read_many(body: bytes, max_files: int) -> SentMany:
     given = _object(body, max_files)
     entries = given.pop("images", None)
     if not isinstance(entries, list):
-        raise MissingFile('Expected the pictures as {"images": ["<base64>", {"url": "https://…"}, …]}.')
+        raise MissingFile('Expected the images as {"images": ["<base64>", {"url": "https://…"}, …]}.')
     if not entries:
         raise MissingFile("'images' is an empty list.")
     if len(entries) > max_files:
-        raise TooManyFiles(f"'images' has {len(entries)} entries; at most {max_files} are taken at once.")
-    return SentMany(tuple(_named(entry, index) for index, entry in enumerate(entries)), json_pairs(given))
+        raise TooManyFiles(f"'images' has {len(entries)} entries; at most {max_files} are allowed.")
+    return SentImages(tuple(_named(entry, index) for index, entry in enumerate(entries)), json_fields(given))
 
 
-def decode_picture(text: str, max_bytes: int) -> bytes:
-    """Decode base64 or a base64 ``data:`` URL, strictly (RFC 4648), its size checked before.
-
-    Raises :class:`~gateway.errors.InvalidBase64`, or :class:`~gateway.errors.BodyTooLarge` beyond ``max_bytes``.
-    """
-    if text[:5].lower() == "data:":
-        head, comma, text = text.partition(",")
-        if not comma or not head.lower().endswith(";base64"):
-            raise InvalidBase64("A data: URL must be one of base64: data:image/jpeg;base64,…")
-    check_size(len(text) // 4 * 3 - 2, max_bytes)
+def _object(body: bytes, images: int) -> dict[str, Any]:
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise InvalidBase64(f"{InvalidBase64.default} In a shell: base64 -w0 picture.jpg") from error
-
-
-def _object(body: bytes, pictures: int) -> dict[str, Any]:
-    try:
-        strict_json.check_marks(body, most_json_marks(pictures))
+        strict_json.check_marks(body, most_json_marks(images))
         given = strict_json.loads(body, pairs=_without_duplicates)
     except strict_json.JsonError as error:
         raise InvalidJson(f"{InvalidJson.default} It cannot be read: {error}.") from error
@@ -93,30 +69,29 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return given
 
 
-def _named(entry: object, index: int) -> Named:
+def _named(entry: object, index: int) -> NamedImage:
     if isinstance(entry, str):
-        return Named("", Encoded(entry))
+        return NamedImage("", Base64Image(entry))
     if not isinstance(entry, dict):
         raise InvalidJson(f"images[{index}] is neither base64 text nor an object with 'image' or 'url'.")
     name = entry.pop("name", "")
     if not isinstance(name, str) or len(name) > LONGEST_NAME:
         raise InvalidJson(f"images[{index}]: 'name' must be text of at most {LONGEST_NAME} characters.")
-    source = _source(entry, f"images[{index}]")
+    source = _take_source(entry, f"images[{index}]")
     if entry:
         raise InvalidJson(f"images[{index}] has {printable(next(iter(entry)))}; known are image, url and name.")
-    return Named(name, source)
+    return NamedImage(name, source)
 
 
-def _source(given: dict[str, Any], where: str) -> Encoded | Link:
-    """Take the picture's key out of an object and return what it holds."""
-    if "image" in given and "url" in given:
+def _take_source(given: dict[str, Any], where: str) -> Base64Image | ImageUrl:
+    """Remove the image's key from an object and return its value."""
+    keys = [key for key in ("image", "url") if key in given]
+    if len(keys) > 1:
         raise InvalidJson(f"'image' and 'url' are both in {where}; send one of them.")
-    if "image" not in given and "url" not in given:
-        names = [printable(name) for name in list(given)[:8]]
-        received = ", ".join(names) or "an empty object"
+    if not keys:
+        received = ", ".join(map(printable, list(given)[:8])) or "an empty object"
         raise MissingFile(f'Expected "image": "<base64>" or "url": "https://…" in {where}; received {received}.')
-    key = "image" if "image" in given else "url"
-    value = given.pop(key)
+    value = given.pop(keys[0])
     if not isinstance(value, str):
-        raise InvalidJson(f"'{key}' in {where} must be text.")
-    return Encoded(value) if key == "image" else Link(value)
+        raise InvalidJson(f"'{keys[0]}' in {where} must be text.")
+    return Base64Image(value) if keys[0] == "image" else ImageUrl(value)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.api.answer_headers import answer_headers
-from gateway.api.predict.openapi import PIXEL
+from gateway.api.openapi.images import PIXEL
 from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer as Found
 from tests.gateway.conftest import SettingsMaker, running_app

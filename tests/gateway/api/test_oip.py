@@ -157,16 +157,22 @@ def test_the_client_reads_why_it_was_refused(client: triton.InferenceServerClien
         assert caught.value.status() == status
 
     refused("404", "no model 'other'", "other", pictures(JPEG))
-    refused("400", "no output 'masks'", "yolo", pictures(JPEG), outputs=[triton.InferRequestedOutput("masks")])
+    refused(
+        "400",
+        "outputs.0.name",
+        "yolo",
+        pictures(JPEG),
+        outputs=[triton.InferRequestedOutput("masks")],
+    )
     refused("422", "'conf': ", "yolo", pictures(JPEG), parameters={"conf": 7})
-    refused("415", "no picture", "yolo", pictures(b"not a picture"))
-    refused("415", "Picture 1: ", "yolo", pictures(JPEG, b"not a picture"))
+    refused("415", "Not an image", "yolo", pictures(b"not a picture"))
+    refused("415", "Image 1: ", "yolo", pictures(JPEG, b"not a picture"))
     refused("422", "at most 32", "yolo", pictures(*[JPEG] * 33))
-    refused("413", "Picture 1: .* 20971520 bytes", "yolo", pictures(JPEG, bytes(20_971_521)))
+    refused("413", "Image 1: .* 20971520 bytes", "yolo", pictures(JPEG, bytes(20_971_521)))
     refused("415", "compressed already", "yolo", pictures(JPEG), request_compression_algorithm="gzip")
     fake.predict = lambda asked: torchserve_error(400, "InvalidImage", "It is cut short.")
     refused("400", "It is cut short", "yolo", pictures(JPEG))
-    refused("400", "Picture [01]: It is cut short", "yolo", pictures(JPEG, JPEG))
+    refused("400", "Image [01]: It is cut short", "yolo", pictures(JPEG, JPEG))
     fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full")
     refused("503", "at capacity", "yolo", pictures(JPEG, JPEG))
 
@@ -179,7 +185,7 @@ def test_the_first_error_ends_the_whole_request(url: str, fake: FakeTorchServe) 
 
     fake.predict = answer
     body = {"inputs": inputs(B64, base64.b64encode(PNG).decode(), B64)}
-    assert post(url, body).json()["error"] == "Picture 1: It is cut short."
+    assert post(url, body).json()["error"] == "Image 1: It is cut short."
 
 
 def test_an_error_has_the_protocols_body_and_our_fields_beside_it(url: str, fake: FakeTorchServe) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from gateway.detection.parameters import Parameters, openapi_parameters, read_parameters
+from gateway.api.openapi.options import query_parameters
+from gateway.detection.parameters import Parameters, read_options
 from gateway.errors import InvalidParameter
 from tests.gateway.conftest import assert_error
 from tests.gateway.support.fake_torchserve import FakeTorchServe, torchserve_error
@@ -15,7 +16,7 @@ JPEG = picture("JPEG")
 
 
 def test_nothing_given_is_nothing_sent() -> None:
-    assert read_parameters([]).as_query() == {}
+    assert read_options(Parameters, []).as_query() == {}
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,8 @@ def test_nothing_given_is_nothing_sent() -> None:
     ],
 )
 def test_a_good_value_is_sent_on(name: str, value: str, sent: str) -> None:
-    assert read_parameters([(name, value)]).as_query() == {name: sent}
-    assert read_parameters([], [(name, value)]).as_query() == {name: sent}
+    assert read_options(Parameters, [(name, value)]).as_query() == {name: sent}
+    assert read_options(Parameters, [], [(name, value)]).as_query() == {name: sent}
 
 
 @pytest.mark.parametrize(
@@ -62,33 +63,33 @@ def test_a_good_value_is_sent_on(name: str, value: str, sent: str) -> None:
 )
 def test_a_bad_value_or_name_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(InvalidParameter, match=name):
-        read_parameters([(name, value)])
+        read_options(Parameters, [(name, value)])
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(InvalidParameter, match="known are conf, iou, max_det, classes, agnostic_nms, imgsz"):
-        read_parameters([("threshold", "0.5")])
+        read_options(Parameters, [("threshold", "0.5")])
 
 
 def test_every_bad_value_is_named_at_once() -> None:
     with pytest.raises(InvalidParameter, match=r"'conf'.*; 'iou'"):
-        read_parameters([("conf", "2"), ("iou", "3")])
+        read_options(Parameters, [("conf", "2"), ("iou", "3")])
 
 
 def test_the_same_value_in_query_and_form_is_fine_and_different_ones_are_not() -> None:
-    assert read_parameters([("conf", "0.5")], [("conf", "0.5")]) == Parameters(conf=0.5)
+    assert read_options(Parameters, [("conf", "0.5")], [("conf", "0.5")]) == Parameters(conf=0.5)
     with pytest.raises(InvalidParameter, match=r"'conf'.*given twice.*'0.5'.*'0.6'"):
-        read_parameters([("conf", "0.5")], [("conf", "0.6")])
+        read_options(Parameters, [("conf", "0.5")], [("conf", "0.6")])
     with pytest.raises(InvalidParameter, match="given twice"):
-        read_parameters([("conf", "0.5"), ("conf", "0.6")])
+        read_options(Parameters, [("conf", "0.5"), ("conf", "0.6")])
 
 
 def test_classes_may_be_repeated_as_many_clients_write_lists() -> None:
-    assert read_parameters([("classes", "0"), ("classes", "5"), ("classes", "0")]).classes == "0,5"
+    assert read_options(Parameters, [("classes", "0"), ("classes", "5"), ("classes", "0")]).classes == "0,5"
 
 
 def test_openapi_describes_every_parameter_with_its_bounds() -> None:
-    described = {entry["name"]: entry["schema"] for entry in openapi_parameters()}
+    described = {entry["name"]: entry["schema"] for entry in query_parameters(Parameters)}
     assert list(described) == list(Parameters.model_fields)
     assert (described["conf"]["minimum"], described["conf"]["maximum"]) == (0, 1)
     assert described["imgsz"]["type"] == "integer"

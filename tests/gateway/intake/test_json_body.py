@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from gateway.errors import BodyTooLarge, InvalidBase64, InvalidJson
-from gateway.intake.json_body import decode_picture, read_many, read_one
+from gateway.intake.base64_text import decode_base64
+from gateway.intake.json_body import read_many, read_one
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.pictures import picture
@@ -160,7 +161,7 @@ def test_names_addresses_and_classes_may_have_commas() -> None:
     address = "https://example.com/" + "," * 500
     images = [{"name": "," * 255, "url": address}] * 32
     sent = read_many(json.dumps({"images": images, "classes": list(range(1000))}).encode(), 32)
-    assert len(sent.pictures) == 32
+    assert len(sent.images) == 32
     assert read_one(json.dumps({"url": address, "classes": "a," * 1000}).encode()).source
 
 
@@ -180,14 +181,14 @@ async def test_the_picture_may_be_as_large_as_an_uploaded_one_and_no_larger(sett
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 6, 100, 101, 102])
 def test_the_limit_is_the_pictures_own_size_in_bytes(size: int) -> None:
     text = base64.b64encode(bytes(size)).decode()
-    assert decode_picture(text, size) == bytes(size)
+    assert decode_base64(text, size) == bytes(size)
     if size > 3:
         with pytest.raises(BodyTooLarge):
-            decode_picture(text, size - 3)
+            decode_base64(text, size - 3)
 
 
 def test_a_huge_text_is_refused_by_its_length_before_it_is_looked_at() -> None:
     with pytest.raises(BodyTooLarge):
-        decode_picture("!" * 1000, 100)
+        decode_base64("!" * 1000, 100)
     with pytest.raises(InvalidBase64):
-        decode_picture("!" * 1000, 1000)
+        decode_base64("!" * 1000, 1000)

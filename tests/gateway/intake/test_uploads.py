@@ -170,7 +170,7 @@ async def test_the_names_that_are_repeated_back_are_bounded_and_visible(client: 
 
 async def test_two_files_are_422_and_say_so(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
     response = await client.post("/predict", files=[("file", JPEG), ("file", JPEG)])
-    assert_error(response, 422, "too_many_files", "2 files", "one picture per request")
+    assert_error(response, 422, "too_many_files", "2 files", "one image per request")
     many = await client.post("/predict", files=[("file", JPEG)] * 17)
     assert_error(many, 422, "too_many_files")
     assert fake.predictions == []

@@ -1,4 +1,4 @@
-"""DeepStack's JSON: what the route writes, and the typed models that OpenAPI shows."""
+"""DeepStack's form fields and JSON, as the routes read and write them and OpenAPI shows them."""
 
 from typing import Any, Literal
 
@@ -7,11 +7,19 @@ from pydantic import BaseModel, Field
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.detection.prediction import Prediction
 
+FIELD = "image"
 _EDGES = ("x_min", "y_min", "x_max", "y_max")
 
 
-def deepstack_body(prediction: Prediction, request_id: str, total_ms: float) -> dict[str, Any]:
-    """Build a :class:`DeepStackResponse`; ``total_ms`` is the gateway's whole time in milliseconds."""
+class DeepStackOptions(BaseModel):
+    """The form fields besides the image that have a meaning here."""
+
+    #: The default of DeepStack and CodeProject.AI; Frigate, for one, sends no value.
+    min_confidence: float = Field(0.4, ge=0, le=1, allow_inf_nan=False, description="Least confidence of a prediction")
+
+
+def deepstack_json(prediction: Prediction, request_id: str, total_ms: float) -> dict[str, Any]:
+    """Build a :class:`DeepStackResponse`; ``total_ms`` is all of the gateway's time in milliseconds."""
     labels = list(dict.fromkeys(found.class_name for found in prediction.detections))
     return {
         "success": True,
@@ -19,7 +27,7 @@ def deepstack_body(prediction: Prediction, request_id: str, total_ms: float) -> 
             {
                 "confidence": found.confidence,
                 "label": found.class_name,
-                # Whole pixels, cut off as DeepStack cuts them.
+                # Whole pixels, truncated as DeepStack does.
                 **dict(zip(_EDGES, map(int, found.bbox), strict=True)),
             }
             for found in prediction.detections
@@ -35,16 +43,16 @@ def deepstack_body(prediction: Prediction, request_id: str, total_ms: float) -> 
 
 
 class DeepStackErrorResponse(BaseModel):
-    """DeepStack's error body, with our fields beside it."""
+    """DeepStack's error body, with additional fields of the gateway."""
 
     success: Literal[False]
-    error: str = Field(description="What is wrong and how to mend it")
+    error: str = Field(description="What is wrong and how to fix it")
     code: str
     request_id: str | None
 
 
 class DeepStackPrediction(BaseModel):
-    """One object; the box in whole pixels of the upright picture."""
+    """One object; the box in whole pixels of the upright image."""
 
     confidence: float = Field(ge=0, le=1, examples=[0.89])
     label: str = Field(examples=["person"])
@@ -55,23 +63,23 @@ class DeepStackPrediction(BaseModel):
 
 
 class DeepStackResponse(BaseModel):
-    """DeepStack's answer, highest confidence first, with CodeProject.AI's fields beside it."""
+    """DeepStack's answer, highest confidence first, and CodeProject.AI's additional fields."""
 
     success: Literal[True]
     predictions: list[DeepStackPrediction]
     count: int = Field(examples=[1])
     message: str = Field(examples=["Found person"])
     inference_ms: int = Field(alias="inferenceMs", description="The network alone, in milliseconds", examples=[59])
-    process_ms: int = Field(alias="processMs", description="The model server's whole, in milliseconds", examples=[65])
+    process_ms: int = Field(alias="processMs", description="The model server, in milliseconds", examples=[65])
     analysis_round_trip_ms: int = Field(
-        alias="analysisRoundTripMs", description="The gateway's whole, in milliseconds", examples=[69]
+        alias="analysisRoundTripMs", description="The gateway, in milliseconds", examples=[69]
     )
     code: Literal[200]
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
 class DeepStackListResponse(BaseModel):
-    """The custom models' names."""
+    """The names of the custom models."""
 
     success: Literal[True] = True
     models: list[str] = Field(examples=[["yolo"]])

@@ -1,142 +1,77 @@
-"""What OpenAPI says of inference requests and answers, which are read and written by hand."""
+"""Inference in OpenAPI: its bodies and answers, which are read and written by hand."""
 
 from typing import Any
 
-from gateway.api.answer_headers import openapi_answer_headers
-from gateway.api.predict.openapi import BASE64, PIXEL
-from gateway.detection.parameters import openapi_form_fields
+from gateway import errors
+from gateway.api.oip.schemas import InferAnswer, InferBody
+from gateway.api.openapi.document import error_answers, path_parameter
+from gateway.api.openapi.headers import ANSWER_HEADERS, header_parameter
+from gateway.api.openapi.images import BINARY, PIXEL
+from gateway.api.openapi.options import inline_schema
+from gateway.http.errors import OIP
 from gateway.http.headers import HEAD_LENGTH_HEADER
-from gateway.oip.layout import INPUT, OUTPUT_NAMES, OUTPUTS
+from gateway.oip.layout import INPUT
 
-_TENSOR: dict[str, Any] = {
-    "type": "object",
-    "required": ["name", "datatype", "shape"],
-    "properties": {
-        "name": {"type": "string"},
-        "datatype": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-        "data": {"type": "array", "items": {}, "description": "Absent where the tensor came as binary data"},
-        "parameters": {"type": "object", "properties": {"binary_data_size": {"type": "integer", "minimum": 0}}},
-    },
-}
-#: The one input: pictures, never pixels.
-_INPUT: dict[str, Any] = {
-    **_TENSOR,
-    "properties": {
-        **_TENSOR["properties"],
-        "name": {"type": "string", "const": INPUT},
-        "datatype": {"type": "string", "const": "BYTES"},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1},
-        "data": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "anyOf": [
-                    BASE64,
-                    {"type": "object", "required": ["b64"], "properties": {"b64": BASE64}},
-                ]
-            },
-            "description": "The pictures; absent where they came as binary data",
-        },
-    },
-}
-_REQUEST: dict[str, Any] = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": {"type": "string"},
-        "parameters": {
-            "type": "object",
-            "properties": {
-                **openapi_form_fields(),
-                "binary_data_output": {"type": "boolean", "description": "Answer every output as binary data"},
-            },
-        },
-        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _INPUT},
-        "outputs": {
-            "type": "array",
-            "description": "All of them if this is absent",
-            "items": {
-                "type": "object",
-                "required": ["name"],
-                "properties": {
-                    "name": {"type": "string", "enum": list(OUTPUT_NAMES)},
-                    "parameters": {"type": "object", "properties": {"binary_data": {"type": "boolean"}}},
-                },
-            },
-        },
-    },
-}
-_REQUEST_EXAMPLE = {
+NAME = path_parameter("name", "The served model's name", "yolo")
+VERSION = path_parameter("version", "One of its loaded versions", "1.0")
+_LENGTH = {"type": "integer", "minimum": 0}
+
+_REQUEST = {
     "id": "42",
     "parameters": {"conf": 0.5},
     "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": [PIXEL]}],
     "outputs": [{"name": "boxes"}, {"name": "scores"}, {"name": "labels"}],
 }
-INFER_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "application/json": {"schema": _REQUEST, "example": _REQUEST_EXAMPLE},
-        "application/octet-stream": {
-            "schema": {
-                "type": "string",
-                "format": "binary",
-                "description": f"The same JSON, as long as {HEAD_LENGTH_HEADER} says, and binary data behind it",
-            }
-        },
-    },
+_ANSWER = {
+    "model_name": "yolo",
+    "model_version": "1.0",
+    "id": "42",
+    "outputs": [
+        {"name": "boxes", "datatype": "FP32", "shape": [1, 4], "data": [245.3, 184.2, 456.8, 298.1]},
+        {"name": "scores", "datatype": "FP32", "shape": [1], "data": [0.89]},
+        {"name": "labels", "datatype": "BYTES", "shape": [1], "data": ["person"]},
+    ],
 }
-INFER_HEADERS: list[dict[str, Any]] = [
-    {
-        "name": HEAD_LENGTH_HEADER,
-        "in": "header",
-        "required": False,
-        "description": "Bytes of JSON before the binary data; 0: the body is one picture, without any JSON",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-]
-_EXAMPLES: dict[str, tuple[list[int], list[Any]]] = {
-    "boxes": ([1, 4], [245.3, 184.2, 456.8, 298.1]),
-    "scores": ([1], [0.89]),
-    "labels": ([1], ["person"]),
-}
-INFER_ANSWER: dict[str, Any] = {
-    "description": "The outputs that were asked for",
+_BINARY_BODY = {**BINARY, "description": f"The same JSON, as long as {HEAD_LENGTH_HEADER} says, then binary data"}
+_ERRORS = error_answers(
+    errors.InvalidInferRequest,
+    errors.InvalidBase64,
+    errors.InvalidImage,
+    errors.ModelNotFound,
+    errors.VersionNotFound,
+    errors.BodyTooLarge,
+    errors.ImageTooLarge,
+    errors.UnsupportedImage,
+    errors.UnsupportedMediaType,
+    errors.InvalidParameter,
+    errors.TooManyFiles,
+    *errors.UPSTREAM,
+    path=OIP,
+)
+_OK: dict[str, Any] = {
+    "model": InferAnswer,
+    "description": "The requested outputs",
     "headers": {
-        **openapi_answer_headers(),
-        HEAD_LENGTH_HEADER: {
-            "description": "With binary data: bytes of JSON before it",
-            "schema": {"type": "integer", "minimum": 0},
-        },
+        **ANSWER_HEADERS,
+        HEAD_LENGTH_HEADER: {"description": "Bytes of JSON before binary data", "schema": _LENGTH},
     },
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["model_name", "outputs"],
-                "properties": {
-                    "model_name": {"type": "string"},
-                    "model_version": {"type": "string"},
-                    "id": {"type": "string", "description": "The request's, if it had one"},
-                    "outputs": {"type": "array", "items": _TENSOR},
-                },
-            },
-            "example": {
-                "model_name": "yolo",
-                "model_version": "1.0",
-                "id": "42",
-                "outputs": [
-                    {
-                        "name": output.name,
-                        "datatype": output.datatype,
-                        "shape": _EXAMPLES[output.name][0],
-                        "data": _EXAMPLES[output.name][1],
-                    }
-                    for output in OUTPUTS
-                    if output.name in _EXAMPLES
-                ],
-            },
-        },
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-    },
+    "content": {"application/json": {"example": _ANSWER}, "application/octet-stream": {"schema": BINARY}},
 }
+
+
+def infer_operation(*path_parameters: dict[str, Any]) -> Any:
+    """Return the arguments of a route that takes inference requests."""
+    length = header_parameter(
+        HEAD_LENGTH_HEADER, "Bytes of JSON before binary data; 0: the body is one image, without any JSON", _LENGTH
+    )
+    content = {
+        "application/json": {"schema": inline_schema(InferBody), "example": _REQUEST},
+        "application/octet-stream": {"schema": _BINARY_BODY},
+    }
+    return {
+        "responses": {200: _OK, **_ERRORS},
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": content},
+            "parameters": [*path_parameters, length],
+        },
+    }

@@ -1,38 +1,32 @@
-"""Read an inference request: which pictures, how to look at them, which outputs in which encoding."""
+"""Read an inference request: its images, its parameters, and the outputs it wants in which encoding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.api.oip.several import about_picture
-from gateway.detection.parameters import Parameters, json_pairs, read_parameters
-from gateway.detection.sources import check_size
-from gateway.errors import InvalidInferRequest, TooManyFiles, printable
-from gateway.intake.json_body import decode_picture, most_json_marks
+from pydantic import ValidationError
+
+from gateway.api.oip.schemas import InferBody, InferOptions
+from gateway.api.oip.several import about_image
+from gateway.detection.image_size import check_bytes
+from gateway.detection.parameters import NO_PARAMETERS, Parameters, json_fields, read_options
+from gateway.errors import InvalidInferRequest, TooManyFiles
+from gateway.intake.base64_text import decode_base64
+from gateway.intake.json_body import most_json_marks
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split, take_data, values_of
 from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
 
-#: Parameters that belong to the protocol, its extensions and its clients, and mean nothing here.
-_NOT_OURS = frozenset(
-    {
-        "binary_data_output",
-        "content_type",
-        "headers",
-        "priority",
-        "sequence_end",
-        "sequence_id",
-        "sequence_start",
-        "timeout",
-    }
+#: Parameters of the protocol, its extensions and its clients that have no meaning here; so do all of Triton's.
+_IGNORED = frozenset(
+    {"content_type", "headers", "priority", "sequence_end", "sequence_id", "sequence_start", "timeout"}
 )
-_NOT_OURS_PREFIX = "triton_"
-LONGEST_ID = 256
+_IGNORED_PREFIX = "triton_"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most pictures of one request, and the most bytes of each."""
+    """The most images of one request, and the most bytes of each."""
 
     images: int
     image_bytes: int
@@ -40,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A request that fits the protocol and the model; the pictures' headers have not been looked at."""
+    """A valid request; the images' headers have not been checked."""
 
     images: Sequence[bytes]
     parameters: Parameters
@@ -50,105 +44,66 @@ class InferRequest:
 
 
 def read_raw(image: bytes, limits: Limits) -> InferRequest:
-    """Read a request without a head: the body is the one picture, and every output is answered in binary."""
-    return InferRequest([_picture(0, image, limits)], read_parameters(()), dict.fromkeys(OUTPUT_NAMES, True))
+    """Read a request without a head: the body is the one image, and every output is answered in binary."""
+    check_bytes(len(image), limits.image_bytes)
+    return InferRequest([image], NO_PARAMETERS, dict.fromkeys(OUTPUT_NAMES, True))
 
 
 def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferRequest:
-    """Read a request; ``head_length`` is what the client's header says of the JSON before the binary data.
+    """Read a request; ``head_length`` is the length of the JSON before the binary data, from the client's header.
 
-    Raises :class:`~gateway.errors.InvalidInferRequest` for what breaks the protocol or asks for tensors that there
-    are not, :class:`~gateway.errors.InvalidParameter`, and for the pictures :class:`~gateway.errors.TooManyFiles`,
-    :class:`~gateway.errors.BodyTooLarge` and :class:`~gateway.errors.InvalidBase64`.
+    Raises :class:`~gateway.errors.InvalidInferRequest`, :class:`~gateway.errors.InvalidParameter`, and for the images
+    :class:`~gateway.errors.TooManyFiles`, :class:`~gateway.errors.BodyTooLarge` and
+    :class:`~gateway.errors.InvalidBase64`.
     """
     try:
         head, binary = split(body, head_length, most_json_marks(limits.images))
-        images = _images(_list(head, "inputs"), binary, limits)
+        wanted = InferBody.model_validate(head)
+        images = _images(head["inputs"], binary, limits)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where, message = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+        raise InvalidInferRequest(f"The inference request is invalid: {where}: {message}.") from error
     except TensorError as error:
         raise InvalidInferRequest(f"The inference request cannot be read: {error}.") from error
-    parameters = _mapping(head.get("parameters"))
-    identity = head.get("id")
-    # Printable, because it goes back: JSON can smuggle in halves of surrogate pairs, which UTF-8 cannot write.
-    if identity is not None and not (
-        isinstance(identity, str) and len(identity) <= LONGEST_ID and identity.isprintable()
-    ):
-        raise InvalidInferRequest(f"'id' is printable text of at most {LONGEST_ID} characters.")
-    outputs = _outputs(_list(head, "outputs"), parameters.get("binary_data_output") is True)
-    return InferRequest(images, _parameters(parameters), outputs, identity)
+    given = wanted.parameters or {}
+    ours = {name: given[name] for name in given if name not in _IGNORED and not name.startswith(_IGNORED_PREFIX)}
+    options = read_options(InferOptions, json_fields(ours))
+    outputs = {
+        output.name: (output.parameters or {}).get("binary_data", options.binary_data_output) is True
+        for output in wanted.outputs or ()
+    }
+    return InferRequest(
+        images,
+        options.parameters(),
+        outputs or dict.fromkeys(OUTPUT_NAMES, options.binary_data_output),
+        wanted.id,
+    )
 
 
 def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[bytes]:
-    if len(inputs) != 1 or not isinstance(inputs[0], dict) or inputs[0].get("name") != INPUT:
-        raise TensorError(f"it takes exactly one input, with the name '{INPUT}'")
-    (tensor,) = inputs
-    if tensor.get("datatype") != "BYTES":
-        raise TensorError(
-            f"the input '{INPUT}' has the datatype BYTES (encoded pictures, not pixels), "
-            f"and {printable(str(tensor.get('datatype')))} was sent"
-        )
-    shape = tensor.get("shape")
-    if not isinstance(shape, list):
-        raise TensorError(f"the input '{INPUT}' has no shape; it is [1] for one picture")
     try:
         (data,) = take_data(inputs, binary, limits.images)
         values = values_of("BYTES", data, limits.images)
     except TooManyElementsError as error:
-        raise TooManyFiles(f"The request has too many pictures; at most {limits.images} are taken at once.") from error
-    check_shape(shape, len(values))
+        raise TooManyFiles(f"The request has too many images; at most {limits.images} are allowed.") from error
+    check_shape(inputs[0]["shape"], len(values))
     if not values:
-        raise TensorError("it has no pictures")
+        raise TensorError("it has no images")
     images: list[bytes] = []
     for number, value in enumerate(values):
-        with about_picture(number, len(values)):
-            images.append(_picture(number, value, limits))
+        with about_image(number, len(values)):
+            images.append(_image(number, value, limits))
     return images
 
 
-def _picture(number: int, value: Any, limits: Limits) -> bytes:
-    """Take binary data as it is; from JSON base64, by itself, as a data: URL, or as KServe writes it, {"b64": …}."""
+def _image(number: int, value: Any, limits: Limits) -> bytes:
+    """Return an image's bytes from binary data, or in JSON from base64, a data: URL, or KServe's {"b64": …}."""
     if isinstance(value, bytes):
-        check_size(len(value), limits.image_bytes)
+        check_bytes(len(value), limits.image_bytes)
         return value
     if isinstance(value, dict):
         value = value.get("b64")
     if not isinstance(value, str):
         raise TensorError(f"element {number} of '{INPUT}' is neither base64 text nor {{'b64': …}}")
-    return decode_picture(value, limits.image_bytes)
-
-
-def _parameters(given: Mapping[str, Any]) -> Parameters:
-    ours = {
-        name: value for name, value in given.items() if name not in _NOT_OURS and not name.startswith(_NOT_OURS_PREFIX)
-    }
-    return read_parameters(json_pairs(ours))
-
-
-def _outputs(wanted: Sequence[Any], binary: bool) -> dict[str, bool]:
-    if not wanted:
-        return dict.fromkeys(OUTPUT_NAMES, binary)
-    outputs: dict[str, bool] = {}
-    for entry in wanted:
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if name not in OUTPUT_NAMES:
-            raise InvalidInferRequest(
-                f"There is no output {printable(str(name))}; there are {', '.join(OUTPUT_NAMES)}."
-            )
-        outputs[name] = _mapping(entry.get("parameters")).get("binary_data", binary) is True
-    return outputs
-
-
-def _list(head: Mapping[str, Any], key: str) -> Sequence[Any]:
-    value = head.get(key)
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise InvalidInferRequest(f"'{key}' is a list of tensors.")
-    return value
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidInferRequest("'parameters' is a JSON object.")
-    return value
+    return decode_base64(value, limits.image_bytes)

@@ -1,63 +1,42 @@
 """Write predictions as the tensors that :mod:`gateway.oip.layout` describes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.detection.image_header import ImageHeader
+from gateway.api.answer_json import prediction_json
 from gateway.detection.prediction import Prediction
+from gateway.detection.request import Ask
 from gateway.oip.layout import OUTPUTS
 from gateway.oip.messages import join
 from gateway.oip.tensors import pack
+from gateway.strict_json import compact
 
-
-class Found:
-    """What was found in each picture of a request, and the JSON of each as ``POST /predict`` writes it."""
-
-    def __init__(
-        self, predictions: Sequence[Prediction], headers: Sequence[ImageHeader], documents: Sequence[bytes]
-    ) -> None:
-        self.predictions = predictions
-        self.documents = documents
-        self.sizes = [
-            prediction.image_size or (header.width, header.height)
-            for prediction, header in zip(predictions, headers, strict=True)
-        ]
-        self.detections = [
-            (number, found) for number, prediction in enumerate(predictions) for found in prediction.detections
-        ]
-
-
-#: Shape and flat values of each output.
-_VALUES: Mapping[str, Callable[[Found], tuple[list[int], Sequence[Any]]]] = {
-    "detections": lambda all_: ([len(all_.documents)], all_.documents),
-    "boxes": lambda all_: ([len(all_.detections), 4], [edge for _, found in all_.detections for edge in found.bbox]),
-    "scores": lambda all_: ([len(all_.detections)], [found.confidence for _, found in all_.detections]),
-    "class_ids": lambda all_: ([len(all_.detections)], [found.class_id for _, found in all_.detections]),
-    "labels": lambda all_: ([len(all_.detections)], [found.class_name.encode() for _, found in all_.detections]),
-    "image_index": lambda all_: ([len(all_.detections)], [number for number, _ in all_.detections]),
-    "count": lambda all_: ([len(all_.predictions)], [len(each.detections) for each in all_.predictions]),
-    "image_size": lambda all_: ([len(all_.sizes), 2], [side for size in all_.sizes for side in size]),
-}
 _DATATYPES = {output.name: output.datatype for output in OUTPUTS}
 
 
 def write_response(
-    found: Found, outputs: Mapping[str, bool], model: str, identity: str | None
+    asks: Sequence[Ask],
+    predictions: Sequence[Prediction],
+    outputs: Mapping[str, bool],
+    model: str,
+    identity: str | None,
+    total_ms: float,
 ) -> tuple[bytes, int | None]:
-    """Return the body, and its head's length if binary data follows; ``outputs`` says which, and which in binary."""
+    """Return the body, and its head's length if binary data follows; ``outputs`` maps each to whether it is binary."""
+    values = _values(asks, predictions, total_ms)
     tensors: list[dict[str, Any]] = []
     binary: list[bytes] = []
-    for name, as_binary in outputs.items():
-        shape, values = _VALUES[name](found)
+    for name, is_binary in outputs.items():
+        shape, flat = values[name]
         tensor: dict[str, Any] = {"name": name, "datatype": _DATATYPES[name], "shape": shape}
-        if as_binary:
-            binary.append(pack(_DATATYPES[name], values))
+        if is_binary:
+            binary.append(pack(_DATATYPES[name], flat))
             tensor["parameters"] = {"binary_data_size": len(binary[-1])}
         else:
-            tensor["data"] = [value.decode() if isinstance(value, bytes) else value for value in values]
+            tensor["data"] = [value.decode() if isinstance(value, bytes) else value for value in flat]
         tensors.append(tensor)
-    versions = {prediction.model_version for prediction in found.predictions}
-    version = versions.pop() if len(versions) == 1 else None  # of several each picture's own JSON says which
+    versions = {prediction.model_version for prediction in predictions}
+    version = versions.pop() if len(versions) == 1 else None  # if several, each image's own JSON names its version
     head = {
         "model_name": model,
         **({} if version is None else {"model_version": version}),
@@ -65,3 +44,24 @@ def write_response(
         "outputs": tensors,
     }
     return join(head, binary)
+
+
+def _values(
+    asks: Sequence[Ask], predictions: Sequence[Prediction], total_ms: float
+) -> Mapping[str, tuple[list[int], list[Any]]]:
+    """Return shape and flat values of every output."""
+    pairs = list(zip(asks, predictions, strict=True))
+    found = [(number, each) for number, prediction in enumerate(predictions) for each in prediction.detections]
+    documents = [compact(prediction_json(result, ask.header, ask.request_id, total_ms)) for ask, result in pairs]
+    sizes = [result.image_size or (ask.header.width, ask.header.height) for ask, result in pairs]
+    count, images = len(found), len(pairs)
+    return {
+        "detections": ([images], documents),
+        "boxes": ([count, 4], [edge for _, each in found for edge in each.bbox]),
+        "scores": ([count], [each.confidence for _, each in found]),
+        "class_ids": ([count], [each.class_id for _, each in found]),
+        "labels": ([count], [each.class_name.encode() for _, each in found]),
+        "image_index": ([count], [number for number, _ in found]),
+        "count": ([images], [len(prediction.detections) for prediction in predictions]),
+        "image_size": ([images, 2], [side for size in sizes for side in size]),
+    }

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, but for inference: is it alive, is it ready, what does the model take."""
+"""The Open Inference Protocol, version 2, without inference: liveness, readiness and metadata."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from gateway import __version__, errors
+from gateway.api.oip.openapi import NAME, VERSION
 from gateway.api.oip.schemas import (
     OipLiveResponse,
     OipModelMetadata,
@@ -14,9 +15,9 @@ from gateway.api.oip.schemas import (
     OipReadyResponse,
     OipServerMetadata,
 )
-from gateway.api.openapi.document import error_answers, example_answer, path_parameter
+from gateway.api.openapi.document import error_answers, example_answer
 from gateway.api.services import Services, ServicesOf
-from gateway.api.versioning import one_version
+from gateway.api.versioning import is_version
 from gateway.http.errors import OIP
 from gateway.model_server.base import ModelVersion
 from gateway.model_server.errors import BackendNotReady
@@ -29,8 +30,6 @@ READY_ERRORS = error_answers(errors.InternalError, errors.ModelNotReady, path=OI
 MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM, path=OIP)
 
 
-NAME = path_parameter("name", "The served model's name", "yolo")
-VERSION = path_parameter("version", "One of its loaded versions", "1.0")
 ONE_MODEL, ONE_VERSION = {"parameters": [NAME]}, {"parameters": [NAME, VERSION]}
 
 
@@ -39,11 +38,11 @@ async def _name(request: Request) -> str:
 
 
 async def _version_of(request: Request) -> str:
-    """Return the version, which goes on into addresses of the model server's: '..' would be another one there."""
-    try:
-        return one_version([request.path_params["version"]], "the address")
-    except errors.InvalidParameter as error:
-        raise errors.VersionNotFound(error.message) from error
+    """Return the version. It goes on into URLs of the model server, where '..' would be another URL."""
+    version = str(request.path_params["version"])
+    if not is_version(version):
+        raise errors.VersionNotFound
+    return version
 
 
 def _described(name: str, versions: list[str]) -> OipModelMetadata:
@@ -59,34 +58,33 @@ METADATA_ANSWERS = {**example_answer(_described("yolo", ["1.0", "1.1"])), **MODE
 VERSION_ANSWERS = {**example_answer(_described("yolo", ["1.0"])), **MODEL_ERRORS}
 MODEL_READY_ANSWERS = {**example_answer(OipModelReadyResponse(name="yolo", ready=True)), **MODEL_ERRORS}
 
-
-#: What the address names; described by ONE_MODEL and ONE_VERSION.
+#: What the address names; ONE_MODEL and ONE_VERSION describe it.
 Name = Annotated[str, Depends(_name)]
 Version = Annotated[str, Depends(_version_of)]
 
 
 @router.get("", response_model=OipServerMetadata, responses=SERVER_ANSWERS)
 async def server() -> OipServerMetadata:
-    """Name the server and the extensions that it speaks."""
+    """Return the server's name and the extensions that it supports."""
     return SERVER
 
 
 @router.get("/health/live", response_model=OipLiveResponse, responses=LIVE_ANSWERS)
 async def live() -> OipLiveResponse:
-    """Say that the gateway's process answers."""
+    """Return that the gateway's process answers."""
     return OipLiveResponse(live=True)
 
 
 @router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ANSWERS)
 async def ready(services: ServicesOf) -> OipReadyResponse:
-    """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
+    """Return the current state of the model server; 503 with the reason while a prediction cannot be made."""
     await services.readiness.require_ready()
     return OipReadyResponse(ready=True)
 
 
 @router.get("/models", response_model=OipModelsResponse, responses=MODELS_ANSWERS)
 async def models(services: ServicesOf) -> OipModelsResponse:
-    """List the models' names."""
+    """List the names of the models."""
     return OipModelsResponse(models=[services.settings.model_name])
 
 
@@ -103,7 +101,7 @@ async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
     openapi_extra=ONE_VERSION,
 )
 async def version_metadata(name: Name, version: Version, services: ServicesOf) -> OipModelMetadata:
-    """Describe one version; 404 for one that is not loaded."""
+    """Describe one version; 404 if it is not loaded."""
     return _described(name, [(await _version(name, version, services)).version])
 
 
@@ -111,7 +109,7 @@ async def version_metadata(name: Name, version: Version, services: ServicesOf) -
     "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_READY_ANSWERS, openapi_extra=ONE_MODEL
 )
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
-    """Say what the model server told just now; 503 with the reason while a prediction cannot be made."""
+    """Return the current state of the model server; 503 with the reason while a prediction cannot be made."""
     services.check_model(name)
     await services.readiness.require_ready()
     return OipModelReadyResponse(name=name, ready=True)
@@ -124,7 +122,7 @@ async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse
     openapi_extra=ONE_VERSION,
 )
 async def version_ready(name: Name, version: Version, services: ServicesOf) -> OipModelReadyResponse:
-    """Ask the model server whether this version can be used."""
+    """Return whether this version can be used."""
     found = await _version(name, version, services)
     if not any(worker.state == "READY" for worker in found.workers):
         raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")

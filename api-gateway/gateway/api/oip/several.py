@@ -1,4 +1,4 @@
-"""Several pictures of one request: sent on a few at a time, and the first error ends them all."""
+"""Several images of one request: a bounded number at a time, and the first error ends them all."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,14 @@ from gateway.model_server.errors import BackendFault
 
 
 async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:
-    """Answer every ask, in order, so many at once; what one of them raises, the whole raises.
-
-    The protocol knows no partial success.
-    """
+    """Answer every ask, in order, at most ``at_once`` at a time; the first error ends the whole request."""
     if len(asks) == 1:
         return [await detector.detect(asks[0])]
     places = asyncio.Semaphore(at_once)
 
     async def one(number: int, ask: Ask) -> Answer:
         async with places:
-            with about_picture(number, len(asks)):
+            with about_image(number, len(asks)):
                 return await detector.detect(ask)
 
     working = [asyncio.ensure_future(one(number, ask)) for number, ask in enumerate(asks)]
@@ -34,12 +31,12 @@ async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> l
 
 
 @contextmanager
-def about_picture(number: int, of: int) -> Iterator[None]:
-    """Say in a refusal which picture it is about, where there are several."""
+def about_image(number: int, of: int) -> Iterator[None]:
+    """Name the image in an error that concerns one of several."""
     try:
         yield
     except (ApiError, BackendFault) as error:
         refusal = as_api_error(error)
         if of == 1 or refusal.status >= 500:
             raise
-        raise type(refusal)(f"Picture {number}: {refusal.message}") from error
+        raise type(refusal)(f"Image {number}: {refusal.message}") from error

@@ -17,20 +17,6 @@ ErrorsAround = Callable[[str, Mapping[str, Any]], Sequence[type[ApiError]]]
 Completion = Callable[[dict[str, Any]], None]
 
 
-def option_parameters(options: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Describe options as OpenAPI query parameters."""
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": schema["description"],
-            "schema": {key: value for key, value in schema.items() if key != "description"},
-        }
-        for name, schema in options.items()
-    ]
-
-
 def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
     """Describe a parameter in the address that the route reads itself: any text does, so it has no 422 of its own."""
     return {

@@ -1,4 +1,4 @@
-"""Many pictures of one request: sent on a bounded number at once, each with an outcome of its own."""
+"""Several images of one request: a bounded number at a time, each with an outcome of its own."""
 
 import asyncio
 import logging
@@ -8,28 +8,28 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
-from gateway.api.body import prediction_body
-from gateway.api.detect import load, make_ask
+from gateway.api.answer_json import prediction_json
+from gateway.api.ask import make_ask
 from gateway.api.errors import noted
 from gateway.api.services import Services
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
-from gateway.detection.sources import LONGEST_NAME, Named
 from gateway.errors import InternalError
 from gateway.http.errors import error_body
+from gateway.intake.sources import LONGEST_NAME, NamedImage, load_image
 
-#: What is told of a picture: ``index``, ``file``, and the body that /predict would have answered with.
+#: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
 
 
 class Outcome(NamedTuple):
-    """What became of one picture; ``answer`` is None for one that has an error."""
+    """The result of one image; ``answer`` is None after an error."""
 
     entry: Entry
     answer: Answer | None
 
 
-#: Takes an outcome as soon as it is there. Called for one at a time.
+#: Receives each outcome as soon as it is available, one at a time.
 Emit = Callable[[Outcome], Awaitable[None]]
 
 logger = logging.getLogger("gateway.batch")
@@ -38,25 +38,25 @@ logger = logging.getLogger("gateway.batch")
 async def run_batch(
     request: Request,
     services: Services,
-    pictures: tuple[Named, ...],
+    images: tuple[NamedImage, ...],
     parameters: Parameters,
     version: str | None,
     emit: Emit,
 ) -> None:
-    """Find what is in every picture and emit each outcome when it is there; cancelling gives up what is left.
+    """Detect the objects in every image and emit each outcome; cancellation stops the rest.
 
-    ``version`` is the model's that the caller named.
+    ``version`` is the requested one.
     """
-    remaining = iter(enumerate(pictures))
+    remaining = iter(enumerate(images))
     emitting = asyncio.Lock()
 
     async def work() -> None:
-        for index, picture in remaining:
-            done = await outcome(request, services, index, picture, parameters, version)
+        for index, image in remaining:
+            done = await outcome(request, services, index, image, parameters, version)
             async with emitting:
                 await emit(done)
 
-    workers = [asyncio.create_task(work()) for _ in range(min(services.settings.batch_concurrency, len(pictures)))]
+    workers = [asyncio.create_task(work()) for _ in range(min(services.settings.batch_concurrency, len(images)))]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -66,28 +66,28 @@ async def run_batch(
 
 
 async def outcome(
-    request: Request, services: Services, index: int, picture: Named, parameters: Parameters, version: str | None
+    request: Request, services: Services, index: int, sent: NamedImage, parameters: Parameters, version: str | None
 ) -> Outcome:
-    """Return one picture's outcome, an error's body included: what is wrong with it stays its own."""
+    """Return one image's outcome; an error concerns this image alone."""
     started = time.perf_counter()
     answer: Answer | None = None
     try:
         with services.uploads.share() as share:
-            image = await load(picture.source, services, share)
+            image = await load_image(sent.source, services.settings.max_body_bytes, services.fetcher, share.take)
             ask = make_ask(request, services, image, parameters, version)
             answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
-        body = prediction_body(answer.prediction, ask.header, ask.request_id, took_ms)
+        body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms)
     except Exception as error:
         answer = None
         api_error = noted(error)
         if isinstance(api_error, InternalError):
             logger.exception("unhandled error", extra={"index": index})
         body = error_body(api_error)
-    place = {"index": index, "file": _encodable(picture.name[:LONGEST_NAME])}
-    return Outcome({**place, **body, **place}, answer)  # they stand first, and nothing replaces them
+    place = {"index": index, "file": _encodable(sent.name[:LONGEST_NAME])}
+    return Outcome({**place, **body, **place}, answer)  # first, and never replaced by the body
 
 
 def _encodable(name: str) -> str:
-    """Return the name without halves of surrogate pairs, which JSON can smuggle in and UTF-8 cannot write."""
+    """Return the name without halves of surrogate pairs, which JSON can contain and UTF-8 cannot encode."""
     return name.encode("utf-8", "replace").decode()

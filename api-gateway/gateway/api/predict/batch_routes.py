@@ -1,4 +1,4 @@
-"""POST /predict/batch: many pictures in, an outcome for each, together or line by line as they are finished."""
+"""POST /predict/batch: many images in, an outcome for each, together or line by line as they are finished."""
 
 import time
 from functools import partial
@@ -7,69 +7,36 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import errors
 from gateway.api.answer_headers import answer_headers
-from gateway.api.caching import openapi_request_header
-from gateway.api.openapi.document import error_answers, option_parameters
 from gateway.api.predict.batch import Outcome, run_batch
-from gateway.api.predict.formats import BATCH_OPTIONS, NDJSON, answer_for_many, split_options
-from gateway.api.predict.openapi import BATCH_ANSWERS, BATCH_BODY
-from gateway.api.predict.schemas import BatchResponse
+from gateway.api.predict.openapi import BATCH
+from gateway.api.predict.options import NDJSON, BatchOptions
 from gateway.api.services import ServicesOf
-from gateway.api.versioning import openapi_naming, take_version
-from gateway.detection.parameters import openapi_parameters, read_parameters
+from gateway.api.versioning import requested_version
+from gateway.detection.parameters import read_options
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
 from gateway.http.observe import current_request_id
-from gateway.intake.request_body import read_pictures
+from gateway.intake.request_body import read_images
 from gateway.strict_json import compact
 
 router = APIRouter(tags=["predict"])
 
-#: Errors of the request as a whole; those of a picture stand in its own entry.
-ERRORS = error_answers(
-    errors.InvalidForm,
-    errors.InvalidJson,
-    errors.NotAcceptable,
-    errors.BodyTooLarge,
-    errors.UnsupportedMediaType,
-    errors.InvalidParameter,
-    errors.MissingFile,
-    errors.TooManyFiles,
-    errors.InternalError,
-    errors.ModelNotReady,
-)
 
-
-@router.post(
-    "/predict/batch",
-    response_model=BatchResponse,
-    responses={**BATCH_ANSWERS, **ERRORS},
-    openapi_extra={
-        "requestBody": BATCH_BODY,
-        "parameters": [
-            *openapi_parameters(),
-            *openapi_naming(),
-            *option_parameters(BATCH_OPTIONS),
-            openapi_request_header(),
-        ],
-    },
-    summary="Detect the objects in many pictures",
-)
+@router.post("/predict/batch", summary="Detect the objects in many images", **BATCH)
 async def predict_batch(request: Request, services: ServicesOf) -> Response:
-    """Send pictures as form fields `files`, or in JSON as `images`; parameters hold for all of them.
+    """Send images as form fields `files`, or in JSON as `images`; parameters hold for all of them.
 
-    The answer is 200 with an entry per picture, in order, each a success or an error of its own. With
-    `format=ndjson` or `Accept: application/x-ndjson` each entry is a line, sent as soon as it is there.
+    The answer is 200 with an entry per image, in order, each a success or an error of its own. With `format=ndjson` or
+    `Accept: application/x-ndjson` each entry is a line, sent as soon as it is available.
     """
     started = time.perf_counter()
     services.readiness.require()
-    sent = await read_pictures(request, services.settings)
-    options, given = split_options(BATCH_OPTIONS, request.query_params.multi_items(), sent.fields)
-    media_type = answer_for_many(options, request.headers.get("accept"))
-    version, given = take_version(request, given)
-    parameters = read_parameters(given)
-    work = partial(run_batch, request, services, sent.pictures, parameters, version)
+    sent = await read_images(request, services.settings)
+    options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
+    media_type = options.media_type(request.headers.get("accept"))
+    version = requested_version(request, options.version)
+    work = partial(run_batch, request, services, sent.images, options.parameters(), version)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:
@@ -83,14 +50,13 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
 
     await unless_client_leaves(request, work(keep))
     results = sorted((outcome.entry for outcome in outcomes), key=lambda entry: entry["index"])
-    succeeded = sum(entry["status"] == "success" for entry in results)
+    answers = [outcome.answer for outcome in outcomes if outcome.answer is not None]
     body = {
         "status": "success",
         "results": results,
-        "succeeded": succeeded,
-        "failed": len(results) - succeeded,
+        "succeeded": len(answers),
+        "failed": len(results) - len(answers),
         "timings_ms": {"total": round((time.perf_counter() - started) * 1000, 2)},
         "request_id": current_request_id(),
     }
-    headers = answer_headers(*(outcome.answer for outcome in outcomes if outcome.answer is not None))
-    return Response(compact(body), headers=headers, media_type="application/json")
+    return Response(compact(body), headers=answer_headers(*answers), media_type="application/json")

@@ -1,183 +1,150 @@
-"""What OpenAPI says of the bodies and answers of /predict and /predict/batch, which are read and written by hand."""
+"""/predict and /predict/batch in OpenAPI: their bodies and answers, which are read and written by hand."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from gateway.api.answer_headers import openapi_answer_headers, openapi_picture_headers
-from gateway.api.predict.formats import BATCH_OPTIONS, NDJSON, OPTIONS
-from gateway.api.predict.openapi_tasks import ANSWERS
-from gateway.api.schemas import REQUEST_ID_EXAMPLE
-from gateway.api.versioning import openapi_form_field
-from gateway.detection.parameters import openapi_form_fields
-from gateway.errors import InvalidImage
+from pydantic import BaseModel
+
+from gateway import errors
+from gateway.api.openapi.document import error_answers
+from gateway.api.openapi.headers import ANSWER_HEADERS, IMAGE_HEADERS, REQUEST_HEADERS
+from gateway.api.openapi.images import BASE64, BINARY, BYTES, PIXEL, URL
+from gateway.api.openapi.options import form_fields, json_keys, query_parameters
+from gateway.api.predict.examples import ANSWERS, BATCH_ANSWER
+from gateway.api.predict.options import IMAGE_FORMATS, JSON, NDJSON, BatchOptions, PredictOptions
+from gateway.api.predict.schemas import BatchResponse, PredictResponse
 from gateway.intake.form import FIELD, MANY_FIELD
-from gateway.intake.url_policy import LONGEST_URL
+from gateway.intake.sources import LONGEST_NAME
 
-_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
-#: A picture in JSON.
-BASE64: dict[str, Any] = {
-    "type": "string",
-    "minLength": 4,
-    "description": "base64 (RFC 4648, padded, no line breaks), or a data: URL of base64",
+_ONE_OF = {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]}
+_NAMED_IMAGE = {
+    "type": "object",
+    "properties": {"image": BASE64, "url": URL, "name": {"type": "string", "maxLength": LONGEST_NAME}},
+    **_ONE_OF,
+    "additionalProperties": False,
 }
-_URL = {
-    "type": "string",
-    "format": "uri",
-    "maxLength": LONGEST_URL,
-    "description": "http(s) address of the picture, on a host that URL_ALLOW names",
+_IMAGES = {"type": "array", "minItems": 1, "items": {"oneOf": [BASE64, _NAMED_IMAGE]}}
+_FILES = {
+    "type": "array",
+    "items": BINARY,
+    "minItems": 1,
+    "description": f"The images; the field may also be called '{FIELD}'",
 }
-#: One white pixel.
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=="
-#: What stands for a picture in the example of a form.
-_BYTES = "the bytes of street.jpg"
-
-_FAILURE = {
-    "status": "error",
-    "error": {"code": InvalidImage.code, "message": InvalidImage.default},
-    "request_id": REQUEST_ID_EXAMPLE,
-}
-_ENTRIES = [{"index": 0, "file": "street.jpg", **ANSWERS["detect"]}, {"index": 1, "file": "cut.jpg", **_FAILURE}]
 
 
-def _form(pictures: dict[str, Any], options: Mapping[str, dict[str, Any]], example: dict[str, Any]) -> dict[str, Any]:
+def _operation(options: type[BaseModel], content: dict[str, Any], answer: dict[str, Any], **route: Any) -> Any:
     return {
-        "example": example,
-        "schema": {
-            "type": "object",
-            "required": list(pictures),
-            "properties": {**pictures, **openapi_form_fields(), **openapi_form_field(), **options},
+        **route,
+        "responses": {200: answer, **error_answers(*route["responses"])},
+        "openapi_extra": {
+            "requestBody": {"required": True, "content": content},
+            "parameters": [*query_parameters(options), *REQUEST_HEADERS],
         },
     }
+
+
+def _form(options: type[BaseModel], name: str, images: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: images, **form_fields(options)}
+    return {"schema": {"type": "object", "required": [name], "properties": properties}, "example": example}
 
 
 def _json(
-    pictures: dict[str, Any], required: dict[str, Any], options: Mapping[str, dict[str, Any]], examples: dict[str, Any]
+    options: type[BaseModel], images: dict[str, Any], required: dict[str, Any], **examples: Any
 ) -> dict[str, Any]:
-    known = {**openapi_form_fields(), **openapi_form_field(), **options}
-    known["classes"] = {
-        "anyOf": [known["classes"], {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}],
-        "description": "Only these: ids or names, as a list or with commas",
-    }
-    # null is how a program says that it has no value.
-    parameters = {
-        name: {"anyOf": [schema, {"type": "null"}], "description": schema["description"]}
-        for name, schema in known.items()
-    }
+    properties = {**images, **json_keys(options)}
     return {
-        "schema": {
-            "type": "object",
-            "properties": {**pictures, **parameters},
-            **required,
-            "additionalProperties": False,
-        },
+        "schema": {"type": "object", "properties": properties, **required, "additionalProperties": False},
         "examples": {name: {"value": value} for name, value in examples.items()},
     }
 
 
-#: The ways to send a picture.
-PREDICT_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
+#: The arguments of the two routes.
+PREDICT = _operation(
+    PredictOptions,
+    {
         "multipart/form-data": _form(
-            {FIELD: {**_BINARY, "description": "The picture"}},
-            OPTIONS,
-            {FIELD: _BYTES, "conf": 0.4, "classes": "person,5"},
+            PredictOptions,
+            FIELD,
+            {**BINARY, "description": "The image"},
+            {FIELD: BYTES, "conf": 0.4, "classes": "person,5"},
         ),
-        "image/*": {"schema": _BINARY},
-        "application/octet-stream": {"schema": _BINARY},
-        "application/json": _json(
-            {"image": BASE64, "url": _URL},
-            {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]},
-            OPTIONS,
-            {
-                "base64": {"image": PIXEL, "conf": 0.4, "classes": ["person", 5]},
-                "data_url": {"image": f"data:image/png;base64,{PIXEL}"},
-                "url": {"url": "https://cdn.example.com/street.jpg", "format": "image"},
-            },
+        "image/*": {"schema": BINARY},
+        "application/octet-stream": {"schema": BINARY},
+        JSON: _json(
+            PredictOptions,
+            {"image": BASE64, "url": URL},
+            _ONE_OF,
+            base64={"image": PIXEL, "conf": 0.4, "classes": ["person", 5]},
+            data_url={"image": f"data:image/png;base64,{PIXEL}"},
+            url={"url": "https://cdn.example.com/street.jpg", "format": "image"},
         ),
     },
-}
-
-#: The ways to send several.
-BATCH_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": _form(
-            {
-                MANY_FIELD: {
-                    "type": "array",
-                    "items": _BINARY,
-                    "minItems": 1,
-                    "description": f"The pictures; the field may be called '{FIELD}' too",
-                }
-            },
-            BATCH_OPTIONS,
-            {MANY_FIELD: [_BYTES, "the bytes of people.jpg"], "conf": 0.4},
-        ),
-        "application/json": _json(
-            {
-                "images": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "oneOf": [
-                            BASE64,
-                            {
-                                "type": "object",
-                                "properties": {
-                                    "image": BASE64,
-                                    "url": _URL,
-                                    "name": {"type": "string", "maxLength": 255},
-                                },
-                                "oneOf": [{"required": ["image"]}, {"required": ["url"]}],
-                                "additionalProperties": False,
-                            },
-                        ]
-                    },
-                }
-            },
-            {"required": ["images"]},
-            BATCH_OPTIONS,
-            {
-                "base64": {"images": [PIXEL, {"name": "second.png", "image": PIXEL}], "conf": 0.4},
-                "urls": {"images": [{"url": "https://cdn.example.com/street.jpg"}]},
-            },
-        ),
-    },
-}
-
-#: What the answers of the two are, where FastAPI cannot see it.
-PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The detections, or the picture with them drawn on it",
-        "headers": {**openapi_answer_headers(), **openapi_picture_headers()},
+    {
+        "description": "The detections, or the image with the detections drawn on it",
+        "headers": {**ANSWER_HEADERS, **IMAGE_HEADERS},
         "content": {
-            "application/json": {"examples": {task: {"value": answer} for task, answer in ANSWERS.items()}},
-            **{f"image/{kind}": {"schema": _BINARY} for kind in ("jpeg", "png", "webp")},
+            JSON: {"examples": {task: {"value": answer} for task, answer in ANSWERS.items()}},
+            **{media_type: {"schema": BINARY} for media_type in IMAGE_FORMATS},
         },
-    }
-}
-BATCH_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "An entry per picture, in order; as NDJSON an entry per line, as they are finished. The headers "
-        "say what holds for every success, and nothing where they differ, nor with NDJSON, whose head is out before",
-        "headers": openapi_answer_headers(),
+    },
+    response_model=PredictResponse,
+    responses=(
+        errors.InvalidImage,
+        errors.InvalidForm,
+        errors.InvalidJson,
+        errors.InvalidBase64,
+        errors.UrlNotAllowed,
+        errors.NotAcceptable,
+        errors.BodyTooLarge,
+        errors.ImageTooLarge,
+        errors.UnsupportedImage,
+        errors.UnsupportedMediaType,
+        errors.InvalidParameter,
+        errors.MissingFile,
+        errors.TooManyFiles,
+        errors.UrlFailed,
+        errors.VersionNotFound,
+        *errors.UPSTREAM,
+    ),
+)
+BATCH = _operation(
+    BatchOptions,
+    {
+        "multipart/form-data": _form(
+            BatchOptions, MANY_FIELD, _FILES, {MANY_FIELD: [BYTES, "the bytes of people.jpg"], "conf": 0.4}
+        ),
+        JSON: _json(
+            BatchOptions,
+            {"images": _IMAGES},
+            {"required": ["images"]},
+            base64={"images": [PIXEL, {"name": "second.png", "image": PIXEL}], "conf": 0.4},
+            urls={"images": [{"url": "https://cdn.example.com/street.jpg"}]},
+        ),
+    },
+    {
+        "description": "An entry per image, in order; as NDJSON a line per entry, as they are finished. A header is "
+        "present if it is the same for every success; NDJSON has none of them, because they are sent first",
+        "headers": ANSWER_HEADERS,
         "content": {
-            "application/json": {
-                "example": {
-                    "status": "success",
-                    "results": _ENTRIES,
-                    "succeeded": 1,
-                    "failed": 1,
-                    "timings_ms": {"total": 131.4},
-                    "request_id": REQUEST_ID_EXAMPLE,
-                }
-            },
+            JSON: {"example": BATCH_ANSWER},
             NDJSON: {
                 "schema": {"type": "string", "description": "Each line is one entry of `results`"},
-                "example": "\n".join(json.dumps(entry) for entry in _ENTRIES) + "\n",
+                "example": "".join(f"{json.dumps(entry)}\n" for entry in BATCH_ANSWER["results"]),
             },
         },
-    }
-}
+    },
+    response_model=BatchResponse,
+    #: Errors of the request as a whole; those of an image are in its own entry.
+    responses=(
+        errors.InvalidForm,
+        errors.InvalidJson,
+        errors.NotAcceptable,
+        errors.BodyTooLarge,
+        errors.UnsupportedMediaType,
+        errors.InvalidParameter,
+        errors.MissingFile,
+        errors.TooManyFiles,
+        errors.InternalError,
+        errors.ModelNotReady,
+    ),
+)

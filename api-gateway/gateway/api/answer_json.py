@@ -1,15 +1,27 @@
-"""What is said of one prediction, as every route that answers in the gateway's own words writes it."""
+"""The JSON of an answer, as every protocol that answers in the gateway's own format writes it."""
 
 from typing import Any
 
+from starlette.responses import Response
+
+from gateway.api.answer_headers import answer_headers
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.prediction import Prediction
+from gateway.detection.request import Answer, Ask
+from gateway.strict_json import compact
 
 
-def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
+def json_response(answer: Answer, ask: Ask, total_ms: float) -> Response:
+    """Return the whole response for one image."""
+    body = prediction_json(answer.prediction, ask.header, ask.request_id, total_ms)
+    headers = answer_headers(answer)
+    return Response(compact(body), headers=headers, media_type="application/json")
+
+
+def prediction_json(prediction: Prediction, header: ImageHeader, request_id: str, total_ms: float) -> dict[str, Any]:
     """Build a :class:`~gateway.api.predict.schemas.PredictResponse`; a task's own keys never replace the fixed ones.
 
-    ``total_ms`` is the gateway's whole time in milliseconds.
+    ``total_ms`` is all of the gateway's time in milliseconds.
     """
     width, height = prediction.image_size or (header.width, header.height)
     fixed = {
@@ -27,16 +39,7 @@ def prediction_body(prediction: Prediction, header: ImageHeader, request_id: str
         "image": {"width": width, "height": height},
         "model": {"name": prediction.model_name, "version": prediction.model_version},
         "task": prediction.task,
-        "timings_ms": all_timings(prediction, total_ms),
+        "timings_ms": prediction.all_timings(total_ms),
         "request_id": request_id,
     }
     return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
-
-
-def all_timings(prediction: Prediction, total_ms: float) -> dict[str, float]:
-    """Return milliseconds by stage: the model server's, its whole as ``model_server``, the gateway's as ``total``."""
-    timings = dict(prediction.timings_ms)
-    if "total" in timings:
-        timings["model_server"] = timings.pop("total")
-    timings["total"] = round(total_ms, 2)
-    return timings

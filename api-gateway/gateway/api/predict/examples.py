@@ -1,9 +1,10 @@
-"""A whole answer of /predict for each task, as OpenAPI shows it."""
+"""Whole answers of /predict and /predict/batch, as OpenAPI shows them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
+from gateway.errors import InvalidImage
 
 _TIMINGS = {"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}
 
@@ -51,4 +52,17 @@ ANSWERS: Mapping[str, dict[str, Any]] = {
             {"cls": 829, "name": "streetcar", "conf": 0.0101},
         ],
     ),
+}
+_FAILURE = {
+    "status": "error",
+    "error": {"code": InvalidImage.code, "message": InvalidImage.default},
+    "request_id": REQUEST_ID_EXAMPLE,
+}
+BATCH_ANSWER: Mapping[str, Any] = {
+    "status": "success",
+    "results": [{"index": 0, "file": "street.jpg", **ANSWERS["detect"]}, {"index": 1, "file": "cut.jpg", **_FAILURE}],
+    "succeeded": 1,
+    "failed": 1,
+    "timings_ms": {"total": 131.4},
+    "request_id": REQUEST_ID_EXAMPLE,
 }

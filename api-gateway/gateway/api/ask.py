@@ -1,0 +1,52 @@
+"""From an image and the headers of its request to an Ask, for every protocol."""
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from gateway.api.services import Services
+from gateway.detection.image_header import read_image_header
+from gateway.detection.parameters import Parameters
+from gateway.detection.request import Ask
+from gateway.http.caller import IDENTITY
+from gateway.http.headers import CACHE_CONTROL_HEADER, CLIENT_KEY_HEADER
+from gateway.http.observe import current_request_id
+
+#: Larger ages mean the same as this one.
+_LONGEST_S = 2**31
+
+
+def make_ask(
+    request: Request, services: Services, image: bytes, parameters: Parameters, version: str | None = None
+) -> Ask:
+    """Check the image's header, and combine it with the parameters and with what the request's headers say.
+
+    ``version`` is the requested one, see :func:`~gateway.api.versioning.requested_version`.
+    Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
+    """
+    no_store, max_age_s = cache_control(request.headers)
+    client, request_id = client_key(request), current_request_id() or ""
+    header = read_image_header(image, services.settings.max_image_pixels)
+    return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s)
+
+
+def cache_control(headers: Headers) -> tuple[bool, float | None]:
+    """Read ``no-store`` and the maximum age of a cached answer in seconds (``no-cache`` is 0); ignore the rest."""
+    no_store, max_age_s = False, None
+    for line in headers.getlist(CACHE_CONTROL_HEADER):
+        for directive in line.split(","):
+            name, _, value = directive.strip().partition("=")
+            match name.strip().lower():
+                case "no-store":
+                    no_store = True
+                case "no-cache":
+                    max_age_s = 0.0
+                case "max-age" if (digits := value.strip().strip('"')).isascii() and digits.isdecimal():
+                    seconds = float(min(int(digits[:12]), _LONGEST_S))
+                    max_age_s = seconds if max_age_s is None else min(seconds, max_age_s)
+    return no_store, max_age_s
+
+
+def client_key(request: Request) -> str | None:
+    """Return what identifies the client: the header ``X-Client-Key``, else the name of its API key."""
+    name: str | None = request.scope.get(IDENTITY)
+    return request.headers.get(CLIENT_KEY_HEADER) or name

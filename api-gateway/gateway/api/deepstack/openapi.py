@@ -1,0 +1,78 @@
+"""DeepStack's routes in OpenAPI: bodies, answers and errors."""
+
+from typing import Any
+
+from gateway import errors
+from gateway.api.deepstack.schemas import (
+    FIELD,
+    DeepStackListResponse,
+    DeepStackOptions,
+    DeepStackPrediction,
+    DeepStackResponse,
+)
+from gateway.api.openapi.document import error_answers, example_answer, path_parameter
+from gateway.api.openapi.headers import ANSWER_HEADERS
+from gateway.api.openapi.images import BINARY, BYTES
+from gateway.api.openapi.options import form_fields
+from gateway.api.schemas import REQUEST_ID_EXAMPLE
+from gateway.http.errors import DEEPSTACK
+
+_ERRORS = (
+    errors.InvalidImage,
+    errors.InvalidForm,
+    errors.MissingFile,
+    errors.TooManyFiles,
+    errors.InvalidParameter,
+    errors.UnsupportedImage,
+    errors.UnsupportedMediaType,
+    errors.BodyTooLarge,
+    errors.ImageTooLarge,
+    errors.VersionNotFound,
+    *errors.UPSTREAM,
+)
+_ANSWER = example_answer(
+    DeepStackResponse(
+        success=True,
+        predictions=[DeepStackPrediction(confidence=0.89, label="person", x_min=245, y_min=184, x_max=456, y_max=298)],
+        count=1,
+        message="Found person",
+        inferenceMs=59,
+        processMs=65,
+        analysisRoundTripMs=69,
+        code=200,
+        request_id=REQUEST_ID_EXAMPLE,
+    )
+)
+_FORM = {
+    "schema": {
+        "type": "object",
+        "required": [FIELD],
+        "properties": {FIELD: {**BINARY, "description": "The image"}, **form_fields(DeepStackOptions)},
+    },
+    "example": {FIELD: BYTES, "min_confidence": 0.5},
+}
+
+
+def _detection(*more_errors: type[errors.ApiError], **extra: Any) -> Any:
+    return {
+        "response_model": DeepStackResponse,
+        "responses": {
+            200: {**_ANSWER[200], "headers": ANSWER_HEADERS},
+            **error_answers(*_ERRORS, *more_errors, path=f"{DEEPSTACK}/"),
+        },
+        "openapi_extra": {"requestBody": {"required": True, "content": {"multipart/form-data": _FORM}}, **extra},
+    }
+
+
+#: The arguments of the routes.
+DETECTION = _detection()
+CUSTOM = _detection(
+    errors.ModelNotFound, parameters=[path_parameter("name", "The served model's name, or `yolo`", "yolo")]
+)
+LIST: Any = {
+    "response_model": DeepStackListResponse,
+    "responses": {
+        **example_answer(DeepStackListResponse(models=["yolo"], request_id=REQUEST_ID_EXAMPLE)),
+        **error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
+    },
+}

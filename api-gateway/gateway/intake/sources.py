@@ -1,0 +1,67 @@
+"""How a client sends an image: as bytes, as base64 text, or by its URL; and the way from each to the image's bytes."""
+
+from dataclasses import dataclass
+
+from gateway.detection.image_size import check_bytes
+from gateway.detection.parameters import Fields
+from gateway.intake.base64_text import decode_base64
+from gateway.intake.fetch import ImageFetcher, Take
+
+#: Characters of the name that a client gives an image.
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Base64Image:
+    """Base64 text or a data: URL, not yet decoded."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUrl:
+    """A URL as the client wrote it, not yet checked."""
+
+    url: str
+
+
+Source = bytes | Base64Image | ImageUrl
+
+
+@dataclass(frozen=True, slots=True)
+class SentImage:
+    """One image, and the fields that came with it (none for a raw body)."""
+
+    source: Source
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """One image of several, with the name that the client gave it; "" for none."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class SentImages:
+    """Several images in order, and the fields that came with them."""
+
+    images: tuple[NamedImage, ...]
+    fields: Fields = ()
+
+
+async def load_image(source: Source, max_bytes: int, fetcher: ImageFetcher, take: Take) -> bytes:
+    """Return an image's bytes, at most ``max_bytes``. ``take`` reserves memory for what is downloaded.
+
+    Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` and :func:`decode_base64` do.
+    """
+    match source:
+        case ImageUrl():
+            return await fetcher.fetch(source.url, take)
+        case Base64Image():
+            return decode_base64(source.text, max_bytes)
+        case bytes():
+            check_bytes(len(source), max_bytes)
+            return source
