@@ -17,7 +17,7 @@ from gateway.api.openapi.options import form_fields
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.http.errors import DEEPSTACK
 
-_ERRORS = (
+_ERRORS: tuple[type[errors.ApiError], ...] = (
     errors.InvalidImage,
     errors.InvalidForm,
     errors.MissingFile,
