@@ -1,10 +1,10 @@
 """Environment variables as dataclass fields: name, default, bounds and help are declared once.
 
     @dataclass(frozen=True)
-    class Limits:
-        max_body_bytes: int = variable(20_971_520, "Maximum size of a request body in bytes.", low=1024, high=2**30)
+    class Batches:
+        batch_size: int = variable(1, "Maximum number of images per inference.", low=1, high=256)
 
-    read(Limits, os.environ)    # reads MAX_BODY_BYTES
+    read(Batches, os.environ)    # reads BATCH_SIZE
 
 `scripts/settings.sh` writes the documentation and the Compose files from the same declarations.
 """
