@@ -1,16 +1,16 @@
-"""The errors that operations end in: one message for the operator, one exit code for scripts.
+"""The errors of operations: a message for the operator, and an exit code for scripts.
 
-OpsError                 1  it could not be done; what served before still serves
-├── KeyNeededError       1  the gateway asks for an API key, and none or the wrong one was sent
+OpsError                 1  the operation failed; what served before still serves
+├── KeyNeededError       1  the gateway requires an API key; it was missing or wrong
 ├── UsageError           2  the command line is wrong
 ├── LockedError          3  another operation holds the lock
-├── DriftError           4  the new version's answers are not the running one's; --accept-drift lets it through
-├── NotRunningError      5  there is no running service to do it on
-├── NotServingError      6  it failed, and nothing answers now: somebody has to look
+├── DriftError           4  the new version's answers differ from the running one's; --accept-drift allows it
+├── NotRunningError      5  no service is running
+├── NotServingError      6  the operation failed, and nothing answers now: an operator has to look
 ├── NoSuchVersionError   7  no such kept version, or its archive is not what was packaged
-├── NotNowError          8  not while a canary, an experiment or a second server is there; or there is none to end
-├── OutOfBoundsError     9  the canary did not keep to its bounds and was taken back
-└── RestartNeededError  10  done on disk; whoever called has to restart TorchServe (the scripts do, in Compose)
+├── NotNowError          8  not while a canary, an experiment or a second server exists; or there is none to end
+├── OutOfBoundsError     9  the canary exceeded its bounds and was aborted
+└── RestartNeededError  10  done on disk; the caller has to restart TorchServe (the scripts do, in Compose)
 
 130 is an interruption.
 """
@@ -21,13 +21,13 @@ import errno
 
 
 class OpsError(Exception):
-    """An operation could not be done; the message says why and what to do. Nothing was left half done."""
+    """An operation failed and left nothing half done; the message says why and what to do."""
 
     exit_code = 1
 
 
 class KeyNeededError(OpsError):
-    """The gateway asks for an API key."""
+    """The gateway requires an API key."""
 
 
 class UsageError(OpsError):
@@ -43,13 +43,13 @@ class LockedError(OpsError):
 
 
 class DriftError(OpsError):
-    """The new version answers otherwise than the running one."""
+    """The new version's answers differ from the running one's."""
 
     exit_code = 4
 
 
 class NotRunningError(OpsError):
-    """There is no running service."""
+    """No service is running."""
 
     exit_code = 5
 
@@ -73,7 +73,7 @@ class NotNowError(OpsError):
 
 
 class OutOfBoundsError(OpsError):
-    """The canary was judged and taken back."""
+    """The canary exceeded its bounds and was aborted."""
 
     exit_code = 9
 
@@ -85,7 +85,7 @@ class RestartNeededError(OpsError):
 
 
 def from_os_error(error: OSError, doing: str) -> OpsError:
-    """Turn a failed file operation into a message with its mend. `doing` completes "while …"."""
+    """Return an OpsError for a failed file operation that says how to fix it. `doing` completes "while …"."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OpsError(f"the disk is full (while {doing}). Free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

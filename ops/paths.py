@@ -1,4 +1,4 @@
-"""The paths that more than one module needs, each named once."""
+"""The paths that several modules use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRETS = ROOT / "secrets"
 API_KEYS = SECRETS / "api_keys.jsonl"
 STREET = SAMPLES / "street.jpg"
 
-# Suffixes of the picture files that are read from a folder. A file that is named itself is read whatever its suffix.
+# Suffixes of the pictures that are read from a folder. A file that is named on the command line may have any suffix.
 PICTURE_SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".ppm"]
 )
@@ -40,7 +40,7 @@ def kept_archive(version: str, store: Path = STORE) -> Path:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a person in the checkout would write it, also where it is mounted elsewhere in a container."""
+    """Return a path relative to the checkout, so that it is the same in a container."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 

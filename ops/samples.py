@@ -7,18 +7,18 @@ from pathlib import Path
 
 from ops.paths import SAMPLES
 
-# How many pictures a smoke test sends at most.
+# A smoke test sends at most so many pictures.
 MOST = 8
 
 
 def pictures(folder: Path = SAMPLES) -> dict[str, bytes]:
-    """Return the sample pictures by name, or one grey picture where there are none: a smoke test always infers."""
+    """Return the sample pictures by name, or one grey picture if there are none."""
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     return {path.name: path.read_bytes() for path in found[:MOST]} or {"(a grey picture)": grey()}
 
 
 def grey(side: int = 64) -> bytes:
-    """Return a grey PNG of `side` pixels squared."""
+    """Return a grey, square PNG with sides of `side` pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")

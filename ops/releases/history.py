@@ -76,7 +76,7 @@ def remarks(
             "Load it again: bash scripts/canary.sh set PERCENT; or end it"
         )
     if present.playing:
-        lines.append(f"requests: {present.split}")
+        lines.append(f"requests: {present.summary}")
     found = lock.holder(host.store)
     if found is not None:
         lines.append(f"the lock is held by {found}")

@@ -113,7 +113,7 @@ class Promotion(VersionChange):
             routing.write(self.host.store, self.canary_of)
 
     def _left(self) -> str:
-        return f"the {self.canary_of.split} goes on" if self.canary_of else super()._left()
+        return f"the {self.canary_of.summary} goes on" if self.canary_of else super()._left()
 
     # -- the decision -------------------------------------------------------------------------------------------
 

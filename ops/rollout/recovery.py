@@ -192,8 +192,8 @@ def _fit_routing(host: Host, state: Releases) -> None:
     if fitting == present:
         return
     routing.write(host.store, fitting)
-    if fitting.split != present.split:
-        _report_routing(host, f"routing was: {present.split}; is now: {fitting.split}")
+    if fitting.summary != present.summary:
+        _report_routing(host, f"routing was: {present.summary}; is now: {fitting.summary}")
         _unload_unused(host, present.playing, fitting.playing)
 
 

@@ -51,7 +51,7 @@ class Start(VersionChange):
         return [*self._plan_load(self.versions), self.effect]
 
     def _prepare(self) -> None:
-        self.detail, playing = self.routed.split, self.routed.versions(self.part)
+        self.detail, playing = self.routed.summary, self.routed.versions(self.part)
         doing = Intent(self.action, self.to, self.running.version, self.fresh, "join", self.part, playing)
         intent.write(self.host.store, doing)
         for version in self.versions:
@@ -59,10 +59,10 @@ class Start(VersionChange):
 
     def _decide(self) -> str:
         self.routed = routing.write(self.host.store, self.routed)
-        return self.routed.split
+        return self.routed.summary
 
     def _in_force(self) -> str:
-        return f"{self.routed.split} is in force"
+        return f"{self.routed.summary} is in force"
 
     def _finish(self) -> str:
         if self.fresh:
@@ -89,7 +89,7 @@ class End(Change):
 
     def plan(self) -> Plan:
         """Return the steps for a dry run."""
-        ending = replace(Routing(), **{self.part: getattr(self.present, self.part)}).split
+        ending = replace(Routing(), **{self.part: getattr(self.present, self.part)}).summary
         leaving = [version for version in self.present.versions(self.part) if version != self.present.stable]
         removed = f"removed{' (--keep keeps it)' if self.part == 'canary' else ''}"
         return [
@@ -102,7 +102,7 @@ class End(Change):
         default, versions = served(self.host), self.present.versions(self.part)
         before = default.version if default else ""
         intent.write(self.host.store, Intent(self.action, self.to, before, self.remove, "leave", self.part, versions))
-        return routing.write(self.host.store, self.remaining).split
+        return routing.write(self.host.store, self.remaining).summary
 
     def _in_force(self) -> str:
         return f"the {self.part} has ended"

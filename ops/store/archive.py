@@ -29,7 +29,7 @@ MANIFEST = "MAR-INF/MANIFEST.json"
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive on disk, as it describes itself. `created` is an ISO time, empty when the archive does not say it."""
+    """An archive on disk, as described in its `yolo.json`. `created` is an ISO time, or empty."""
 
     path: Path
     version: str
@@ -46,7 +46,7 @@ def sha256(path: Path) -> str:
 
 
 def describe(path: Path) -> Archive:
-    """Read what an archive says of itself. Raises OpsError when it is none of ours."""
+    """Read the description of an archive. Raises OpsError when it cannot be read or is not one of this project."""
     try:
         with zipfile.ZipFile(path) as mar:
             metadata: dict[str, Any] = json.loads(mar.read(METADATA))
@@ -60,13 +60,13 @@ def describe(path: Path) -> Archive:
         )
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise OpsError(
-            f"{path.name} is no readable archive of this project ({type(error).__name__}: {error}). "
+            f"{path.name} is not a readable archive of this project ({type(error).__name__}: {error}). "
             "Package again: bash scripts/package_mar.sh"
         ) from error
 
 
 def list_kept(store: Path = STORE) -> list[Archive]:
-    """Return the kept versions, oldest first. An unreadable file is passed over: it can serve nobody."""
+    """Return the kept versions, oldest first, without unreadable files."""
     archives = []
     for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
         try:
@@ -77,10 +77,10 @@ def list_kept(store: Path = STORE) -> list[Archive]:
 
 
 def verify(path: Path, version: str, source_sha256: str) -> Archive:
-    """Check everything that serving relies on inside the archive. Raises OpsError naming what is wrong."""
+    """Verify the content of a new archive: all that serving relies on. Raises OpsError that says what is wrong."""
 
     def wrong(what: str) -> OpsError:
-        return OpsError(f"the archive did not pass its check: {what}. The archive being served was not touched")
+        return OpsError(f"the archive did not pass its check: {what}. The served archive was not touched")
 
     try:
         with zipfile.ZipFile(path) as mar:
@@ -108,9 +108,9 @@ def verify(path: Path, version: str, source_sha256: str) -> Archive:
                     raise wrong(f"the manifest's {key} is {manifest.get(key)!r}, not {value!r}")
             classes = [node for node in ast.parse(mar.read(HANDLER)).body if isinstance(node, ast.ClassDef)]
             if len(classes) != 1:
-                raise wrong(f"{HANDLER} defines {len(classes)} classes; TorchServe wants exactly one")
+                raise wrong(f"{HANDLER} defines {len(classes)} classes; TorchServe requires exactly one")
             if hashlib.sha256(mar.read(WEIGHTS)).hexdigest() != source_sha256:
-                raise wrong("the weights inside are not the ones given")
+                raise wrong("the weights inside are not the given ones")
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, SyntaxError) as error:
         raise wrong(f"{type(error).__name__}: {error}") from error
     archive = describe(path)
@@ -120,11 +120,11 @@ def verify(path: Path, version: str, source_sha256: str) -> Archive:
 
 
 def add(built: Path, version: str, store: Path) -> Path:
-    """Put a verified archive beside the others, in one step. Raises FileExistsError when the version is taken."""
-    built.chmod(0o644)  # the server reads it as another user
+    """Add a verified archive to the kept ones, in one step. Raises FileExistsError when the version exists."""
+    built.chmod(0o644)  # the server runs as another user
     target = kept_archive(version, store)
     try:
-        os.link(built, target)  # unlike a rename, fails when somebody took the name meanwhile
+        os.link(built, target)  # unlike a rename, this fails if a concurrent run has taken the name
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
@@ -145,7 +145,7 @@ def copy(source: Path, target: Path) -> Path:
 
 
 def stage(source: Path, target: Path) -> Path:
-    """Copy an archive beside where it is to be, so that renaming it there cannot fail for space. Raises OpsError."""
+    """Copy an archive to the folder of `target`, so that a rename to it needs no space. Raises OpsError."""
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(source, partial)
@@ -158,8 +158,8 @@ def stage(source: Path, target: Path) -> Path:
 
 
 def make_current(archive: Path, store: Path) -> Path:
-    """Make a kept archive the one that TorchServe loads, in one step: whoever looks sees the old one or the new one.
+    """Make a kept archive the one that TorchServe loads, in one step: a reader sees the old one or the new one.
 
-    A copy, not a link: the plain way `cp yolo-1.0.mar yolo.mar` writes *into* yolo.mar and would change a linked twin.
+    It is a copy, since `cp yolo-1.1.mar yolo.mar` by hand writes into yolo.mar and would change a linked kept archive.
     """
     return copy(archive, current_archive(store))

@@ -1,4 +1,4 @@
-"""The audit trail: one JSON line in `audit.log` for each thing done to the releases, and for each try that failed."""
+"""The audit trail: one JSON line in `audit.log` for each change of the releases, and for each failed attempt."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NAME = "audit.log"
 
 
 def write(store: Path, action: str, outcome: str, **details: Any) -> None:
-    """Append a line. `outcome`: done, failed, noticed (done by others, seen here) or mended. Raises OpsError."""
+    """Append a line. `outcome`: done, failed, noticed (changed by hand) or mended (recovered). Raises OpsError."""
     line = {"at": identity.now(), "by": identity.name(), "action": action, "outcome": outcome, **details}
     text = json.dumps({key: value for key, value in line.items() if value not in (None, "")}, ensure_ascii=False)
     path = store / NAME
     try:
-        # One write to a file opened for appending: lines of two writers never mix.
+        # A single write to a file opened for appending: the lines of two writers do not mix.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(descriptor, (text + "\n").encode())
@@ -30,7 +30,7 @@ def write(store: Path, action: str, outcome: str, **details: Any) -> None:
 
 
 def read(store: Path) -> list[dict[str, Any]]:
-    """Return the lines, oldest first; what is no line of ours (a cut one after a power cut) is passed over."""
+    """Return the lines, oldest first, without invalid ones, such as one that a power cut has truncated."""
     try:
         lines = (store / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -47,7 +47,7 @@ def read(store: Path) -> list[dict[str, Any]]:
 
 
 def rows(entries: list[dict[str, Any]]) -> list[list[str]]:
-    """Return the trail for people: when, by, what, outcome, and what else was written down."""
+    """Return the rows of a table: time, user, action, versions, outcome, duration, details."""
     table = []
     for entry in entries:
         versions = " → ".join(str(entry[key]) for key in ("from", "to") if entry.get(key))

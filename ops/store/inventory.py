@@ -1,7 +1,7 @@
-"""The kept versions: what is known of them, brought to what the archives are now.
+"""The kept versions: `releases.json`, updated from the archives.
 
-The archives are the source of truth; `ops.store.releases` holds what they cannot record themselves. The content of
-`yolo.mar` decides which version is current, whichever tool wrote it.
+The archives are the source of truth; `ops.store.releases` records what is not in them. The content of `yolo.mar`
+decides which version is current, whichever tool wrote it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def look(store: Path) -> tuple[Releases, list[str]]:
-    """Return the state as the archives have it now, and what changed since it was written. Writes nothing.
+    """Return the present state, and what changed by hand since it was saved. Writes nothing.
 
     Only archives whose size or time of change differs from the record are read.
     """
@@ -58,7 +58,7 @@ def look(store: Path) -> tuple[Releases, list[str]]:
             elif recorded.packaged != record.packaged:
                 noticed.append(f"{version} was packaged again")
                 state.releases[version] = record
-            # Else: the content changed under its name. The record stays what it was, so that nobody rolls back to it.
+            # Else the content changed under the same name. The old record stays, so that a rollback to it is refused.
         present.add(version)
     for version in sorted(set(state.releases) - present):
         noticed.append(f"the archive of {version} is gone or unreadable")
@@ -100,7 +100,7 @@ def _find_current(store: Path, state: Releases, noticed: list[str]) -> None:
     state.current_sha256, state.current = digest, found
     if found != before and not first:
         name = f"version {found}" if found else "an archive that is not kept"
-        noticed.append(f"{path.name} was replaced without redeploy.sh: it is {name} now, was {before or 'another'}")
+        noticed.append(f"{path.name} was replaced without redeploy.sh: it is {name}, it was {before or 'another'}")
         if before in state.releases:
             state.previous = before
     if state.previous == found:
@@ -126,11 +126,11 @@ def _record(found: archive.Archive) -> Release:
 
 
 def require_intact(store: Path, state: Releases, version: str) -> Path:
-    """Return a kept version's archive after reading all of it. Raises NoSuchVersionError naming what there is."""
+    """Return the archive of a kept version if its content is as recorded. Raises NoSuchVersionError."""
     record = state.releases.get(version)
     if record is None:
         there = ", ".join(state.releases) or "none"
-        raise NoSuchVersionError(f"there is no kept version {version}; there are: {there}. Nothing changed")
+        raise NoSuchVersionError(f"there is no kept version {version}; kept: {there}. Nothing changed")
     path = kept_archive(version, store)
     digest = archive.sha256(path)
     if digest != record.sha256:
@@ -142,9 +142,9 @@ def require_intact(store: Path, state: Releases, version: str) -> Path:
 
 
 def back_up_current(store: Path, state: Releases) -> str | None:
-    """Back up yolo.mar when it is no kept version (somebody put it there): keep it under its own version.
+    """Keep yolo.mar under its own version if it is not a kept one, since it was copied there by hand.
 
-    Returns that version, or None when nothing had to be done. Raises OpsError when another archive has its name.
+    Returns that version, or None if it is kept already. Raises OpsError when another archive has its name.
     """
     path = current_archive(store)
     if state.current is not None or not path.is_file():
@@ -154,7 +154,7 @@ def back_up_current(store: Path, state: Releases) -> str | None:
         target = kept_archive(version, store)
         if target.exists():
             raise OpsError(
-                f"{path.name} calls itself version {version} but is another archive than {target.name}; one of them "
+                f"{path.name} is version {version}, but another archive than {target.name}; one of them "
                 f"would be lost. Rename that one first: mv {target.name} {MODEL}-{version}-other.mar. Nothing changed"
             )
         archive.copy(path, target)
@@ -166,7 +166,7 @@ def back_up_current(store: Path, state: Releases) -> str | None:
 
 
 def remove_archive(store: Path, state: Releases, version: str, outcome: str) -> None:
-    """Remove a kept archive, and remember its weights. Raises OpsError."""
+    """Remove a kept archive, and record the outcome for its weights. Raises OpsError."""
     try:
         kept_archive(version, store).unlink(missing_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""`releases.json`: what is known of every kept version, and which one is current and which was before.
+"""`releases.json`: a record of every kept version, the current version and the previous one.
 
-Which versions are a canary, a shadow or in an experiment is in `routing.json` alone. A file that is missing or
-unreadable is made again from the archives, by `ops.store.inventory`.
+The versions of canary, shadow and experiment are in `routing.json` alone. If the file is missing or unreadable,
+`ops.store.inventory` makes it again from the archives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 @dataclass
 class Release:
-    """One kept version. Size in bytes; `mtime_ns` tells a file that was not touched, so that it is not read again."""
+    """A kept version. Size in bytes; with the same size and `mtime_ns` the archive is not read again."""
 
     version: str
     sha256: str
@@ -29,15 +29,15 @@ class Release:
     packaged: str
     by: str
     note: str = ""
-    # When it last became the current one by an operation here; empty when it never did.
+    # When an operation last made it the current version; empty if none did.
     served: str = ""
-    # The part it was packaged for, canary or shadow; empty when it was packaged to be kept.
+    # The part it was packaged for, canary or shadow; empty otherwise.
     made_for: str = ""
 
 
 @dataclass
 class Releases:
-    """The kept versions by name, the current one and the one before; None where it is not a kept version.
+    """The kept versions by name, the current and the previous one; None if that is not a kept version.
 
     `current_sha256` is the content of yolo.mar, and `current_stat` the [size, mtime_ns] at which it was read.
     `sources` remembers the weights of versions whose archive is gone.
@@ -64,7 +64,7 @@ class Releases:
             self.previous = before if before in self.releases else None
 
     def forget(self, version: str, outcome: str) -> None:
-        """Drop a version whose archive is removed, but remember its weights: they are not new when seen again."""
+        """Drop a version whose archive is removed, but record its weights, so that `up` does not package them again."""
         gone = self.releases.pop(version)
         self.sources[gone.source_sha256] = {"version": version, "outcome": outcome, "at": identity.now()}
         for role in self.roles(version):

@@ -1,7 +1,7 @@
-"""`routing.json`: which requests get which version. Written here, by who holds the release lock; read by every gateway.
+"""`routing.json`: which requests get which version. The holder of the release lock writes it, every gateway reads it.
 
-A gateway looks at it at most every 100 ms and takes a new one over whole, so that all of them agree without talking to
-each other. No file, or one without a part, means that everything goes to the server's default version.
+A gateway looks at the file every 100 ms and adopts a new one as a whole, so that all gateways agree without talking to
+each other. Without the file, or without a part in it, every request goes to the server's default version.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ FOLDER = "routing"
 NAME = "routing.json"
 SCHEMA = 1
 PARTS = ("canary", "experiment", "shadow")
-# Gateways look every 100 ms; in half a second every one has seen the file and sent what it had chosen before.
+# After half a second every gateway has read the file and has sent the requests that it had routed before.
 NOTICE_S = 0.5
 LONGEST_SALT = 256
-# Beside the archives: what `canary.sh auto` was doing, see `ops.traffic.autopilot`.
+# Next to the archives: the state of `canary.sh auto`, see `ops.traffic.autopilot`.
 AUTO = ".canary-auto.json"
 
 
 class DamagedError(OpsError):
-    """There is a routing.json, and it is none: nobody of ours wrote it."""
+    """routing.json exists, but its content is invalid."""
 
 
 @dataclass(frozen=True)
 class Canary:
-    """A share of the requests, in percent, goes to a version; the same clients as long as the salt is the same."""
+    """A share of the requests, in percent, goes to a version. The salt decides which clients."""
 
     version: str
     percent: float
@@ -44,7 +44,7 @@ class Canary:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Shares of the requests by version, in percent; the rest goes to the stable one."""
+    """Shares of the requests by version, in percent; the rest goes to the stable version."""
 
     name: str
     shares: dict[str, float]
@@ -53,7 +53,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Shadow:
-    """A share of the requests, in percent, is asked of a version as well, and nobody gets its answer."""
+    """A share of the requests, in percent, is sent to a version as well, whose answers are only counted."""
 
     version: str
     percent: float
@@ -61,7 +61,7 @@ class Shadow:
 
 @dataclass(frozen=True)
 class Routing:
-    """The whole file. `server` names the TorchServe of a blue/green switch; it is kept as it is here."""
+    """The whole file. `server` names the TorchServe of a blue/green switch, None the default one."""
 
     revision: int = 0
     updated: str = ""
@@ -72,28 +72,28 @@ class Routing:
     server: str | None = None
 
     def versions(self, part: str) -> list[str]:
-        """Return the versions that play a part (see PARTS)."""
+        """Return the versions in a part (see PARTS)."""
         if part == "experiment":
             return list(self.experiment.shares) if self.experiment else []
         playing = self.canary if part == "canary" else self.shadow
         return [playing.version] if playing else []
 
     def parts(self, version: str) -> list[str]:
-        """Return the parts that a version plays."""
+        """Return the parts that a version is in."""
         return [part for part in PARTS if version in self.versions(part)]
 
     @property
     def playing(self) -> set[str]:
-        """The versions that gateways send requests to besides the default one."""
+        """The versions that gateways send requests to, other than the default one."""
         return {version for part in PARTS for version in self.versions(part)}
 
     def without(self, part: str) -> Routing:
-        """Return it with one part cleared."""
+        """Return the routing without a part."""
         return replace(self, **{part: None})  # type: ignore[arg-type]
 
     @property
-    def split(self) -> str:
-        """Say who gets what, for people."""
+    def summary(self) -> str:
+        """The split of the requests, for people."""
         said = []
         if self.canary:
             said.append(f"canary {self.canary.version} {self.canary.percent:g} %")
@@ -106,14 +106,14 @@ class Routing:
 
 
 def path(store: Path) -> Path:
-    """Return where the file lies."""
+    """Return the path of the file."""
     return store / FOLDER / NAME
 
 
 def read(store: Path) -> Routing:
-    """Return what is in force; without a file, a split of nothing.
+    """Return the routing in force, an empty one without a file.
 
-    Raises DamagedError, and OpsError when it cannot be read.
+    Raises DamagedError, and OpsError when the file cannot be read.
     """
     if not path(store).exists():
         return Routing()
@@ -125,7 +125,7 @@ def read(store: Path) -> Routing:
 
 
 def read_or_empty(store: Path) -> Routing:
-    """Return what is in force, for those who change nothing: a damaged file counts as none."""
+    """Return the routing in force, or an empty one if the file is missing or damaged: for callers that only read."""
     try:
         return read(store)
     except DamagedError:
@@ -133,7 +133,7 @@ def read_or_empty(store: Path) -> Routing:
 
 
 def parse(document: Mapping[str, Any]) -> Routing:
-    """Build it from the JSON object. Raises one of several errors when it is none."""
+    """Build a routing from the JSON object. Raises KeyError, TypeError, ValueError, AttributeError or OpsError."""
     if document["schema"] != SCHEMA:
         raise ValueError(f"schema {document['schema']}")
     canary, experiment, shadow = (document.get(part) for part in PARTS)
@@ -157,12 +157,12 @@ def parse(document: Mapping[str, Any]) -> Routing:
 
 
 def document(routing: Routing) -> dict[str, Any]:
-    """Return the JSON object. Whole percents are written whole."""
+    """Return the JSON object."""
     return {"schema": SCHEMA, **{key: value for key, value in asdict(routing).items() if key != "server" or value}}
 
 
 def write(store: Path, routing: Routing) -> Routing:
-    """Put it in force in one step, as the revision after the present one. Needs the lock. Raises OpsError."""
+    """Put a routing in force in one step, as the next revision. Needs the lock. Raises OpsError."""
     try:
         path(store).parent.mkdir(exist_ok=True)
         for left in path(store).parent.glob(f".{NAME}.*.part"):
@@ -172,7 +172,7 @@ def write(store: Path, routing: Routing) -> Routing:
     try:
         present = read(store).revision
     except DamagedError:
-        present = int(time.time())  # unknown: one that no gateway can have seen
+        present = int(time.time())  # higher than any revision that a gateway can have read
     updated = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     routing = replace(routing, revision=present + 1, updated=updated)
     write_json(path(store), document(routing))
@@ -180,41 +180,38 @@ def write(store: Path, routing: Routing) -> Routing:
 
 
 def await_notice() -> None:
-    """Wait until every gateway has seen what was written."""
+    """Wait until every gateway has read the file."""
     time.sleep(NOTICE_S)
 
 
 def percent(value: Any) -> float:
-    """Return a percentage, whole where it is. Raises UsageError. Gateways tell hundredths apart, no less."""
+    """Return a percentage, as int if it is whole. Raises UsageError. Gateways distinguish hundredths of a percent."""
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise UsageError(f"{value!r} is no percentage; use 0 to 100") from None
+        raise UsageError(f"{value!r} is not a percentage; use 0 to 100") from None
     if not 0 <= number <= 100 or round(number, 2) != number:
-        raise UsageError(f"{value} is no percentage; use 0 to 100, at most two decimals")
+        raise UsageError(f"{value} is not a percentage; use 0 to 100, at most two decimals")
     return int(number) if number == int(number) else number
 
 
 def salt(given: str | None) -> str:
-    """Return what makes one split's choice of clients independent of another's: the one given or a new one.
-
-    Raises UsageError.
-    """
+    """Return the given salt or a new one: with another salt other clients are chosen. Raises UsageError."""
     if given is not None and not 1 <= len(given) <= LONGEST_SALT:
         raise UsageError(f"--key-salt has 1 to {LONGEST_SALT} characters")
     return given or secrets.token_hex(4)
 
 
 def forget_autopilot(store: Path) -> None:
-    """Without a canary there is nothing that `canary.sh auto` could go on with."""
+    """Delete the state of `canary.sh auto` if there is no canary."""
     if read_or_empty(store).canary is None:
         (store / AUTO).unlink(missing_ok=True)
 
 
 def set_stable(store: Path, stable: str) -> bool:
-    """Note which version is stable; it plays no other part. Needs the lock. Returns whether any part is or was played.
+    """Record the stable version, and take it out of canary and shadow. Needs the lock.
 
-    Raises OpsError.
+    Returns whether any part was set. Raises OpsError.
     """
     present = read(store)
     settled = replace(present, stable=stable)

@@ -1,4 +1,4 @@
-"""Who operates: for the lock, the releases file and the audit trail."""
+"""The operator and the time, for the lock, the records of releases and the audit trail."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 
 def name() -> str:
-    """Return `user@host`: RELEASED_BY (the scripts set it for containers), else who ran sudo, else this user."""
+    """Return `user@host`: RELEASED_BY (set by the scripts for containers), else the user of sudo, else the user."""
     given = os.environ.get("RELEASED_BY", "").strip()
     if given:
         return given
@@ -21,5 +21,5 @@ def name() -> str:
 
 
 def now() -> str:
-    """Return the present moment, UTC, to the second."""
+    """Return the present time in ISO format, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

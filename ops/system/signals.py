@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill, kept waiting where an operation must not stop in the middle."""
+"""Signals: defer SIGINT and SIGTERM while an operation must not stop, and repair the stack of signal handlers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and a polite kill wait until this is over. (A signal mask would not do: it is one thread's.)"""
+    """Defer SIGINT, SIGTERM and SIGHUP until the block ends; then raise KeyboardInterrupt if one came.
+
+    A signal mask would not do, since it belongs to one thread.
+    """
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: came.append(number))
@@ -33,9 +36,9 @@ class _Stack(ctypes.Structure):
 
 @contextlib.contextmanager
 def own_stack() -> Iterator[None]:
-    """Give this thread back the stack that its signal handlers run on.
+    """Restore the stack that the signal handlers of this thread run on.
 
-    A native library may put another in its place and free it; then the next signal, Ctrl-C too, ends the process.
+    A native library may replace it and free the replacement; then the next signal, such as SIGINT, ends the process.
     """
     libc, before = ctypes.CDLL(None), _Stack()
     libc.sigaltstack(None, ctypes.byref(before))

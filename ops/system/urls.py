@@ -1,4 +1,4 @@
-"""Addresses that people name: how they are shown, and what of them is a secret."""
+"""URLs from the command line and the settings, which may contain credentials."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 def is_url(text: str) -> bool:
-    """Say whether this is an address rather than a path."""
+    """Tell whether a text is a URL rather than a path."""
     return text.lower().startswith(("http://", "https://"))
 
 
 def shown(url: str, *, query: bool = True) -> str:
-    """Return an address without the user and password that may stand in it, and without its query if that is a key."""
+    """Return a URL without user and password; without `query` also without its query, which may contain a key."""
     parts = urlsplit(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     return urlunsplit(bare if query else bare._replace(query="", fragment=""))
 
 
 def basic(url: str) -> dict[str, str]:
-    """Return the header that carries the user and password of an address, if it has any: urllib sends none."""
+    """Return the Authorization header for the user and password of a URL, if any: urllib does not send them."""
     parts = urlsplit(url)
     if parts.username is None:
         return {}

@@ -1,4 +1,4 @@
-"""What a person sees while operations run: steps, and a sign of life for what takes long."""
+"""Output on the terminal: lines, sizes, and the progress of a step that takes long."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Without a terminal nobody watches a spinner; a line now and then shows that it still runs.
+# Without a terminal a line every 15 seconds replaces the spinner.
 HEARTBEAT_S = 15.0
 SPINNER_S = 0.2
 
 
 def say(text: str = "") -> None:
-    """Print one line at once."""
+    """Print a line, unbuffered."""
     print(text, flush=True)
 
 
 def complain(text: str) -> None:
-    """Print one line to stderr at once: who takes the output for a program must not get it."""
+    """Print a line to stderr, unbuffered, so that a program which reads stdout does not get it."""
     print(text, file=sys.stderr, flush=True)
 
 
 def size(count: float) -> str:
-    """Return a number of bytes for people: `66.1 MB`."""
+    """Return a number of bytes as text, such as `66.1 MB`."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -34,7 +34,7 @@ def size(count: float) -> str:
 
 @contextmanager
 def step(title: str, detail: Callable[[], str] = lambda: "") -> Iterator[None]:
-    """Show that `title` is being done, for how long, and when it is done. `detail` tells what it does just now."""
+    """Show the title of a step, how long it takes and how it ends. `detail` returns what it is doing now."""
     start = time.monotonic()
     terminal = sys.stdout.isatty()
     over = threading.Event()

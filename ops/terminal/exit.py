@@ -1,4 +1,4 @@
-"""How every command of ours ends: with an exit code, and for a failure one message on stderr. Standard library only."""
+"""The end of every command: an exit code, and one message on stderr for a failure. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INTERRUPTED = 130
 
 
 def ending(work: Callable[[], int], doing: str, interrupted: str = "interrupted") -> int:
-    """Do `work` and return its exit code, or that of its error (see `ops.errors`). `doing` completes "while …"."""
+    """Run `work` and return its exit code, or that of its error (see `ops.errors`). `doing` completes "while …"."""
     try:
         return work()
     except OpsError as error:

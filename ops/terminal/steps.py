@@ -1,4 +1,4 @@
-"""The steps of an operation as it goes, and the table of them at its end."""
+"""The steps of an operation: shown one by one, and as a table at its end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ops.terminal.table import table
 
 @dataclass
 class Steps:
-    """What was done, how long it took (seconds) and how it ended."""
+    """Title, duration in seconds and outcome of each step."""
 
     began: float = field(default_factory=time.monotonic)
     rows: list[tuple[str, float, str]] = field(default_factory=list)
 
     @contextmanager
     def step(self, title: str, detail: Callable[[], str] = lambda: "") -> Iterator[list[str]]:
-        """Do one step. What is appended to the list it yields stands beside it in the table."""
+        """Run a step. The remarks that are appended to the list it yields are shown in the table."""
         start = time.monotonic()
         remarks: list[str] = []
         outcome = "failed"
@@ -33,7 +33,7 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        """How long all of it took until now."""
+        """Duration of the operation until now."""
         return time.monotonic() - self.began
 
     @property
@@ -49,7 +49,7 @@ class Steps:
         return [*lines, f"  in all {self.seconds:.1f} s"]
 
     def report(self, last: str) -> None:
-        """Print the table and how it ended."""
+        """Print the table and a last line."""
         console.say()
         for row in self.table():
             console.say(row)

@@ -67,7 +67,7 @@ def start(
             accept_drift=accept_drift, part=PART, routed=routed, effect=("route", f"{shares}, {rest}"),
         )  # fmt: skip
         if change.run(dry_run=dry_run):
-            steps.report(f"{routed.split}; {rest}. The end: bash scripts/experiment.sh stop")
+            steps.report(f"{routed.summary}; {rest}. The end: bash scripts/experiment.sh stop")
 
 
 def _require_available(host: Host, state: inventory.Releases, present: routing.Routing, version: str) -> None:

@@ -30,7 +30,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
     if not active:
         say(str(split.not_active(name)))
         return
-    say(f"{present.split} (revision {present.revision}, {present.updated}); stable: {present.stable}")
+    say(f"{present.summary} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):
         say(f"  {version}: {states.get(version, 'not loaded; what is meant for it goes to the default version')}")
     for gateway in seen:

@@ -94,7 +94,7 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     monkeypatch.setattr(routing, "write", interrupted_write)
     with pytest.raises(KeyboardInterrupt):
         started(served)
-    assert routing.read(served.store).split == "canary 1.1 10 %"
+    assert routing.read(served.store).summary == "canary 1.1 10 %"
     assert inventory.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
     assert "canary 1.1 10 % is in force already" in capsys.readouterr().out

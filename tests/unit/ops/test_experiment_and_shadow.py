@@ -99,7 +99,7 @@ def test_a_shadow_stands_beside_a_canary_and_outlives_a_release(server):
     canary.start(server.host(), "1.2", 10)
     assert_consistent(server)
     canary.promote(server.host())
-    assert routing.read(server.store).split == "shadow 1.1 20 %"
+    assert routing.read(server.store).summary == "shadow 1.1 20 %"
     assert_consistent(server)
     shadow.stop(server.host())
     assert "1.1" in inventory.read(server.store).releases

@@ -70,7 +70,7 @@ def clients_are_answered(fake: FakeServer) -> None:
 
 
 def split(fake: FakeServer) -> str:
-    return routing.read(fake.store).split
+    return routing.read(fake.store).summary
 
 
 NOTHING = "everything to the default version"

@@ -63,7 +63,7 @@ def test_an_archive_with_another_version_in_its_manifest_is_refused(tmp_path):
 
 
 def test_an_archive_of_other_weights_is_refused(tmp_path):
-    with pytest.raises(OpsError, match="not the ones given"):
+    with pytest.raises(OpsError, match="not the given ones"):
         archive.verify(write(tmp_path / "a.mar", contents() | {"best.pt": b"other"}), "1.0", SHA)
 
 

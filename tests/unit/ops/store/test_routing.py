@@ -42,7 +42,7 @@ def test_it_comes_back_as_it_was_written_and_each_writing_is_a_revision(tmp_path
 
 def test_without_a_file_nothing_is_split(tmp_path):
     assert routing.read(tmp_path) == Routing()
-    assert Routing().split == "everything to the default version"
+    assert Routing().summary == "everything to the default version"
 
 
 @pytest.mark.parametrize(
