@@ -14,7 +14,8 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
     """Remove all kept versions but the newest `keep` and those that play a part or are loaded. Raises OpsError."""
     if keep < 1:
         raise OpsError(f"--keep {keep}: at least one version has to stay")
-    with operation(host, f"prune --keep {keep}", dry_run=dry_run) as state:
+    with operation(host, f"prune --keep {keep}", dry_run=dry_run) as begun:
+        state = begun.state
         removed = removable(state, routing.read_or_empty(host.store), keep, serving(host)[1])
         if dry_run:
             say(f"Dry run, nothing is changed. It would remove: {', '.join(removed) or 'nothing'}")

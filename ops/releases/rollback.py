@@ -11,13 +11,12 @@ from ops.rollout.change import show_plan
 from ops.rollout.failure import COME_BACK_S
 from ops.rollout.preconditions import require_no_split, served
 from ops.rollout.promotion import Promotion
-from ops.rollout.recovery import operation
+from ops.rollout.recovery import Operation, operation
 from ops.samples import pictures
 from ops.store import archive, audit, intent, inventory, routing
 from ops.system.polling import poll
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
-from ops.terminal.steps import Steps
 from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 
@@ -28,30 +27,22 @@ DOWN_AFTER_S = 5.0
 def rollback(host: Host, version: str | None = None, *, abort_canary: bool = False, dry_run: bool = False) -> None:
     """Put a kept version live. Raises OpsError; then what answered before goes on answering."""
     require_no_split(host, except_canary=abort_canary)
-    steps = Steps()
-    with operation(host, f"rollback to {version or 'the previous version'}", dry_run=dry_run) as state:
+    with operation(host, f"rollback to {version or 'the previous version'}", dry_run=dry_run) as begun:
         require_no_split(host, except_canary=abort_canary)
-        to = version or previous(state)
-        with steps.step(f"verify the archive of {to}"):
-            inventory.require_intact(host.store, state, to)
+        to = version or previous(begun.state)
+        with begun.steps.step(f"verify the archive of {to}"):
+            inventory.require_intact(host.store, begun.state, to)
         if abort_canary:
             is_wanted = to in routing.read(host.store).versions("canary")
-            split.end_canary(host, state, steps, f"rollback to {to}", keep=is_wanted, dry_run=dry_run)
+            split.end_canary(begun, f"rollback to {to}", keep=is_wanted)
         if not is_answering(host):
-            if dry_run:
-                show_plan([("restart", f"TorchServe, which is down, on {to} as yolo.mar")])
-            else:
-                restart_on(host, state, steps, to)
+            restart_on(begun, to)
             return
-        running = host.server.default()
-        if running.version == to == state.current:
+        promotion = Promotion(begun, "rollback", to)
+        if promotion.before == to == begun.state.current:
             say(f"{to} is current and served already; nothing changed")
             return
-        promotion = Promotion(
-            host=host, steps=steps, action="rollback", to=to, state=state, running=running, accept_drift=True
-        )
-        if promotion.run(dry_run=dry_run):
-            steps.report(f"{to} is live again, {running.version} is kept.")
+        promotion.change.run(f"{to} is live again, {promotion.before} is kept.")
 
 
 def previous(state: inventory.Releases) -> str:
@@ -68,8 +59,12 @@ def is_answering(host: Host) -> bool:
     return bool(poll(lambda: served(host), DOWN_AFTER_S if host.is_supervised() else 0.0))
 
 
-def restart_on(host: Host, state: inventory.Releases, steps: Steps, to: str) -> None:
+def restart_on(operation: Operation, to: str) -> None:
     """TorchServe is down: make the version current on disk and start it. Raises OpsError, RestartNeededError."""
+    host, state, steps = operation.host, operation.state, operation.steps
+    if operation.dry_run:
+        show_plan([("restart", f"TorchServe, which is down, on {to} as yolo.mar")])
+        return
     before = state.current
     host.mark_log()
     with steps.step("make it current (TorchServe is down)"), uninterrupted():

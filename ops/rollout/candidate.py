@@ -11,15 +11,15 @@ from pathlib import Path
 
 from ops.errors import NoSuchVersionError, OpsError, UsageError
 from ops.paths import kept_archive
+from ops.rollout import split
 from ops.rollout.change import Change, show_plan
-from ops.rollout.preconditions import preflight
-from ops.rollout.recovery import operation
+from ops.rollout.preconditions import preflight, require_no_role
+from ops.rollout.recovery import Operation, operation
 from ops.store import audit, inventory, versions
-from ops.store.inventory import Releases
+from ops.store.routing import Routing
 from ops.system import identity
 from ops.terminal.console import size
 from ops.terminal.steps import Steps
-from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 
 
@@ -38,47 +38,47 @@ class Packaging:
 class Request:
     """What is asked for: `target`, a file of weights or a kept version, and the `action` for the audit trail.
 
-    `require` raises NotNowError where that cannot be now. `change` returns the change, given the releases, the running
-    version, the new one, and whether that is fresh: packaged for this, and removed when the change fails.
+    `require` raises NotNowError where that cannot be now. `change` returns the change to a version, given whether that
+    is fresh: packaged for this, and removed when the change fails. `report` says that it is done.
     """
 
     action: str
     target: str
     how: Packaging
     require: Callable[[Host], None]
-    change: Callable[[Releases, Loaded, str, bool], Change]
+    change: Callable[[Operation, str, bool], Change]
+    report: Callable[[Change], str]
 
 
-def roll_out(host: Host, steps: Steps, request: Request, *, dry_run: bool = False) -> Change | None:
-    """Make the change, or say what it would do. Returns the change that was made. Raises OpsError."""
-    fresh = not is_kept(request.target)
+def roll_out(host: Host, request: Request, *, dry_run: bool = False) -> None:
+    """Make the change, or say what it would do. Raises OpsError."""
+    fresh, steps = not is_kept(request.target), Steps()
     # Where the caller has packaged, the archive is there already; it goes with everything that is refused from here on.
     version = request.how.packaged if fresh and not dry_run else None
     has_begun = False
     try:
-        running = preflight(host)
+        preflight(host)
         request.require(host)
         planned = check(host, request)
         if dry_run:
-            change = request.change(inventory.look(host.store)[0], running, planned, fresh)
-            show_plan([_plan_packaging(request, planned), *change.plan()])
-            return None
+            with operation(host, request.action, dry_run=True) as begun:
+                show_plan([_plan_packaging(request, planned), *request.change(begun, planned, fresh).plan])
+            return
         version = obtain(host, steps, request)
-        with operation(host, f"{request.action} of {version}") as state:
+        with operation(host, f"{request.action} of {version}", steps=steps) as begun:
             try:
                 request.require(host)
-                inventory.require_intact(host.store, state, version)
-                change = request.change(state, host.server.default(), version, fresh)
+                inventory.require_intact(host.store, begun.state, version)
+                change = request.change(begun, version, fresh)
             except OpsError as error:
                 audit.write(host.store, request.action, "failed", to=version, detail=str(error))
                 if fresh:
-                    inventory.remove_archive(host.store, state, version, "failed")
+                    inventory.remove_archive(host.store, begun.state, version, "failed")
                 raise
             if fresh:
-                state.releases[version].by = identity.name()
+                begun.state.releases[version].by = identity.name()
             has_begun = True
-            change.run()
-            return change
+            change.run(request.report(change))
     except NoSuchVersionError as error:
         if has_begun or not fresh:
             raise
@@ -86,6 +86,30 @@ def roll_out(host: Host, steps: Steps, request: Request, *, dry_run: bool = Fals
     finally:
         if version and fresh and not has_begun:
             kept_archive(version, host.store).unlink(missing_ok=True)
+
+
+def start_split(
+    host: Host,
+    part: str,
+    target: str,
+    how: Packaging,
+    require: Callable[[Host], None],
+    route: Callable[[Routing, str], Routing],
+    report: Callable[[Change], str],
+    *,
+    accept_drift: bool,
+    dry_run: bool,
+) -> None:
+    """Start a canary or shadow of a candidate. `route` gives a version its part. Raises OpsError."""
+
+    def change(begun: Operation, version: str, fresh: bool) -> Change:
+        require_no_role(host, version)
+        return split.start(
+            begun, part, version, lambda present: route(present, version),
+            note=how.note, fresh=fresh, accept_drift=accept_drift,
+        )  # fmt: skip
+
+    roll_out(host, Request(f"{part} start", target, how, require, change, report), dry_run=dry_run)
 
 
 def is_kept(target: str) -> bool:

@@ -11,19 +11,16 @@ Cut off at any moment, the next operation undoes or completes it: see `ops.rollo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 from ops.errors import DriftError, OpsError
 from ops.rollout import failure
+from ops.rollout.recovery import Operation
 from ops.samples import pictures
 from ops.store import audit, intent, inventory
-from ops.store.inventory import Releases
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
-from ops.terminal.steps import Steps
-from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 
@@ -31,84 +28,66 @@ from ops.torchserve.standby import Standby
 Plan = list[tuple[str, str]]
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Change:
-    """A change of `to` on a host; the caller holds the lock, and recovery is done. Subclasses fill in the course.
+    """A change of `to`. `action`, `before`, `to`, `note` and `detail` go to the audit trail.
 
-    `action`, `before`, `to`, `note` and `detail` go to the audit trail.
+    `decide` takes back what it raises, and may return a remark for the table. `finish` returns a warning about what is
+    left to the next operation, if any. `answering` says who answers after a failure, None for nobody; then `hint` says
+    what to do. `in_force`: what holds after the decision. `host`: whose log explains a failure.
     """
 
-    #: What to do when nothing answers after a failure.
-    hint: ClassVar[str] = "Nothing answers now. See: bash scripts/status.sh, and bash scripts/rollback.sh VERSION"
-
-    host: Host
-    steps: Steps
+    operation: Operation
     action: str
     to: str
+    _: KW_ONLY
+    plan: Plan
+    prepare: Callable[[], None] = lambda: None
+    decide: Callable[[], str | None]
+    finish: Callable[[], str | None] = lambda: None
+    undo: Callable[[BaseException], None] = lambda error: None
+    answering: Callable[[], str | None]
+    in_force: str
+    host: Host
     before: str | None = None
     note: str = ""
     detail: str = ""
-    #: Title of the step that decides.
     decision: str = "tell the gateways"
+    hint: str = "Nothing answers now. See: bash scripts/status.sh, and bash scripts/rollback.sh VERSION"
 
-    def plan(self) -> Plan:
-        """Return the steps for a dry run."""
-        raise NotImplementedError
-
-    def _prepare(self) -> None:
-        """Do all that can fail. Raises OpsError."""
-
-    def _decide(self) -> str:
-        """Decide; return a remark for the table. What it raises, it has taken back."""
-        raise NotImplementedError
-
-    def _in_force(self) -> str:
-        """Return what holds after the decision, as a clause."""
-        raise NotImplementedError
-
-    def _finish(self) -> str:
-        """Bring everything else into agreement. Returns a warning about what is left to the next operation, or ""."""
-        return ""
-
-    def _undo(self, error: BaseException) -> None:
-        """Take back what `_prepare` did."""
-
-    def _answering(self) -> str | None:
-        """Return who answers after a failure, as a sentence; None when nobody does."""
-        raise NotImplementedError
-
-    def run(self, *, dry_run: bool = False) -> bool:
-        """Make the change, or say what it would do. Returns whether it was made.
+    def run(self, report: str = "") -> None:
+        """Make the change and print the report; in a dry run, say what it would do.
 
         Raises OpsError; then what was served before is still served. An interruption is raised again: before the
         decision after everything is undone, after it once everything is complete.
         """
-        if dry_run:
-            show_plan(self.plan())
-            return False
+        if self.operation.dry_run:
+            show_plan(self.plan)
+            return
         self.host.mark_log()
         decided = False
         try:
-            self._prepare()
-            with self.steps.step(self.decision) as remarks, uninterrupted():
-                remarks.append(self._decide())
+            self.prepare()
+            with self.operation.steps.step(self.decision) as remarks, uninterrupted():
+                remarks.append(self.decide() or "")
                 decided = True
         except BaseException as error:
             if decided:  # the interruption waited for the decision
-                say(f"  interrupted, but {self._in_force()} already; again, to leave the rest to the next operation")
-                self._complete()
+                say(f"  interrupted, but {self.in_force} already; again, to leave the rest to the next operation")
+                self._finish()
             else:
-                self._fail(error)
+                self._undo(error)
             raise
-        self._complete()
-        return True
+        self._finish()
+        if report:
+            self.operation.steps.report(report)
 
-    def _complete(self) -> None:
+    def _finish(self) -> None:
         interrupted = False
         try:
-            warning = self._finish()
+            warning = self.finish()
         except KeyboardInterrupt:
-            warning, interrupted = f"interrupted: {self._in_force()}; the next operation does the rest", True
+            warning, interrupted = f"interrupted: {self.in_force}; the next operation does the rest", True
         if not warning:  # else the intent stays
             intent.clear(self.host.store)
         self._audit("done", "; ".join(filter(None, [self.detail, warning])))
@@ -117,44 +96,41 @@ class Change:
         if interrupted:
             raise KeyboardInterrupt
 
-    def _fail(self, error: BaseException) -> None:
+    def _undo(self, error: BaseException) -> None:
         with uninterrupted():
             try:
-                self._undo(error)
+                self.undo(error)
                 intent.clear(self.host.store)
             except OpsError as failed:  # the intent stays, and the next operation undoes the rest
                 say(f"  warning: {failed}")
             self._audit("failed", str(error) or type(error).__name__)
-        for row in self.steps.table():
+        for row in self.operation.steps.table():
             say(row)
         if isinstance(error, OpsError):  # nobody waits for an explanation after Ctrl-C
-            failure.explain(self.host, error, f"{self.action} of {self.to}", self._answering, self.hint)
+            failure.explain(self.host, error, f"{self.action} of {self.to}", self.answering, self.hint)
 
     def _audit(self, outcome: str, detail: str) -> None:
+        steps = self.operation.steps
         audit.write(
             self.host.store, self.action, outcome, **{"from": self.before, "to": self.to},
-            seconds=round(self.steps.seconds, 1), steps=self.steps.took, note=self.note, detail=detail,
+            seconds=round(steps.seconds, 1), steps=steps.took, note=self.note, detail=detail,
         )  # fmt: skip
 
 
-@dataclass(kw_only=True)
-class VersionChange(Change):
-    """A change of versions on one server. `state` is fresh from recovery, and saved; `running` is what serves.
+class Loading:
+    """Versions that are loaded next to the running one for a change of `to`, and removed when it fails.
 
-    `fresh`: the archive of `to` was packaged for this, and goes when it fails. `accept_drift`: other answers are meant.
+    `fresh`: the archive of `to` was packaged for this, and goes too. `accept_drift`: other answers are meant.
     """
 
-    state: Releases
-    running: Loaded
-    fresh: bool = False
-    accept_drift: bool = False
-    #: Versions that were loaded for this.
-    loaded: list[str] = field(default_factory=list)
+    def __init__(self, operation: Operation, to: str, *, fresh: bool, accept_drift: bool) -> None:
+        self.operation, self.to, self.fresh, self.accept_drift = operation, to, fresh, accept_drift
+        self.running = operation.host.server.default()
+        self.standby = Standby(operation.host, operation.steps, self.running)
+        self.loaded: list[str] = []
 
-    def __post_init__(self) -> None:
-        self.standby = Standby(self.host, self.steps, self.running)
-
-    def _plan_load(self, versions: Sequence[str]) -> Plan:
+    def plan(self, versions: Sequence[str]) -> Plan:
+        """Return what loading them would do."""
         now = self.running
         workers, many = max(now.min_workers, 1), f"batch {now.batch_size}; wait until READY"
         compared = "say how its answers differ" if self.accept_drift else "stop if its answers drift"
@@ -163,8 +139,8 @@ class VersionChange(Change):
             ("check", f"{len(pictures())} sample(s) against {now.version}; {compared}"),
         ]
 
-    def _load(self, version: str, *, compare: bool = True) -> None:
-        """Load a version next to the running one and check it. Raises OpsError.
+    def load(self, version: str, *, compare: bool = True) -> None:
+        """Load a version and check it. Raises OpsError.
 
         `compare`: against the answers of the running one. A version that has served before is READY with one worker, as
         seconds count on the way back; the others are loaded when it serves.
@@ -173,25 +149,24 @@ class VersionChange(Change):
         self.standby.load(version, None if compare else 1)
         self.standby.check(version, compare=compare, accept_drift=self.accept_drift)
 
-    def _undo(self, error: BaseException) -> None:
+    def undo(self, error: BaseException) -> None:
+        """Unload what was loaded, and remove the archive if it is fresh."""
+        host = self.operation.host
         for version in self.loaded:
             with contextlib.suppress(OpsError):
-                self.host.server.unregister(version)
+                host.server.unregister(version)
         if self.fresh:
             outcome = "refused" if isinstance(error, DriftError) else "failed"
-            inventory.remove_archive(self.host.store, self.state, self.to, outcome)
-
-    def _left(self) -> str:
-        """Return what is left after a failure, as a clause."""
-        return f"nothing of {self.to} is left loaded"
-
-    def _answering(self) -> str | None:
-        version = failure.answering_version(self.host)
-        return version and f"Version {version} answers as before; {self._left()}"
+            inventory.remove_archive(host.store, self.operation.state, self.to, outcome)
 
 
-def show_plan(plan: Plan, head: str = "Dry run, nothing is changed. It would:") -> None:
+def show_plan(plan: Plan) -> None:
     """Print what a dry run would do."""
-    say(head)
+    say("Dry run, nothing is changed. It would:")
+    show_rows(plan)
+
+
+def show_rows(plan: Plan) -> None:
+    """Print further steps."""
     for title, what in plan:
         say(f"  {title:<12} {what}")

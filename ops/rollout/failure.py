@@ -34,8 +34,8 @@ def _reasons(host: Host) -> list[str]:
     return poll(host.reasons, 0 if host.compose else LOG_LAG_S)
 
 
-def answering_version(host: Host) -> str | None:
-    """Return the version that answers, None when none does. Waits for a server that is being restarted."""
+def answering_version(host: Host, remains: str) -> str | None:
+    """Say which version answers and what remains; None when none does. Waits for a server that is being restarted."""
     picture = next(iter(pictures().values()))
 
     def ask() -> str:
@@ -48,4 +48,4 @@ def answering_version(host: Host) -> str | None:
         version = poll(ask, COME_BACK_S if host.is_supervised() else 5.0)
     if version:
         host.await_gateway()
-    return version or None
+    return f"Version {version} answers as before; {remains}" if version else None

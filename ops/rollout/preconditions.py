@@ -78,9 +78,10 @@ def _require_unsplit_routing(host: Host, *, except_canary: bool = False) -> None
         )
 
 
-def require_no_role(present: routing.Routing, stable: str, version: str) -> None:
+def require_no_role(host: Host, version: str) -> None:
     """Raise NotNowError when a version is served already or plays a part."""
-    if version == stable:
+    present = routing.read(host.store)
+    if version == require_service(host).version:
         raise NotNowError(f"{version} is the version that serves already. Nothing changed")
     for part in routing.PARTS:
         if version in present.versions(part):

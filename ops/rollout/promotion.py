@@ -24,12 +24,13 @@ import contextlib
 import os
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ops.errors import NotServingError, OpsError, from_os_error
 from ops.paths import current_archive, kept_archive
 from ops.rollout import failure, split
-from ops.rollout.change import Plan, VersionChange
+from ops.rollout.change import Change, Loading, Plan
+from ops.rollout.recovery import Operation
 from ops.store import archive, intent, inventory, routing
 from ops.store.intent import Intent
 from ops.store.routing import Routing
@@ -43,56 +44,71 @@ TRANSIENT_S = 30.0
 POLL_S = 0.2
 
 
-@dataclass(kw_only=True)
-class Promotion(VersionChange):
-    """One version going live.
+class Promotion:
+    """One version going live. `change` is what is to be made of it.
 
-    `compare`: hold its answers against the running version's. `canary_of`: the routing in which it is the canary.
-    `abort_canary`: end another canary first.
+    `fresh`: the archive was packaged for this, and goes when it fails. `compare`: hold its answers against the running
+    version's. `canary_of`: the routing in which it is the canary. `abort_canary`: end another canary first.
     """
 
-    decision: str = "make it current and the default"
-
-    compare: bool = False
-    canary_of: Routing | None = None
-    abort_canary: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.before = self.running.version
-        self.live = current_archive(self.host.store)
+    def __init__(
+        self,
+        operation: Operation,
+        action: str,
+        to: str,
+        *,
+        note: str = "",
+        fresh: bool = False,
+        compare: bool = False,
+        accept_drift: bool = True,
+        canary_of: Routing | None = None,
+        abort_canary: bool = False,
+    ) -> None:
+        self.operation, self.host, self.steps = operation, operation.host, operation.steps
+        self.server, self.store, self.state = self.host.server, self.host.store, operation.state
+        self.action, self.to, self.fresh, self.compare = action, to, fresh, compare
+        self.canary_of, self.abort_canary = canary_of, abort_canary
+        self.loading = Loading(operation, to, fresh=fresh, accept_drift=accept_drift)
+        self.before = self.loading.running.version
+        self.live = current_archive(self.store)
         self.previous = self.live.with_name(f".{self.live.name}.before")
+        remains = f"the {canary_of.summary} goes on" if canary_of else f"nothing of {to} is left loaded"
+        self.change = Change(
+            operation, action, to, before=self.before, detail=note, host=self.host, plan=self._plan(),
+            prepare=self._prepare, decide=self._decide, finish=self._finish, undo=self._undo,
+            answering=lambda: failure.answering_version(self.host, remains),
+            in_force=f"{to} is live", decision="make it current and the default",
+        )  # fmt: skip
 
-    def plan(self) -> Plan:
-        """Return the steps for a dry run."""
+    def _plan(self) -> Plan:
         switch = ("switch", f"yolo.mar and the default to {self.to}")
         drain = ("drain", f"{self.before}, then unregister it")
         if self.canary_of and self.canary_of.canary:
             percent = self.canary_of.canary.percent
             return [("route", f"everything to {self.to}, which gets {percent:g} % now"), switch, drain]
         kept = "is kept" if self.before in self.state.releases else "is not kept yet: it would be"
-        return [("back up", f"{self.before} {kept}"), *self._plan_load([self.to]), switch, drain]
+        return [("back up", f"{self.before} {kept}"), *self.loading.plan([self.to]), switch, drain]
 
     # -- before the decision ------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
         if self.abort_canary:
-            split.end_canary(self.host, self.state, self.steps, f"{self.action} of {self.to}")
+            split.end_canary(self.operation, f"{self.action} of {self.to}")
         self._back_up()
         if self.to == self.before:
             return
         if self.canary_of is None or self.canary_of.canary is None:
-            self._load(self.to, compare=self.compare)
+            self.loading.load(self.to, compare=self.compare)
             return
-        self.standby.ensure(self.to)
+        self.loading.standby.ensure(self.to)
         with self.steps.step(f"send everything to {self.to}"):
             everything = replace(self.canary_of.canary, percent=100)
-            routing.write(self.host.store, replace(self.canary_of, canary=everything))
+            routing.write(self.store, replace(self.canary_of, canary=everything))
             routing.await_notice()
-        self.standby.check(self.to, compare=False, accept_drift=True)
+        self.loading.standby.check(self.to, compare=False, accept_drift=True)
 
     def _back_up(self) -> None:
-        store, before = self.host.store, self.running.version
+        store, before = self.store, self.before
         with self.steps.step("back up") as remarks:
             kept = inventory.back_up_current(store, self.state)
             shares = routing.document(self.canary_of) if self.canary_of else None
@@ -108,12 +124,9 @@ class Promotion(VersionChange):
             remarks.append(f"{kept or before} is kept")
 
     def _undo(self, error: BaseException) -> None:
-        super()._undo(error)
+        self.loading.undo(error)
         if self.canary_of:  # it gets its share back
-            routing.write(self.host.store, self.canary_of)
-
-    def _left(self) -> str:
-        return f"the {self.canary_of.summary} goes on" if self.canary_of else super()._left()
+            routing.write(self.store, self.canary_of)
 
     # -- the decision -------------------------------------------------------------------------------------------
 
@@ -121,12 +134,12 @@ class Promotion(VersionChange):
         try:
             self.staged.replace(self.live)
             try:
-                sync(self.host.store)
+                sync(self.store)
                 self._move_default()
             except BaseException:
                 self.previous.replace(self.live)
                 with contextlib.suppress(OpsError):
-                    self.host.server.set_default(self.running.version)
+                    self.server.set_default(self.before)
                 raise
         except OSError as error:
             raise from_os_error(error, f"replacing {self.live.name}") from error
@@ -134,16 +147,16 @@ class Promotion(VersionChange):
 
     def _move_default(self) -> None:
         """Move the default and see it answer. A server that dies meanwhile is waited for: it comes back on yolo.mar."""
-        server, start = self.host.server, time.monotonic()
+        server, start = self.server, time.monotonic()
         while True:
             try:
                 if server.default().version != self.to:
                     if self.to not in {loaded.version for loaded in server.versions()}:
                         # It came back before the rename: with the old version, and without what was registered.
-                        self.standby.register(self.to)
-                        self.standby.await_ready(self.to)
+                        self.loading.standby.register(self.to)
+                        self.loading.standby.await_ready(self.to)
                     server.set_default(self.to)
-                drift.read(server.predict(self.standby.picture), self.to)
+                drift.read(server.predict(self.loading.standby.picture), self.to)
                 return
             except RefusedError as error:
                 if error.status not in TRANSIENT or time.monotonic() - start > TRANSIENT_S:
@@ -153,19 +166,16 @@ class Promotion(VersionChange):
                     raise NotServingError(f"TorchServe went away and did not come back: {error}") from error
             time.sleep(POLL_S)
 
-    def _in_force(self) -> str:
-        return f"{self.to} is live"
-
     # -- after it -----------------------------------------------------------------------------------------------
 
     def _finish(self) -> str:
         self.state.set_current(self.to, self.before)
-        inventory.save(self.host.store, self.state)
+        inventory.save(self.store, self.state)
         self.host.record_served_archive()
-        return "; ".join(filter(None, [self._settle_routing(), self._retire(self.running.version)]))
+        return "; ".join(filter(None, [self._settle_routing(), self._retire(self.before)]))
 
     def _settle_routing(self) -> str:
-        store = self.host.store
+        store = self.store
         try:
             if routing.set_stable(store, self.to):
                 with self.steps.step("let the gateways notice"):
@@ -180,8 +190,8 @@ class Promotion(VersionChange):
         if old == self.to:
             return ""
         try:
-            self.standby.complete(self.to)
-            self.standby.unload(old)
+            self.loading.standby.complete(self.to)
+            self.loading.standby.unload(old)
         except RefusedError as error:
             if error.status != 404:  # a server that came back has only the new one
                 return f"{old} is still loaded ({error}); the next operation tries again"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ops.paths import kept_archive
 from ops.store import audit, bluegreen, intent, inventory, lock, routing
@@ -27,18 +27,31 @@ from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 
 
+@dataclass(frozen=True)
+class Operation:
+    """An operation that may begin: its steps, and the releases as recovery left them. A dry run changes nothing."""
+
+    host: Host
+    steps: Steps
+    state: Releases
+    dry_run: bool
+
+
 @contextlib.contextmanager
-def operation(host: Host, name: str, *, wait_s: float = 0.0, dry_run: bool = False) -> Iterator[Releases]:
-    """Hold the lock and recover; yield the releases as they are then. A dry run only looks. Raises OpsError.
+def operation(
+    host: Host, name: str, *, wait_s: float = 0.0, dry_run: bool = False, steps: Steps | None = None
+) -> Iterator[Operation]:
+    """Hold the lock and recover; a dry run only looks. Raises OpsError.
 
     `wait_s`: how long to wait for another operation, in seconds.
     """
+    steps = steps or Steps()
     if dry_run:
         lock.require_free(host.store)
-        yield inventory.look(host.store)[0]
+        yield Operation(host, steps, inventory.look(host.store)[0], dry_run)
         return
     with lock.held(host.store, name, wait_s):
-        yield recover(host)
+        yield Operation(host, steps, recover(host), dry_run)
 
 
 def recover(host: Host) -> Releases:

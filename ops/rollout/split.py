@@ -7,21 +7,20 @@ gateways are given time to notice, what they had sent is answered, the versions 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from ops.errors import NotNowError
 from ops.paths import kept_archive
-from ops.rollout import recovery
-from ops.rollout.change import Change, Plan, VersionChange
+from ops.rollout.change import Change, Loading
 from ops.rollout.failure import answering_version
 from ops.rollout.preconditions import served
+from ops.rollout.recovery import Operation, unload
 from ops.store import intent, inventory, routing
 from ops.store.intent import Intent
 from ops.store.inventory import Releases
 from ops.store.routing import Routing
-from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError
-from ops.torchserve.host import Host
 
 COMMANDS = {
     "canary": "canary.sh start NEW.pt --percent 10",
@@ -30,118 +29,102 @@ COMMANDS = {
 }
 
 
-@dataclass(kw_only=True)
-class Start(VersionChange):
-    """A part (canary, experiment or shadow) starts. `to` is its version, or the experiment's name.
+def start(
+    operation: Operation,
+    part: str,
+    to: str,
+    route: Callable[[Routing], Routing],
+    *,
+    note: str = "",
+    fresh: bool = False,
+    accept_drift: bool = False,
+) -> Change:
+    """Return the change that starts a part: `to` is its version, or the experiment's name. Raises OpsError.
 
-    `routed`: the routing to put in force. `effect`: what that does, for a dry run.
+    `route` adds it to a routing. `fresh`: the archive of `to` was packaged for this, and goes when the start fails.
     """
+    host, state, action = operation.host, operation.state, f"{part} start"
+    loading = Loading(operation, to, fresh=fresh, accept_drift=accept_drift)
+    stable = loading.running.version
+    routed = route(replace(routing.read(host.store), stable=stable))
+    playing = routed.versions(part)
+    joining = [version for version in playing if version != stable]
+    rest = "every answer still comes from" if part == "shadow" else "the rest of the requests to"
 
-    part: str
-    routed: Routing
-    effect: tuple[str, str]
+    def prepare() -> None:
+        intent.write(host.store, Intent(action, to, stable, fresh, "join", part, playing))
+        for version in joining:
+            loading.load(version)
 
-    @property
-    def versions(self) -> list[str]:
-        """The versions to load."""
-        return [version for version in self.routed.versions(self.part) if version != self.running.version]
+    def decide() -> str:
+        return routing.write(host.store, routed).summary
 
-    def plan(self) -> Plan:
-        """Return the steps for a dry run."""
-        return [*self._plan_load(self.versions), self.effect]
-
-    def _prepare(self) -> None:
-        self.detail, playing = self.routed.summary, self.routed.versions(self.part)
-        doing = Intent(self.action, self.to, self.running.version, self.fresh, "join", self.part, playing)
-        intent.write(self.host.store, doing)
-        for version in self.versions:
-            self._load(version)
-
-    def _decide(self) -> str:
-        self.routed = routing.write(self.host.store, self.routed)
-        return self.routed.summary
-
-    def _in_force(self) -> str:
-        return f"{self.routed.summary} is in force"
-
-    def _finish(self) -> str:
-        if self.fresh:
-            self.state.releases[self.to].made_for = self.part
-        inventory.save(self.host.store, self.state)
+    def finish() -> None:
+        if fresh:
+            state.releases[to].made_for = part
+        inventory.save(host.store, state)
         routing.await_notice()  # done means in force
-        return ""
+
+    return Change(
+        operation, action, to, note=note, detail=routed.summary, host=host,
+        plan=[*loading.plan(joining), ("route", f"{routed.summary}; {rest} {stable}")],
+        prepare=prepare, decide=decide, finish=finish, undo=loading.undo, in_force=f"{routed.summary} is in force",
+        answering=lambda: answering_version(host, f"nothing of {to} is left loaded"),
+    )  # fmt: skip
 
 
-@dataclass(kw_only=True)
-class End(Change):
-    """A part ends. `to` is its version, or the experiment's name; `remove`: the archive goes too.
+def end(operation: Operation, action: str, part: str, to: str, *, remove: bool = False, detail: str = "") -> Change:
+    """Return the change that ends a part: `to` is its version, or the experiment's name.
 
-    Once it is decided it can only be completed, by the next operation when this one is cut off.
+    `remove`: the archive goes too. Once decided it is only completed, by the next operation when this one is cut off.
     """
+    host, state = operation.host, operation.state
+    present = routing.read(host.store)
+    remaining, leaving = present.without(part), present.versions(part)
+    ending = replace(Routing(), **{part: getattr(present, part)}).summary
+    archives = ", ".join(kept_archive(version).name for version in leaving)
+    option = " (--keep keeps it)" if remove and part == "canary" else ""
 
-    state: Releases
-    part: str
-    remove: bool = False
-
-    def __post_init__(self) -> None:
-        self.present = routing.read(self.host.store)
-        self.remaining = self.present.without(self.part)
-
-    def plan(self) -> Plan:
-        """Return the steps for a dry run."""
-        ending = replace(Routing(), **{self.part: getattr(self.present, self.part)}).summary
-        leaving = [version for version in self.present.versions(self.part) if version != self.present.stable]
-        removed = f"removed{' (--keep keeps it)' if self.part == 'canary' else ''}"
-        return [
-            ("end", f"{ending}; its requests go to {self.present.stable}"),
-            ("drain", f"{', '.join(leaving)}, then unregister"),
-            *(("archive", f"{kept_archive(v).name} is {removed if self.remove else 'kept'}") for v in leaving),
-        ]
-
-    def _decide(self) -> str:
-        default, versions = served(self.host), self.present.versions(self.part)
+    def decide() -> str:
+        default = served(host)
         before = default.version if default else ""
-        intent.write(self.host.store, Intent(self.action, self.to, before, self.remove, "leave", self.part, versions))
-        return routing.write(self.host.store, self.remaining).summary
+        intent.write(host.store, Intent(action, to, before, remove, "leave", part, leaving))
+        return routing.write(host.store, remaining).summary
 
-    def _in_force(self) -> str:
-        return f"the {self.part} has ended"
-
-    def _finish(self) -> str:
-        store = self.host.store
+    def finish() -> str | None:
         routing.await_notice()
-        routing.forget_autopilot(store)
-        warning = ""
+        routing.forget_autopilot(host.store)
         try:
-            recovery.unload(self.host, self.steps, self.present.versions(self.part), self.remaining.playing)
+            unload(host, operation.steps, leaving, remaining.playing)
         except RefusedError as error:
             if error.status != 404:
-                warning = f"a version of it is still loaded ({error}); the next operation tries again"
+                return f"a version of it is still loaded ({error}); the next operation tries again"
         except UnreachableError:
             pass  # what was loaded is gone, and it comes back without it
-        if self.remove and not warning:
-            with self.steps.step(f"remove the archive of {self.to}"):
-                inventory.remove_archive(store, self.state, self.to, "aborted")
-        inventory.save(store, self.state)
-        return warning
+        if remove:
+            with operation.steps.step(f"remove the archive of {to}"):
+                inventory.remove_archive(host.store, state, to, "aborted")
+        return None
 
-    def _answering(self) -> str | None:
-        version = answering_version(self.host)
-        return version and f"Version {version} answers as before; the {self.part} goes on"
+    return Change(
+        operation, action, to, detail=detail, host=host,
+        plan=[
+            ("end", f"{ending}{'' if part == 'shadow' else f'; its requests go to {present.stable}'}"),
+            ("drain", f"{', '.join(version for version in leaving if version != present.stable)}, then unregister"),
+            ("archive", f"{archives}: {'removed' if remove else 'kept'}{option}"),
+        ],
+        decide=decide, finish=finish, in_force=f"the {part} has ended",
+        answering=lambda: answering_version(host, f"the {part} goes on"),
+    )  # fmt: skip
 
 
-def end_canary(
-    host: Host, state: Releases, steps: Steps, why: str, *, keep: bool = False, dry_run: bool = False
-) -> str:
-    """End the canary, if there is one. Needs the lock. Returns what became of its archive. Raises OpsError."""
-    found = routing.read(host.store).canary
+def end_canary(operation: Operation, why: str, *, keep: bool = False) -> str:
+    """End the canary, if there is one. Returns what became of its archive. Raises OpsError."""
+    found = routing.read(operation.host.store).canary
     if found is None:
         return ""
-    remove = is_removable(state, found.version, "canary") and not keep
-    End(
-        host=host, steps=steps, action="canary abort", to=found.version, detail=why,
-        state=state, part="canary", remove=remove,
-    ).run(dry_run=dry_run)  # fmt: skip
+    remove = is_removable(operation.state, found.version, "canary") and not keep
+    end(operation, "canary abort", "canary", found.version, remove=remove, detail=why).run()
     return f"the archive of {found.version} is {'removed' if remove else 'kept'}"
 
 

@@ -106,8 +106,8 @@ def run(host: Host, gateways: Gateways, steps: list[float] | None = None, given:
 def _open(host: Host) -> Watch:
     """Mend what was left, and return what to do: the unfinished run of this canary, or a new one. Raises OpsError."""
     left = load(host.store)
-    with operation(host, "canary auto", wait_s=LOCK_WAIT_S) as state:
-        current = state.current
+    with operation(host, "canary auto", wait_s=LOCK_WAIT_S) as begun:
+        current = begun.state.current
     found = routing.read(host.store).canary
     if found is None and left is not None:
         _forget(host)

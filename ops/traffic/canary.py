@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops.rollout import split
-from ops.rollout.candidate import Packaging, Request, roll_out
-from ops.rollout.preconditions import require_no_role, require_no_split, served
+from ops.rollout.candidate import Packaging, start_split
+from ops.rollout.change import show_plan
+from ops.rollout.preconditions import require_no_split, served
 from ops.rollout.promotion import Promotion
 from ops.rollout.recovery import operation
 from ops.store import audit, inventory, routing
-from ops.store.inventory import Releases
 from ops.store.routing import Canary, Routing
 from ops.terminal.console import say
-from ops.terminal.steps import Steps
-from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 
 PART = "canary"
+NEXT = "Next: bash scripts/canary.sh status | set PERCENT | promote | abort"
 
 
 def start(
@@ -35,24 +34,13 @@ def start(
 
     Raises OpsError; then nothing of it is left.
     """
-    share, key, how, steps = routing.percent(percent), routing.salt(salt), how or Packaging(), Steps()
-
-    def change(state: Releases, running: Loaded, version: str, fresh: bool) -> split.Start:
-        present, stable = routing.read(host.store), running.version
-        require_no_role(present, stable, version)
-        return split.Start(
-            host=host, steps=steps, action="canary start", to=version, note=how.note, state=state, running=running,
-            fresh=fresh, accept_drift=accept_drift, part=PART,
-            routed=replace(present, stable=stable, canary=Canary(version, share, key)),
-            effect=("route", f"{share:g} % of the requests to {version}, the rest to {stable}"),
-        )  # fmt: skip
-
-    done = roll_out(host, steps, Request("canary start", target, how, require_no_split, change), dry_run=dry_run)
-    if done:
-        steps.report(
-            f"{done.to} gets {share:g} % of the requests. "
-            "Next: bash scripts/canary.sh status | set PERCENT | promote | abort"
-        )
+    share, key = routing.percent(percent), routing.salt(salt)
+    start_split(
+        host, PART, target, how or Packaging(), require_no_split,
+        lambda present, version: replace(present, canary=Canary(version, share, key)),
+        lambda change: f"{change.to} gets {share:g} % of the requests. {NEXT}",
+        accept_drift=accept_drift, dry_run=dry_run,
+    )  # fmt: skip
 
 
 def active(host: Host) -> tuple[Routing, Canary]:
@@ -66,14 +54,13 @@ def active(host: Host) -> tuple[Routing, Canary]:
 def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str = "", wait_s: float = 0.0) -> None:
     """Send the canary another share. Loads it again where a restarted server came back without it. Raises OpsError."""
     share = routing.percent(percent)
-    with operation(host, f"canary set {share:g}", wait_s=wait_s, dry_run=dry_run) as state:
+    with operation(host, f"canary set {share:g}", wait_s=wait_s, dry_run=dry_run) as begun:
         present, now = active(host)
         if dry_run:
-            change = f"send {share:g} % to {now.version}, which gets {now.percent:g} % now"
-            say(f"Dry run, nothing is changed. It would {change}.")
+            show_plan([("route", f"{share:g} % to {now.version}, which gets {now.percent:g} % now")])
             return
-        inventory.require_intact(host.store, state, now.version)
-        standby = Standby(host, Steps(), host.server.default())
+        inventory.require_intact(host.store, begun.state, now.version)
+        standby = Standby(host, begun.steps, host.server.default())
         if not standby.is_ready(now.version):
             standby.ensure(now.version)
         routing.write(host.store, replace(present, canary=replace(now, percent=share)))
@@ -85,26 +72,20 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
 
 def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float = 0.0) -> None:
     """Make the canary the version that serves. Raises OpsError; then it goes on with the share it had."""
-    steps = Steps()
-    with operation(host, "promotion of the canary", wait_s=wait_s, dry_run=dry_run) as state:
+    with operation(host, "promotion of the canary", wait_s=wait_s, dry_run=dry_run) as begun:
         present, now = active(host)
-        inventory.require_intact(host.store, state, now.version)
-        promotion = Promotion(
-            host=host, steps=steps, action="promote", to=now.version, detail=why, state=state,
-            running=host.server.default(), canary_of=present,
-        )  # fmt: skip
-        if promotion.run(dry_run=dry_run):
-            way_back = "The way back: bash scripts/rollback.sh"
-            steps.report(f"{now.version} is live, {promotion.before} is kept. {way_back}")
+        inventory.require_intact(host.store, begun.state, now.version)
+        promotion = Promotion(begun, "promote", now.version, note=why, canary_of=present)
+        way_back = "The way back: bash scripts/rollback.sh"
+        promotion.change.run(f"{now.version} is live, {promotion.before} is kept. {way_back}")
 
 
 def abort(host: Host, *, keep: bool = False, dry_run: bool = False, why: str = "", wait_s: float = 0.0) -> None:
     """Send everything to the stable version again and remove the canary. Raises OpsError."""
-    steps = Steps()
-    with operation(host, "abort of the canary", wait_s=wait_s, dry_run=dry_run) as state:
+    with operation(host, "abort of the canary", wait_s=wait_s, dry_run=dry_run) as begun:
         active(host)
-        became = split.end_canary(host, state, steps, why, keep=keep, dry_run=dry_run)
+        became = split.end_canary(begun, why, keep=keep)
         if not dry_run:
             default = served(host)
             stable = default.version if default else "the default version"
-            steps.report(f"everything goes to {stable} again; {became}")
+            begun.steps.report(f"everything goes to {stable} again; {became}")

@@ -11,7 +11,6 @@ from ops.rollout.recovery import operation
 from ops.store import inventory, routing
 from ops.store.routing import Experiment
 from ops.store.versions import check
-from ops.terminal.steps import Steps
 from ops.torchserve.host import Host
 
 PART = "experiment"
@@ -52,38 +51,27 @@ def start(
     check(name)
     preflight(host)
     require_no_split(host)
-    steps = Steps()
-    with operation(host, f"experiment {name}", dry_run=dry_run) as state:
+    experiment = Experiment(name, wanted, routing.salt(salt))
+    with operation(host, f"experiment {name}", dry_run=dry_run) as begun:
         require_no_split(host)
-        running, present = host.server.default(), routing.read(host.store)
-        for version in wanted:
-            if version != running.version:
-                _require_available(host, state, present, version)
-        routed = replace(present, stable=running.version, experiment=Experiment(name, wanted, routing.salt(salt)))
-        shares = ", ".join(f"{share:g} % to {version}" for version, share in wanted.items())
-        rest = f"the rest ({100 - sum(wanted.values()):g} %) to {running.version}"
-        change = split.Start(
-            host=host, steps=steps, action="experiment start", to=name, note=note, state=state, running=running,
-            accept_drift=accept_drift, part=PART, routed=routed, effect=("route", f"{shares}, {rest}"),
+        present, stable = routing.read(host.store), host.server.default().version
+        for version in sorted({*wanted} - {stable}):
+            inventory.require_intact(host.store, begun.state, version)
+            if version in present.versions("shadow"):
+                raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
+        change = split.start(
+            begun, PART, name, lambda present: replace(present, experiment=experiment),
+            note=note, accept_drift=accept_drift,
         )  # fmt: skip
-        if change.run(dry_run=dry_run):
-            steps.report(f"{routed.summary}; {rest}. The end: bash scripts/experiment.sh stop")
-
-
-def _require_available(host: Host, state: inventory.Releases, present: routing.Routing, version: str) -> None:
-    """Check that a version is kept and intact, and not the shadow. Raises OpsError."""
-    inventory.require_intact(host.store, state, version)
-    if version in present.versions("shadow"):
-        raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
+        rest = f"the rest ({100 - sum(wanted.values()):g} %) to {stable}"
+        change.run(f"{change.detail}; {rest}. The end: bash scripts/experiment.sh stop")
 
 
 def stop(host: Host, *, dry_run: bool = False) -> None:
     """Send everything to the stable version again; the versions stay kept. Raises OpsError."""
-    steps = Steps()
-    with operation(host, "end of the experiment", dry_run=dry_run) as state:
+    with operation(host, "end of the experiment", dry_run=dry_run) as begun:
         found = routing.read(host.store).experiment
         if found is None:
             raise split.not_active(PART)
-        end = split.End(host=host, steps=steps, action="experiment stop", to=found.name, state=state, part=PART)
-        if end.run(dry_run=dry_run):
-            steps.report(f"the experiment {found.name} is over; its versions are kept")
+        end = split.end(begun, "experiment stop", PART, found.name)
+        end.run(f"the experiment {found.name} is over; its versions are kept")

@@ -6,17 +6,15 @@ from dataclasses import replace
 
 from ops.errors import NotNowError
 from ops.rollout import split
-from ops.rollout.candidate import Packaging, Request, roll_out
-from ops.rollout.preconditions import require_no_role, require_single_server
+from ops.rollout.candidate import Packaging, start_split
+from ops.rollout.preconditions import require_single_server
 from ops.rollout.recovery import operation
 from ops.store import routing
-from ops.store.inventory import Releases
 from ops.store.routing import Shadow
-from ops.terminal.steps import Steps
-from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 
 PART = "shadow"
+NEXT = "Next: bash scripts/shadow.sh status | stop"
 
 
 def start(
@@ -32,23 +30,13 @@ def start(
 
     No client gets its answers, so they may differ: what differs is said. Raises OpsError; then nothing of it is left.
     """
-    share, how, steps = routing.percent(percent), how or Packaging(), Steps()
-
-    def change(state: Releases, running: Loaded, version: str, fresh: bool) -> split.Start:
-        present, stable = routing.read(host.store), running.version
-        require_no_role(present, stable, version)
-        return split.Start(
-            host=host, steps=steps, action="shadow start", to=version, note=how.note, state=state, running=running,
-            fresh=fresh, accept_drift=accept_drift, part=PART,
-            routed=replace(present, stable=stable, shadow=Shadow(version, share)),
-            effect=("mirror", f"{share:g} % of the requests to {version}, after their answers have left"),
-        )  # fmt: skip
-
-    done = roll_out(host, steps, Request("shadow start", target, how, require_no_shadow, change), dry_run=dry_run)
-    if done:
-        steps.report(
-            f"{share:g} % of the requests are mirrored to {done.to}. Next: bash scripts/shadow.sh status | stop"
-        )
+    share = routing.percent(percent)
+    start_split(
+        host, PART, target, how or Packaging(), require_no_shadow,
+        lambda present, version: replace(present, shadow=Shadow(version, share)),
+        lambda change: f"{share:g} % of the requests are mirrored to {change.to}. {NEXT}",
+        accept_drift=accept_drift, dry_run=dry_run,
+    )  # fmt: skip
 
 
 def require_no_shadow(host: Host) -> None:
@@ -61,15 +49,11 @@ def require_no_shadow(host: Host) -> None:
 
 def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     """End the mirroring. `remove`: the archive goes, if it was packaged for this. Raises OpsError."""
-    steps = Steps()
-    with operation(host, "end of the shadow", dry_run=dry_run) as state:
+    with operation(host, "end of the shadow", dry_run=dry_run) as begun:
         found = routing.read(host.store).shadow
         if found is None:
             raise split.not_active(PART)
-        remove = remove and split.is_removable(state, found.version, PART)
-        end = split.End(
-            host=host, steps=steps, action="shadow stop", to=found.version, state=state, part=PART, remove=remove
-        )
-        if end.run(dry_run=dry_run):
-            became = "removed" if remove else "kept"
-            steps.report(f"nothing is mirrored any more; the archive of {found.version} is {became}")
+        remove = remove and split.is_removable(begun.state, found.version, PART)
+        end = split.end(begun, "shadow stop", PART, found.version, remove=remove)
+        became = "removed" if remove else "kept"
+        end.run(f"nothing is mirrored any more; the archive of {found.version} is {became}")

@@ -314,12 +314,12 @@ def test_dry_runs_say_what_they_would_do_and_change_nothing(split, capsys):
     canary.abort(split.host(), dry_run=True)
     said = capsys.readouterr().out
     assert said.count("nothing is changed") == 3
-    assert "send 50 % to 1.1, which gets 10 % now" in said
-    assert "yolo-1.1.mar is removed (--keep keeps it)" in said
+    assert "50 % to 1.1, which gets 10 % now" in said
+    assert "yolo-1.1.mar: removed (--keep keeps it)" in said
     assert snapshot() == before
     canary.abort(split.host(), keep=True)
     canary.start(split.host(), "1.1", 5, dry_run=True)
-    assert "5 % of the requests to 1.1, the rest to 1.0" in capsys.readouterr().out
+    assert "canary 1.1 5 %; the rest of the requests to 1.0" in capsys.readouterr().out
 
 
 def test_prune_never_removes_a_canary_and_the_list_names_it(split, capsys):

@@ -152,7 +152,7 @@ def test_dry_runs_change_nothing(server, capsys):
     begin_shadow(server)
     before = routing.read(server.store)
     shadow.stop(server.host(), remove=True, dry_run=True)
-    assert "yolo-1.1.mar is removed" in capsys.readouterr().out
+    assert "yolo-1.1.mar: removed" in capsys.readouterr().out
     shadow.stop(server.host())
     experiment.start(server.host(), "night", NIGHT)
     experiment.stop(server.host(), dry_run=True)
