@@ -70,4 +70,4 @@ def here() -> Pair:
         return Pair(blue, other_host)
     from ops.native import green
 
-    return Pair(blue, other_host, green.check, green.start, green.stop, green.alive)
+    return Pair(blue, other_host, green.check, green.start, green.stop, green.is_alive)

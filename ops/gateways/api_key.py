@@ -1,4 +1,4 @@
-"""The API key that operations show to a gateway which asks for one."""
+"""The API key that operations send to the gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MEND = "Here the key comes from YOLO_API_KEY_FILE (a file) or YOLO_API_KEY; bash
 
 
 def headers(named: Path | None = None) -> dict[str, str]:
-    """Return the header that shows the key; none where nothing names one. `named` is a file that wins over both.
+    """Return the header with the API key, empty without a key. `named` is a file that overrides the environment.
 
     Raises OpsError.
     """
@@ -20,7 +20,7 @@ def headers(named: Path | None = None) -> dict[str, str]:
             key = Path(file).read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             by = "--api-key-file " if named else "YOLO_API_KEY_FILE="
-            raise OpsError(f"{by}{file}: {getattr(error, 'strerror', None) or 'it is no key'}") from error
+            raise OpsError(f"{by}{file}: {getattr(error, 'strerror', None) or 'it is not a key'}") from error
     else:
         key = os.environ.get("YOLO_API_KEY", "").strip()
     return {"X-API-Key": key} if key else {}

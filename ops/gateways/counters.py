@@ -1,4 +1,4 @@
-"""What each version did, as the gateways count it: `GET /models`, the keys `routing` and `traffic`."""
+"""The counters of the gateways by version: `routing` and `traffic` of `GET /models`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DIFFERENCES = ("compared", "missing", "extra", "moved", "skipped")
 
 
 class NoTrafficError(OpsError):
-    """A gateway does not tell its numbers."""
+    """A gateway does not report its counters."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One version in one part, at one gateway. Counts since `since`; the percentiles (ms) are of the last answers."""
+    """A version in a part at a gateway. Counts since `since`; the percentiles (ms) are of the last answers."""
 
     version: str
     role: str
@@ -34,27 +34,27 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One gateway's answer. `revision`: of the routing that is in force there, None when it has none."""
+class Snapshot:
+    """The answer of a gateway. `revision` is that of the routing in force there, None without a routing."""
 
     gateway: str
     revision: int | None
     rows: list[Row] = field(default_factory=list)
 
     def row(self, version: str, role: str) -> Row | None:
-        """Return the numbers of a version in a part."""
+        """Return the counters of a version in a part."""
         return next((row for row in self.rows if (row.version, row.role) == (version, role)), None)
 
 
 class Gateways:
-    """All the gateways of a deployment; each counts for itself."""
+    """All gateways of a deployment, each with its own counters."""
 
     def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
         self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, headers=api_key.headers())
 
-    def read(self) -> tuple[list[Seen], list[str]]:
-        """Ask every gateway. Returns what those that answer say, and what is wrong with the others."""
+    def read(self) -> tuple[list[Snapshot], list[str]]:
+        """Ask every gateway. Returns the answers, and a message for each gateway without one."""
         seen, problems = [], []
         for url in self.urls:
             try:
@@ -63,23 +63,23 @@ class Gateways:
                 problems.append(str(error))
         return seen, problems
 
-    def _ask(self, url: str) -> Seen:
+    def _ask(self, url: str) -> Snapshot:
         try:
             answer = self._client.get(f"{url}/models")
             body = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoTrafficError(f"the gateway {url} does not answer ({type(error).__name__})") from error
         except ValueError as error:
-            raise NoTrafficError(f"{url} answers no JSON: is that a gateway?") from error
+            raise NoTrafficError(f"{url} does not answer JSON: is it a gateway?") from error
         if answer.status_code in (401, 403):
-            raise NoTrafficError(f"the gateway {url} wants a key that may predict. {api_key.MEND}")
+            raise NoTrafficError(f"the gateway {url} requires a key with the right to predict. {api_key.MEND}")
         if answer.status_code != 200:
             raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
         try:
             routing = body.get("routing") or {}
-            return Seen(url, routing.get("revision"), [_row(entry) for entry in body["traffic"]])
+            return Snapshot(url, routing.get("revision"), [_row(entry) for entry in body["traffic"]])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise NoTrafficError(f"the gateway {url} tells no traffic by version: is it an older one?") from error
+            raise NoTrafficError(f"the gateway {url} reports no traffic by version: is it an older release?") from error
 
 
 def _row(entry: dict[str, Any]) -> Row:
@@ -96,7 +96,7 @@ def _row(entry: dict[str, Any]) -> Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """A version's requests over some time, of all gateways together."""
+    """The requests of a version during some time, at all gateways together."""
 
     requests: int = 0
     failures: int = 0
@@ -106,37 +106,37 @@ class Measured:
 
     @property
     def failure_rate(self) -> float:
-        """Share of its requests that it failed, 0 to 1."""
+        """Share of the requests that failed, 0 to 1."""
         return self.failures / self.requests if self.requests else 0.0
 
     @property
     def found(self) -> float | None:
-        """Mean number of detections in an answer."""
+        """Mean number of detections per answer."""
         return self.detections / self.answered if self.answered else None
 
 
-#: Counts by gateway and part at the beginning of a step, with the `since` that they were counted from; and the name of
-#: each gateway that has told them.
-Base = dict[str, dict[str, Any]]
+#: The counts at the beginning of a step, by gateway, part and version, with the `since` that they are counted from;
+#: and an entry for each gateway that has answered.
+Baseline = dict[str, dict[str, Any]]
 
 
-def base(seen: Iterable[Seen]) -> Base:
-    """Return what to take off later, to be kept as JSON."""
-    told: Base = {}
+def baseline(seen: Iterable[Snapshot]) -> Baseline:
+    """Return the counts to subtract later, as a JSON object."""
+    counts_by_row: Baseline = {}
     for gateway in seen:
-        told[gateway.gateway] = {}
+        counts_by_row[gateway.gateway] = {}
         for row in gateway.rows:
-            told[f"{gateway.gateway} {row.role} {row.version}"] = {"since": row.since, **row.counts}
-    return told
+            counts_by_row[f"{gateway.gateway} {row.role} {row.version}"] = {"since": row.since, **row.counts}
+    return counts_by_row
 
 
-def completed(before: Base, seen: Iterable[Seen]) -> Base:
-    """Add the gateways that did not answer then: they count from their first answer on, not from their start."""
-    return before | base(gateway for gateway in seen if gateway.gateway not in before)
+def add_missing(before: Baseline, seen: Iterable[Snapshot]) -> Baseline:
+    """Add the gateways that did not answer before: they count from their first answer, not from their start."""
+    return before | baseline(gateway for gateway in seen if gateway.gateway not in before)
 
 
-def measured(seen: Iterable[Seen], before: Base, version: str, role: str) -> Measured:
-    """Return what a version did since `before`. A gateway that was restarted since counts from its start."""
+def measure(seen: Iterable[Snapshot], before: Baseline, version: str, role: str) -> Measured:
+    """Return the requests of a version since `before`. A gateway that was restarted counts from its start."""
     total = dict.fromkeys(COUNTS, 0)
     weighted, weight = 0.0, 0
     for gateway in seen:
@@ -150,8 +150,8 @@ def measured(seen: Iterable[Seen], before: Base, version: str, role: str) -> Mea
             total[name] += max(grown[name], 0)
         if row.p95_ms is not None and grown["requests"] > 0:
             weighted, weight = weighted + row.p95_ms * grown["requests"], weight + grown["requests"]
-    # What it failed was answered by the stable one and counts as a fallback too; so does what it was not asked at all
-    # because no worker of it was READY.
+    # A request that it failed was answered by the stable version and counts as a fallback too; so does one that was not
+    # sent to it because it had no READY worker.
     absent = max(total["fallbacks"] - total["errors"], 0)
     return Measured(
         requests=total["requests"] - total["rejected"] + absent,

@@ -1,7 +1,7 @@
-"""Starting and stopping a side natively: programs under the supervisor that runs the rest. In Compose, Compose does it.
+"""Start and stop a side of a blue/green switch natively, as a program of the supervisor.
 
-Green is described in a file of its own beside the supervisor's, so it is started again with the others; blue is one of
-the usual programs.
+Green has a configuration file of its own, so that it is started again with the others. Blue is one of the usual
+programs.
 """
 
 from __future__ import annotations
@@ -17,61 +17,64 @@ from ops.system.settings import load
 
 
 def check(side: str, made: Made) -> None:
-    """Check what can be checked before anything is started. Raises OpsError."""
+    """Check a side before anything is started. Raises OpsError."""
     if not supervisor.states():
         raise NotRunningError("no service runs here yet. Start it first: bash scripts/up.sh. Nothing changed")
     if side == BLUE:
         return
     folder, python = Path(made.serving or SERVING), Path(made.python or supervisor.PYTHON)
     if not (folder / "entrypoint.py").is_file():
-        raise UsageError(f"{folder} is no folder of serving code: there is no entrypoint.py in it. Nothing changed")
+        raise UsageError(f"{folder} is not a folder of serving code: it has no entrypoint.py. Nothing changed")
     if not os.access(python, os.X_OK):
-        raise UsageError(f"{python} is no Python that can be run. Nothing changed")
+        raise UsageError(f"{python} is not an executable Python. Nothing changed")
     if supervisor.states().get(PROGRAMS[GREEN]) is None:
         ports.require_free("127.0.0.1", {f"GREEN_{name}": port for name, port in load().green_ports.items()})
 
 
 def describe(made: Made) -> None:
-    """Write down how green is started: now by `start`, later with the other programs. Raises OpsError."""
+    """Write the configuration of green, for `start` and for later starts of the supervisor. Raises OpsError."""
     folder, python = Path(made.serving or SERVING), Path(made.python or VENV / "bin" / "python")
     environment = {
         **{name: str(port) for name, port in load().green_ports.items()},
         "TORCHSERVE_RUN_DIR": str(socket_dir() / PROGRAMS[GREEN]),
         "HANDLER_FROM": made.handler,
     }
-    supervisor.write_added(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
+    supervisor.describe_program(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
 
 
 def start(side: str, made: Made) -> None:
-    """Start a side anew. Raises OpsError."""
+    """Start or restart a side. Raises OpsError."""
     if side == BLUE:
-        supervisor.restart(PROGRAMS[BLUE])
+        supervisor.restart_program(PROGRAMS[BLUE])
         return
     describe(made)
-    supervisor.add(PROGRAMS[GREEN])
+    supervisor.add_program(PROGRAMS[GREEN])
 
 
 def stop(side: str) -> None:
-    """Stop a side, if it runs. Raises OpsError."""
+    """Stop a side if it runs. Raises OpsError."""
     if side == BLUE:
-        supervisor.rest(PROGRAMS[BLUE])
+        supervisor.stop_program(PROGRAMS[BLUE])
     else:
-        supervisor.remove(PROGRAMS[GREEN])
+        supervisor.remove_program(PROGRAMS[GREEN])
 
 
-def alive(side: str) -> bool:
-    """Tell whether a side has not ended as soon as it was started."""
-    return PROGRAMS[side] not in supervisor.failing()
+def is_alive(side: str) -> bool:
+    """Tell whether a side keeps running after it was started."""
+    return PROGRAMS[side] not in supervisor.list_failing()
 
 
-def as_recorded(sides: Sides) -> tuple[str, ...]:
-    """Describe green, or not, before everything is started. Returns the programs not to be. Raises OpsError."""
+def restore(sides: Sides) -> tuple[str, ...]:
+    """Write or remove the configuration of green before the supervisor starts. Returns the programs not to start.
+
+    Raises OpsError.
+    """
     if sides.there(GREEN) and sides.green is not None:
         try:
             describe(sides.green)
         except OpsError:
-            supervisor.forget_added(PROGRAMS[GREEN])
+            supervisor.forget_program(PROGRAMS[GREEN])
             raise
     else:
-        supervisor.forget_added(PROGRAMS[GREEN])
+        supervisor.forget_program(PROGRAMS[GREEN])
     return () if sides.there(BLUE) or not sides.there(GREEN) else (PROGRAMS[BLUE],)

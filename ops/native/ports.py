@@ -1,4 +1,4 @@
-"""Ports of this machine: is one free, and who holds it."""
+"""Ports of this machine: whether they are free, and which process holds them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import psutil
 from ops.errors import OpsError
 
 
-def free(host: str, port: int) -> bool:
-    """Tell whether a server could listen there now."""
+def is_free(host: str, port: int) -> bool:
+    """Tell whether a server could listen on a port now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -22,7 +22,7 @@ def free(host: str, port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """Name the process that listens on a port, as far as this user may see it."""
+    """Return the process that listens on a port, if this user may see it."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
@@ -37,8 +37,8 @@ def holder(port: int) -> str:
 
 
 def require_free(host: str, ports: dict[str, int]) -> None:
-    """Check that every port can be had. Raises OpsError naming holder and mend, before anything is started."""
-    taken = [(name, port) for name, port in ports.items() if not free(host, port)]
+    """Raise OpsError when a port is taken, naming the process and the setting to change."""
+    taken = [(name, port) for name, port in ports.items() if not is_free(host, port)]
     if taken:
         lines = [
             f"port {port} is taken by {holder(port)}; choose another: {name}={port + 1000}" for name, port in taken

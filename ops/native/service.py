@@ -113,7 +113,7 @@ def start(settings: Settings) -> None:
         with step("restarting TorchServe on the new archive"):
             for name, seen in supervisor.states().items():
                 if name in PROGRAMS.values() and not seen.startswith("STOPPED"):
-                    supervisor.restart(name)
+                    supervisor.restart_program(name)
     else:
         check_gateway(environment)
         if supervisor.processes():
@@ -129,7 +129,7 @@ def start(settings: Settings) -> None:
         }
         ports.require_free("127.0.0.1", own)
         with step("starting TorchServe and the gateway"):
-            supervisor.start(environment, green.as_recorded(present_sides))
+            supervisor.start(environment, green.restore(present_sides))
     record(wanted)
 
 
@@ -143,7 +143,7 @@ def await_ready(settings: Settings) -> None:
         nonlocal seen, failures
         seen = readiness.ask(settings.gateway)
         # A green that cannot start is stood in for by blue, where there is one.
-        failing = [name for name in supervisor.failing() if name != PROGRAMS[GREEN] or not blue]
+        failing = [name for name in supervisor.list_failing() if name != PROGRAMS[GREEN] or not blue]
         failures = failures + 1 if failing else 0
         return seen.ready or failures > FAILING_AT_MOST or not supervisor.states()
 

@@ -1,6 +1,6 @@
-"""The native processes under supervisord, which restarts what dies.
+"""The native programs under supervisord, which restarts them when they die.
 
-supervisord's own files: configuration and logs in `.run/`, its socket in a short private directory of `/tmp`.
+supervisord's configuration and logs are in `.run/`, its socket is in a private folder of `/tmp` with a short path.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ops.paths import GATEWAY, LOGS, ROOT, RUN, SERVING, VENV, socket_dir
 
 CONFIG = RUN / "supervisord.conf"
 PYTHON = VENV / "bin" / "python"
-# Longest time that a stopping service may take to finish the requests it has, before it is killed.
+# A service that stops gets so many seconds to finish its requests before it is killed.
 STOP_S = 40
 
-# startretries: supervisord gives up on a program that never came up; a service keeps trying, a little later each time.
+# startretries: by default supervisord gives up on a program that does not start. It retries with growing pauses.
 PROGRAM = """
 [program:{name}]
 command={command}
@@ -43,12 +43,12 @@ stdout_logfile={logs}/{name}.log
 stdout_logfile_maxbytes=20MB
 stdout_logfile_backups=3
 """
-# Programs that come and go while the others run: a file each, see `add`.
+# Suffix of the files of programs that are added while the others run, see `describe_program`.
 ADDED = ".program.conf"
 
 
 def render(resting: Collection[str] = ()) -> str:
-    """Return supervisord's configuration. The programs inherit its environment; those `resting` are not started."""
+    """Return supervisord's configuration. Programs inherit its environment; those in `resting` are not started."""
     # "%" starts an expansion in this format.
     run, logs, sockets = (str(path).replace("%", "%%") for path in (RUN, LOGS, socket_dir()))
     programs = {
@@ -91,26 +91,26 @@ def _program(name: str, command: str, directory: Path, *, autostart: bool = True
 
 
 def rpc() -> Any:
-    """Return a proxy of supervisord's `supervisor` interface; calls raise OSError when it is not there."""
+    """Return a proxy of supervisord's `supervisor` interface; calls raise OSError when it does not run."""
     transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_dir()}/supervisor.sock")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
 
 def states() -> dict[str, str]:
-    """Return each program's state and detail; empty when no supervisor runs."""
+    """Return the state of each program, with details; empty when supervisord does not run."""
     try:
         return {item["name"]: f"{item['statename']} ({item['description']})" for item in rpc().getAllProcessInfo()}
     except (OSError, xmlrpc.client.Error):
         return {}
 
 
-def failing() -> list[str]:
-    """Return the programs that end as soon as they are started, and wait to be tried again."""
+def list_failing() -> list[str]:
+    """Return the programs that ended right after their start and wait for the next try."""
     return [name for name, state in states().items() if state.startswith(("BACKOFF", "FATAL"))]
 
 
-def private(directory: Path) -> Path:
-    """Make a directory that only this user can enter. Raises OpsError when another user made it first."""
+def make_private(directory: Path) -> Path:
+    """Make a folder that only this user can enter. Raises OpsError when it belongs to another user."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.is_symlink() or directory.stat().st_uid != os.getuid():
         raise OpsError(f"{directory} belongs to another user; remove it or set TMPDIR")
@@ -118,10 +118,10 @@ def private(directory: Path) -> Path:
 
 
 def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None:
-    """Start supervisord with its programs, but those `resting`. Raises OpsError."""
+    """Start supervisord with its programs, without those in `resting`. Raises OpsError."""
     try:
         LOGS.mkdir(parents=True, exist_ok=True)
-        private(socket_dir())
+        make_private(socket_dir())
         CONFIG.write_text(render(resting))
     except OSError as error:
         raise from_os_error(error, "writing the supervisor's files") from error
@@ -131,17 +131,17 @@ def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None
         raise OpsError(f"supervisord did not start: {(done.stderr or done.stdout).strip()[-500:]}")
 
 
-def restart(name: str) -> None:
-    """Stop one program and start it again. Raises OpsError."""
+def restart_program(name: str) -> None:
+    """Stop a program and start it again. Raises OpsError."""
     try:
-        _stopped(name)
+        _stop(name)
         rpc().startProcess(name, False)
     except (OSError, xmlrpc.client.Error) as error:
         raise OpsError(f"cannot restart {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
-def write_added(name: str, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
-    """Describe a program besides the usual ones: started with them from now on. Raises OpsError."""
+def describe_program(name: str, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
+    """Write the configuration of an additional program, which is started with the others. Raises OpsError."""
     values = {key: value.replace("%", "%%") for key, value in environment.items()}
     if any(mark in text for text in (*argv, str(directory), *values.values()) for mark in '"\n\\'):
         raise OpsError(f"a path of {name} has a quotation mark, a backslash or a line break in it; choose another")
@@ -154,13 +154,13 @@ def write_added(name: str, argv: Sequence[str], directory: Path, environment: Ma
         raise from_os_error(error, "writing the supervisor's files") from error
 
 
-def forget_added(name: str) -> None:
-    """Describe it no more: it is not started again."""
+def forget_program(name: str) -> None:
+    """Remove the configuration of an additional program, so that it is not started again."""
     (RUN / f"{name}{ADDED}").unlink(missing_ok=True)
 
 
-def add(name: str) -> None:
-    """Start a program that was described just now, whatever ran under its name before. Raises OpsError."""
+def add_program(name: str) -> None:
+    """Start an additional program, in place of one of the same name. Raises OpsError."""
     try:
         _drop(name)
         supervisor = rpc()
@@ -170,9 +170,9 @@ def add(name: str) -> None:
         raise OpsError(f"cannot start {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
-def remove(name: str) -> None:
-    """Stop a program that was added, and describe it no more. Raises OpsError."""
-    forget_added(name)
+def remove_program(name: str) -> None:
+    """Stop an additional program and remove its configuration. Raises OpsError."""
+    forget_program(name)
     try:
         _drop(name)
     except (OSError, xmlrpc.client.Error) as error:
@@ -180,10 +180,10 @@ def remove(name: str) -> None:
             raise OpsError(f"cannot stop {name}: {error}") from error
 
 
-def rest(name: str) -> None:
-    """Stop one of the usual programs; it stays stopped until it is restarted. Raises OpsError."""
+def stop_program(name: str) -> None:
+    """Stop a program until it is restarted. Raises OpsError."""
     try:
-        _stopped(name)
+        _stop(name)
     except (OSError, xmlrpc.client.Error) as error:
         if states():
             raise OpsError(f"cannot stop {name}: {error}") from error
@@ -191,11 +191,11 @@ def rest(name: str) -> None:
 
 def _drop(name: str) -> None:
     if name in states():
-        _stopped(name)
+        _stop(name)
         rpc().removeProcessGroup(name)
 
 
-def _stopped(name: str) -> None:
+def _stop(name: str) -> None:
     try:
         rpc().stopProcess(name)
     except xmlrpc.client.Fault as fault:
@@ -204,7 +204,7 @@ def _stopped(name: str) -> None:
 
 
 def processes() -> list[psutil.Process]:
-    """Return every process of this checkout's services, also one whose supervisor was killed."""
+    """Return the processes of this checkout's services, also when their supervisor was killed."""
     marks = (str(socket_dir()), str(CONFIG))
     found = []
     for process in psutil.process_iter():
@@ -219,7 +219,7 @@ def processes() -> list[psutil.Process]:
 
 
 def stop() -> bool:
-    """Stop everything, gracefully first, then by pid. Returns whether anything had been running."""
+    """Stop everything: through supervisord, then by signals. Returns whether anything was running."""
     running = processes()
     with contextlib.suppress(OSError, xmlrpc.client.Error):
         rpc().shutdown()
@@ -235,7 +235,7 @@ def stop() -> bool:
 
 
 def tail(name: str, lines: int = 12) -> str:
-    """Return the last lines of a program's log, to say why it did not start."""
+    """Return the last lines of a program's log, for a message."""
     path = LOGS / f"{name}.log"
     if not path.is_file():
         return ""
@@ -243,6 +243,6 @@ def tail(name: str, lines: int = 12) -> str:
 
 
 def uptime_s() -> float:
-    """Return how long the supervisor has been running; 0 when it is not."""
+    """Return the uptime of supervisord in seconds; 0 when it does not run."""
     times = [process.create_time() for process in processes() if str(CONFIG) in process.cmdline()]
     return time.time() - min(times) if times else 0.0

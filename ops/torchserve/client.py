@@ -1,18 +1,19 @@
-"""TorchServe's management API, and inference pinned to a version: all that the release operations ask of a server.
+"""A client of TorchServe: its management API, and inference by a named version.
 
-Read in TorchServe 0.12.0 and checked against it:
+The behaviour of TorchServe 0.12.0, read in its source and tested:
 
-- `POST /models?url=FILE` registers archives of the model store only (`allowed_urls=^$`), and unpacked models in folders
-  anywhere; a version that is there: 409; an archive that cannot be unpacked: 500.
-- A worker that loads is shown as UNLOADING; one that dies while loading is started again and again, with a new pid.
-- `PUT …/set-default` and `DELETE` answer when it is done. Removing the default version is refused (403).
-- `DELETE` sometimes answers 500 ("Interrupted while cleaning resources"): the workers are gone then, the version is
-  still there, and asking again removes it.
-- `DELETE` kills the workers at once: whatever they were answering fails. Hence draining, in `ops.torchserve.drain`.
+- `POST /models?url=FILE` registers archives of the model store only (`allowed_urls=^$`), and unpacked models in any
+  folder. It answers 409 for a registered version, and 500 for an archive that cannot be unpacked.
+- A worker that is loading has the state UNLOADING. One that dies while it loads is restarted again and again, with a
+  new pid.
+- `PUT …/set-default` and `DELETE` answer when they are done. Removing the default version is refused (403).
+- `DELETE` sometimes answers 500 ("Interrupted while cleaning resources"): then the workers are gone, the version is
+  still registered, and a second request removes it.
+- `DELETE` kills the workers at once, and the requests that they are answering fail: see `ops.torchserve.drain`.
 
     OpsError
-    ├── RefusedError        the server answered, and not with success; `.status`
-    └── UnreachableError    no answer: it is down, restarting, or too slow
+    ├── RefusedError        the server answered with an error; `.status`
+    └── UnreachableError    no answer: the server is down, restarting, or too slow
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import httpx
 from ops.errors import OpsError
 from ops.paths import MODEL
 
-# Registering unpacks the archive and answers then; all else but inference answers from memory.
+# Registering answers after the archive is unpacked. All other requests but inference are answered from memory.
 TIMEOUT = httpx.Timeout(connect=2, read=10, write=10, pool=5)
 UNREGISTER_S = 10.0
 REGISTER = httpx.Timeout(connect=2, read=120, write=10, pool=5)
@@ -50,7 +51,7 @@ UNAVAILABLE = (RefusedError, UnreachableError)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A version that the server holds. Times in the units of TorchServe's own description."""
+    """A registered version, with the units of TorchServe's description."""
 
     version: str
     min_workers: int
@@ -64,12 +65,12 @@ class Loaded:
 
     @property
     def ready(self) -> bool:
-        """All the workers it should have are READY."""
+        """Whether all its workers are READY."""
         return len(self.workers) >= self.min_workers > 0 and all(state == "READY" for state, _ in self.workers)
 
     @property
     def answers(self) -> bool:
-        """At least one worker is READY."""
+        """Whether at least one worker is READY."""
         return any(state == "READY" for state, _ in self.workers)
 
 
@@ -87,12 +88,12 @@ def _loaded(entry: dict[str, Any]) -> Loaded:
 
 
 class Server:
-    """One TorchServe. Every method raises RefusedError or UnreachableError."""
+    """A TorchServe. Every method raises RefusedError or UnreachableError."""
 
     def __init__(self, management: str, inference: str, transport: httpx.BaseTransport | None = None) -> None:
         self.management = management.rstrip("/")
         self.inference = inference.rstrip("/")
-        # No connection is kept: the server may be restarted between any two calls.
+        # Connections are not kept: the server may be restarted between two calls.
         self._client = httpx.Client(
             timeout=TIMEOUT,
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -101,7 +102,7 @@ class Server:
         )
 
     def versions(self) -> list[Loaded]:
-        """Return every version it holds; empty when it holds none."""
+        """Return all registered versions."""
         try:
             return self._described("/all")
         except RefusedError as error:
@@ -110,15 +111,15 @@ class Server:
             raise
 
     def default(self) -> Loaded:
-        """Return the version that requests which name none are answered by."""
+        """Return the default version, which answers requests that name no version."""
         return self._described("")[0]
 
     def version(self, version: str) -> Loaded:
-        """Return one version as it is now."""
+        """Return a registered version."""
         return self._described(f"/{version}")[0]
 
     def register(self, file: str, like: Loaded) -> None:
-        """Unpack and register a file of the model store, with no worker yet and the settings of another version."""
+        """Unpack and register an archive of the model store, without workers, with the settings of another version."""
         self._ask(
             "POST",
             self.management + "/models",
@@ -135,16 +136,16 @@ class Server:
         )
 
     def scale(self, version: str, workers: int) -> None:
-        """Give a version its workers; they load while this returns."""
+        """Set the number of workers of a version. Returns before they have loaded."""
         count = str(workers)
         self._model("PUT", f"/{version}", {"min_worker": count, "max_worker": count, "synchronous": "false"})
 
     def set_default(self, version: str) -> None:
-        """Let requests that name no version go to this one from now on."""
+        """Make a version the default one."""
         self._model("PUT", f"/{version}/set-default")
 
     def unregister(self, version: str) -> bool:
-        """Remove a version and its workers. Returns whether it was there."""
+        """Remove a version and its workers. Returns whether it was registered."""
         end = time.monotonic() + UNREGISTER_S
         while True:
             try:
@@ -159,20 +160,20 @@ class Server:
                 return True
 
     def names(self, version: str) -> dict[str, str]:
-        """Return a version's class names by id, as its handler tells them."""
+        """Return the class names of a version by id, as its handler describes them."""
         described = self._model("GET", f"/{version}", {"customized": "true"}, timeout_s=60).json()
         names = (described[0].get("customizedMetadata") or {}).get("names")
         return {str(key): str(value) for key, value in names.items()} if isinstance(names, dict) else {}
 
     def predict(self, picture: bytes, version: str | None = None, timeout_s: float = 60.0) -> Any:
-        """Return the handler's answer for one picture, from the version named or the default one."""
+        """Return the handler's answer for a picture, from the named version or the default one."""
         path = f"/predictions/{MODEL}" + (f"/{version}" if version else "")
         timeout = httpx.Timeout(timeout_s, connect=2)
         answer = self._ask("POST", self.inference + path, content=picture, timeout=timeout)
         try:
             return answer.json()
         except ValueError as error:
-            raise RefusedError(f"version {version or 'by default'} answered a picture with no JSON", 200) from error
+            raise RefusedError(f"version {version or 'by default'} did not answer JSON for a picture", 200) from error
 
     def _described(self, suffix: str) -> list[Loaded]:
         try:

@@ -1,4 +1,4 @@
-"""Is a new version's answer an answer, and does it still say what the running one says?"""
+"""Check the answers of a new version, and compare them with those of the running one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ops.errors import DriftError, OpsError
 
 
 class NoAnswerError(OpsError):
-    """What came back for a picture could not be given to a client."""
+    """The answer for a picture is not valid."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one version made of one picture: its task, how many things it found, the classes of those."""
+    """The answer of a version for a picture: the task, the number of objects found, and their classes."""
 
     task: str
     found: int
@@ -24,7 +24,7 @@ class Answer:
 
 
 def read(body: Any, version: str) -> Answer:
-    """Check the handler's answer for one picture and sum it up. Raises NoAnswerError when it is none to serve."""
+    """Check the handler's answer for a picture and summarise it. Raises NoAnswerError when it is not valid."""
     try:
         (entry,) = body
         named = str(entry["model"]["version"])
@@ -35,15 +35,13 @@ def read(body: Any, version: str) -> Answer:
             corners = [float(value) for value in box["xyxy"]]
             conf = float(box["conf"])
             if len(corners) != 4 or not all(map(math.isfinite, corners)) or not 0 <= conf <= 1:
-                raise ValueError(f"the box {corners} with confidence {conf} is none")
+                raise ValueError(f"the box {corners} with confidence {conf} is not valid")
             classes.append(str(box["name"]))
         classes += [str(probability["name"]) for probability in entry.get("probs") or []]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise NoAnswerError(
-            f"version {version} gave no answer that could be served: {type(error).__name__}: {error}"
-        ) from None
+        raise NoAnswerError(f"version {version} gave an invalid answer: {type(error).__name__}: {error}") from None
     if named != version:
-        raise NoAnswerError(f"version {version} calls itself {named} in its answers")
+        raise NoAnswerError(f"version {version} gives its version as {named} in its answers")
     return Answer(task, len(classes), frozenset(classes))
 
 
@@ -53,10 +51,10 @@ def compare(
     names_before: Mapping[str, str],
     names_after: Mapping[str, str],
 ) -> Sequence[str]:
-    """Return how the answers of a new version differ so much that somebody should have meant it; pictures by name.
+    """Return the differences that an operator should confirm, between answers by picture.
 
-    Another task, classes that are gone or renamed, and a picture on which nothing is found any more. New classes, other
-    boxes and other confidences are what new weights are for.
+    They are: another task, removed or renamed classes, and pictures on which nothing is found any more. New classes,
+    other boxes and other confidences are expected of new weights.
     """
     problems = []
     tasks = {answer.task for answer in before.values()}, {answer.task for answer in after.values()}
@@ -74,13 +72,13 @@ def compare(
 
 
 def judge(problems: Sequence[str], accepted: bool, new: str, running: str) -> str | None:
-    """Return a remark on problems that are accepted, None where there are none. Raises DriftError otherwise."""
+    """Return a remark on accepted problems, None without problems. Raises DriftError when they are not accepted."""
     if not problems:
         return None
     if accepted:
         return "accepted: " + "; ".join(problems)
-    head = f"{new} answers otherwise than {running}:"
-    raise DriftError("\n    ".join([head, *problems]) + "\n  If this is meant: --accept-drift")
+    head = f"{new} answers differently from {running}:"
+    raise DriftError("\n    ".join([head, *problems]) + "\n  If this is intended: --accept-drift")
 
 
 def _some(names: list[str]) -> str:

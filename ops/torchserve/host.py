@@ -1,4 +1,4 @@
-"""Where TorchServe runs and what can be done to it from here: natively under the supervisor, or in Compose."""
+"""A TorchServe and its model store, natively under the supervisor or in Compose."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ GATEWAY_NOTICES_S = 20.0
 
 @dataclass
 class Host:
-    """A server and the store it loads from. `compose`: this runs in a container beside it."""
+    """A server and its model store. `compose`: this process runs in a container of the same project."""
 
     server: Server
     store: Path
     compose: bool
     gateway: str = ""
-    #: Which of the two TorchServes of a blue/green switch this is.
+    #: Its side in a blue/green switch.
     side: str = BLUE
     _log_from: int = 0
 
     @property
     def program(self) -> str:
-        """Its name: of the supervisor's program and its log natively, of the service in Compose."""
+        """Name of the supervisor's program and its log natively, of the service in Compose."""
         return PROGRAMS[self.side]
 
     def mark_log(self) -> None:
-        """Remember where the log ends now: what matters comes after."""
+        """Record where the log ends now, for `reasons`."""
         path = LOGS / f"{self.program}.log"
         self._log_from = path.stat().st_size if path.is_file() else 0
 
     def reasons(self) -> list[str]:
-        """Return the log lines since the mark that say why something failed; in Compose the script shows them."""
+        """Return the log lines since `mark_log` that say why something failed; in Compose the script shows them."""
         path = LOGS / f"{self.program}.log"
         if self.compose or not path.is_file():
             return []
@@ -51,14 +51,14 @@ class Host:
             return telling(stream.read().decode(errors="replace"))
 
     def await_gateway(self) -> None:
-        """Wait a moment for the gateway, which notices only some time later that a server is back."""
+        """Wait until the gateway is ready again: it notices with a delay that a server is back."""
         if self.gateway:
             gateway = poll(lambda: readiness.ask(self.gateway), GATEWAY_NOTICES_S)
             if not gateway.ready:
                 say(f"  note: TorchServe answers; {gateway.message}")
 
     def is_supervised(self) -> bool:
-        """Tell whether something restarts the server when it dies."""
+        """Tell whether the server is restarted when it dies."""
         if self.compose:
             return True
         from ops.native import supervisor  # the packaging image has no use for a supervisor
@@ -66,15 +66,15 @@ class Host:
         return bool(supervisor.states())
 
     def restart(self) -> None:
-        """Start or restart TorchServe on what is on disk. Raises RestartNeededError when that is the caller's to do."""
+        """Start or restart TorchServe with the archive on disk. Raises RestartNeededError in Compose."""
         if self.compose:
             raise RestartNeededError("yolo.mar is in place; TorchServe has to be restarted")
         from ops.native import supervisor
 
-        supervisor.restart(self.program)
+        supervisor.restart_program(self.program)
 
     def record_served_archive(self) -> None:
-        """Note that the server runs on the archive on disk now, so that up.sh does not restart it."""
+        """Record that the server runs the archive on disk now, so that up.sh does not restart it."""
         if self.compose:
             return
         from ops.native import service
@@ -85,12 +85,12 @@ class Host:
 
 
 def here(store: Path = STORE) -> Host:
-    """Return the host of the server in force: what the release operations act on. Raises OpsError."""
+    """Return the host of the server in force. Raises OpsError."""
     return at(bluegreen.in_force(store), store)
 
 
 def at(side: str, store: Path = STORE) -> Host:
-    """Return the host of one side. Compose names the servers in OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and OPS_GREEN_….
+    """Return the host of a side. Compose sets OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and the same with OPS_GREEN_.
 
     Raises OpsError.
     """
@@ -99,7 +99,7 @@ def at(side: str, store: Path = STORE) -> Host:
     if management and inference:
         return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
     if management or inference or os.environ.get("OPS_MANAGEMENT_URL"):
-        raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or none of them at all")
+        raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or neither")
     from ops.system import settings
 
     found = settings.load()

@@ -1,14 +1,14 @@
-"""The lines of TorchServe's log that say why something failed."""
+"""Find the lines of TorchServe's log that say why something failed."""
 
 from __future__ import annotations
 
 import re
 
-# "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text": the time and the level say nothing here, and differ at each retry.
+# "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text": the time is left out, since it differs at each retry.
 HEAD = re.compile(r"^\S+[T ][\d:,.]+ +(?P<level>[A-Z]+) +(?P<logger>\S+) - (?P<text>.*)$")
 TELLING = re.compile(r"\b(\w*Error|\w*Exception|Failed|failed|cannot|died|No space|Killed|Traceback)\b")
 FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
-# What TorchServe says of every failure, or of our own questions about it, and what Python's tracebacks begin with.
+# Lines of every failure, of requests for a version that is not registered, and of every traceback.
 NOISE = re.compile(
     r"Traceback \(most recent|RuntimeError: 500 - |Backend worker process died|Auto recovery failed|"
     r"version \S+ not found|Model \S+ not found"
@@ -16,9 +16,9 @@ NOISE = re.compile(
 
 
 def telling(log: str, most: int = 8) -> list[str]:
-    """Return the last lines that tell why, each once, oldest first; Java's and Python's frames are left out.
+    """Return the last `most` lines that give a reason, each once, oldest first, without stack frames.
 
-    A traceback's innermost line of code is kept before its error: where in the handler it was.
+    The innermost frame of a Python traceback is put before its error.
     """
     kept: list[str] = []
     where = ""

@@ -45,7 +45,7 @@ class Standby:
 
         `workers` fewer than the running version has are READY sooner; `complete` brings up the others.
         """
-        with self.steps.step(f"register {version} beside {self.running.version}"):
+        with self.steps.step(f"register {version} next to {self.running.version}"):
             self.server.unregister(version)  # what an operation that was killed may have left
             self.register(version, workers)
         self.wait_ready(version)

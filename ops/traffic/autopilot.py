@@ -50,7 +50,7 @@ class Watch:
     bounds: dict[str, float]
     percent: float = -1.0
     began: float = 0.0
-    base: counters.Base = field(default_factory=dict)
+    base: counters.Baseline = field(default_factory=dict)
     judged: bool = False
 
     def next_step(self, percent: float) -> float | None:
@@ -155,7 +155,7 @@ def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
     seen, problems = gateways.read()
     for problem in problems:
         say(f"  note: {problem}")
-    watch = replace(watch, percent=share, began=time.time(), base=counters.base(seen), judged=False)
+    watch = replace(watch, percent=share, began=time.time(), base=counters.baseline(seen), judged=False)
     _save(host, watch)
     return watch
 
@@ -173,12 +173,12 @@ def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tupl
                 )
             _revive(host, now.version)
             seen, problems = gateways.read()
-            base = counters.completed(watch.base, seen)
+            base = counters.add_missing(watch.base, seen)
             if base != watch.base:
                 watch = replace(watch, base=base)
                 _save(host, watch)
-            theirs = counters.measured(seen, watch.base, now.version, "canary")
-            ours = counters.measured(seen, watch.base, present.stable or "", "stable")
+            theirs = counters.measure(seen, watch.base, now.version, "canary")
+            ours = counters.measure(seen, watch.base, present.stable or "", "stable")
             verdict, why = analysis.judge(theirs, ours, limits)
             heard = "; ".join([why, *problems])
             passed = time.time() - watch.began

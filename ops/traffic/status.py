@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from ops.gateways import counters
-from ops.gateways.counters import Gateways, Row, Seen
+from ops.gateways.counters import Gateways, Row, Snapshot
 from ops.rollout import split
 from ops.store import routing
 from ops.store.routing import Routing
@@ -49,7 +49,7 @@ def heard(host: Host, gateways: Gateways) -> None:
         say(f"  note: {line}")
 
 
-def deaf(present: Routing, seen: list[Seen]) -> list[str]:
+def deaf(present: Routing, seen: list[Snapshot]) -> list[str]:
     """Return a line for each gateway that has another routing in force than the present one."""
     return [
         f"{gateway.gateway} is at revision {gateway.revision or 'none'} of the routing, not {present.revision}: "
@@ -59,7 +59,7 @@ def deaf(present: Routing, seen: list[Seen]) -> list[str]:
     ]
 
 
-def rows(gateway: Seen, name: str, present: Routing) -> list[str]:
+def rows(gateway: Snapshot, name: str, present: Routing) -> list[str]:
     """Return the table of one gateway's numbers now; of a shadow also how its boxes differ."""
     playing = {(present.stable, "stable"), *((version, name) for version in present.versions(name))}
     shown = [row for row in gateway.rows if (row.version, row.role) in playing]
@@ -82,7 +82,7 @@ def _cells(row: Row) -> list[str]:
     return [row.version, row.role, str(row.counts["requests"]), str(row.counts["errors"]), *times, found]
 
 
-def remarks(host: Host, present: Routing, seen: list[Seen], name: str) -> list[str]:
+def remarks(host: Host, present: Routing, seen: list[Snapshot], name: str) -> list[str]:
     """Return what an operator should know besides."""
     lines = deaf(present, seen)
     for gateway in seen:

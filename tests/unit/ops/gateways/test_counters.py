@@ -13,11 +13,11 @@ def gateway(tmp_path):
 
 def test_what_happened_in_a_step_is_the_difference_of_two_reads(gateway):
     gateway.happen("1.1", "canary", 100, found=9)
-    before = counters.base(gateways(gateway).read()[0])
+    before = counters.baseline(gateways(gateway).read()[0])
     gateway.happen("1.1", "canary", 20, p95_ms=80, found=2, errors=1, rejected=4, fallbacks=1)
     seen, problems = gateways(gateway).read()
     assert problems == []
-    found = counters.measured(seen, before, "1.1", "canary")
+    found = counters.measure(seen, before, "1.1", "canary")
     assert found == Measured(requests=16, failures=1, answered=15, detections=30, p95_ms=80)
     assert found.failure_rate == 1 / 16
     assert found.found == 2
@@ -28,41 +28,41 @@ def test_several_gateways_are_added_up_and_their_times_weighted(gateway, tmp_pat
     gateway.happen("1.0", "stable", 30, p95_ms=100)
     other.happen("1.0", "stable", 10, p95_ms=200)
     seen, _ = gateways(gateway, other).read()
-    found = counters.measured(seen, {}, "1.0", "stable")
+    found = counters.measure(seen, {}, "1.0", "stable")
     assert (found.requests, found.p95_ms) == (40, 125)
 
 
 def test_a_gateway_that_was_restarted_counts_from_its_start(gateway):
     gateway.happen("1.1", "canary", 100)
-    before = counters.base(gateways(gateway).read()[0])
+    before = counters.baseline(gateways(gateway).read()[0])
     gateway.restart("13:00")
     gateway.happen("1.1", "canary", 120)
-    assert counters.measured(gateways(gateway).read()[0], before, "1.1", "canary").requests == 120
+    assert counters.measure(gateways(gateway).read()[0], before, "1.1", "canary").requests == 120
 
 
 def test_a_gateway_that_was_not_heard_at_first_counts_from_when_it_was(gateway, tmp_path):
     late = FakeGateway(tmp_path, down=True)
     late.happen("1.1", "canary", 1000)
-    before = counters.base(gateways(gateway, late).read()[0])
+    before = counters.baseline(gateways(gateway, late).read()[0])
     gateway.happen("1.1", "canary", 5)  # the first that it was ever asked: of the step
     late.down = False
     seen, _ = gateways(gateway, late).read()
-    before = counters.completed(before, seen)
-    assert counters.measured(seen, before, "1.1", "canary").requests == 5
+    before = counters.add_missing(before, seen)
+    assert counters.measure(seen, before, "1.1", "canary").requests == 5
     late.happen("1.1", "canary", 2)
     seen, _ = gateways(gateway, late).read()
-    assert counters.completed(before, seen) == before
-    assert counters.measured(seen, before, "1.1", "canary").requests == 7
+    assert counters.add_missing(before, seen) == before
+    assert counters.measure(seen, before, "1.1", "canary").requests == 7
 
 
 def test_requests_that_it_could_not_be_asked_are_failures_of_its(gateway):
     gateway.happen("1.1", "canary", 10, errors=2, fallbacks=7)
-    found = counters.measured(gateways(gateway).read()[0], {}, "1.1", "canary")
+    found = counters.measure(gateways(gateway).read()[0], {}, "1.1", "canary")
     assert (found.requests, found.failures, found.answered) == (15, 7, 8)
 
 
 def test_a_version_that_nobody_asked_has_done_nothing(gateway):
-    found = counters.measured(gateways(gateway).read()[0], {}, "1.1", "canary")
+    found = counters.measure(gateways(gateway).read()[0], {}, "1.1", "canary")
     assert (found, found.found, found.failure_rate) == (Measured(), None, 0.0)
 
 
@@ -71,7 +71,7 @@ def test_a_version_that_nobody_asked_has_done_nothing(gateway):
     [
         (httpx.Response(401), "YOLO_API_KEY"),
         (httpx.Response(503, json={}), "answers 503"),
-        (httpx.Response(200, text="<html>"), "no JSON"),
+        (httpx.Response(200, text="<html>"), "not answer JSON"),
         (httpx.Response(200, json={"models": []}), "older"),
         (httpx.Response(200, json=[]), "older"),
     ],

@@ -80,7 +80,7 @@ def described(monkeypatch, tmp_path):
 def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     read, path = described
     made = Made(serving="/a 100 % new/serving", python="/venv/bin/python", handler="archive")
-    assert green.as_recorded(Sides(green=made)) == ()
+    assert green.restore(Sides(green=made)) == ()
     parser = read()
     parser.read(path)
     program = parser["program:torchserve-green"]
@@ -89,10 +89,10 @@ def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     assert program["autostart"] == "true"
     assert 'HANDLER_FROM="archive"' in program["environment"]
     assert 'MANAGEMENT_PORT="8186"' in program["environment"]
-    assert green.as_recorded(Sides(green=made, blue=False)) == ("torchserve",)
+    assert green.restore(Sides(green=made, blue=False)) == ("torchserve",)
     assert "autostart=false" in supervisor.render(["torchserve"])
     assert "autostart=false" not in supervisor.render()
-    assert green.as_recorded(Sides(green=made, pending="green")) == (), "one that never came up whole"
+    assert green.restore(Sides()) == (), "without green nothing is described"
     assert not path.exists()
 
 
@@ -103,7 +103,7 @@ def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, 
     monkeypatch.setattr(supervisor, "states", lambda: {"torchserve": "RUNNING"})
     with pytest.raises(UsageError, match=r"no entrypoint\.py"):
         green.check("green", Made(serving=str(tmp_path)))
-    with pytest.raises(UsageError, match="no Python"):
+    with pytest.raises(UsageError, match="not an executable Python"):
         green.check("green", Made(python=str(tmp_path / "bin/python")))
     for made in (Made(serving='/a "b"'), Made(python="/a\nb/bin/python"), Made(handler='"')):
         with pytest.raises(OpsError, match="quotation mark"):
