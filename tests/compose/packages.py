@@ -7,9 +7,11 @@ after bookworm has them, and its packages are only unpacked.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,12 +40,20 @@ def install(packages: list[str], progress: Progress) -> None:
     """Install Debian packages without their recommendations and without starting any service."""
     progress(f"installing {', '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_service_starts():
+    with _turn(), _no_service_starts():
         for command in (
             ["apt-get", "-qq", "update"],
             ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages],
         ):
             run(command, environment)
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Wait until no other process of the tests installs anything: apt refuses where another apt is at work."""
+    with (Path(tempfile.gettempdir()) / f"yolo-serving-test-apt-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager
