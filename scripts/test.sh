@@ -9,13 +9,16 @@ usage() {
   cat <<'EOF'
 Usage: bash scripts/test.sh [--require-all] [PYTEST ARGUMENTS]
 
-Lints, then runs the rings unit, gateway, scripts, browser, native and compose, and says which could not run and why.
+Lints, then runs the rings unit, gateway, scripts, browser, native and compose. Says which tests could not run and why,
+and how long each step took.
 
   --require-all    a ring that could not run is a failure (CI)
 
-As root on Debian without a Docker engine, the compose ring installs one for itself and stops it afterwards, and
-without a Chromium the browser ring installs Debian's;
-without them:      bash scripts/test.sh -m "not compose and not browser"
+As root on Debian without a Docker engine, the compose ring installs one and stops it afterwards; without a Chromium
+the browser ring installs Debian's. Without these two rings:
+
+  bash scripts/test.sh -m "not compose and not browser"
+
 One ring:          bash scripts/test.sh tests/gateway
 EOF
 }
@@ -25,9 +28,23 @@ case "${1:-}" in
   --require-all) export REQUIRE_RINGS=1; shift ;;
 esac
 
+steps=()
+begin=$SECONDS
+# Remember how long the step took that ends here.
+ended() {
+  steps+=("$(printf '%6d s  %s' $((SECONDS - begin)) "$1")")
+  begin=$SECONDS
+}
+
 python=$(find_python)
 "$python" -m ops.setup.environment --test
 bin=$PWD/.venv/bin
+ended "install"
+
+if ((!$#)); then
+  # Environments of other programs take minutes to install; a test that needs one waits for it.
+  "$bin/python" -m tests.gateway.peers.environment >/dev/null 2>&1 &
+fi
 
 lint() {
   echo "+ $*"
@@ -38,24 +55,34 @@ lint "$bin/ruff" format --check .
 lint "$bin/mypy"
 lint "$bin/shellcheck" -x scripts/*.sh .ci/run
 lint "$bin/hadolint" serving/torchserve/Dockerfile api-gateway/Dockerfile
+ended "lint"
 
 if (($#)); then
   exec "$bin/python" -m pytest "$@"
 fi
 
-# A process for each: ultralytics replaces Pillow's open, and NNCF Python's logger class, for the whole process. The
-# packager lives with that; the handler and the gateway never meet them, here as in service.
 status=0
-run() {
+# Run a ring of tests: ring NAME PYTEST ARGUMENTS.
+ring() {
+  local name=$1
+  shift
   echo "+ pytest $*"
   "$bin/python" -m pytest "$@" || status=1
+  ended "$name"
 }
-run tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks tests/unit/support
-run tests/unit/yolo tests/unit/parity
-run tests/unit/ops
-run tests/browser
-run tests/native
-run tests/compose
+# Tests that use one core each run in two processes, each with whole files.
+two=(--numprocesses 2 --dist loadfile)
+# One call of pytest for each line: ultralytics replaces Pillow's open, and NNCF Python's logger class, for the whole
+# process. The packager lives with that; the handler and the gateway never meet them, here as in service.
+ring "gateway, scripts, serving, benchmarks" \
+  "${two[@]}" tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks tests/unit/support
+ring "yolo, parity" tests/unit/yolo tests/unit/parity
+ring "ops" "${two[@]}" tests/unit/ops
+ring "browser" tests/browser
+ring "native" tests/native
+ring "compose" tests/compose
+
+printf '%s\n' "" "Seconds of each step" "${steps[@]}"
 if ((status)); then
   echo "error: a ring failed (above)" >&2
 fi

@@ -104,7 +104,8 @@ def docker(folder: Path) -> FakeDocker:
 def checkout(folder: Path, docker: FakeDocker) -> Checkout:
     """A fresh copy, in a folder with a space in its name, as its user would call its scripts."""
     path = f"{docker.folder}{os.pathsep}{os.environ['PATH']}"
-    return Checkout(copy_tree(folder / "yolo serving"), {"PATH": path, "HOME": str(folder)})
+    root = copy_tree(folder / "yolo serving", without=("tests/", "benchmarks/", "docs/", "api-gateway/"))
+    return Checkout(root, {"PATH": path, "HOME": str(folder)})
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_prediction_comes_back_as_it_was(prediction: Prediction) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'{"t":1,"d":[[1]]}', encode(NOTHING)[:-9]]
+    "value", [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'{"t":1,"d":[[1]]}', encode(NOTHING, 1764000000.25)[:-9]]
 )
 def test_bytes_that_are_no_answer_are_refused(value: bytes) -> None:
     with pytest.raises(ValueError):

@@ -39,3 +39,9 @@ def python_with(name: str) -> Path:
                 cannot_run(f"{name} cannot be installed from the package index: {done.stderr[-500:]}")
             stamp.touch()
     return python
+
+
+if __name__ == "__main__":
+    for requirements in sorted(HERE.glob("*.txt")):
+        if not requirements.name.endswith(".constraints.txt"):
+            python_with(requirements.stem)
