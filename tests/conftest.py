@@ -9,20 +9,26 @@ import pytest
 from tests.support import ROOT, SHARED
 
 RINGS = ("unit", "gateway", "scripts", "browser", "native", "compose")
-# What a newcomer's first run leaves is looked at before other tests of that ring change it.
-FIRST = "test_service.py"
+# In the native ring the tests of a newcomer's first run come first, and those that need another service last.
+FIRST, LAST = Path("native/test_service.py"), Path("native/rollout")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder, and run the cheap rings first."""
     for item in items:
         item.add_marker(ring_of(item))
-    items.sort(key=lambda item: (RINGS.index(ring_of(item)), item.path.name != FIRST))
+    items.sort(key=place_of)
+
+
+def place_of(item: pytest.Item) -> tuple[int, bool, bool]:
+    """Return what tests are sorted by; those of the same place keep their order."""
+    path = item.path.relative_to(ROOT / "tests")
+    return RINGS.index(ring_of(item)), path != FIRST, path.is_relative_to(LAST)
 
 
 def ring_of(item: pytest.Item) -> str:
     """Return the folder directly below tests/ that a test lies in."""
-    return Path(item.path).relative_to(ROOT / "tests").parts[0]
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session")

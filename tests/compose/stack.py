@@ -6,14 +6,16 @@ import json
 import os
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.compose.engine import Engine
-from tests.support import copy_tree, free_ports, wait_until
+from tests.support import copy_tree, free_ports
+from tests.support.deployment import Deployment
 
 # Whoever owns the checkout on a machine of ours: neither root nor the uid of the images, so that a file which
 # belongs to the wrong user shows.
@@ -33,7 +35,7 @@ _FOREIGN = (
 
 
 @dataclass(frozen=True)
-class Stack:
+class Stack(Deployment):
     """A checkout and its project. Commands run in `root`, as `user` where that can be chosen."""
 
     project: str
@@ -80,6 +82,29 @@ class Stack:
             **identity,
         )
 
+    def script(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("bash", *argv, **environment)
+
+    def start(self) -> None:
+        self.go("scripts/up.sh", "--docker")
+
+    def archive(self, version: str, **changes: Any) -> Path:
+        path = super().archive(version, **changes)
+        owner = self.root.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+        return path
+
+    def up(self, *options: str, **environment: str) -> None:
+        """Start what does not run, or runs with other settings, and wait until it is healthy."""
+        done = self.run("docker", "compose", "up", "-d", "--wait", *options, **environment)
+        if done.returncode:
+            logs = self.run("docker", "compose", "logs", "--no-color", "--tail", "40").stdout
+            pytest.fail(f"up failed:\n{done.stdout[-3000:]}\n{logs[-4000:]}", pytrace=False)
+
+    def with_settings(self, **settings: str) -> Stack:
+        """Return the same stack, whose commands have these settings."""
+        return replace(self, environment={**self.environment, **settings})
+
     def compose(self, *argv: str) -> str:
         """Run `docker compose` and return what it printed. Fails the test when it fails."""
         done = self.run("docker", "compose", *argv)
@@ -116,15 +141,6 @@ class Stack:
             *("run", "--rm", "--pid", "host", "--user", "0", "--network", "none", "--entrypoint", "python"),
             *(self.inspect("torchserve")["Config"]["Image"], "-c", code, str(description["State"]["Pid"])),
         )
-
-    def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.gateway}/health/ready", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def wait_ready(self) -> None:
-        wait_until(self.ready, f"the gateway of {self.project} is ready")
 
     def predict(self, *, timeout: float = 60, **request: Any) -> httpx.Response:
         """Ask the gateway; without arguments, about the sample picture."""

@@ -1,134 +1,125 @@
-"""Releases in Compose, after test_stack.py, which ends with everything down: live, broken, back again, under load."""
+"""Releases in Compose: live, broken, back again, under load."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from zipfile import ZipFile
 
 import pytest
 
 from tests.compose.stack import Stack
-from tests.support import clients, wait_until
-from tests.support.archives import left_over, names, renamed, varied
+from tests.support import clients
+from tests.support.archives import left_over, renamed
+from tests.support.deployment import BASE
+from tests.support.load import Load
+
+KEPT = "kept"
 
 
-@pytest.fixture(scope="module")
-def base(running: Stack) -> str:
-    """The version that serves when the stack is up again."""
-    started = running.run("docker", "compose", "up", "-d", "--wait")
-    assert started.returncode == 0, started.stdout
-    running.wait_ready()
-    return str(running.predict().json()["model"]["version"])
-
-
-def names_of(stack: Stack, version: str) -> set[str]:
-    return names(stack.store / f"yolo-{version}.mar")
-
-
-def go(stack: Stack, *argv: str) -> str:
-    done = stack.run("bash", *argv)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+@pytest.fixture
+def kept(settled: Stack) -> str:
+    """A kept version with other names of the same classes."""
+    if not (settled.store / f"yolo-{KEPT}.mar").exists():
+        settled.archive(KEPT, prefix="kept ")
+    return KEPT
 
 
 @contextmanager
-def busy(stack: Stack, base: str, people: int = 8) -> Iterator[Callable[[], set[str | None]]]:
-    """So many clients ask all the time; yields what tells which versions answer from now on.
+def busy(stack: Stack, people: int = 8) -> Iterator[Load]:
+    """So many clients ask all the time.
 
-    Afterwards none of their requests was lost, and each answer is made by the version it names: no class is in both.
+    Afterwards none of their requests was lost, and each answer is made by the version it names: no class is in two.
     """
-    with clients(people, lambda: stack.predict(timeout=90)) as answers:
-
-        def versions() -> set[str | None]:
-            count = len(answers)
-            wait_until(lambda: len(answers) > count + 24, "the clients are answered")
-            return {version for _, version, _ in answers[count + 8 :]}
-
-        assert versions() == {base}
-        yield versions
-    print(f"answers: {Counter(answer[:2] for answer in answers)}")
-    assert {status for status, _, _ in answers} == {200}
-    known = {base: names_of(stack, base), "live": names_of(stack, "live")}
-    assert not known[base] & known["live"]
-    for _, version, classes in answers:
-        assert classes
-        assert version
-        assert classes <= known[version], f"{version} found {classes}"
+    with clients(people, stack.ask) as load:
+        assert load.fresh_versions() == {BASE}
+        yield load
+    print(f"answers: {Counter((answer.status, answer.version) for answer in load.answers)}")
+    assert load.statuses == {200}
+    known = {version: stack.names(version) for version in load.versions}
+    assert sum(map(len, known.values())) == len(set().union(*known.values()))
+    for answer in load.answers:
+        assert answer.classes
+        assert answer.classes <= known[answer.version], f"{answer.version} found {answer.classes}"
 
 
-def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(running, base):
-    renamed(running.root / "models/weights/best.pt", running.root / "renamed.pt")
-    with busy(running, base) as versions:
-        go(running, "scripts/redeploy.sh", "renamed.pt", "--version", "live", "--accept-drift")
-        assert versions() == {"live"}
-        go(running, "scripts/rollback.sh")
-        assert versions() == {base}
-    assert "current, served" in go(running, "scripts/releases.sh")
-    owner = running.root.stat().st_uid
-    assert {path.stat().st_uid for path in running.store.iterdir()} == {owner}
-    assert left_over(running.store) == set()
+def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(settled: Stack) -> None:
+    demo = settled.root / "demo.pt"
+    with ZipFile(settled.store / f"yolo-{BASE}.mar") as mar:
+        demo.write_bytes(mar.read("best.pt"))
+    renamed(demo, settled.root / "renamed.pt")
+    with busy(settled) as load:
+        settled.go("scripts/redeploy.sh", "renamed.pt", "--version", "live", "--accept-drift")
+        assert load.fresh_versions() == {"live"}
+        settled.go("scripts/rollback.sh")
+        assert load.fresh_versions() == {BASE}
+    assert "current, served" in settled.go("scripts/releases.sh")
+    owner = settled.root.stat().st_uid
+    assert {path.stat().st_uid for path in settled.store.iterdir()} == {owner}
+    assert left_over(settled.store) == set()
 
 
-def test_eight_clients_lose_no_request_while_a_canary_is_split_taken_back_and_promoted(running, base):
-    start = ("scripts/canary.sh", "start", "live", "--accept-drift")
-    with busy(running, base) as versions:
-        go(running, *start, "--percent", "50")
-        assert versions() == {base, "live"}
-        status = go(running, "scripts/canary.sh", "status")
-        assert "canary live 50 %" in status
+def test_eight_clients_lose_no_request_while_a_canary_is_split_aborted_and_promoted(settled: Stack, kept: str) -> None:
+    start = ("scripts/canary.sh", "start", kept, "--accept-drift")
+    with busy(settled) as load:
+        settled.go(*start, "--percent", "50")
+        assert load.fresh_versions() == {BASE, kept}
+        status = settled.go("scripts/canary.sh", "status")
+        assert f"canary {kept} 50 %" in status
         assert "http://api-gateway:8000" in status
         assert "note:" not in status, "the gateway answers, and reads the file"
-        go(running, "scripts/canary.sh", "abort")
-        assert versions() == {base}
-        go(running, *start, "--percent", "50")
-        go(running, "scripts/canary.sh", "promote")
-        assert versions() == {"live"}
-        go(running, "scripts/rollback.sh")
-        assert versions() == {base}
-    owner = running.root.stat().st_uid
-    assert (running.store / "routing/routing.json").stat().st_uid == owner
-    assert left_over(running.store) == set()
+        settled.go("scripts/canary.sh", "abort")
+        assert load.fresh_versions() == {BASE}
+        settled.go(*start, "--percent", "50")
+        settled.go("scripts/canary.sh", "promote")
+        assert load.fresh_versions() == {kept}
+        settled.go("scripts/rollback.sh")
+        assert load.fresh_versions() == {BASE}
+    owner = settled.root.stat().st_uid
+    assert (settled.store / "routing/routing.json").stat().st_uid == owner
+    assert left_over(settled.store) == set()
 
 
-def test_a_broken_version_leaves_the_old_one_answering_and_says_why(running, base):
-    path = varied(
-        running.store / f"yolo-{base}.mar",
-        running.store / "yolo-bad.mar",
+def test_a_broken_version_leaves_the_old_one_answering_and_says_why(settled: Stack) -> None:
+    path = settled.archive(
         "bad",
         handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n def handle(self, d, c): return []\n",
     )
-    with clients(2, lambda: running.predict(timeout=90)) as answers:
-        done = running.run(
+    with clients(2, settled.ask) as load:
+        done = settled.run(
             *("docker", "compose", "run", "--rm", "-T", "--no-deps", "release"),
             *("redeploy", "best.pt", "--packaged", "bad"),
         )
     assert done.returncode == 1, done.stdout
-    assert f"Version {base} answers as before" in done.stdout
-    assert {(status, version) for status, version, _ in answers} == {(200, base)}
+    assert f"Version {BASE} answers as before" in done.stdout
+    assert {(answer.status, answer.version) for answer in load.answers} == {(200, BASE)}
     assert not path.exists()
-    assert left_over(running.store) == set()
+    assert left_over(settled.store) == set()
 
 
-def test_an_experiment_gives_each_version_its_share_and_a_canary_goes_up_by_itself(running, base):
-    with busy(running, base, people=2) as versions:
-        go(running, "scripts/experiment.sh", "start", "night", "--share", "live=50", "--accept-drift")
-        assert versions() == {base, "live"}
-        assert "experiment night" in go(running, "scripts/experiment.sh", "status")
-        go(running, "scripts/experiment.sh", "stop")
-        assert versions() == {base}
+def test_an_experiment_gives_each_version_its_share(settled: Stack, kept: str) -> None:
+    with busy(settled, people=2) as load:
+        settled.go("scripts/experiment.sh", "start", "night", "--share", f"{kept}=50", "--accept-drift")
+        assert load.fresh_versions() == {BASE, kept}
+        assert "experiment night" in settled.go("scripts/experiment.sh", "status")
+        settled.go("scripts/experiment.sh", "stop")
+        assert load.fresh_versions() == {BASE}
+    assert left_over(settled.store) == set()
+
+
+def test_a_canary_is_promoted_automatically(settled: Stack, kept: str) -> None:
+    with busy(settled, people=2) as load:
         bounds = ("--min-requests", "8", "--hold", "1", "--max-p95", "10", "--max-detections", "90")
-        go(running, "scripts/canary.sh", "start", "live", "--accept-drift", "--auto", "--steps", "40,100", *bounds)
-        assert versions() == {"live"}
-    assert left_over(running.store) == set()
+        start = ("scripts/canary.sh", "start", kept, "--accept-drift")
+        settled.go(*start, "--auto", "--steps", "40,100", *bounds)
+        assert load.fresh_versions() == {kept}
+    assert left_over(settled.store) == set()
 
 
-def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(running, base):
-    (running.store / "yolo.mar").write_bytes(b"not an archive")
-    running.run("docker", "compose", "restart", "torchserve")
-    done = running.run("bash", "scripts/rollback.sh", base)
-    assert done.returncode == 0, done.stdout
-    running.wait_ready()
-    assert running.predict().json()["model"]["version"] == base
-    running.compose("down")
+def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(settled: Stack) -> None:
+    (settled.store / "yolo.mar").write_bytes(b"not an archive")
+    settled.run("docker", "compose", "restart", "torchserve")
+    settled.go("scripts/rollback.sh", BASE)
+    settled.wait_ready()
+    assert settled.served() == BASE

@@ -1,4 +1,4 @@
-"""The running service of a checkout, its model store, and archives that something is wrong with."""
+"""The service of a checkout with the operations on it, for tests that release to it."""
 
 from __future__ import annotations
 
@@ -6,72 +6,68 @@ import json
 import signal
 import subprocess
 import zipfile
+from pathlib import Path
+from typing import Any
 
-import httpx
-
-from tests.support.archives import names, varied
-
-BASE = "1.0"
+from tests.native.checkout import Checkout
+from tests.support.deployment import BASE, Deployment
 
 
-class Service:
-    """The running service of the checkout, and its model store."""
+class Service(Deployment):
+    """The service of a checkout, and its model store."""
 
-    def __init__(self, checkout):
+    def __init__(self, checkout: Checkout) -> None:
         self.checkout = checkout
-        self.store = checkout.root / "serving/torchserve/model-store"
-        self.management = f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}"
         self.demo = checkout.root / "demo.pt"
         with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as mar:
             self.demo.write_bytes(mar.read("best.pt"))
 
-    def run(self, *argv, **env):
-        return self.checkout.run(*argv, **env)
+    @property
+    def store(self) -> Path:
+        return self.checkout.root / "serving/torchserve/model-store"
 
-    def ops(self, *argv):
-        """The operation itself, as the scripts call it."""
-        return self.checkout.run("-c", '.venv/bin/python -m ops "$@"', "ops", *map(str, argv))
+    @property
+    def gateway(self) -> str:
+        return self.checkout.gateway
 
-    def start_ops(self, *argv):
+    @property
+    def management(self) -> str:
+        return self.checkout.management
+
+    @property
+    def street(self) -> Path:
+        return self.checkout.root / "samples/street.jpg"
+
+    def script(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.checkout.run(*argv, **environment)
+
+    def start(self) -> None:
+        self.go("scripts/up.sh", "--native")
+
+    def ops(self, *argv: object) -> subprocess.CompletedProcess[str]:
+        """Run the operation itself, as the scripts do."""
+        return self.script("-c", '.venv/bin/python -m ops "$@"', "ops", *map(str, argv))
+
+    def start_ops(self, *argv: object) -> subprocess.Popen[str]:
+        """Start the operation itself and do not wait for its end."""
         python = self.checkout.root / ".venv/bin/python"
         return subprocess.Popen(
             [python, "-m", "ops", *map(str, argv)],
             cwd=self.checkout.root,
-            env=self.checkout.env,
+            env=self.checkout.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def loaded(self):
-        try:
-            answer = httpx.get(f"{self.management}/models/yolo/all", timeout=5)
-        except httpx.HTTPError:
-            return []
-        return [version["modelVersion"] for version in answer.json()] if answer.status_code == 200 else []
-
-    def kept(self):
+    def kept(self) -> list[str]:
         return sorted(path.name for path in self.store.glob("*.mar"))
 
-    def state(self):
-        return json.loads(self.run("scripts/releases.sh", "--json").stdout)
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.script("scripts/releases.sh", "--json").stdout)
+        return found
 
-    def names(self, version):
-        return names(self.store / f"yolo-{version}.mar")
-
-    def ask(self):
-        picture = (self.checkout.root / "samples/street.jpg").read_bytes()
-        return httpx.post(f"{self.checkout.gateway}/predict", files={"file": picture}, timeout=90)
-
-    def served(self):
-        answer = self.ask()
-        return answer.json()["model"]["version"] if answer.status_code == 200 else None
-
-    def kill_torchserve(self):
+    def kill_torchserve(self) -> None:
         (java,) = self.checkout.processes("org.pytorch.serve.ModelServer")
         java.send_signal(signal.SIGKILL)
         java.wait(10)
-
-    def archive(self, version, **changes):
-        """Put a version into the store by hand: the base version's files, with something changed (`varied`)."""
-        return varied(self.store / f"yolo-{BASE}.mar", self.store / f"yolo-{version}.mar", version, **changes)

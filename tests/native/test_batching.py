@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -12,20 +11,17 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.native.conftest import Checkout
+from tests.native.checkout import Checkout
+from tests.native.service import Service
 from tests.support import jpeg, wait_until
 
 
 @pytest.fixture
-def batching(checkout, first_up) -> Iterator[Checkout]:
+def batching(installed: Service) -> Checkout:
     """The service with batches of three, for which the first picture waits half a second."""
-    done = checkout.run("scripts/up.sh", "--native", BATCH_SIZE="3", MAX_BATCH_DELAY_MS="500", WORKERS="1")
-    try:
-        assert done.returncode == 0, done.stdout
-        checkout.wait_ready()
-        yield checkout
-    finally:
-        checkout.run("scripts/down.sh")  # the next test starts it with the defaults
+    installed.checkout.up(BATCH_SIZE="3", MAX_BATCH_DELAY_MS="500", WORKERS="1")
+    installed.settle()
+    return installed.checkout
 
 
 def logged(service, request_id):

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import httpx
 
 from tests.gateway.support.gateway_process import gateway_process
-from tests.native.service import BASE, Service
 from tests.support import wait_until
+from tests.support.deployment import BASE
 
 OTHER = "1.0-cached"
 
@@ -20,18 +20,15 @@ def second_gateway(checkout, **variables: str) -> Iterator[str]:
     """A gateway of its own in front of the same TorchServe."""
     urls = {
         "TORCHSERVE_INFERENCE_URL": checkout.inference,
-        "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{checkout.ports['MANAGEMENT_PORT']}",
+        "TORCHSERVE_MANAGEMENT_URL": checkout.management,
     }
     with gateway_process(checkout.root, checkout.root / ".venv/bin/python", **urls, **variables) as url:
         wait_until(lambda: httpx.get(f"{url}/health/ready", timeout=5).status_code == 200, "the second one is ready")
         yield url
 
 
-def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(service):
-    store = Service(service)
-    if store.loaded() != [BASE]:
-        assert store.run("scripts/rollback.sh", BASE).returncode == 0
-    picture = (service.root / "samples/street.jpg").read_bytes()
+def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(base):
+    picture = (base.checkout.root / "samples/street.jpg").read_bytes()
     over, seen, wrong = threading.Event(), [], []
 
     def ask(client: httpx.Client, url: str) -> tuple[str, str, int]:
@@ -48,13 +45,13 @@ def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_n
                 except (AssertionError, httpx.HTTPError) as error:
                     wrong.append(repr(error))
 
-    with second_gateway(service, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
+    with second_gateway(base.checkout, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
         thread = threading.Thread(target=keep_asking, args=(url,))
         thread.start()
         try:
             wait_until(lambda: any(cache == "HIT" for cache, _, _ in seen), "an answer is remembered")
-            store.archive(OTHER, conf=0.99)  # finds nothing: its answers can be told from the first's
-            done = store.run("scripts/rollback.sh", OTHER)
+            base.archive(OTHER, conf=0.99)  # finds nothing: its answers can be told from the first's
+            done = base.script("scripts/rollback.sh", OTHER)
             assert done.returncode == 0, done.stdout
             assert ask(client, url)[1:] == (OTHER, 0)
             assert ask(client, url) == ("HIT", OTHER, 0)
@@ -62,17 +59,17 @@ def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_n
             over.set()
             thread.join()
         # The plain way: other content under the same name, and a restart.
-        store.archive(OTHER, conf=0.01).replace(store.store / "yolo.mar")
-        done = store.run("scripts/up.sh", "--native")
+        base.archive(OTHER, conf=0.01).replace(base.store / "yolo.mar")
+        done = base.script("scripts/up.sh", "--native")
         assert done.returncode == 0, done.stdout
         wait_until(lambda: client.get(f"{url}/health/ready").status_code == 200, "the second gateway sees it")
         _, version, found = ask(client, url)
         assert version == OTHER
         assert found > 0
-        done = store.run("scripts/rollback.sh", BASE)
+        done = base.script("scripts/rollback.sh", BASE)
         assert done.returncode == 0, done.stdout
         assert ask(client, url)[1] == BASE
-        (store.store / f"yolo-{OTHER}.mar").unlink(missing_ok=True)
+        (base.store / f"yolo-{OTHER}.mar").unlink(missing_ok=True)
     assert not wrong
     assert {version for _, version, _ in seen} == {BASE, OTHER}
     assert [cache for cache, _, _ in seen].count("HIT") > len(seen) * 0.8

@@ -36,7 +36,8 @@ def refused(body):
     return body["status"] == "error" and "request_id" in body
 
 
-def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(service):
+def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(base):
+    service = base.checkout
     before, expected = wait_until(lambda: workers(service), "there are workers"), people(service)
     uploads = [*malformed_uploads(), *tolerated(random.Random(1), TOLERATED)]
     assert len(expected) >= 4

@@ -17,7 +17,7 @@ def predict(service, **kwargs):
 
 
 def ready_workers(service):
-    (described,) = httpx.get(f"http://127.0.0.1:{service.ports['MANAGEMENT_PORT']}/models/yolo", timeout=30).json()
+    (described,) = httpx.get(f"{service.management}/models/yolo", timeout=30).json()
     return [worker["status"] for worker in described["workers"]].count("READY")
 
 
@@ -133,8 +133,7 @@ def test_the_management_port_is_not_reachable_from_outside_this_machine(service)
 
 def test_one_killed_worker_of_several_is_not_noticed_and_comes_back(service):
     if len(service.processes("model_service_worker.py")) < 2:  # as on a single CPU
-        done = service.run("scripts/up.sh", "--native", WORKERS="2")
-        assert done.returncode == 0, done.stdout
+        service.up(WORKERS="2")
     wait_until(lambda: ready_workers(service) >= 2, "the others could answer", 30)
     one, *others = service.processes("model_service_worker.py")
     one.send_signal(signal.SIGKILL)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from ops.packaging import package
 from tests.native import small_models
-from tests.native.conftest import Checkout
+from tests.native.checkout import Checkout
 from tests.support import wait_until
 
 YAML = {
@@ -23,20 +22,9 @@ KEYS = {"segment": "masks", "pose": "keypoints", "obb": "obb", "classify": "prob
 
 @pytest.fixture(params=YAML)
 def task(request, service: Checkout, tmp_path) -> Iterator[str]:
-    """A version named as its task, loaded beside the one that is served."""
-    task = request.param
-    store = service.root / "serving/torchserve/model-store"
-    weights = small_models.save(YAML[task], tmp_path / "small.pt", service.root / "samples/street.jpg")
-    archive = package.package(weights, task, store=store, current=False).path
-    models = f"http://127.0.0.1:{service.ports['MANAGEMENT_PORT']}/models"
-    query = {"url": archive.name, "initial_workers": 1, "synchronous": "true"}
-    try:
-        added = httpx.post(models, params=query, timeout=120)
-        assert added.status_code == 200, added.text
-        yield task
-    finally:
-        httpx.delete(f"{models}/yolo/{task}", timeout=120)
-        archive.unlink()
+    """A version named as its task, loaded next to the one that is served."""
+    with small_models.loaded(service, YAML[request.param], request.param, tmp_path):
+        yield request.param
 
 
 def test_every_task_has_its_keys_in_the_answers_of_torchserve_and_of_the_gateway(service, task):

@@ -27,9 +27,16 @@ def names(archive: Path) -> set[str]:
 
 
 def varied(
-    source: Path, target: Path, version: str, handler: str | None = None, conf: float | None = None, cut: bool = False
+    source: Path,
+    target: Path,
+    version: str,
+    *,
+    handler: str | None = None,
+    conf: float | None = None,
+    prefix: str = "",
+    cut: bool = False,
 ) -> Path:
-    """Copy an archive as another version, with another handler, another least confidence, or cut short.
+    """Copy an archive as another version: with another handler or least confidence, renamed classes, or cut short.
 
     The same change makes the same bytes, so that a version that was recorded may be written again.
     """
@@ -40,6 +47,7 @@ def varied(
                 metadata = json.loads(data) | {"version": version}
                 if conf is not None:
                     metadata["thresholds"]["conf"] = conf
+                metadata["names"] = {key: prefix + name for key, name in metadata["names"].items()}
                 data = json.dumps(metadata).encode()
             elif name == "MAR-INF/MANIFEST.json":
                 manifest = json.loads(data)

@@ -1,6 +1,6 @@
 """Releases on the real service: live without a lost request, back again; what breaks leaves the old one answering.
 
-The tests share one service and leave version 1.0 (the demonstration weights) current after themselves.
+The tests share one service. Each begins with version 1.0 (the demonstration weights) current and served.
 """
 
 from __future__ import annotations
@@ -16,27 +16,24 @@ import httpx
 import pytest
 
 from ops.store import lock
-from tests.native.service import BASE, Service
 from tests.support import clients, wait_until
 from tests.support.answering import answering
-from tests.support.archives import left_over, renamed, varied
+from tests.support.archives import SURE, left_over, renamed, varied
+from tests.support.deployment import BASE
 
 
 @pytest.fixture
-def service(started) -> Service:
-    """The base version is current and served, and nothing else is loaded."""
-    wait_until(started.loaded, "TorchServe answers")
-    if started.loaded() != [BASE] or started.state()["current"] != BASE:
-        done = started.run("scripts/rollback.sh", BASE)
-        assert done.returncode == 0, done.stdout
-    for version in set(started.loaded()) - {BASE}:  # what a test that failed has left
-        httpx.delete(f"{started.management}/models/yolo/{version}", timeout=120)
-    assert started.loaded() == [BASE]
-    return started
+def live(service) -> Path:
+    """A kept archive beside the base version's, recorded by the operations."""
+    path = service.store / "yolo-live.mar"
+    if not path.exists():
+        service.archive("live", conf=SURE)
+        service.go("scripts/releases.sh", "prune", "--keep", "9")
+    return path
 
 
 def refusing(what: str, server: str) -> AbstractContextManager[str]:
-    """A server before another that passes everything on but the paths that end with this."""
+    """A proxy of a server that refuses the paths that end with this."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode()
@@ -61,30 +58,38 @@ def untouched(service) -> Iterator[None]:
 
 def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(service):
     weights = renamed(service.demo, service.checkout.root / "renamed.pt")
-    with clients(8, service.ask) as answers:
-        wait_until(lambda: len(answers) > 8, "the clients are at work")
-        went = service.run(
-            "scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", "--accept-drift"
-        )
-        assert went.returncode == 0, went.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 8, "the new version answers them")
+    with clients(8, service.ask) as load:
+        assert load.fresh_versions() == {BASE}
+        service.go("scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", "--accept-drift")
+        assert load.fresh_versions() == {"live"}
         start = time.monotonic()
-        back = service.run("scripts/rollback.sh")
+        service.go("scripts/rollback.sh")
         took = time.monotonic() - start
-        assert back.returncode == 0, back.stdout
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 8, "the old version answers them again")
-    print(f"\n{went.stdout}\n{back.stdout}\nrollback: {took:.1f} s; answers: {Counter(a[:2] for a in answers)}")
-    assert {status for status, _, _ in answers} == {200}
-    assert {version for _, version, _ in answers} == {BASE, "live"}
+        assert load.fresh_versions() == {BASE}
+    print(f"rollback: {took:.1f} s; answers: {Counter((answer.status, answer.version) for answer in load.answers)}")
+    assert load.statuses == {200}
+    assert load.versions == {BASE, "live"}
     assert not service.names(BASE) & service.names("live")
-    for _, version, classes in answers:
-        assert classes
-        assert classes <= service.names(version)
+    known = {version: service.names(version) for version in (BASE, "live")}
+    for answer in load.answers:
+        assert answer.classes
+        assert answer.classes <= known[answer.version]
     assert service.loaded() == [BASE]
     state = service.state()
     assert (state["current"], state["previous"], state["served"]) == (BASE, "live", BASE)
+    check_list_and_trail(service)
+
+
+def check_list_and_trail(service):
+    """The list and the audit trail say what happened, and who did it."""
+    listed = service.script("scripts/releases.sh").stdout
+    assert "current, served" in listed
+    assert "under load" in listed
+    entries = json.loads(service.script("scripts/releases.sh", "audit", "--json").stdout)
+    done = [(entry["action"], entry.get("from"), entry.get("to")) for entry in entries if entry["outcome"] == "done"]
+    assert ("redeploy", BASE, "live") in done
+    assert ("rollback", "live", BASE) in done
+    assert all(entry["by"] for entry in entries)
 
 
 def test_only_archives_of_the_model_store_can_be_registered(service, untouched, tmp_path):
@@ -119,20 +124,9 @@ def test_only_archives_of_the_model_store_can_be_registered(service, untouched, 
 
 def test_after_a_release_up_finds_nothing_to_do(service):
     before = {process.pid for process in service.checkout.processes("")}
-    done = service.run("scripts/up.sh", "--native")
+    done = service.script("scripts/up.sh", "--native")
     assert "already running" in done.stdout, done.stdout
     assert {process.pid for process in service.checkout.processes("")} == before
-
-
-def test_the_list_and_the_trail_say_what_happened_and_by_whom(service):
-    listed = service.run("scripts/releases.sh").stdout
-    assert "current, served" in listed
-    assert "under load" in listed
-    entries = json.loads(service.run("scripts/releases.sh", "audit", "--json").stdout)
-    done = [(entry["action"], entry.get("from"), entry.get("to")) for entry in entries if entry["outcome"] == "done"]
-    assert ("redeploy", BASE, "live") in done
-    assert ("rollback", "live", BASE) in done
-    assert all(entry["by"] for entry in entries)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +151,12 @@ def test_the_list_and_the_trail_say_what_happened_and_by_whom(service):
     ids=["does not load", "raises at each picture", "cut short"],
 )
 def test_a_broken_version_leaves_the_old_one_answering_and_nothing_behind(service, untouched, sabotage, told):
-    with clients(2, service.ask) as answers:
+    with clients(2, service.ask) as load:
         service.archive("bad", **sabotage)
         done = service.ops("redeploy", service.demo, "--packaged", "bad")
     assert done.returncode == 1, done.stdout
     assert told in done.stdout
-    assert {answer[:2] for answer in answers} == {(200, BASE)}
+    assert {(answer.status, answer.version) for answer in load.answers} == {(200, BASE)}
 
 
 def test_a_version_that_finds_nothing_any_more_is_stopped(service, untouched):
@@ -176,16 +170,16 @@ def test_a_version_that_finds_nothing_any_more_is_stopped(service, untouched):
 def test_weights_that_cannot_be_loaded_and_a_version_that_is_there_are_refused(service, untouched):
     garbage = service.checkout.root / "garbage.pt"
     garbage.write_bytes(b"<html>not found</html>")
-    assert service.run("scripts/redeploy.sh", "garbage.pt").returncode == 1
-    done = service.run("scripts/redeploy.sh", "demo.pt", "--version", BASE)
+    assert service.script("scripts/redeploy.sh", "garbage.pt").returncode == 1
+    done = service.script("scripts/redeploy.sh", "demo.pt", "--version", BASE)
     assert (done.returncode, "already there" in done.stdout) == (1, True)
 
 
 def test_weights_of_another_task_are_stopped(service, untouched):
     make = "from ultralytics import YOLO; YOLO('yolov8n-cls.yaml').save('classify.pt')"
-    made = service.run("-c", '.venv/bin/python -c "$1"', "make", make, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+    made = service.script("-c", '.venv/bin/python -c "$1"', "make", make, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
     assert made.returncode == 0, made.stdout
-    done = service.run("scripts/redeploy.sh", "classify.pt", "--version", "classes")
+    done = service.script("scripts/redeploy.sh", "classify.pt", "--version", "classes")
     assert done.returncode == 4, done.stdout
     assert "another task: classify, not detect" in done.stdout
 
@@ -194,7 +188,7 @@ def test_a_full_disk_leaves_the_old_version_answering(service, untouched):
     service.archive("fat")
     # No file that the operation writes may grow beyond 1 MB, as on a disk that is full.
     limited = "ulimit -f 1000; exec .venv/bin/python -m ops redeploy demo.pt --packaged fat"
-    done = service.run("-c", limited)
+    done = service.script("-c", limited)
     assert done.returncode == 1, done.stdout
     assert "writing yolo.mar" in done.stdout
 
@@ -202,7 +196,7 @@ def test_a_full_disk_leaves_the_old_version_answering(service, untouched):
 def test_a_default_that_torchserve_refuses_leaves_the_old_version_answering(service, untouched):
     service.archive("unwanted")
     with refusing("set-default", service.management) as management:
-        done = service.run(
+        done = service.script(
             *("-c", ".venv/bin/python -m ops redeploy demo.pt --packaged unwanted"),
             OPS_MANAGEMENT_URL=management,
             OPS_INFERENCE_URL=service.checkout.inference,
@@ -223,11 +217,11 @@ sys.addaudithook(hook)
 from ops.__main__ import main
 sys.exit(main())
 """
-    killed = service.run("-c", '.venv/bin/python -c "$1" redeploy demo.pt --packaged half', "half", code)
+    killed = service.script("-c", '.venv/bin/python -c "$1" redeploy demo.pt --packaged half', "half", code)
     assert killed.returncode in (-9, 137), killed.stdout
     assert service.served() == BASE
-    assert "a restart would serve half" in service.run("scripts/releases.sh").stdout
-    done = service.run("scripts/releases.sh", "prune", "--keep", "9")
+    assert "a restart would serve half" in service.script("scripts/releases.sh").stdout
+    done = service.script("scripts/releases.sh", "prune", "--keep", "9")
     assert "completed" in done.stdout
     assert (service.served(), service.loaded(), service.state()["current"]) == ("half", ["half"], "half")
 
@@ -239,7 +233,7 @@ def test_a_dry_run_changes_nothing(service, untouched):
         ("scripts/rollback.sh", BASE, "--dry-run"),
         ("scripts/releases.sh", "prune", "--keep", "1", "--dry-run"),
     ):
-        done = service.run(*argv)
+        done = service.script(*argv)
         assert done.returncode == 0, done.stdout
         assert "nothing is changed" in done.stdout
     assert {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()} == before
@@ -248,7 +242,7 @@ def test_a_dry_run_changes_nothing(service, untouched):
 def test_while_another_operation_is_at_work_the_next_one_is_refused_and_told_who(service, untouched):
     with lock.held(service.store, "a long lunch"):
         for argv in (("scripts/redeploy.sh", "demo.pt"), ("scripts/rollback.sh", BASE)):
-            done = service.run(*argv)
+            done = service.script(*argv)
             assert done.returncode == 3, done.stdout
             assert "a long lunch" in done.stdout
 
@@ -269,30 +263,32 @@ def test_what_a_killed_operator_left_is_undone_by_the_next_operation(service, un
     wait_until(lambda: "orphan" in service.loaded(), "the version is registered", 60)
     running.kill()
     running.communicate()
-    assert "cut off" in service.run("scripts/releases.sh").stdout or "gone" in service.run("scripts/releases.sh").stdout
+    assert (
+        "cut off" in service.script("scripts/releases.sh").stdout
+        or "gone" in service.script("scripts/releases.sh").stdout
+    )
     assert service.served() == BASE
-    done = service.run("scripts/releases.sh", "prune", "--keep", "9")
+    done = service.script("scripts/releases.sh", "prune", "--keep", "9")
     assert done.returncode == 0, done.stdout
     assert "taken over" in done.stdout
     assert "undone" in done.stdout
 
 
-def test_an_archive_that_is_not_what_was_packaged_is_no_way_back(service):
-    path = service.store / "yolo-live.mar"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-100_000] + bytes(1000) + whole[-99_000:])
+def test_an_archive_that_is_not_what_was_packaged_is_no_way_back(service, live):
+    whole = live.read_bytes()
+    live.write_bytes(whole[:-100_000] + bytes(1000) + whole[-99_000:])
     try:
-        done = service.run("scripts/rollback.sh", "live")
+        done = service.script("scripts/rollback.sh", "live")
         assert done.returncode == 7, done.stdout
         assert "sha256" in done.stdout
     finally:
-        path.write_bytes(whole)
+        live.write_bytes(whole)
     assert service.served() == BASE
 
 
-def test_the_plain_way_keeps_working_and_the_list_tells_the_truth(service):
-    (service.store / "yolo.mar").write_bytes((service.store / "yolo-live.mar").read_bytes())
-    listed = service.run("scripts/releases.sh").stdout
+def test_an_archive_that_was_copied_by_hand_is_served_after_a_restart_and_listed(service, live):
+    service.make_current("live")
+    listed = service.script("scripts/releases.sh").stdout
     assert f"TorchServe serves {BASE}; a restart would serve live" in listed
     service.kill_torchserve()  # its supervisor starts it again
     wait_until(lambda: service.served() == "live", "the version that was copied answers")
@@ -303,23 +299,23 @@ def test_the_plain_way_keeps_working_and_the_list_tells_the_truth(service):
 def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(service):
     (service.store / "yolo.mar").write_bytes(b"not an archive")
     service.kill_torchserve()
-    done = service.run("scripts/rollback.sh", BASE)
+    done = service.script("scripts/rollback.sh", BASE)
     assert done.returncode == 0, done.stdout
     assert service.served() == BASE
 
 
-def test_prune_keeps_what_plays_a_part(service):
+def test_prune_keeps_the_current_and_the_previous_version(service, live):
     service.archive("old")
-    assert service.run("scripts/rollback.sh", "live").returncode == 0
-    done = service.run("scripts/releases.sh", "prune", "--keep", "1")
+    assert service.script("scripts/rollback.sh", "live").returncode == 0
+    done = service.script("scripts/releases.sh", "prune", "--keep", "1")
     assert done.returncode == 0, done.stdout
     assert {"yolo.mar", f"yolo-{BASE}.mar", "yolo-live.mar"} <= set(service.kept())
     assert "yolo-old.mar" not in service.kept()
 
 
-def test_where_nothing_runs_redeploy_says_what_to_do_first(started):
-    started.run("scripts/down.sh")
-    done = started.run("scripts/redeploy.sh", "demo.pt")
+def test_where_nothing_runs_redeploy_says_what_to_do_first(service):
+    service.script("scripts/down.sh")
+    done = service.script("scripts/redeploy.sh", "demo.pt")
     assert done.returncode == 5, done.stdout
     assert "bash scripts/up.sh" in done.stdout
-    assert Path(started.store / "yolo.mar").is_file()
+    assert (service.store / "yolo.mar").is_file()

@@ -1,7 +1,7 @@
-"""A second real TorchServe beside the first: nobody loses a request, and every answer is made by whom it names.
+"""A second real TorchServe next to the first: no request is lost, and each answer names the version that made it.
 
-The tests share one service and leave blue alone, with version 1.0 current, after themselves. While green is made of
-another archive the version tells who answered; its own handler, changed, tells that too.
+The tests share one service. Each begins with blue alone and version 1.0 current. While green is made of another
+archive the version tells which server answered; its own handler, changed, tells that too.
 """
 
 from __future__ import annotations
@@ -9,49 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Iterator
 
 import pytest
 
-from tests.native.service import BASE, Service
-from tests.native.test_canary import Clients, go
+from tests.native.rollout.clients import Clients
 from tests.support import NAMING_HANDLER, wait_until
-from tests.support.archives import SURE
-
-
-@pytest.fixture(scope="module", autouse=True)
-def settled(started) -> Iterator[None]:
-    yield
-    settle(started)
-
-
-def settle(started: Service) -> None:
-    """Blue alone, the base version current and served."""
-    wait_until(started.loaded, "TorchServe answers")
-    started.checkout.wait_ready()
-    current(started, BASE)
-    if answers(started) == "green":
-        go(started, "scripts/bluegreen.sh", "deploy", "--accept-drift")
-    go(started, "scripts/bluegreen.sh", "down")
-    if started.loaded() != [BASE]:
-        go(started, "scripts/rollback.sh", BASE)
-    assert (started.loaded(), answers(started)) == ([BASE], "blue")
+from tests.support.deployment import BASE
 
 
 @pytest.fixture
-def service(started) -> Service:
-    settle(started)
-    return started
-
-
-@pytest.fixture
-def next_archive(service):
+def next_archive(service, sure):
     """The archive that a server started from now on serves: it finds only what it is sure of."""
-    if not (service.store / "yolo-sure.mar").exists():
-        service.archive("sure", conf=SURE)
-    current(service, "sure")
-    yield "sure"
-    current(service, BASE)
+    service.make_current(sure)
 
 
 @pytest.fixture
@@ -68,13 +37,8 @@ def code(service, tmp_path):
     return folder
 
 
-def current(service, version):
-    """What `cp yolo-V.mar yolo.mar` does; what runs goes on with what it has loaded."""
-    shutil.copyfile(service.store / f"yolo-{version}.mar", service.store / "yolo.mar")
-
-
 def status(service):
-    return json.loads(service.run("scripts/bluegreen.sh", "status", "--json").stdout)
+    return json.loads(service.script("scripts/bluegreen.sh", "status", "--json").stdout)
 
 
 def answers(service):
@@ -95,58 +59,57 @@ def versions(answered):
 
 def test_eight_clients_lose_no_request_from_blue_to_green_and_back(service, next_archive):
     with Clients(service).at_work() as people:
-        go(service, "scripts/bluegreen.sh", "up", "--note", "another archive")
+        service.go("scripts/bluegreen.sh", "up", "--note", "another archive")
         assert versions(people.more()) == {BASE}
-        go(service, "scripts/bluegreen.sh", "switch")
+        service.go("scripts/bluegreen.sh", "switch")
         assert versions(people.more()) == {"sure"}
-        said = go(service, "scripts/bluegreen.sh", "back")
+        said = service.go("scripts/bluegreen.sh", "back")
         assert "blue answers again" in said
         assert versions(people.more()) == {BASE}
-        go(service, "scripts/bluegreen.sh", "switch")
-        go(service, "scripts/bluegreen.sh", "down")
+        service.go("scripts/bluegreen.sh", "switch")
+        service.go("scripts/bluegreen.sh", "down")
         assert versions(people.more()) == {"sure"}
-        assert "blue   not there" in go(service, "scripts/bluegreen.sh", "status")
-        go(service, "scripts/bluegreen.sh", "deploy")
+        assert "blue   not there" in service.go("scripts/bluegreen.sh", "status")
+        service.go("scripts/bluegreen.sh", "deploy")
         assert answers(service) == "blue"
         assert versions(people.more()) == {"sure"}
-    trail = go(service, "scripts/releases.sh", "audit")
+    trail = service.go("scripts/releases.sh", "audit")
     assert "another archive" in trail
 
 
 def test_green_runs_its_own_handler_and_is_started_again_with_everything(service, code):
     assert not green(service)
-    go(service, "scripts/bluegreen.sh", "up", "--serving", str(code))
+    service.go("scripts/bluegreen.sh", "up", "--serving", str(code))
     assert not green(service), "nobody is sent to it yet"
-    go(service, "scripts/bluegreen.sh", "switch")
+    service.go("scripts/bluegreen.sh", "switch")
     assert green(service)
-    refused = service.run("scripts/rollback.sh", BASE)
+    refused = service.script("scripts/rollback.sh", BASE)
     assert (refused.returncode, "bluegreen.sh down" in refused.stdout) == (8, True)
 
-    assert service.run("scripts/down.sh").returncode == 0
-    done = service.run("scripts/up.sh", "--native")
+    assert service.script("scripts/down.sh").returncode == 0
+    done = service.script("scripts/up.sh", "--native")
     assert done.returncode == 0, done.stdout
     wait_until(lambda: green(service), "green answers again")
 
-    go(service, "scripts/bluegreen.sh", "back")
+    service.go("scripts/bluegreen.sh", "back")
     assert not green(service)
 
 
-def test_releases_go_to_green_while_it_alone_is_there(service, code):
-    service.archive("sure", conf=SURE)
-    go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code))
-    go(service, "scripts/bluegreen.sh", "down")
+def test_releases_go_to_green_while_it_alone_is_there(service, sure, code):
+    service.go("scripts/bluegreen.sh", "deploy", "--serving", str(code))
+    service.go("scripts/bluegreen.sh", "down")
     with Clients(service).at_work() as people:
-        go(service, "scripts/rollback.sh", "sure")
-        assert versions(people.more()) == {"sure"}
-        go(service, "scripts/rollback.sh", BASE)
+        service.go("scripts/rollback.sh", sure)
+        assert versions(people.more()) == {sure}
+        service.go("scripts/rollback.sh", BASE)
         assert versions(people.more()) == {BASE}
     assert green(service), "what is loaded into green runs its handler"
-    go(service, "scripts/bluegreen.sh", "deploy")
+    service.go("scripts/bluegreen.sh", "deploy")
     assert not green(service)
 
 
 def test_a_green_that_is_killed_is_stood_in_for_by_blue_and_answers_again(service, code):
-    go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code))
+    service.go("scripts/bluegreen.sh", "deploy", "--serving", str(code))
     with Clients(service).at_work() as people:
         (java,) = [
             p for p in service.checkout.processes("org.pytorch.serve.ModelServer") if "green" in str(p.cmdline())
@@ -161,7 +124,7 @@ def test_a_green_whose_handler_raises_is_stopped_again_and_says_why(service, cod
     handler = code / "yolo_handler.py"
     handler.write_text(handler.read_text() + "\nraise RuntimeError('no such library')\n")
     with Clients(service).at_work():
-        said = go(service, "scripts/bluegreen.sh", "deploy", "--serving", str(code), code=1)
+        said = service.go("scripts/bluegreen.sh", "deploy", "--serving", str(code), code=1)
     assert "no such library" in said
     assert "blue answers as before" in said
     assert status(service)["servers"]["green"] == {"there": False, "state": "not there"}
@@ -169,10 +132,10 @@ def test_a_green_whose_handler_raises_is_stopped_again_and_says_why(service, cod
 
 def test_an_operator_killed_while_green_comes_up_leaves_nothing_after_the_next_operation(service, code):
     running = service.start_ops("bluegreen", "up", "--serving", str(code))
-    wait_until(lambda: "torchserve-green" in service.run("scripts/status.sh").stdout, "green is started")
+    wait_until(lambda: "torchserve-green" in service.script("scripts/status.sh").stdout, "green is started")
     running.kill()
     running.communicate()
-    said = go(service, "scripts/releases.sh", "prune", "--keep", "9")
+    said = service.go("scripts/releases.sh", "prune", "--keep", "9")
     assert "it is taken down" in said
-    assert "torchserve-green" not in service.run("scripts/status.sh").stdout
+    assert "torchserve-green" not in service.script("scripts/status.sh").stdout
     assert (answers(service), service.served()) == ("blue", BASE)
