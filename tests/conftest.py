@@ -1,4 +1,4 @@
-"""What all rings share: the marker of a test is the folder it lies in."""
+"""What all rings share: the marker of a test is the name of its folder."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def place_of(item: pytest.Item) -> tuple[int, bool, bool]:
 
 
 def ring_of(item: pytest.Item) -> str:
-    """Return the folder directly below tests/ that a test lies in."""
+    """Return the folder directly below tests/ that holds a test."""
     return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(scope="session")
 def coco_weights() -> Path:
-    """Real COCO weights, which lie beside the project and never in it."""
+    """Real COCO weights, which are never part of the project."""
     path = SHARED / "weights" / "yolov8n-coco.pt"
     if not path.is_file():
-        pytest.skip("the COCO weights lie in ../shared/weights, which is not here")
+        pytest.skip("the COCO weights are in ../shared/weights, which does not exist here")
     return path
 
 
 @pytest.fixture(scope="session")
 def photos() -> list[Path]:
-    """Real photographs, which lie beside the project and never in it."""
+    """Real photographs, which are never part of the project."""
     found = sorted((SHARED / "photos").glob("*.jpg"))
     if not found:
-        pytest.skip("the photographs lie in ../shared/photos, which is not here")
+        pytest.skip("the photographs are in ../shared/photos, which does not exist here")
     return found

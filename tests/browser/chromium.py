@@ -31,7 +31,7 @@ ARGUMENTS = (
 
 
 class NoChromiumError(Exception):
-    """There is no Chromium and none can be installed; the message says why."""
+    """No Chromium is installed and none can be; the message says why."""
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def test_boxes_of_a_chosen_picture_stand_where_the_json_says(
     assert_box(page, GREEN, DOG["xyxy"], 800)
     assert page["#overlay"].evaluate("canvas => canvas.width / canvas.clientWidth") == pytest.approx(density, abs=0.01)
     assert two.predictions[0].body == grey.read_bytes()
-    assert two.predictions[0].query == {}, "what nobody touched is left to the model"
+    assert two.predictions[0].query == {}, "an unchanged control is left to the model"
 
 
 def test_boxes_follow_when_the_window_changes_its_size(visit: Open, two: FakeTorchServe, grey: Path) -> None:

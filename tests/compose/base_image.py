@@ -1,8 +1,8 @@
 """The image that test builds start from: Debian bookworm, reaching packages the way this machine does.
 
-Where debian:bookworm-slim is neither in the engine nor to be pulled, one is bootstrapped from the machine's own
+Where the engine does not have debian:bookworm-slim and cannot pull it, one is bootstrapped from the machine's own
 Debian archive. Either way a layer goes on top with this machine's apt and pip settings. The result has a name of its
-own (nobody's debian:bookworm-slim is replaced) and is handed to the builds as BASE_IMAGE.
+own, so that debian:bookworm-slim stays as it is, and is given to the builds as BASE_IMAGE.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _write_context(context: Path) -> None:
 
 
 def _apt_files() -> dict[str, str | Path]:
-    """apt's sources and options. A machine that is no bookworm keeps what the image came with."""
+    """apt's sources and options. On a machine that is not a bookworm the image's own stay."""
     if host.main_source(RELEASE) is None:
         return {"etc/apt/apt.conf.d/99host": ""}
     sources = [source for source in host.apt_sources() if any(suite.startswith(RELEASE) for suite in source.suites)]

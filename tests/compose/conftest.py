@@ -18,7 +18,7 @@ from tests.support import cannot_run
 
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
-    """An engine that answers: the one there is, or one of ours for the time of the tests."""
+    """An engine that answers: the one of this machine, or one that is started for the tests."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def progress(message: str) -> None:
@@ -50,7 +50,7 @@ def stack(engine: Engine, folder: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def empty_stack(engine: Engine, folder: Path, running: Stack) -> Iterator[Stack]:
-    """A second checkout, beside the first, on the images that the first has built."""
+    """A second checkout, which uses the images that the first has built."""
     made = compose_stack.make(engine, folder / "second", "yolo-serving-test-empty")
     yield from _taken_down(made, engine)
     shutil.rmtree(folder / "second")

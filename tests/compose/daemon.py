@@ -1,4 +1,4 @@
-"""A dockerd of our own: started with its own data, socket and pid file, stopped by pid, nobody else's touched."""
+"""A dockerd for the tests alone, with its own data, socket and pid file. It is stopped by its process id."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def start(environment: dict[str, str], answers: Callable[[], bool], *, with_pare
     `with_parent` makes it end with this process, however this process ends.
     """
     if pid() is None:
-        PIDFILE.unlink(missing_ok=True)  # a crash left it, and its number may be somebody else's by now
+        PIDFILE.unlink(missing_ok=True)  # left by a crash; the number may be another process's by now
     command = [
         "dockerd",
         f"--data-root={FOLDER / 'data'}",
@@ -42,7 +42,7 @@ def start(environment: dict[str, str], answers: Callable[[], bool], *, with_pare
     if with_parent:
         command = ["setpriv", "--pdeathsig", "TERM", *command]
     with LOG.open("w") as log:
-        # A session of its own: Ctrl-C is for the tests, which then stop the engine in good order.
+        # In a new session Ctrl-C reaches the tests alone, which then stop the engine in order.
         daemon = subprocess.Popen(
             command,
             env={**environment, "PATH": packages.search_path()},
@@ -65,7 +65,7 @@ def start(environment: dict[str, str], answers: Callable[[], bool], *, with_pare
 
 
 def pid() -> int | None:
-    """The process id of our dockerd, or None. A pid file left by a crash may name somebody else's process."""
+    """The process id of our dockerd, or None. A pid file left by a crash may name another process."""
     with contextlib.suppress(OSError, ValueError):
         found = int(PIDFILE.read_text())
         if f"--pidfile={PIDFILE}".encode() in Path(f"/proc/{found}/cmdline").read_bytes().split(b"\0"):

@@ -3,7 +3,7 @@
     python tests/compose/engine.py start     prepare and start one, print the variables to export
     python tests/compose/engine.py stop      stop it
 
-Somebody else's engine is used if it answers, and never started, stopped or reconfigured.
+An engine that runs already is used as it is, and is neither stopped nor reconfigured.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.compose import base_image, daemon, packages
 from tests.compose.daemon import FOLDER
 from tests.compose.packages import Progress
 
-CONFIG = FOLDER / "config"  # DOCKER_CONFIG of the client: plugins live here, nobody's ~/.docker is touched
+CONFIG = FOLDER / "config"  # DOCKER_CONFIG of the client: it holds the plugins, so that no ~/.docker is changed
 
 _CACHE = "8GB"  # the build cache kept for the next run
 _FREE_BYTES = 12 << 30  # images, build cache and wheels
 
 
 class EngineUnavailableError(Exception):
-    """No engine answers and none can be prepared; the message says why."""
+    """No engine answers and none can be started; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _add_base_image(engine: Engine, progress: Progress) -> None:
 
 
 def _tidy(environment: dict[str, str]) -> None:
-    """Drop what earlier runs built and nobody names any more: each run would leave gigabytes."""
+    """Remove images without a name and the oldest build cache: each run would leave gigabytes."""
     for command in (["image", "prune", "--force"], ["builder", "prune", "--force", f"--keep-storage={_CACHE}"]):
         subprocess.run(["docker", *command], env=environment, capture_output=True, timeout=120)
 
@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> int:
         print(f"engine: {message}", file=sys.stderr, flush=True)
 
     if arguments == ["stop"]:
-        print("engine: stopped" if daemon.stop() else "engine: none of ours is running", file=sys.stderr)
+        print("engine: stopped" if daemon.stop() else "engine: not running", file=sys.stderr)
         return 0
     if arguments != ["start"]:
         print(__doc__, file=sys.stderr)

@@ -61,7 +61,7 @@ class PipSettings:
 
 
 def codename() -> str | None:
-    """Debian's release name of this machine ("bookworm"), or None where it is no Debian."""
+    """Debian's release name of this machine ("bookworm"), or None on another system."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:

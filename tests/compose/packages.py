@@ -1,4 +1,4 @@
-"""Debian packages for an engine of our own: docker.io and friends by apt, the two CLI plugins unpacked beside it.
+"""Debian packages for the tests: installed by apt; Docker's two CLI plugins are only unpacked.
 
 Nothing installed here starts a service, and the plugins never touch the package database: Debian's stable release
 after bookworm has them, and its packages are only unpacked.

@@ -17,8 +17,8 @@ from tests.compose.engine import Engine
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import Deployment
 
-# Whoever owns the checkout on a machine of ours: neither root nor the uid of the images, so that a file which
-# belongs to the wrong user shows.
+# The owner of the checkout in an engine of the tests: neither root nor the uid of the images, so that a file of the
+# wrong user shows.
 OWNER = 12345
 
 _PORTS = ("GATEWAY_PORT", "INFERENCE_PORT", "MANAGEMENT_PORT")
@@ -133,7 +133,7 @@ class Stack(Deployment):
     def kill(self, service: str) -> None:
         """Kill the main process of a service from outside its container, as the kernel would.
 
-        `docker kill` would not do: the engine counts that as a wish and does not restart what was killed.
+        After `docker kill` the engine would not restart the container: it counts as stopped on purpose.
         """
         code = "import os, sys; os.kill(int(sys.argv[1]), 9)"
         description = self.inspect(service)
@@ -167,7 +167,7 @@ def make(engine: Engine, folder: Path, project: str) -> Stack:
         **{key: value for key, value in engine.environment.items() if key not in _FOREIGN},
         **{name: str(port) for name, port in ports.items()},
         "COMPOSE_PROJECT_NAME": project,
-        "IMAGE_TAG": "test",  # the images of whoever works on this machine stay theirs
+        "IMAGE_TAG": "test",  # images built by a person on this machine are not replaced
         "BUILDX_CONFIG": str(folder / "buildx"),
         "HOME": str(folder),
     }

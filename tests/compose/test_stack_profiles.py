@@ -1,4 +1,4 @@
-"""The profiles edge and cache in Compose, after test_stack.py: Caddy and Redis as the compose files confine them.
+"""The profiles edge and cache in Compose: Caddy and Redis as the compose files confine them.
 
 No registry can be counted on, so both images are made of Debian's packages, the way the official ones are.
 """

@@ -231,7 +231,7 @@ def test_down_stops_everything_and_frees_every_port(service):
     assert "nothing was running" in service.run("scripts/down.sh").stdout
 
 
-def test_a_taken_port_is_named_with_the_mend_and_nothing_is_started(checkout, first_up):
+def test_a_taken_port_is_named_with_the_fix_and_nothing_is_started(checkout, first_up):
     checkout.run("scripts/down.sh")
     with socket.create_server(("127.0.0.1", checkout.ports["INFERENCE_PORT"])):
         done = checkout.run("scripts/up.sh", "--native")

@@ -31,7 +31,7 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str
             pass
 
         def handle(self) -> None:
-            with contextlib.suppress(OSError):  # whoever asked was killed
+            with contextlib.suppress(OSError):  # the client was killed
                 super().handle()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

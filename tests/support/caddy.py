@@ -29,7 +29,7 @@ class Edge:
     log: Path
 
     def client(self, http2: bool = True, address: str = "127.0.0.1") -> httpx.Client:
-        """Give a client at ``address`` that trusts this edge's authority and nobody else."""
+        """Give a client at ``address`` that trusts this edge's authority alone."""
         trust = ssl.create_default_context(cafile=str(self.authority))
         transport = httpx.HTTPTransport(verify=trust, http2=http2, local_address=address)
         return httpx.Client(transport=transport, timeout=30)

@@ -1,4 +1,4 @@
-"""Real servers beside the gateway, for tests: Debian's own, on a free port, stopped by pid."""
+"""Real servers for tests, from Debian's packages, on a free port, stopped by pid."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class RedisServer:
         wait_until(lambda: self._pings(), f"Redis answers on port {self.port}", 10)
 
     def pause(self) -> None:
-        """Let it hang: it takes connections and answers nothing."""
+        """Suspend it: it takes connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
 
@@ -19,56 +20,66 @@ from tests.support.deployment import BASE, QUICK
 CLIENTS = 8
 
 
+class Answer(NamedTuple):
+    """One answer: when its request was sent, the client's key, status, version and least confidence."""
+
+    sent: float
+    key: str
+    status: int | str
+    version: str | None
+    least: float
+
+
 @dataclass
 class Clients:
-    """Clients with a key each, as long as `at_work`. An answer: when asked, key, status, version, least confidence."""
+    """Clients that send requests as long as they are `at_work`, and what they were answered."""
 
     service: Service
-    answers: list[tuple[float, str, int | str, str | None, float]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     _local: threading.local = field(default_factory=threading.local)
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
 
     def _ask(self) -> httpx.Response:
         if not hasattr(self._local, "key"):
             self._local.key = f"camera-{next(self._numbers)}"
-        picture = (self.service.checkout.root / "samples/street.jpg").read_bytes()
-        key, asked = self._local.key, time.monotonic()
+        key, sent = self._local.key, time.monotonic()
         try:
             answer = httpx.post(
-                f"{self.service.checkout.gateway}/predict",
+                f"{self.service.gateway}/predict",
                 params=QUICK,
-                files={"file": picture},
+                files={"file": self.service.street.read_bytes()},
                 headers={"X-Client-Key": key},
                 timeout=90,
             )
         except httpx.HTTPError as error:
-            self.answers.append((asked, key, type(error).__name__, None, 0.0))
+            self.answers.append(Answer(sent, key, type(error).__name__, None, 0.0))
             raise
         body = answer.json()
         least = min((found["confidence"] for found in body.get("detections", [])), default=0.0)
         version = body.get("model", {}).get("version")
         assert answer.headers.get("x-model-version") == version
-        self.answers.append((asked, key, answer.status_code, version, least))
+        self.answers.append(Answer(sent, key, answer.status_code, version, least))
         return answer
 
     @contextmanager
     def at_work(self) -> Iterator[Clients]:
-        """So long they ask; afterwards none of their requests was lost, and every answer is its version's."""
+        """Send requests; afterwards none of them was lost, and each answer is made by the version that it names."""
         with clients(CLIENTS, self._ask):
             self.more()
             yield self
             self.more()
-        print(f"\nanswers: {Counter((status, version) for _, _, status, version, _ in self.answers)}")
-        assert {status for _, _, status, _, _ in self.answers} == {200}
-        for _, _, _, version, least in self.answers:
-            assert (least >= SURE) == (version != BASE), f"{version} found something at {least}"
+        print(f"\nanswers: {Counter((answer.status, answer.version) for answer in self.answers)}")
+        assert {answer.status for answer in self.answers} == {200}
+        for answer in self.answers:
+            expected = answer.version != BASE
+            assert (answer.least >= SURE) == expected, f"{answer.version} found something at {answer.least}"
 
-    def more(self, count: int = 3 * CLIENTS) -> list[tuple[float, str, int | str, str | None, float]]:
-        """Wait for so many more answers, and return those that were asked for from now on."""
+    def more(self, count: int = 3 * CLIENTS) -> list[Answer]:
+        """Wait for so many answers to requests that are sent from now on, and return them."""
         now = time.monotonic()
 
-        def asked_since() -> list[tuple[float, str, int | str, str | None, float]]:
-            return [answer for answer in self.answers if answer[0] > now]
+        def sent_since() -> list[Answer]:
+            return [answer for answer in self.answers if answer.sent > now]
 
-        wait_until(lambda: len(asked_since()) >= count, "the clients are answered")
-        return asked_since()
+        wait_until(lambda: len(sent_since()) >= count, "the clients are answered")
+        return sent_since()

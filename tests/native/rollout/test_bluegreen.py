@@ -80,7 +80,7 @@ def test_eight_clients_lose_no_request_from_blue_to_green_and_back(service, next
 def test_green_runs_its_own_handler_and_is_started_again_with_everything(service, code):
     assert not green(service)
     service.go("scripts/bluegreen.sh", "up", "--serving", str(code))
-    assert not green(service), "nobody is sent to it yet"
+    assert not green(service), "it gets no requests yet"
     service.go("scripts/bluegreen.sh", "switch")
     assert green(service)
     refused = service.script("scripts/rollback.sh", BASE)
@@ -108,7 +108,7 @@ def test_releases_go_to_green_while_it_alone_is_there(service, sure, code):
     assert not green(service)
 
 
-def test_a_green_that_is_killed_is_stood_in_for_by_blue_and_answers_again(service, code):
+def test_blue_answers_while_a_killed_green_restarts(service, code):
     service.go("scripts/bluegreen.sh", "deploy", "--serving", str(code))
     with Clients(service).at_work() as people:
         (java,) = [

@@ -1,4 +1,4 @@
-"""Canary, experiment and shadow on the real service: nobody loses a request, and every answer is the named version's.
+"""Canary, experiment and shadow on the real service: no request is lost, and each answer is the named version's.
 
 The tests share one service. Each begins with version 1.0 (the demonstration weights) current and nothing split.
 """
@@ -83,7 +83,7 @@ def test_a_version_with_two_workers_answers_all_it_has_before_it_goes(service, s
         service.go("scripts/rollback.sh")
 
 
-def test_it_goes_up_by_itself_and_after_a_kill_where_it_was(service, sure):
+def test_it_is_promoted_step_by_step_and_after_a_kill_from_the_same_step(service, sure):
     bounds = ["--min-requests", "8", "--hold", "2", "--max-p95", "10", "--max-detections", "90"]
     with Clients(service).at_work() as people:
         service.go("scripts/canary.sh", "start", sure, "--percent", "20", "--key-salt", splitting_salt(20))
@@ -98,7 +98,7 @@ def test_it_goes_up_by_itself_and_after_a_kill_where_it_was(service, sure):
     assert service.state()["current"] == sure
 
 
-def test_one_that_finds_too_little_is_taken_back_by_itself(service, sure):
+def test_a_canary_that_finds_too_little_is_aborted_automatically(service, sure):
     with Clients(service).at_work():
         auto = ["--auto", "--steps", "40,100", "--min-requests", "8", "--hold", "1", "--max-p95", "10"]
         service.go("scripts/canary.sh", "start", sure, *auto, "--max-detections", "20", code=9)
@@ -148,7 +148,7 @@ def version_for(service, key, **query):
     return answer.headers["x-model-version"] if answer.status_code == 200 else answer.status_code
 
 
-def test_torchserve_killed_under_a_canary_comes_back_with_it_and_everybody_stays_where_they_were(service, sure, halved):
+def test_torchserve_killed_under_a_canary_comes_back_with_it_and_each_client_keeps_its_version(service, sure, halved):
     service.kill_torchserve()
     wait_until(lambda: sorted(service.loaded()) == [BASE, sure], "both versions are loaded again")
     # Until its workers are READY, and the gateway has looked, the stable version stands in for the canary.
@@ -184,7 +184,7 @@ def test_an_experiment_gives_each_version_its_share(service, sure):
     assert service.loaded() == [BASE]
 
 
-def test_a_shadow_counts_differences_and_reaches_nobody(service, sure):
+def test_a_shadow_counts_differences_and_answers_no_client(service, sure):
     service.go("scripts/shadow.sh", "start", sure, "--percent", "100")
 
     def shadow():

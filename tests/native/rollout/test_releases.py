@@ -24,7 +24,7 @@ from tests.support.deployment import BASE
 
 @pytest.fixture
 def live(service) -> Path:
-    """A kept archive beside the base version's, recorded by the operations."""
+    """A kept archive besides the base version's, recorded by the operations."""
     path = service.store / "yolo-live.mar"
     if not path.exists():
         service.archive("live", conf=SURE)

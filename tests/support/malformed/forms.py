@@ -17,7 +17,7 @@ def _part(head: bytes, content: bytes, boundary: bytes = b"XX") -> bytes:
 
 
 def broken(rng: random.Random, count: int) -> Iterator[Upload]:
-    """Make so many: each known way to break a form once, then fuzzed envelopes around what is no picture."""
+    """Make so many: each known way to break a form once, then fuzzed envelopes around data that is not a picture."""
     known = list(_known(encoded("JPEG")))
     for name, content_type, body in known:
         yield Upload(f"form: {name}", body, content_type)
