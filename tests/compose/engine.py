@@ -2,6 +2,7 @@
 
     python tests/compose/engine.py start     prepare and start one, print the variables to export
     python tests/compose/engine.py stop      stop it
+    python tests/compose/engine.py warm      build the project's images once, so that the ring finds them in the cache
 
 An engine that runs already is used as it is, and is neither stopped nor reconfigured.
 """
@@ -23,9 +24,12 @@ if __name__ == "__main__":
 from tests.compose import base_image, daemon, packages
 from tests.compose.daemon import FOLDER
 from tests.compose.packages import Progress
+from tests.support import ROOT
 
 CONFIG = FOLDER / "config"  # DOCKER_CONFIG of the client: it holds the plugins, so that no ~/.docker is changed
 
+# The tag of the tests' images: those that a person built on this machine are not replaced.
+TEST_IMAGES = {"IMAGE_TAG": "test"}
 _CACHE = "8GB"  # the build cache kept for the next run
 _FREE_BYTES = 12 << 30  # images, build cache and wheels
 
@@ -57,6 +61,19 @@ def running(progress: Progress) -> Iterator[Engine]:
         if engine.process:
             _tidy(engine.environment)
             daemon.stop(engine.process)
+
+
+def warm(progress: Progress) -> None:
+    """Build the images that the ring builds, in an engine of ours, and stop it. Another engine is left alone.
+
+    Raises EngineUnavailableError, and RuntimeError when an image cannot be built.
+    """
+    if shutil.which("docker") and _answers(dict(os.environ)):
+        return
+    with running(progress) as engine:
+        environment = {**engine.environment, **TEST_IMAGES, "BUILDX_CONFIG": str(FOLDER / "buildx")}
+        progress("building the images of the project")
+        packages.run(["docker", "compose", "build", "--quiet"], environment, cwd=ROOT)
 
 
 def start(progress: Progress, *, with_parent: bool = False) -> Engine:
@@ -137,13 +154,16 @@ def main(arguments: list[str]) -> int:
     if arguments == ["stop"]:
         print("engine: stopped" if daemon.stop() else "engine: not running", file=sys.stderr)
         return 0
-    if arguments != ["start"]:
+    if arguments not in (["start"], ["warm"]):
         print(__doc__, file=sys.stderr)
         return 2
     try:
+        if arguments == ["warm"]:
+            warm(progress)
+            return 0
         engine = start(progress)
         _add_base_image(engine, progress)
-    except EngineUnavailableError as error:
+    except (EngineUnavailableError, RuntimeError) as error:
         print(f"engine: {error}", file=sys.stderr)
         return 1
     for key in ("DOCKER_HOST", "DOCKER_CONFIG", "BASE_IMAGE"):

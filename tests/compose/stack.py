@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compose.engine import Engine
+from tests.compose.engine import TEST_IMAGES, Engine
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import Deployment
 
@@ -167,7 +167,7 @@ def make(engine: Engine, folder: Path, project: str) -> Stack:
         **{key: value for key, value in engine.environment.items() if key not in _FOREIGN},
         **{name: str(port) for name, port in ports.items()},
         "COMPOSE_PROJECT_NAME": project,
-        "IMAGE_TAG": "test",  # images built by a person on this machine are not replaced
+        **TEST_IMAGES,
         "BUILDX_CONFIG": str(folder / "buildx"),
         "HOME": str(folder),
     }
