@@ -24,7 +24,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(base, tmp_path
         cv2.imwrite(str(pictures / f"{number}.png"), noise(320, 200 + 16 * number, number))
     went = base.script(
         *("scripts/redeploy.sh", "small.pt", "--version", VERSION, "--accept-drift"),
-        # Random weights are no measure of what quantising costs: tests/unit/ops/packaging/test_int8.py judges trained ones.
+        # Random weights cannot show what quantising costs: tests/unit/ops/packaging/test_int8.py uses trained ones.
         *("--int8", "--calibration", str(pictures), "--force"),
     )
     print(went.stdout)
