@@ -18,6 +18,7 @@ def impatient(monkeypatch):
     """Nobody else is there who would need time to notice something."""
     monkeypatch.setattr(routing, "NOTICE_S", 0.0)
     monkeypatch.setattr(drain, "SETTLE_S", 0.0)
+    monkeypatch.setattr(drain, "OTHERS_S", 0.0)
 
 
 def serving(store: Path) -> FakeServer:

@@ -23,7 +23,7 @@ class World:
 
     def __init__(self, fake: FakeServer, url: str) -> None:
         self.fake, self.store, self._host = fake, fake.store, fake.host()
-        argv = [sys.executable, "-m", "tests.unit.ops.victim", str(self.store), url]
+        argv = [sys.executable, "-m", "tests.unit.ops.rollout.victim", str(self.store), url]
         self._victims = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs operations in processes that are killed at a chosen moment: `python -m tests.unit.ops.victim STORE URL`.
+"""Runs operations in processes that are killed at a chosen moment: `python -m tests.unit.ops.rollout.victim STORE URL`.
 
 Each line of stdin is `{"do": NAME, "kill_at": N}`. A fork runs the operation and kills itself before the N-th thing
 that it does to the world: a request, a rename, a removal, a link, a file or folder made. Each line of stdout is the
