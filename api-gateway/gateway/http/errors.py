@@ -58,16 +58,18 @@ OIP_SHAPE = ErrorShape(_oip)
 DEEPSTACK_SHAPE = ErrorShape(_deepstack, lambda status: _DEEPSTACK_STATUS.get(status, status))
 
 
-def error_response(scope: Scope, error: ApiError, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(
+    scope: Scope, error: ApiError, headers: Mapping[str, str] | None = None, request_id: str | None = None
+) -> Response:
     """Render the error as clients of this address read it, and note its code for the log.
 
-    Ours is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
-    :func:`shape_for`.
+    The gateway's own body is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
+    :func:`shape_for`. ``request_id`` is that of the current request unless given.
     """
     scope["gateway.error"] = error.code
     shape = shape_for(scope.get("path", "/"))
     return Response(
-        compact(shape.body(error, current_request_id())),
+        compact(shape.body(error, request_id or current_request_id())),
         shape.status(error.status),
         headers={**error.headers, **(headers or {})},
         media_type="application/json",
