@@ -1,4 +1,4 @@
-"""Native mode: the whole service without Docker, up, down and status."""
+"""The native service, without Docker: up, down and status."""
 
 from __future__ import annotations
 
@@ -23,59 +23,61 @@ from ops.system.files import read_json, write_json
 from ops.system.polling import poll
 from ops.system.settings import GREEN as GREEN_PREFIX
 from ops.system.settings import Settings, load
-from ops.terminal.console import say, step
+from ops.terminal.console import progress, say
 
 STATE = RUN / "state.json"
-# Variables that name a file which the gateway reads.
+# Variables that name a file for the gateway.
 SECRET_FILES = ("JWT_SECRET_FILE",)
-# The JVM, a worker importing torch, the engine compiling: seconds here, more on a small machine under load.
+# Starting the JVM, importing torch and compiling the engine take seconds, more on a small machine under load.
 READY_S = 180.0
-# So often in a row a program may be seen waiting for its next try before it counts as unable to start.
+# A program that is seen so often in a row waiting for its next try counts as unable to start.
 FAILING_AT_MOST = 5
 
 
 def services_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment that TorchServe and the gateway are started with. Raises OpsError without Java."""
+    """Return the environment of TorchServe and the gateway. Raises OpsError without Java."""
     home = java.find_home()
     if home is None:
-        raise OpsError("no Java 17 or newer is there; run bash scripts/up.sh, which installs one for this project only")
+        raise OpsError(
+            "Java 17 or newer is not installed; run bash scripts/up.sh, which installs one for this project only"
+        )
     port = settings.ports
     return {
         **settings.environment,
         **{name: str(number) for name, number in port.items()},
         "JAVA_HOME": str(home),
-        # TorchServe stays on loopback whatever BIND says: the gateway is what others may reach.
+        # TorchServe listens on loopback whatever BIND is: other machines reach the gateway only.
         "TORCHSERVE_HOST": "127.0.0.1",
         "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
         "MODEL_STORE": str(STORE),
         "GATEWAY_HOST": settings.bind,
-        # No container here: what it listens on is what others see.
+        # Without a container the gateway listens on the address that others use.
         "PUBLISHED_BIND": "",
         "PUBLISHED_PROFILES": "",
         "API_KEYS_FILE": str(API_KEYS),
-        # Services start elsewhere; a path in .env is meant from the checkout, as Compose takes it.
+        # A path in .env is relative to the checkout, as in Compose, and services run in other folders.
         **{name: str(ROOT / path) for name in SECRET_FILES if (path := settings.environment.get(name, ""))},
         "ROUTING_FILE": str(STORE / "routing" / "routing.json"),
         "TORCHSERVE_INFERENCE_URL": f"http://127.0.0.1:{port['INFERENCE_PORT']}",
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
-        "TORCHSERVE_SERVERS": servers(settings),
+        "TORCHSERVE_SERVERS": list_servers(settings),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
-def servers(settings: Settings) -> str:
-    """Return the servers that routing.json may name: green, whether it is there or not, and the operator's own."""
+def list_servers(settings: Settings) -> str:
+    """Return the servers that routing.json may name: green, even if it does not run, and the operator's."""
     ports = settings.green_ports
     green = f"{GREEN}=http://127.0.0.1:{ports['INFERENCE_PORT']}|http://127.0.0.1:{ports['MANAGEMENT_PORT']}"
     return ",".join(filter(None, [green, settings.environment.get("TORCHSERVE_SERVERS", "").strip()]))
 
 
 def fingerprint(environment: dict[str, str]) -> str:
-    """Return a digest of what running services were started from: settings and code. Another one means: restart."""
+    """Return a digest of settings and code. Services that were started from another one have to be restarted."""
     names = set(dotenv_values(ROOT / ".env.example")) | {"JAVA_HOME"}
     digest = hashlib.sha256(json.dumps({name: environment.get(name) for name in sorted(names)}).encode())
-    digest.update(bytes([API_KEYS.exists()]))  # the first key makes the gateway ask for keys
+    digest.update(bytes([API_KEYS.exists()]))  # with the first key the gateway requires keys
     code = [*SERVING.glob("*.*"), *SERVING.glob("yolo/**/*.py"), *GATEWAY.glob("gateway/**/*.py")]
     for path in sorted([*code, ROOT / "constraints.txt"]):
         if path.is_file():
@@ -83,18 +85,18 @@ def fingerprint(environment: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
-def recorded() -> dict[str, str]:
-    """Return what the last start recorded; empty when there is nothing readable."""
+def read_state() -> dict[str, str]:
+    """Return what the running services were started from; empty if that is unknown."""
     return read_json(STATE) or {}
 
 
-def record(state: dict[str, str]) -> None:
-    """Remember what the services run on."""
+def write_state(state: dict[str, str]) -> None:
+    """Record what the services were started from."""
     write_json(STATE, state)
 
 
 def check_gateway(environment: dict[str, str]) -> None:
-    """Ask the gateway whether it would start with these settings. Raises OpsError with its words if not."""
+    """Let the gateway check its settings. Raises OpsError with its message when it would not start."""
     argv = [str(supervisor.PYTHON), "-m", "gateway", "check"]
     done = subprocess.run(argv, cwd=GATEWAY, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -102,22 +104,22 @@ def check_gateway(environment: dict[str, str]) -> None:
 
 
 def start(settings: Settings) -> None:
-    """Bring the services to the present settings and archive: start, restart what changed, or leave them alone."""
+    """Start the services, or restart those whose settings, code or archive changed."""
     environment = services_environment(settings)
     wanted = {"settings": fingerprint(environment), "archive": archive.sha256(current_archive())}
-    present = recorded() if supervisor.states() else {}
+    present = read_state() if supervisor.states() else {}
     if present == wanted:
         say("  services: already running")
         return
     if present.get("settings") == wanted["settings"]:
-        with step("restarting TorchServe on the new archive"):
+        with progress("restarting TorchServe on the new archive"):
             for name, seen in supervisor.states().items():
                 if name in PROGRAMS.values() and not seen.startswith("STOPPED"):
                     supervisor.restart_program(name)
     else:
         check_gateway(environment)
         if supervisor.processes():
-            with step("stopping what runs with other settings"):
+            with progress("stopping the services, whose settings changed"):
                 supervisor.stop()
         gateway = {"GATEWAY_PORT": settings.ports["GATEWAY_PORT"]}
         ports.require_free(settings.bind, gateway)
@@ -128,9 +130,9 @@ def start(settings: Settings) -> None:
             if name not in gateway and (present_sides.there(GREEN) or not name.startswith(GREEN_PREFIX))
         }
         ports.require_free("127.0.0.1", own)
-        with step("starting TorchServe and the gateway"):
+        with progress("starting TorchServe and the gateway"):
             supervisor.start(environment, green.restore(present_sides))
-    record(wanted)
+    write_state(wanted)
 
 
 def await_ready(settings: Settings) -> None:
@@ -142,12 +144,12 @@ def await_ready(settings: Settings) -> None:
     def is_ready_or_hopeless() -> bool:
         nonlocal seen, failures
         seen = readiness.ask(settings.gateway)
-        # A green that cannot start is stood in for by blue, where there is one.
+        # If green cannot start, blue answers in its place, if it runs.
         failing = [name for name in supervisor.list_failing() if name != PROGRAMS[GREEN] or not blue]
         failures = failures + 1 if failing else 0
         return seen.ready or failures > FAILING_AT_MOST or not supervisor.states()
 
-    with step("waiting until a worker is READY", lambda: seen.message):
+    with progress("waiting until a worker is READY", lambda: seen.message):
         poll(is_ready_or_hopeless, READY_S)
         if not seen.ready:
             raise OpsError(
@@ -158,7 +160,7 @@ def await_ready(settings: Settings) -> None:
 
 
 def up(picture: Path = STREET) -> None:
-    """Set up what is missing, start, wait, show a first detection. A failed start leaves nothing running."""
+    """Set up what is missing, start the services, and show a first detection. After a failed start nothing runs."""
     settings = load()
     say("Weights, samples, archive")
     prepare()
@@ -186,15 +188,15 @@ Up. Try next:
 
 
 def down() -> None:
-    """Stop everything that up started."""
-    with step("stopping"):
+    """Stop the services."""
+    with progress("stopping"):
         running = supervisor.stop()
     STATE.unlink(missing_ok=True)
     say("stopped" if running else "nothing was running")
 
 
 def status() -> bool:
-    """Print what runs and whether it is ready; return readiness."""
+    """Print the state of the services. Returns whether the service is ready."""
     settings = load()
     for name, state in supervisor.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")

@@ -17,7 +17,7 @@ from ops.errors import OpsError, from_os_error
 from ops.packaging import archiver
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
 from ops.store import archive, lock, versions
-from ops.terminal.console import say, size, step
+from ops.terminal.console import progress, say, size
 
 # Free space needed, in sizes of the weights: the exported engine is about twice as large, archiving copies both twice,
 # and yolo.mar is a copy of the archive.
@@ -83,7 +83,7 @@ def package(
 
         pictures = convert.prepare(calibration)
     with staging(store, weights) as directory:
-        with step("loading and exporting the weights"):
+        with progress("loading and exporting the weights"):
             # Importing ultralytics takes seconds: the checks above come first.
             from ops.packaging.export import ExportError, export
 
@@ -107,7 +107,7 @@ def package(
                 "source": {"name": weights.name, "sha256": source, "bytes": weights.stat().st_size},
             }
             (attempt / "extra" / archive.METADATA).write_text(json.dumps(described, indent=1, ensure_ascii=False))
-            with step(f"archiving version {number}"):
+            with progress(f"archiving version {number}"):
                 built = archiver.build(attempt, weights, number)
                 archive.verify(built, number, source)
             try:

@@ -26,7 +26,7 @@ from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
 from ops.setup import java
 from ops.system.variables import ALLOW_CUDA, TORCH_INDEX
-from ops.terminal.console import complain, say, size, step
+from ops.terminal.console import complain, progress, say, size
 from ops.terminal.exit import ending
 
 PYTHON = VENV / "bin" / "python"
@@ -62,7 +62,7 @@ def pip(*arguments: str, title: str) -> None:
     argv = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     now = ""
     lines: list[str] = []
-    with log.open("a") as stream, step(title, lambda: now):
+    with log.open("a") as stream, progress(title, lambda: now):
         stream.write(f"$ {' '.join(argv)}\n")
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for
@@ -115,7 +115,7 @@ def torch_index(python: Path, requirement: str, *arguments: str) -> str | None:
         *(str(python), "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report", "-"),
         *("--disable-pip-version-check", "--no-input", requirement, *arguments),
     ]
-    with step("looking for a CPU build of torch"):
+    with progress("looking for a CPU build of torch"):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     try:
         names = {item["metadata"]["name"] for item in json.loads(done.stdout)["install"]}
@@ -154,7 +154,7 @@ def create() -> None:
         raise OpsError(
             f"{size(free)} free on the disk of {ROOT}, the installation needs about {size(ROOM)}. Free some space"
         )
-    with step(f"creating {VENV.name}"):
+    with progress(f"creating {VENV.name}"):
         shutil.rmtree(VENV, ignore_errors=True)
         done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False)
     if done.returncode != 0:

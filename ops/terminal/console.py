@@ -33,7 +33,7 @@ def size(count: float) -> str:
 
 
 @contextmanager
-def step(title: str, detail: Callable[[], str] = lambda: "") -> Iterator[None]:
+def progress(title: str, detail: Callable[[], str] = lambda: "") -> Iterator[None]:
     """Show the title of a step, how long it takes and how it ends. `detail` returns what it is doing now."""
     start = time.monotonic()
     terminal = sys.stdout.isatty()

@@ -25,7 +25,7 @@ class Steps:
         remarks: list[str] = []
         outcome = "failed"
         try:
-            with console.step(title, detail):
+            with console.progress(title, detail):
                 yield remarks
             outcome = ""
         finally:

@@ -79,9 +79,9 @@ class Host:
             return
         from ops.native import service
 
-        state = service.recorded()
+        state = service.read_state()
         if state:
-            service.record({**state, "archive": archive.sha256(current_archive(self.store))})
+            service.write_state({**state, "archive": archive.sha256(current_archive(self.store))})
 
 
 def here(store: Path = STORE) -> Host:

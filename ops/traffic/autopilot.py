@@ -21,7 +21,7 @@ from ops.rollout.recovery import operation
 from ops.store import routing
 from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
-from ops.terminal.console import say, step
+from ops.terminal.console import progress, say
 from ops.terminal.steps import Steps
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
@@ -163,7 +163,7 @@ def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
 def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tuple[analysis.Verdict, str]:
     """Watch one step until there is a verdict. Raises NotNowError when somebody else changes the canary meanwhile."""
     heard = ""
-    with step(f"watching {watch.version} at {watch.percent:g} %", lambda: heard):
+    with progress(f"watching {watch.version} at {watch.percent:g} %", lambda: heard):
         while True:
             present, now = _same(host, watch)
             if now.percent != watch.percent:

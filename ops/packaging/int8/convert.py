@@ -11,7 +11,7 @@ from ops.packaging.int8 import calibration, compare, quantize
 from ops.packaging.int8.agreement import THRESHOLDS, Agreement
 from ops.packaging.int8.calibration import Pictures
 from ops.system.signals import own_stack
-from ops.terminal.console import say, step
+from ops.terminal.console import progress, say
 from yolo import metadata
 from yolo.engines.int8 import avoid_amx
 
@@ -39,9 +39,9 @@ def prepare(folder: Path) -> Pictures:
     """Check the pictures and the installation before the weights are loaded. Raises OpsError."""
     quantize.require()
     avoid_amx()  # before anything is compiled in this process
-    progress = Progress()
-    with step("checking the calibration pictures", lambda: progress.text):
-        return calibration.gather(folder, progress)
+    latest = Progress()
+    with progress("checking the calibration pictures", lambda: latest.text):
+        return calibration.gather(folder, latest)
 
 
 @own_stack()  # OpenVINO, unloaded in another thread, frees the signal stack of this one
@@ -55,11 +55,11 @@ def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bo
     model = metadata.parse({"version": "", **document})
     source = extra / model.engines["openvino"]
     target = source.with_name("int8.xml")
-    progress = Progress()
-    with step(f"quantising on {len(pictures.calibrating)} pictures", lambda: progress.text):
-        quantize.quantize(source, target, pictures.calibrating, model, progress)
-    with step("comparing with fp32", lambda: progress.text):
-        compared = compare.compare(source, target, pictures.comparing, model, progress)
+    latest = Progress()
+    with progress(f"quantising on {len(pictures.calibrating)} pictures", lambda: latest.text):
+        quantize.quantize(source, target, pictures.calibrating, model, latest)
+    with progress("comparing with fp32", lambda: latest.text):
+        compared = compare.compare(source, target, pictures.comparing, model, latest)
     say(compare.report(compared, model.task, pictures.held_back))
     judge(compared.agreement, force)
     for suffix in (".xml", ".bin"):
