@@ -35,7 +35,7 @@ BOUNDS
   --steps 5,25,50,100    rising percentages; 100 promotes
   --max-errors 1         percentage points of failed requests more than the stable version's
   --max-p95 1.5          times the stable version's 95th percentile
-  --max-detections 25    percent more or fewer detections in the mean
+  --max-detections 25    percent more or fewer detections on average
   --min-requests 100     of each version, before a step is judged
   --hold 60              seconds that a step lasts at least
   --deadline 3600        seconds after which a step that cannot be judged ends in an abort

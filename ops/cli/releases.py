@@ -75,13 +75,13 @@ def run(arguments: argparse.Namespace) -> None:
 
             match arguments.what:
                 case "audit":
-                    history.trail(host, arguments.json)
+                    history.print_audit(host, arguments.json)
                 case "prune":
                     prune.prune(host, arguments.keep, arguments.dry_run)
                 case "unlock":
                     history.unlock(host)
                 case _:
-                    history.listing(host, arguments.json)
+                    history.print_releases(host, arguments.json)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

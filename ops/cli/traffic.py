@@ -36,7 +36,7 @@ def run(host: Host, arguments: argparse.Namespace) -> None:
     if arguments.what == "status":
         from ops.traffic import status
 
-        status.status(host, _gateways(host, arguments), arguments.command, arguments.json)
+        status.print_status(host, _gateways(host, arguments), arguments.command, arguments.json)
         return
     match arguments.command:
         case "canary":
@@ -50,7 +50,7 @@ def run(host: Host, arguments: argparse.Namespace) -> None:
             return
         from ops.traffic import status
 
-        status.heard(host, _gateways(host, arguments))
+        status.report_gateways_behind(host, _gateways(host, arguments))
 
 
 def _experiment(host: Host, arguments: argparse.Namespace) -> None:
@@ -98,9 +98,9 @@ def _canary(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _start(host: Host, arguments: argparse.Namespace) -> None:
-    from ops.traffic import analysis, autopilot, canary
+    from ops.traffic import analysis, canary
 
-    steps = analysis.steps(arguments.steps) if arguments.steps else list(autopilot.STEPS)
+    steps = analysis.steps(arguments.steps) if arguments.steps else list(analysis.STEPS)
     analysis.Bounds(**given(arguments)).check()  # a mistake in them is told before minutes of packaging
     if arguments.percent is None and not arguments.auto:
         raise UsageError("start needs --percent P: the canary's share (or --auto)")

@@ -8,71 +8,57 @@ from dataclasses import asdict
 from ops.store import audit, intent, inventory, lock, routing
 from ops.terminal.console import say, size
 from ops.terminal.table import table
-from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 
 
-def listing(host: Host, as_json: bool = False) -> None:
-    """Print every kept version and the part it plays. Changes nothing."""
+def print_releases(host: Host, as_json: bool = False) -> None:
+    """Print every kept version and what it is used for. Changes nothing."""
     state, noticed = inventory.look(host.store)
     try:
         present = routing.read(host.store)
     except routing.DamagedError as error:
         noticed.append(str(error))
         present = routing.Routing()
-    served, loaded = serving(host)
+    served, loaded = find_loaded(host)
+    roles = {version: state.roles(version) + present.parts(version) for version in state.releases}
     if as_json:
         versions = [
-            {
-                **asdict(record),
-                "roles": [*state.roles(record.version), *present.parts(record.version)],
-                "served_now": record.version == served,
-            }
-            for record in state.releases.values()
+            {**asdict(record), "roles": roles[version], "served_now": version == served}
+            for version, record in state.releases.items()
         ]
         known = {"current": state.current, "previous": state.previous, "served": served, "loaded": loaded}
         say(json.dumps({"schema": inventory.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
         return
     rows = []
-    for record in state.releases.values():
-        parts = state.roles(record.version) + present.parts(record.version)
-        parts += ["served"] if record.version == served else []
-        rows.append(
-            [
-                record.version,
-                ", ".join(parts),
-                size(record.size),
-                record.sha256[:12],
-                record.task,
-                record.packaged.replace("+00:00", "Z"),
-                record.by,
-                record.note,
-            ]
-        )
+    for version, record in state.releases.items():
+        parts = ", ".join(roles[version] + (["served"] if version == served else []))
+        packaged = record.packaged.replace("+00:00", "Z")
+        described = [parts, size(record.size), record.sha256[:12], record.task, packaged, record.by, record.note]
+        rows.append([version, *described])
     for line in table(rows, ["version", "part", "size", "sha256", "task", "packaged", "by", "note"]):
         say(line)
-    for line in [*noticed, *remarks(host, state, present, served, loaded)]:
+    for line in [*noticed, *_notes(host, state, present, served, loaded)]:
         say(f"  note: {line}")
 
 
-def remarks(
+def _notes(
     host: Host, state: inventory.Releases, present: routing.Routing, served: str | None, loaded: list[str]
 ) -> list[str]:
-    """Return what an operator should know besides the table."""
     lines = []
     if state.current is None:
-        lines.append("yolo.mar is no kept version, or missing" if state.current_sha256 else "there is no yolo.mar")
+        lines.append("yolo.mar is not a kept version" if state.current_sha256 else "there is no yolo.mar")
     if served is None:
         lines.append("TorchServe does not answer: nothing is served")
     elif served != state.current:
         lines.append(f"TorchServe serves {served}; a restart would serve {state.current or 'what yolo.mar is'}")
-    beside = [version for version in loaded if version != served and version not in present.playing]
-    if beside:
-        lines.append(f"also loaded: {', '.join(beside)}")
+    unused = [version for version in loaded if version != served and version not in present.playing]
+    if unused:
+        lines.append(f"also loaded: {', '.join(unused)}")
     missing = sorted(present.playing - set(loaded)) if served else []
     if missing:
         lines.append(
-            f"{', '.join(missing)} should be loaded beside it and is not; what is meant for it goes to {served}. "
+            f"{', '.join(missing)} should be loaded too and is not; its requests go to {served}. "
             "Load it again: bash scripts/canary.sh set PERCENT; or end it"
         )
     if present.playing:
@@ -85,15 +71,15 @@ def remarks(
     return lines
 
 
-def serving(host: Host) -> tuple[str | None, list[str]]:
-    """Return the version that answers by default, and all that are loaded."""
+def find_loaded(host: Host) -> tuple[str | None, list[str]]:
+    """Return the version that is served, and all that are loaded; None and [] when the server does not answer."""
     try:
         return host.server.default().version, [loaded.version for loaded in host.server.versions()]
-    except (UnreachableError, RefusedError):
+    except UNAVAILABLE:
         return None, []
 
 
-def trail(host: Host, as_json: bool = False) -> None:
+def print_audit(host: Host, as_json: bool = False) -> None:
     """Print the audit trail, oldest first."""
     entries = audit.read(host.store)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.errors import OpsError
-from ops.releases.history import serving
+from ops.releases.history import find_loaded
 from ops.rollout.recovery import operation
 from ops.store import audit, inventory, routing
 from ops.terminal.console import say, size
@@ -16,7 +16,7 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         raise OpsError(f"--keep {keep}: at least one version has to stay")
     with operation(host, f"prune --keep {keep}", dry_run=dry_run) as begun:
         state = begun.state
-        removed = removable(state, routing.read_or_empty(host.store), keep, serving(host)[1])
+        removed = removable(state, routing.read_or_empty(host.store), keep, find_loaded(host)[1])
         if dry_run:
             say(f"Dry run, nothing is changed. It would remove: {', '.join(removed) or 'nothing'}")
             return

@@ -1,4 +1,4 @@
-"""Is a canary as good as the stable version, by the numbers of one step? Pure."""
+"""Judge a step of a canary: is it as good as the stable version, by what the gateways counted? Pure functions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from ops.gateways.counters import Measured
 from ops.store.routing import percent
 
 Verdict = Literal["good", "bad", "wait"]
-# So many failures are no accident: then a bad rate is not waited out.
+# Percentages of a canary that goes up automatically; 100 promotes it.
+STEPS = (5, 25, 50, 100)
+# With so many failures a bad rate is judged at once, before there are enough requests.
 FAILURES_AT_ONCE = 5
-# Differences that nobody would notice, whatever their ratio: milliseconds, and detections in an answer.
+# Differences that are too small to matter, whatever their ratio: milliseconds, and detections per answer.
 SLACK_MS = 25.0
 SLACK_FOUND = 0.1
 
@@ -22,9 +24,9 @@ SLACK_FOUND = 0.1
 class Bounds:
     """How far the canary may be from the stable version, and on how many requests that is judged.
 
-    `errors`: percentage points more failures; `p95`: times its 95th percentile; `detections`: percent more or fewer in
-    the mean; `requests`: of each version in a step, at least; `hold_s`: a step lasts at least so long; `deadline_s`: a
-    step that could not be judged after so long ends in an abort.
+    `errors`: percentage points more failures; `p95`: times its 95th percentile; `detections`: percent more or fewer on
+    average; `requests`: minimum of each version in a step; `hold_s`: minimum duration of a step; `deadline_s`: a step
+    that cannot be judged by then ends in an abort. Times in seconds.
     """
 
     errors: float = 1.0
@@ -35,7 +37,7 @@ class Bounds:
     deadline_s: float = 3600.0
 
     def check(self) -> Bounds:
-        """Return it when it makes sense. Raises UsageError."""
+        """Return the bounds if they are valid. Raises UsageError."""
         if not 0 <= self.errors <= 100 or not 1 <= self.p95 <= 100 or not 0 < self.detections <= 1000:
             raise UsageError(
                 "--max-errors is 0 to 100 (points), --max-p95 1 to 100 (times), --max-detections 1 to 1000 (%)"
@@ -46,7 +48,7 @@ class Bounds:
 
 
 def steps(text: str) -> list[float]:
-    """Read the steps, such as `5,25,50,100`. Raises UsageError."""
+    """Parse steps such as `5,25,50,100`. Raises UsageError."""
     read = [percent(word.strip()) for word in text.split(",")]
     if not read or read[0] <= 0 or any(later <= earlier for earlier, later in itertools.pairwise(read)):
         raise UsageError(f"--steps {text}: rising percentages, e.g. 5,25,50,100; 100 promotes")
@@ -75,7 +77,7 @@ def judge(canary: Measured, stable: Measured, bounds: Bounds) -> tuple[Verdict, 
     found, expected = canary.found or 0.0, stable.found or 0.0
     if abs(found - expected) > bounds.detections / 100 * expected + SLACK_FOUND:
         return "bad", (
-            f"{found:.2f} detections in the mean, the stable version's {expected:.2f} "
+            f"{found:.2f} detections on average, the stable version's {expected:.2f} "
             f"({bounds.detections:g} % more or fewer are allowed)"
         )
     return "good", (

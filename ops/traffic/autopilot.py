@@ -1,7 +1,7 @@
-"""A canary that goes up by itself while it is as good as the stable version, and is taken back when it is not.
+"""A canary whose share goes up step by step while it is as good as the stable version; else it is aborted.
 
-It holds no lock while it watches, so that a person can always end the canary; whatever others change ends it. What it
-needs to go on after being killed lies in the model store: the same command takes up the step it was in.
+No lock is held between the steps, so that a person can end the canary at any time; whatever others change ends the run.
+What a run needs to go on after it was killed is in the model store: the same command resumes the step it was in.
 """
 
 from __future__ import annotations
@@ -17,31 +17,29 @@ from typing import Any
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
+from ops.rollout.preconditions import served
 from ops.rollout.recovery import operation
 from ops.store import routing
 from ops.store.routing import Canary
 from ops.system.files import read_json, write_json
 from ops.terminal.console import progress, say
-from ops.terminal.steps import Steps
-from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 from ops.traffic import analysis, canary
 from ops.traffic.analysis import Bounds
 
 GUARD = ".canary-auto-guard"
-STEPS = (5, 25, 50, 100)
 POLL_S = 2.0
-# Others change the releases for seconds; packaging, which takes long, does not hold the lock.
+# Other operations hold the lock for seconds; packaging, which takes long, does not hold it.
 LOCK_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What is being done: the canary it is about (a later one has another salt), and the step it is in.
+    """The canary that a run is about (a later one has another salt), and the step it is in.
 
-    `began` in seconds since the epoch; `base`: the counts then, see `ops.gateways.counters`. `judged`: the step
-    passed.
+    `began`: when the step began, in seconds since the epoch. `base`: the gateways' counts then. `judged`: it is passed.
     """
 
     version: str
@@ -53,13 +51,9 @@ class Watch:
     base: counters.Baseline = field(default_factory=dict)
     judged: bool = False
 
-    def next_step(self, percent: float) -> float | None:
-        """Return the step after a percentage, None after the last."""
-        return next((step for step in self.steps if step > percent), None)
-
 
 def load(store: Path) -> Watch | None:
-    """Return what a run that did not come to its end was doing."""
+    """Return the state of a run that has not ended."""
     try:
         return Watch(**(read_json(store / routing.AUTO) or {}))
     except TypeError:
@@ -67,8 +61,8 @@ def load(store: Path) -> Watch | None:
 
 
 @contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """Be the only one that watches. Raises LockedError. A killed one lets go."""
+def single_run(store: Path) -> Iterator[None]:
+    """Hold the lock of the run; the kernel releases it when the run is killed. Raises LockedError."""
     with (store / GUARD).open("a") as guard:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,21 +72,18 @@ def alone(store: Path) -> Iterator[None]:
 
 
 def run(host: Host, gateways: Gateways, steps: list[float] | None = None, given: dict[str, Any] | None = None) -> None:
-    """Take the canary up step by step. `given`: bounds that are not the default (or not those it was begun with).
+    """Raise the canary's share step by step. `given`: bounds other than the defaults, or than those of a resumed run.
 
-    Raises OutOfBoundsError when the canary was taken back, NotNowError when others have ended or changed it.
+    Raises OutOfBoundsError when the canary was aborted, NotNowError when others have ended or changed it.
     """
-    with alone(host.store):
-        watch = _open(host)
+    with single_run(host.store):
+        watch = _resume_or_begin(host)
         watch = replace(watch, steps=steps or watch.steps, bounds={**watch.bounds, **(given or {})})
-        limits = Bounds(**watch.bounds).check()  # type: ignore[arg-type]
+        bounds = Bounds(**watch.bounds).check()  # type: ignore[arg-type]
         _save(host, watch)
-        while True:
-            share = _share(host, watch)
-            if share is None:
-                break
-            watch = _begin(host, watch, share, gateways)
-            verdict, why = _watch(host, watch, limits, gateways)
+        while (share := _set_next_share(host, watch)) is not None:
+            watch = _begin_step(host, watch, share, gateways)
+            verdict, why = _watch_step(host, watch, bounds, gateways)
             if verdict == "bad":
                 canary.abort(host, why=f"auto: at {share:g} %: {why}", wait_s=LOCK_WAIT_S)
                 _forget(host)
@@ -103,30 +94,29 @@ def run(host: Host, gateways: Gateways, steps: list[float] | None = None, given:
         _forget(host)
 
 
-def _open(host: Host) -> Watch:
-    """Mend what was left, and return what to do: the unfinished run of this canary, or a new one. Raises OpsError."""
+def _resume_or_begin(host: Host) -> Watch:
+    """Return the unfinished run of this canary, or a new one. Raises OpsError."""
     left = load(host.store)
     with operation(host, "canary auto", wait_s=LOCK_WAIT_S) as begun:
         current = begun.state.current
-    found = routing.read(host.store).canary
-    if found is None and left is not None:
+    if left is not None and routing.read(host.store).canary is None:
         _forget(host)
-        how = "was promoted" if current == left.version else "was taken back"
-        raise NotNowError(f"the canary {left.version} {how} already; nothing more to do")
+        outcome = "was promoted" if current == left.version else "was taken back"
+        raise NotNowError(f"the canary {left.version} {outcome} already; nothing more to do")
     _, now = canary.active(host)
     if left is not None and (left.version, left.salt) == (now.version, now.salt):
         say(f"  goes on where it was: {now.version} at {now.percent:g} %")
         return left
-    return Watch(now.version, now.salt, list(STEPS), asdict(Bounds()))
+    return Watch(now.version, now.salt, list(analysis.STEPS), asdict(Bounds()))
 
 
-def _share(host: Host, watch: Watch) -> float | None:
-    """Return the percentage to watch: what the canary has, or the next step if that is done. None when it is over."""
-    _, now = _same(host, watch)
-    done = now.percent in (0, 100) or (watch.judged and watch.percent == now.percent)
-    if not done:
+def _set_next_share(host: Host, watch: Watch) -> float | None:
+    """Return the percentage to watch: what the canary has, or the next step if that is judged. None when it is over."""
+    _, now = _watched_canary(host, watch)
+    is_judged = now.percent in (0, 100) or (watch.judged and watch.percent == now.percent)
+    if not is_judged:
         return now.percent
-    following = watch.next_step(now.percent)
+    following = next((share for share in watch.steps if share > now.percent), None)
     if following is None:
         say(f"{watch.version} stays at {now.percent:g} %, the last step. Next: bash scripts/canary.sh promote")
     elif following == 100:
@@ -137,8 +127,8 @@ def _share(host: Host, watch: Watch) -> float | None:
     return following
 
 
-def _same(host: Host, watch: Watch) -> tuple[routing.Routing, Canary]:
-    """Return the canary while it is the one that is watched. Raises NotNowError when others have ended it."""
+def _watched_canary(host: Host, watch: Watch) -> tuple[routing.Routing, Canary]:
+    """Return the routing and the canary that is watched. Raises NotNowError when others have ended it."""
     present = routing.read(host.store)
     now = present.canary
     if now is None or (now.version, now.salt) != (watch.version, watch.salt):
@@ -147,8 +137,8 @@ def _same(host: Host, watch: Watch) -> tuple[routing.Routing, Canary]:
     return present, now
 
 
-def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
-    """Note where the counting of a step begins, unless that was noted before a kill."""
+def _begin_step(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
+    """Record the counts at which a step begins, unless they were recorded before the run was killed."""
     if watch.percent == share and not watch.judged:
         return watch
     routing.await_notice()
@@ -160,49 +150,49 @@ def _begin(host: Host, watch: Watch, share: float, gateways: Gateways) -> Watch:
     return watch
 
 
-def _watch(host: Host, watch: Watch, limits: Bounds, gateways: Gateways) -> tuple[analysis.Verdict, str]:
-    """Watch one step until there is a verdict. Raises NotNowError when somebody else changes the canary meanwhile."""
-    heard = ""
-    with progress(f"watching {watch.version} at {watch.percent:g} %", lambda: heard):
+def _watch_step(host: Host, watch: Watch, bounds: Bounds, gateways: Gateways) -> tuple[analysis.Verdict, str]:
+    """Watch a step until there is a verdict. Raises NotNowError when somebody else changes the canary meanwhile."""
+    latest = ""
+    with progress(f"watching {watch.version} at {watch.percent:g} %", lambda: latest):
         while True:
-            present, now = _same(host, watch)
+            present, now = _watched_canary(host, watch)
             if now.percent != watch.percent:
                 raise NotNowError(
                     f"somebody set {watch.version} to {now.percent:g} %. To go on from there: "
                     "bash scripts/canary.sh auto"
                 )
-            _revive(host, now.version)
+            _reload(host, now.version)
             seen, problems = gateways.read()
             base = counters.add_missing(watch.base, seen)
             if base != watch.base:
                 watch = replace(watch, base=base)
                 _save(host, watch)
-            theirs = counters.measure(seen, watch.base, now.version, "canary")
-            ours = counters.measure(seen, watch.base, present.stable or "", "stable")
-            verdict, why = analysis.judge(theirs, ours, limits)
-            heard = "; ".join([why, *problems])
+            candidate = counters.measure(seen, base, now.version, "canary")
+            stable = counters.measure(seen, base, present.stable or "", "stable")
+            verdict, why = analysis.judge(candidate, stable, bounds)
+            latest = "; ".join([why, *problems])
             passed = time.time() - watch.began
-            if verdict == "bad":
+            if verdict == "bad" or (verdict == "good" and passed >= bounds.hold_s):
                 return verdict, why
-            if verdict == "good" and passed >= limits.hold_s:
-                return verdict, why
-            if verdict == "wait" and passed > limits.deadline_s:
-                return "bad", f"it could not be judged in {limits.deadline_s:g} s: {heard}"
+            if verdict == "wait" and passed > bounds.deadline_s:
+                return "bad", f"it could not be judged in {bounds.deadline_s:g} s: {latest}"
             time.sleep(POLL_S)
 
 
-def _revive(host: Host, version: str) -> None:
-    """Load the canary again where TorchServe was restarted and came back without it. What fails counts as failures."""
+def _reload(host: Host, version: str) -> None:
+    """Load the canary again where TorchServe has restarted without it. Until then its requests count as failures."""
     try:
         if version in {loaded.version for loaded in host.server.versions()}:
             return
-        default = host.server.default()
-    except (UnreachableError, RefusedError):
+    except UNAVAILABLE:
+        return
+    default = served(host)
+    if default is None:
         return
     try:
-        with operation(host, f"loading the canary {version} again", wait_s=30.0):
+        with operation(host, f"loading the canary {version} again", wait_s=30.0) as begun:
             if version in routing.read(host.store).versions("canary"):
-                Standby(host, Steps(), default).ensure(version)
+                Standby(host, begun.steps, default).ensure(version)
     except OpsError as error:
         say(f"  note: {version} cannot be loaded: {error}")
 

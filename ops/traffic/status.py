@@ -1,4 +1,4 @@
-"""What the split does, for people and for programs: what routing.json says, what is loaded, what the gateways count."""
+"""How a split is doing, for people and for programs: the routing in force, what is loaded, what the gateways count."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ops.store import routing
 from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.table import table
-from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.client import UNAVAILABLE
 from ops.torchserve.host import Host
 from ops.traffic import autopilot
 
 
-def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
+def print_status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> None:
     """Print how a part (canary, experiment or shadow) is doing. Changes nothing. Raises DamagedError."""
     present = routing.read(host.store)
     active = bool(present.versions(name))
@@ -32,7 +32,7 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         return
     say(f"{present.summary} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):
-        say(f"  {version}: {states.get(version, 'not loaded; what is meant for it goes to the default version')}")
+        say(f"  {version}: {states.get(version, 'not loaded; its requests go to the default version')}")
     for gateway in seen:
         say(f"{gateway.gateway}:")
         for line in rows(gateway, name, present):
@@ -41,16 +41,16 @@ def status(host: Host, gateways: Gateways, name: str, as_json: bool = False) -> 
         say(f"  note: {line}")
 
 
-def heard(host: Host, gateways: Gateways) -> None:
-    """Say which gateways do not have in force what was just written: there nothing is split."""
+def report_gateways_behind(host: Host, gateways: Gateways) -> None:
+    """Print a note for each gateway that does not have the routing just written: it splits nothing."""
     present = routing.read(host.store)
     seen, problems = gateways.read()
-    for line in [*problems, *deaf(present, seen)]:
+    for line in [*problems, *behind(present, seen)]:
         say(f"  note: {line}")
 
 
-def deaf(present: Routing, seen: list[Snapshot]) -> list[str]:
-    """Return a line for each gateway that has another routing in force than the present one."""
+def behind(present: Routing, seen: list[Snapshot]) -> list[str]:
+    """Return a line for each gateway whose routing is not the present one."""
     return [
         f"{gateway.gateway} is at revision {gateway.revision or 'none'} of the routing, not {present.revision}: "
         "does it read the file? (ROUTING_FILE)"
@@ -60,7 +60,7 @@ def deaf(present: Routing, seen: list[Snapshot]) -> list[str]:
 
 
 def rows(gateway: Snapshot, name: str, present: Routing) -> list[str]:
-    """Return the table of one gateway's numbers now; of a shadow also how its boxes differ."""
+    """Return the table of one gateway's counts; for a shadow also how its boxes differ."""
     playing = {(present.stable, "stable"), *((version, name) for version in present.versions(name))}
     shown = [row for row in gateway.rows if (row.version, row.role) in playing]
     lines = table(
@@ -83,8 +83,8 @@ def _cells(row: Row) -> list[str]:
 
 
 def remarks(host: Host, present: Routing, seen: list[Snapshot], name: str) -> list[str]:
-    """Return what an operator should know besides."""
-    lines = deaf(present, seen)
+    """Return notes for the operator."""
+    lines = behind(present, seen)
     for gateway in seen:
         for row in gateway.rows:
             if row.role == name and row.counts["fallbacks"]:
@@ -95,17 +95,17 @@ def remarks(host: Host, present: Routing, seen: list[Snapshot], name: str) -> li
     if name == "canary" and watch and present.canary and watch.salt == present.canary.salt:
         lines.append(
             f"auto is at {watch.percent:g} %, steps {', '.join(f'{step:g}' for step in watch.steps)}; "
-            "if it does not run any more: bash scripts/canary.sh auto"
+            "if it no longer runs: bash scripts/canary.sh auto"
         )
     return lines
 
 
 def loaded(host: Host) -> dict[str, str]:
-    """Return the states of each loaded version's workers; empty when the server does not answer."""
+    """Return the worker states of each loaded version; empty when the server does not answer."""
     try:
         return {
             version.version: ", ".join(state for state, _ in version.workers) or "no worker"
             for version in host.server.versions()
         }
-    except (UnreachableError, RefusedError):
+    except UNAVAILABLE:
         return {}

@@ -104,7 +104,7 @@ def test_a_canary_that_finds_too_little_is_aborted_automatically(service, sure):
         service.go("scripts/canary.sh", "start", sure, *auto, "--max-detections", "20", code=9)
     assert (service.loaded(), service.routing()["canary"]) == ([BASE], None)
     trail = service.script("scripts/releases.sh", "audit").stdout
-    assert "detections in the mean" in trail
+    assert "detections on average" in trail
 
 
 def test_a_promotion_whose_operator_is_killed_gives_the_canary_its_share_back(service, sure):

@@ -28,7 +28,7 @@ def called(monkeypatch, served):
         shadow: ["start", "stop"],
         redeploy: ["redeploy"],
         autopilot: ["run"],
-        status: ["heard"],
+        status: ["report_gateways_behind"],
     }.items():
         for name in names:
             calls[f"{module.__name__.split('.')[-1]}.{name}"] = remembered = Calls()
@@ -49,7 +49,7 @@ def test_a_start_with_auto_begins_at_the_first_step_and_then_watches(called):
     (((target, percent, how), options),) = called["canary.start"]
     assert (target, percent, how) == ("new.pt", 2, candidate.Packaging())
     assert options == {"accept_drift": False, "salt": None, "dry_run": False}
-    assert called["status.heard"] == [], "it looks all the time"
+    assert called["status.report_gateways_behind"] == [], "it looks all the time"
     (((gateways, steps, given), _),) = called["autopilot.run"]
     assert (gateways.urls, steps) == (["http://one", "http://two"], [2, 20, 100])
     assert given == {"errors": 0.5, "requests": 7, "deadline_s": 90.0}
@@ -132,7 +132,7 @@ def test_the_rest(called, argv, name, words, options):
 
 def test_an_experiment_with_its_shares(called):
     run("experiment", "start", "night", "--share", "1.1=50", "--share", "1.2=25", "--key-salt", "s")
-    assert len(called["status.heard"]) == 1, "whether the gateways have heard of it is looked at"
+    assert len(called["status.report_gateways_behind"]) == 1, "whether the gateways have heard of it is looked at"
     (((name, shares), options),) = called["experiment.start"]
     assert (name, shares, options["salt"]) == ("night", {"1.1": 50, "1.2": 25}, "s")
 

@@ -147,10 +147,10 @@ def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
 def test_the_list_says_where_disk_and_server_differ_and_who_holds_the_lock(store, capsys):
     fake = FakeServer(store)
     intent.write(store, intent.Intent("redeploy", "1.2", "1.1", fresh=True))
-    history.listing(fake.host())
+    history.print_releases(fake.host())
     said = capsys.readouterr().out
     assert "TorchServe serves 1.0; a restart would serve 1.1" in said
     assert "cut off" in said
     fake.down = True
-    history.listing(fake.host())
+    history.print_releases(fake.host())
     assert "does not answer" in capsys.readouterr().out

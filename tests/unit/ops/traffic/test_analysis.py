@@ -28,7 +28,7 @@ def test_as_good_as_the_stable_one_is_good():
         ({"p95_ms": 20}, {"p95_ms": 2}, "good", ""),
         ({"p95_ms": 20}, {}, "good", ""),
         ({"detections": 440}, {}, "good", ""),
-        ({"detections": 400}, {}, "bad", "2.00 detections in the mean, the stable version's 3.00"),
+        ({"detections": 400}, {}, "bad", "2.00 detections on average, the stable version's 3.00"),
         ({"detections": 800}, {}, "bad", "4.00 detections"),
         ({"detections": 0}, {"detections": 0}, "good", ""),
         ({"detections": 60}, {"detections": 0}, "bad", "0.30 detections"),

@@ -156,7 +156,7 @@ def test_what_others_do_to_the_canary_ends_it(split, gateway):
 
 
 def test_two_do_not_watch_the_same_canary(split, gateway):
-    with autopilot.alone(split.store), pytest.raises(LockedError, match="watches"):
+    with autopilot.single_run(split.store), pytest.raises(LockedError, match="watches"):
         fly(split, Clients(gateway))
 
 

@@ -330,13 +330,13 @@ def test_prune_never_removes_a_canary_and_the_list_names_it(split, capsys):
     prune.prune(split.host(), 1)
     assert (split.store / "yolo-1.1.mar").is_file()
     capsys.readouterr()
-    history.listing(split.host())
+    history.print_releases(split.host())
     said = capsys.readouterr().out
     assert "canary" in said
     assert "requests: canary 1.1 10 %" in said
     split.restarts()
-    history.listing(split.host())
-    assert "1.1 should be loaded beside it and is not" in capsys.readouterr().out
+    history.print_releases(split.host())
+    assert "1.1 should be loaded too and is not" in capsys.readouterr().out
 
 
 def test_a_damaged_routing_is_replaced_by_one_without_a_split(split, recover):

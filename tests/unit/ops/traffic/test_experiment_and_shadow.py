@@ -166,7 +166,7 @@ def test_the_status_of_a_shadow_counts_the_differences(server, capsys):
     gateway = FakeGateway(server.store)
     gateway.happen("1.0", "stable", 500)
     gateway.happen("1.1", "shadow", 100, compared=98, missing=7, extra=3, moved=11, skipped=2, errors=2)
-    status.status(server.host(), gateways(gateway), "shadow")
+    status.print_status(server.host(), gateways(gateway), "shadow")
     said = capsys.readouterr().out
     assert "shadow 1.1 20 % (revision 1" in said
     assert "1.1: READY" in said
@@ -182,13 +182,13 @@ def test_the_status_of_a_canary_by_gateway_with_what_is_wrong(server, capsys):
     gateway.happen("1.1", "canary", 10, fallbacks=4)
     gateway.happen("0.9", "canary", 777)  # an earlier one's
     server.restarts()
-    status.status(server.host(), gateways(gateway, down), "canary")
+    status.print_status(server.host(), gateways(gateway, down), "canary")
     said = capsys.readouterr().out
     assert "1.1: not loaded" in said
     assert "777" not in said
     assert "note: the gateway http://gateway1 does not answer" in said
     assert "note: 4 requests meant for 1.1 were answered by the stable one" in said
-    status.status(server.host(), gateways(gateway), "canary", as_json=True)
+    status.print_status(server.host(), gateways(gateway), "canary", as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert (told["active"], told["canary"]["percent"], told["gateways"][0]["rows"][1]["counts"]["requests"]) == (
         True, 10, 10,
@@ -198,15 +198,15 @@ def test_the_status_of_a_canary_by_gateway_with_what_is_wrong(server, capsys):
 def test_a_gateway_that_does_not_read_the_file_is_found_out(server, capsys, tmp_path_factory):
     canary.start(server.host(), "1.1", 10)
     deaf = FakeGateway(tmp_path_factory.mktemp("elsewhere"))
-    status.status(server.host(), gateways(deaf), "canary")
+    status.print_status(server.host(), gateways(deaf), "canary")
     assert "ROUTING_FILE" in capsys.readouterr().out
-    status.heard(server.host(), gateways(deaf, FakeGateway(server.store)))
+    status.report_gateways_behind(server.host(), gateways(deaf, FakeGateway(server.store)))
     assert capsys.readouterr().out.count("note:") == 1
 
 
 @pytest.mark.parametrize("part", ["canary", "experiment", "shadow"])
 def test_the_status_of_nothing(server, capsys, part):
-    status.status(server.host(), gateways(), part)
+    status.print_status(server.host(), gateways(), part)
     assert f"no {part} is active" in capsys.readouterr().out
 
 
