@@ -9,7 +9,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -240,9 +239,3 @@ def tail(name: str, lines: int = 12) -> str:
     if not path.is_file():
         return ""
     return "\n".join(f"    {line}" for line in path.read_text(errors="replace").splitlines()[-lines:])
-
-
-def uptime_s() -> float:
-    """Return the uptime of supervisord in seconds; 0 when it does not run."""
-    times = [process.create_time() for process in processes() if str(CONFIG) in process.cmdline()]
-    return time.time() - min(times) if times else 0.0

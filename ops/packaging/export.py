@@ -7,7 +7,6 @@ of the weights in a temporary folder that also holds its settings.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import io
 import logging
@@ -19,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ops.store.archive import WEIGHTS, sha256
+
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 IR = "openvino/model.xml"
-WEIGHTS = "best.pt"
 LIBRARIES = {
     "ultralytics": "ultralytics-opencv-headless",
     "torch": "torch",
@@ -219,9 +219,7 @@ def _try(model: Path, description: dict[str, Any]) -> None:
 
 
 def _source(weights: Path) -> dict[str, Any]:
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": weights.name, "sha256": digest, "bytes": weights.stat().st_size}
+    return {"name": weights.name, "sha256": sha256(weights), "bytes": weights.stat().st_size}
 
 
 def _first_line(error: Exception, copy: Path) -> str:

@@ -93,18 +93,16 @@ def package(
                 raise OpsError(f"{weights}: {error}. Nothing changed") from error
         if calibration is not None:
             metadata = convert.convert(directory / "extra", metadata, pictures, force)
-        source = archive.sha256(weights)
+        source = metadata["source"]["sha256"]
         while True:
             number = version or versions.following(kept.version for kept in archive.list_kept(store))
             attempt = Path(tempfile.mkdtemp(dir=directory))
             shutil.copytree(directory / "extra", attempt / "extra")
             described = {
-                "format": 1,
                 "version": number,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "note": note,
                 **metadata,
-                "source": {"name": weights.name, "sha256": source, "bytes": weights.stat().st_size},
             }
             (attempt / "extra" / archive.METADATA).write_text(json.dumps(described, indent=1, ensure_ascii=False))
             with progress(f"archiving version {number}"):

@@ -32,11 +32,6 @@ class Settings:
         return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
 
     @property
-    def management(self) -> str:
-        """Base URL of TorchServe's management API, from this machine."""
-        return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
-
-    @property
     def green_ports(self) -> dict[str, int]:
         """The ports of the second TorchServe, by the variable names that its entrypoint reads."""
         return {name.removeprefix(GREEN): port for name, port in self.ports.items() if name.startswith(GREEN)}
