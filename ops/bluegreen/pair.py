@@ -38,17 +38,17 @@ class Pair:
     @property
     def serving(self) -> Host:
         """The server that answers. Raises OpsError when the routing names an unknown one."""
-        return self.host(bluegreen.in_force(self.store))
+        return self.host(bluegreen.answering_side(self.store))
 
     @property
     def idle(self) -> Host:
         """The other one."""
-        return self.host(bluegreen.other(bluegreen.in_force(self.store)))
+        return self.host(bluegreen.other(bluegreen.answering_side(self.store)))
 
     def require_standby(self) -> Sides:
         """Return which servers run, when both do. Raises NotNowError."""
         present = bluegreen.read(self.store)
-        if not present.both:
+        if not present.has_both:
             raise NotNowError("no other server stands by. Start one: bash scripts/bluegreen.sh up. Nothing changed")
         return present
 

@@ -20,13 +20,13 @@ def print_status(pair: Pair, as_json: bool = False) -> None:
     if as_json:
         pending = found.to if found and found.kind == "server" else ""
         known = {"answers": answering, **asdict(present), "pending": pending}
-        known["servers"] = {side: {"there": present.there(side), "state": state} for side, state in states.items()}
+        known["servers"] = {side: {"there": present.has(side), "state": state} for side, state in states.items()}
         say(json.dumps(known, indent=1, ensure_ascii=False))
         return
-    say(bluegreen.told(pair.store))
+    say(bluegreen.describe(pair.store))
     for side, state in states.items():
         say(f"  {side:<6} {state}")
-        if not present.there(side) and state != "not there":
+        if not present.has(side) and state != "not there":
             say("  note: it runs although no operation has started it: bash scripts/bluegreen.sh down")
     if not states[answering].endswith("READY"):
         say(f"  note: {answering} should answer; the gateways ask blue in its place as long as it does not")

@@ -42,7 +42,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False, dry_run: bool = Fa
     with operation(pair.serving, "bluegreen up", dry_run=dry_run) as begun:
         require_one_version(pair.serving)
         idle, serving, steps, present = pair.idle, pair.serving, begun.steps, bluegreen.read(pair.store)
-        side, is_listed = idle.side, present.there(idle.side)
+        side, is_listed = idle.side, present.has(idle.side)
         of_what = str(made) if side == GREEN else ""
 
         def prepare() -> None:
@@ -133,7 +133,7 @@ def down(pair: Pair, *, dry_run: bool = False) -> None:
     """Stop the idle server. Raises OpsError."""
     with operation(pair.serving, "bluegreen down", dry_run=dry_run) as begun:
         present, idle, serving = bluegreen.read(pair.store), pair.idle, pair.serving
-        if not present.both:
+        if not present.has_both:
             say(f"{idle.side} is not there; {serving.side} answers. Nothing changed")
             return
         if not _is_answering(serving):
@@ -174,7 +174,7 @@ def _change_server(begun: Operation, action: str, idle: Host, **course: Any) -> 
 
     def decide() -> str:
         present, version = routing.read(idle.store), idle.server.default().version
-        routing.write(idle.store, replace(present, server=bluegreen.named(idle.side), stable=version))
+        routing.write(idle.store, replace(present, server=bluegreen.server_name(idle.side), stable=version))
         routing.await_notice()  # done means in force
         return f"{idle.side} answers, {begun.steps.seconds:.1f} s after the start"
 

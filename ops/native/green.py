@@ -69,7 +69,7 @@ def restore(sides: Sides) -> tuple[str, ...]:
 
     Raises OpsError.
     """
-    if sides.there(GREEN) and sides.green is not None:
+    if sides.has(GREEN) and sides.green is not None:
         try:
             describe(sides.green)
         except OpsError:
@@ -77,4 +77,4 @@ def restore(sides: Sides) -> tuple[str, ...]:
             raise
     else:
         supervisor.forget_program(PROGRAMS[GREEN])
-    return () if sides.there(BLUE) or not sides.there(GREEN) else (PROGRAMS[BLUE],)
+    return () if sides.has(BLUE) or not sides.has(GREEN) else (PROGRAMS[BLUE],)

@@ -127,7 +127,7 @@ def start(settings: Settings) -> None:
         own = {
             name: port
             for name, port in settings.ports.items()
-            if name not in gateway and (present_sides.there(GREEN) or not name.startswith(GREEN_PREFIX))
+            if name not in gateway and (present_sides.has(GREEN) or not name.startswith(GREEN_PREFIX))
         }
         ports.require_free("127.0.0.1", own)
         with progress("starting TorchServe and the gateway"):
@@ -139,7 +139,7 @@ def await_ready(settings: Settings) -> None:
     """Wait for a READY worker. Raises OpsError with the log lines that matter."""
     seen = Readiness(False, "starting")
     failures = 0
-    blue = bluegreen.read(STORE).there(BLUE)
+    blue = bluegreen.read(STORE).has(BLUE)
 
     def is_ready_or_hopeless() -> bool:
         nonlocal seen, failures
@@ -200,7 +200,7 @@ def status() -> bool:
     settings = load()
     for name, state in supervisor.states().items() or {"services": "not running"}.items():
         say(f"  {name:<12} {state}")
-    say(f"  {'sides':<12} {bluegreen.told(STORE)}")
+    say(f"  {'sides':<12} {bluegreen.describe(STORE)}")
     gateway = readiness.ask(settings.gateway)
     say(f"  {'ready' if gateway.ready else 'not ready':<12} {gateway.message}")
     return gateway.ready

@@ -39,7 +39,7 @@ def served(host: Host) -> Loaded | None:
 
 def require_single_server(host: Host) -> None:
     """Raise NotNowError while both servers run: a release on one of them would make the other useless as a way back."""
-    if bluegreen.read(host.store).both:
+    if bluegreen.read(host.store).has_both:
         raise NotNowError(
             f"a second server stands by next to {host.side}, which answers. First: bash scripts/bluegreen.sh down "
             "(keeps the one that answers), or back. Nothing changed"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ops.paths import kept_archive
 from ops.store import audit, bluegreen, intent, inventory, lock, routing
@@ -85,80 +85,61 @@ def unload(host: Host, steps: Steps, versions: Iterable[str], playing: Iterable[
 
 def _settle(host: Host, state: Releases, found: Intent) -> str:
     """Complete or undo an operation. Returns what was done, as a sentence."""
-    decided = _is_decided(host, state, found)
+    store, present, record = host.store, routing.read(host.store), state.releases.get(found.to)
+    routed, removed, remark = present, found.fresh, ""
+    match found.kind:
+        case "switch":
+            decided = state.current == found.to
+            removed = found.fresh and not decided
+            if decided:
+                state.set_current(found.to, found.before)
+                routed = present.with_stable(found.to)
+            elif found.routing and routing.parse(found.routing).canary != present.canary:
+                routed = routing.parse(found.routing)
+        case "join":
+            decided = present.versions(found.part) == found.beside
+            removed = found.fresh and not decided
+            if found.fresh and decided and record:
+                record.made_for = found.part
+        case "leave":
+            decided = True
+            if set(present.versions(found.part)) & set(found.beside):
+                routed = present.without(found.part)
+        case "server":
+            decided = bluegreen.read(store).has(found.to)
+            if not decided:
+                _stop_server(host, found.to)
+    if routed != present:
+        routing.write(store, routed)
+        if present.playing or routed.playing:
+            routing.await_notice()
+    if removed and record and not record.served:
+        kept_archive(found.to, store).unlink(missing_ok=True)
+        state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
+    with contextlib.suppress(UnreachableError):  # such a server has nothing loaded, and will load what is on disk
+        if found.kind == "switch":
+            remark = _settle_server(host, found.to if decided else None)
+        if found.kind != "server":
+            unload(host, Steps(), {found.to, found.before, *found.beside}, routed.playing)
+    inventory.save(store, state)
     outcome = "had been decided: completed" if decided else "had not been decided: undone"
-    done = f"the {found.action} of {found.to} {outcome}"
-    if found.kind == "server":
-        if not decided:
-            _stop_server(host, found.to)
-    else:
-        present = _settle_routing(host, found, decided)
-        _settle_releases(host, state, found, decided)
-        with contextlib.suppress(UnreachableError):  # such a server has nothing loaded, and will load what is on disk
-            done += _settle_server(host, found, decided)
-            unload(host, Steps(), {found.to, found.before, *found.beside}, present.playing)
-        inventory.save(host.store, state)
-    audit.write(host.store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
-    intent.clear(host.store)
+    done = f"the {found.action} of {found.to} {outcome}{remark}"
+    audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
+    intent.clear(store)
     return done
 
 
-def _is_decided(host: Host, state: Releases, found: Intent) -> bool:
-    match found.kind:
-        case "join":
-            return routing.read(host.store).versions(found.part) == found.beside
-        case "leave":
-            return True
-        case "server":
-            return bluegreen.read(host.store).there(found.to)
-        case _:
-            return state.current == found.to
-
-
-def _settle_routing(host: Host, found: Intent, decided: bool) -> Routing:
-    """Bring the gateways to where the operation ends; wait for them when that is news to them."""
-    store = host.store
-    present = routing.read(store)
-    news = False
-    if found.kind == "leave" and set(present.versions(found.part)) & set(found.beside):
-        routing.write(store, present.without(found.part))
-        news = True
-    elif found.kind == "switch" and decided:
-        news = routing.set_stable(store, found.to)
-    elif found.kind == "switch" and found.routing is not None:
-        before = routing.parse(found.routing)
-        news = before.canary != present.canary
-        if news:
-            routing.write(store, before)
-    if news:
-        routing.await_notice()
-    return routing.read(store)
-
-
-def _settle_releases(host: Host, state: Releases, found: Intent, decided: bool) -> None:
-    record = state.releases.get(found.to)
-    if found.kind == "switch" and decided:
-        state.set_current(found.to, found.before)
-    elif found.kind == "join" and decided and record is not None:
-        record.made_for = found.part if found.fresh else record.made_for
-    elif found.fresh and record is not None and not record.served:
-        kept_archive(found.to, host.store).unlink(missing_ok=True)
-        state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
-
-
-def _settle_server(host: Host, found: Intent, decided: bool) -> str:
-    """Let the server serve what a switch decided, with all its workers. Returns a remark when it needs a restart."""
-    if found.kind != "switch":
-        return ""
+def _settle_server(host: Host, decided: str | None) -> str:
+    """Let the server serve the version that was decided, and that with all workers. Returns a remark, or ""."""
     server, remark = host.server, ""
     loaded = {version.version: version for version in server.versions()}
     default = server.default().version
-    if decided and default != found.to:
-        if found.to in loaded and loaded[found.to].ready:
-            server.set_default(found.to)
-            default = found.to
+    if decided and default != decided:
+        if decided in loaded and loaded[decided].ready:
+            server.set_default(decided)
+            default = decided
         else:
-            remark = f"; TorchServe still serves {default}: restart it to serve {found.to}"
+            remark = f"; TorchServe still serves {default}: restart it to serve {decided}"
     # A rollback that was interrupted may have given the version that answers only the first of its workers.
     workers = max(version.min_workers for version in loaded.values())
     if loaded[default].min_workers < workers:
@@ -183,7 +164,7 @@ def _replace_damaged_routing(host: Host, state: Releases) -> None:
     try:
         routing.read(host.store)
     except routing.DamagedError as error:
-        server = bluegreen.named(bluegreen.in_force(host.store))
+        server = bluegreen.server_name(bluegreen.answering_side(host.store))
         routing.write(host.store, Routing(stable=state.current, server=server))
         _report_routing(host, f"{error}: replaced by one without a split")
         _unload_unused(host, set(state.releases) - {state.current}, ())
@@ -197,10 +178,9 @@ def _fit_routing(host: Host, state: Releases) -> None:
     stable = present.stable
     with contextlib.suppress(UnreachableError, RefusedError):
         stable = host.server.default().version
-    fitting = replace(present, stable=stable)
+    fitting = present.with_stable(stable)
     for part in routing.PARTS:
-        versions = set(present.versions(part))
-        if versions - set(state.releases) or (part != "experiment" and stable in versions):
+        if set(present.versions(part)) - set(state.releases):
             fitting = fitting.without(part)
     if fitting == present:
         return

@@ -51,12 +51,12 @@ class Sides:
     back: str = ""
     accepted: bool = False
 
-    def there(self, side: str) -> bool:
+    def has(self, side: str) -> bool:
         """Tell whether a side was brought up whole."""
         return self.blue if side == BLUE else self.green is not None
 
     @property
-    def both(self) -> bool:
+    def has_both(self) -> bool:
         """Whether both run."""
         return self.blue and self.green is not None
 
@@ -66,12 +66,12 @@ def other(side: str) -> str:
     return GREEN if side == BLUE else BLUE
 
 
-def named(side: str) -> str | None:
+def server_name(side: str) -> str | None:
     """Return what `server` in the routing says for a side: the gateways know blue as their default."""
     return None if side == BLUE else side
 
 
-def in_force(store: Path) -> str:
+def answering_side(store: Path) -> str:
     """Return the side that answers. Raises OpsError when the routing names an unknown server."""
     server = _answering(store, _recorded(store))
     if server not in PROGRAMS:
@@ -82,13 +82,13 @@ def in_force(store: Path) -> str:
     return server
 
 
-def told(store: Path) -> str:
+def describe(store: Path) -> str:
     """Say which side answers and which one stands by, for people."""
-    answering, present = in_force(store), read(store)
+    answering, present = answering_side(store), read(store)
     standby = other(answering)
     made = f" ({present.green})" if present.green else ""
     line = f"{answering} answers{made if answering == GREEN else ''}"
-    return f"{line}, {standby} stands by{made if standby == GREEN else ''}" if present.there(standby) else line
+    return f"{line}, {standby} stands by{made if standby == GREEN else ''}" if present.has(standby) else line
 
 
 def read(store: Path) -> Sides:
@@ -127,7 +127,7 @@ def _answering(store: Path, recorded: Sides) -> str:
         return routing.read(store).server or BLUE
     except routing.DamagedError:
         # Blue was taken down, or is kept for the way back.
-        green = recorded.there(GREEN) and (not recorded.there(BLUE) or recorded.back == BLUE)
+        green = recorded.has(GREEN) and (not recorded.has(BLUE) or recorded.back == BLUE)
         return GREEN if green else BLUE
 
 

@@ -87,6 +87,13 @@ class Routing:
         """The versions that gateways send requests to, other than the default one."""
         return {version for part in PARTS for version in self.versions(part)}
 
+    def with_stable(self, stable: str | None) -> Routing:
+        """Return it with another stable version, which is neither canary nor shadow any more."""
+        settled = replace(self, stable=stable)
+        for part in ("canary", "shadow"):
+            settled = settled.without(part) if stable in self.versions(part) else settled
+        return settled
+
     def without(self, part: str) -> Routing:
         """Return the routing without a part."""
         return replace(self, **{part: None})  # type: ignore[arg-type]
@@ -214,10 +221,7 @@ def set_stable(store: Path, stable: str) -> bool:
     Returns whether any part was set. Raises OpsError.
     """
     present = read(store)
-    settled = replace(present, stable=stable)
-    for part in ("canary", "shadow"):
-        if stable in present.versions(part):
-            settled = settled.without(part)
+    settled = present.with_stable(stable)
     if settled != present:
         write(store, settled)
-    return any(present.versions(part) for part in PARTS)
+    return bool(present.playing)

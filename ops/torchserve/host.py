@@ -86,7 +86,7 @@ class Host:
 
 def here(store: Path = STORE) -> Host:
     """Return the host of the server in force. Raises OpsError."""
-    return at(bluegreen.in_force(store), store)
+    return at(bluegreen.answering_side(store), store)
 
 
 def at(side: str, store: Path = STORE) -> Host:

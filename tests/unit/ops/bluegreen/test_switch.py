@@ -86,14 +86,14 @@ def record(store, pending="", **known):
 
 def test_up_switch_back_and_down(world):
     switch.up(world.pair, MADE)
-    assert (world.did, world.server, world.sides.green, world.sides.both) == (["start green"], None, MADE, True)
+    assert (world.did, world.server, world.sides.green, world.sides.has_both) == (["start green"], None, MADE, True)
     switch.switch(world.pair)
     assert (world.server, world.sides.back, world.did) == ("green", BLUE, ["start green"])
     switch.back(world.pair)
     assert (world.server, world.sides.back) == (None, "")
     switch.switch(world.pair)
     switch.down(world.pair)
-    assert (world.did[-1], world.server, world.sides.blue, world.sides.both) == ("stop blue", "green", False, False)
+    assert (world.did[-1], world.server, world.sides.blue, world.sides.has_both) == ("stop blue", "green", False, False)
     assert world.trail() == [
         ("bluegreen up", "done"),
         ("bluegreen switch", "done"),
@@ -108,7 +108,7 @@ def test_with_green_in_force_blue_is_what_comes_up_and_goes_back_into_force(worl
     switch.switch(world.pair)
     switch.down(world.pair)
     switch.up(world.pair, Made())
-    assert (world.did[-1], world.sides.both, world.sides.green) == ("start blue", True, MADE)
+    assert (world.did[-1], world.sides.has_both, world.sides.green) == ("start blue", True, MADE)
     with pytest.raises(NotNowError, match="no way back"):
         switch.back(world.pair)
     switch.switch(world.pair)
@@ -162,7 +162,7 @@ def test_a_side_that_went_bad_since_is_not_switched_to(world):
     world.green.faults["POST /predictions"] = lambda fake: error(503, "prediction failed")
     with pytest.raises(OpsError, match=r"(?s)503: prediction failed.*blue answers as before"):
         switch.switch(world.pair)
-    assert (world.server, world.sides.both) == (None, True)
+    assert (world.server, world.sides.has_both) == (None, True)
     world.green.faults.clear()
     world.blue.faults["POST /predictions"] = lambda fake: error(503, "prediction failed")
     switch.switch(world.pair)  # a running one that fails is no reason to keep it
@@ -239,7 +239,7 @@ def test_while_requests_are_split_no_other_server_comes(world, part):
 
 def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkeypatch):
     intent.write(world.blue.store, intent.Intent("bluegreen up", GREEN, BLUE, kind="server"))
-    assert not world.sides.both
+    assert not world.sides.has_both
     recover(world.blue.host())
     assert intent.read(world.blue.store) is None
     assert world.trail() == [("bluegreen up", "mended")]
@@ -248,7 +248,7 @@ def test_what_a_killed_start_left_is_stopped_by_the_next_operation(world, monkey
 def test_what_an_earlier_release_was_killed_at_is_stopped_by_the_next_operation(world):
     """It wrote the side that it was starting or stopping into bluegreen.json itself."""
     record(world.blue.store, green=MADE, pending=GREEN)
-    assert not world.sides.both
+    assert not world.sides.has_both
     recover(world.blue.host())
     assert world.sides == sides.Sides()
     assert "pending" not in (world.blue.store / sides.NAME).read_text()
@@ -259,7 +259,7 @@ def test_a_server_that_was_listed_before_its_start_was_killed_stands_by(world):
     sides.write(world.blue.store, sides.Sides(green=MADE))
     intent.write(world.blue.store, intent.Intent("bluegreen up", GREEN, BLUE, kind="server"))
     recover(world.blue.host())
-    assert world.sides.both
+    assert world.sides.has_both
     assert audit.read(world.blue.store)[-1]["detail"].endswith("had been decided: completed")
 
 
@@ -294,8 +294,8 @@ def test_the_side_that_answers_is_there_whatever_the_record_says(world):
     assert sides.read(store) == sides.Sides()
     routing.write(store, routing.Routing(server="green"))
     (store / sides.NAME).write_text("{cut")
-    assert sides.read(store).there(GREEN)
-    assert sides.told(store) == "green answers (the checkout), blue stands by"
+    assert sides.read(store).has(GREEN)
+    assert sides.describe(store) == "green answers (the checkout), blue stands by"
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
     record(store, **recorded)
     routing.path(store).parent.mkdir()
     routing.path(store).write_text("{cut")
-    assert sides.in_force(store) == (answers or BLUE)
+    assert sides.answering_side(store) == (answers or BLUE)
     recover(world.pair.serving)
     assert world.server == answers
     assert world.did == []
@@ -323,7 +323,7 @@ def test_a_damaged_routing_moves_nobody_from_the_server_that_answers(world, reco
 def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
     store = world.blue.store
     routing.path(store).mkdir(parents=True)  # what only root could make unreadable in another way
-    for ask in (routing.read, routing.read_or_empty, sides.in_force, sides.read):
+    for ask in (routing.read, routing.read_or_empty, sides.answering_side, sides.read):
         with pytest.raises(OpsError, match=r"routing\.json cannot be read"):
             ask(store)
     with pytest.raises(OpsError, match="cannot be read"):

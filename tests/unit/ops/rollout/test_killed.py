@@ -117,7 +117,7 @@ def test_one_side_answers_whenever_a_switch_is_killed(world, what, before, undon
         assert_consistent(world.fake)
         present = bluegreen.read(world.store)
         assert intent.read(world.store) is None
-        outcomes.append((routing.read(world.store).server, present.both))
+        outcomes.append((routing.read(world.store).server, present.has_both))
         kill_at += 1
     assert kill_at > 5
     assert set(outcomes) == {undone, done}
