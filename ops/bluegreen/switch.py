@@ -43,7 +43,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False, dry_run: bool = Fa
         require_one_version(pair.serving)
         idle, serving, steps, present = pair.idle, pair.serving, begun.steps, bluegreen.read(pair.store)
         side, is_listed = idle.side, present.has(idle.side)
-        of_what = str(made) if side == GREEN else ""
+        source = str(made) if side == GREEN else "the checkout"
 
         def prepare() -> None:
             nonlocal is_listed
@@ -52,7 +52,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False, dry_run: bool = Fa
             is_listed = False
             with steps.step(f"start {side} next to {serving.side}") as remarks:
                 pair.start(side, made)
-                remarks.append(of_what)
+                remarks.append(source)
             with steps.step("wait until its workers are READY") as remarks:
                 loaded = standby.await_server(idle, standby.START_S, lambda: pair.alive(side))
                 remarks.append(f"{len(loaded.workers)} worker(s), version {loaded.version}")
@@ -69,7 +69,7 @@ def up(pair: Pair, made: Made, *, accept_drift: bool = False, dry_run: bool = Fa
         _change(
             begun, "bluegreen up", idle, note=made.note, detail=str(made), decision="list it as the standby server",
             plan=[
-                ("start", f"{side} next to {serving.side}{of_what and f', of {of_what}'}; wait until READY"),
+                ("start", f"{side} next to {serving.side}, from {source}; wait until its workers are READY"),
                 ("check", f"the samples on both; stop {side} again if its answers drift"),
             ],
             prepare=prepare, decide=decide, undo=undo, in_force=f"{side} stands by",

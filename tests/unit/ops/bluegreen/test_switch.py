@@ -340,7 +340,7 @@ def run(world, monkeypatch):
 
 def test_the_command_line(world, run, capsys):
     run("up", "--image", "next", "--dry-run")
-    assert (world.did, "start        green next to blue, of next" in capsys.readouterr().out) == ([], True)
+    assert (world.did, "start        green next to blue, from next" in capsys.readouterr().out) == ([], True)
     run("deploy", "--image", "next", "--note", "n", "--handler", "archive")
     assert (world.server, world.sides.green) == ("green", Made(image="next", note="n", handler="archive"))
     capsys.readouterr()
