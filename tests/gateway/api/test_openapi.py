@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -220,3 +221,14 @@ async def test_the_examples_of_what_can_be_read_are_what_is_answered(client: htt
         answer = await client.get(path.replace("{name}", "yolo").replace("{version}", "1.0"))
         assert answer.status_code == 200, name
         assert list(answer.json()) == list(example), name
+
+
+async def test_the_document_is_built_without_holding_up_other_requests(client: httpx.AsyncClient) -> None:
+    building = asyncio.create_task(client.get("/openapi.json"))
+    answered = 0
+    while not building.done():
+        assert (await client.get("/health/live")).status_code == 200
+        answered += 1
+        await asyncio.sleep(0.005)
+    assert (await building).status_code == 200
+    assert answered > 3

@@ -1,10 +1,13 @@
 """What OpenAPI says of every route's errors, its own and those around it, and of options that a route reads by hand."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from gateway.api.error_shapes import error_schema
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
@@ -77,16 +80,26 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 
 def install_descriptions(app: FastAPI, around: Sequence[ErrorsAround], completions: Sequence[Completion] = ()) -> None:
-    """Complete the document when it is first asked for: the errors around every operation, and what else is told."""
+    """Complete the document when it is first requested: the errors around every operation, and ``completions``.
+
+    Building it takes half a second or more, so it is done in a thread: no request and no readiness check waits for it.
+    """
     build = app.openapi
+    one_at_a_time = threading.Lock()
 
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = build()
-            for path, operation in operations(document):
-                add_errors(path, operation, [kind for errors_of in around for kind in errors_of(path, operation)])
-            for complete in completions:
-                complete(document)
-        return build()
+        with one_at_a_time:
+            if app.openapi_schema is None:
+                document = build()
+                for path, operation in operations(document):
+                    add_errors(path, operation, [kind for errors_of in around for kind in errors_of(path, operation)])
+                for complete in completions:
+                    complete(document)
+            return build()
+
+    def send_document(_: Request) -> Response:  # not async, so Starlette calls it in a thread
+        return JSONResponse(openapi())
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do it
+    app.router.routes[:] = [route for route in app.routes if getattr(route, "path", None) != app.openapi_url]
+    app.add_route(str(app.openapi_url), send_document, include_in_schema=False)
