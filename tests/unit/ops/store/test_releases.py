@@ -61,7 +61,7 @@ def test_a_file_that_is_made_again_finds_the_previous_version_in_the_trail(store
     assert inventory.look(store)[0].previous == "1.0"
 
 
-def test_current_is_what_yolo_mar_is_whoever_put_it_there(store):
+def test_the_current_version_is_that_of_yolo_mar_also_when_it_was_copied_by_hand(store):
     make_current(store, "1.0")
     state, noticed = inventory.look(store)
     assert (state.current, state.previous) == ("1.0", "1.1")
