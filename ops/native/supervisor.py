@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import xmlrpc.client
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,9 @@ def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None
 
 def restart_program(name: str) -> None:
     """Stop a program and start it again. Raises OpsError."""
-    try:
+    with _reporting(f"restart {name}"):
         _stop(name)
         rpc().startProcess(name, False)
-    except (OSError, xmlrpc.client.Error) as error:
-        raise OpsError(f"cannot restart {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
 def describe_program(name: str, argv: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
@@ -160,32 +158,34 @@ def forget_program(name: str) -> None:
 
 def add_program(name: str) -> None:
     """Start an additional program, in place of one of the same name. Raises OpsError."""
-    try:
+    with _reporting(f"start {name}"):
         _drop(name)
         supervisor = rpc()
         supervisor.reloadConfig()
         supervisor.addProcessGroup(name)
-    except (OSError, xmlrpc.client.Error) as error:
-        raise OpsError(f"cannot start {name}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
 def remove_program(name: str) -> None:
     """Stop an additional program and remove its configuration. Raises OpsError."""
     forget_program(name)
-    try:
+    with _reporting(f"stop {name}"):
         _drop(name)
-    except (OSError, xmlrpc.client.Error) as error:
-        if states():
-            raise OpsError(f"cannot stop {name}: {error}") from error
 
 
 def stop_program(name: str) -> None:
     """Stop a program until it is restarted. Raises OpsError."""
+    with _reporting(f"stop {name}"):
+        if name in states():
+            _stop(name)
+
+
+@contextlib.contextmanager
+def _reporting(doing: str) -> Iterator[None]:
+    """Turn the errors of supervisord into an OpsError. `doing` completes "cannot …"."""
     try:
-        _stop(name)
+        yield
     except (OSError, xmlrpc.client.Error) as error:
-        if states():
-            raise OpsError(f"cannot stop {name}: {error}") from error
+        raise OpsError(f"cannot {doing}: {error}. Try: bash scripts/down.sh && bash scripts/up.sh") from error
 
 
 def _drop(name: str) -> None:

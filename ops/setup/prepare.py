@@ -23,13 +23,12 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
 
     The weights count as packaged if any kept version was made from them, so that a rollback is not undone.
     """
+    copy_samples()
     current = current_archive(store)
     if not source.is_file() and current.is_file():
-        copy_samples()
         say(f"  archive: version {archive.describe(current).version} (already there)")
         return None
     weights.obtain(source)
-    copy_samples()
     digest = archive.sha256(source)
     if current.is_file():
         present = archive.describe(current)
