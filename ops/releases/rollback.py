@@ -40,7 +40,7 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
             return
         promotion = Promotion(begun, "rollback", to)
         if promotion.before == to == begun.state.current:
-            say(f"{to} is current and served already; nothing changed")
+            say(f"{to} is current and served already: nothing is changed")
             return
         promotion.change.run(f"{to} is live again, {promotion.before} is kept.")
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.releases import redeploy
 from ops.rollout import recovery
+from ops.rollout.candidate import Packaging
 from ops.store import inventory, routing
 from ops.torchserve import drain
 from tests.support.archives import left_over
@@ -35,6 +37,17 @@ def serving(store: Path) -> FakeServer:
 def served(tmp_path, impatient) -> FakeServer:
     """`serving`, in a hurry."""
     return serving(tmp_path)
+
+
+def redeploy_fresh(server: FakeServer, note: str = "", **options: bool) -> None:
+    """Put 1.1 live."""
+    how = Packaging(note=note, packaged="1.1")
+    redeploy.redeploy(server.host(), server.store / "best.pt", how, **options)
+
+
+def current(server: FakeServer) -> str | None:
+    """The version that yolo.mar is."""
+    return inventory.look(server.store)[0].current
 
 
 def assert_consistent(server: FakeServer) -> None:

@@ -1,28 +1,18 @@
-import json
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from ops.errors import DriftError, LockedError, NoSuchVersionError, NotRunningError, OpsError, RestartNeededError
-from ops.releases import redeploy, rollback
+from ops.errors import DriftError, LockedError, NotRunningError, OpsError
 from ops.rollout import preconditions, recovery
-from ops.rollout.candidate import Packaging
 from ops.store import audit, intent, inventory, lock
 from ops.torchserve import client, standby
 from tests.support import ROOT
 from tests.support.archives import left_over
+from tests.unit.ops.conftest import current
+from tests.unit.ops.conftest import redeploy_fresh as go
 from tests.unit.ops.fake_server import error, make_current, write_archive
-
-
-def go(served, **options):
-    how = Packaging(note=options.pop("note", ""), packaged="1.1")
-    redeploy.redeploy(served.host(), served.store / "best.pt", how, **options)
-
-
-def current(served):
-    return inventory.look(served.store)[0].current
 
 
 def assert_nothing_happened(served):
@@ -223,61 +213,6 @@ def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed
     assert [line["outcome"] for line in audit.read(served.store)] == ["mended"]
 
 
-def test_a_rollback_goes_to_the_previous_version_and_again_forward(served):
-    go(served)
-    rollback.rollback(served.host())
-    assert (current(served), served.default) == ("1.0", "1.0")
-    rollback.rollback(served.host())
-    assert (current(served), served.default) == ("1.1", "1.1")
-
-
-def test_a_rollback_answers_with_one_worker_while_the_others_load(served):
-    go(served)
-    served.workers["1.1"] = [("READY", 100), ("READY", 101)]
-    scaled = []
-    served.faults["PUT /models/yolo/1.0"] = lambda fake: scaled.append((fake.default, len(fake.workers["1.0"])))
-    rollback.rollback(served.host())
-    # One worker, then the default, then the other one; the old version is there all the while.
-    assert scaled == [("1.1", 0), ("1.1", 1), ("1.0", 1)]
-    assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
-
-
-def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_next_operation(served):
-    go(served)
-    served.workers["1.1"] = [("READY", 100), ("READY", 101)]
-    intent.write(served.store, intent.Intent("rollback", "1.0", "1.1", False))
-    make_current(served.store, "1.0")
-    served.workers["1.0"] = [("READY", 200)]
-    served.default = "1.0"
-    recovery.recover(served.host())
-    assert audit.read(served.store)[-1]["detail"].endswith("completed")
-    assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
-
-
-def test_a_rollback_with_nothing_before_names_what_there_is(served):
-    with pytest.raises(NoSuchVersionError, match=r"1\.0"):
-        rollback.rollback(served.host())
-
-
-def test_a_rollback_to_a_damaged_archive_changes_nothing(served):
-    go(served)
-    path = served.store / "yolo-1.0.mar"
-    path.write_bytes(path.read_bytes() + b"!")
-    with pytest.raises(NoSuchVersionError, match="sha256"):
-        rollback.rollback(served.host(), "1.0")
-    assert (current(served), served.default) == ("1.1", "1.1")
-
-
-def test_a_rollback_while_the_server_is_down_decides_on_disk_and_asks_for_a_restart(served, monkeypatch):
-    go(served)
-    served.down = True
-    monkeypatch.setattr(rollback, "DOWN_AFTER_S", 0.0)
-    with pytest.raises(RestartNeededError):
-        rollback.rollback(served.host(), "1.0")
-    assert current(served) == "1.0"
-    assert json.loads((served.store / "releases.json").read_text())["roles"]["previous"] == "1.1"
-
-
 def test_signals_wait_until_the_decision_is_over():
     # In a process of its own: libraries that other tests have loaded here bring signal handlers of theirs.
     code = """
@@ -293,3 +228,12 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "decided interrupted\n"
+
+
+def test_a_dry_run_lists_the_steps_and_changes_nothing(served, capsys):
+    before = {path: path.stat().st_mtime_ns for path in served.store.iterdir()}
+    go(served, dry_run=True)
+    titles = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert titles == ["package", "back", "register", "check", "switch", "drain"]
+    assert served.calls == []
+    assert {path: path.stat().st_mtime_ns for path in served.store.iterdir()} == before
