@@ -1,14 +1,12 @@
 """API keys of the gateway: make, list, revoke. Standard library only, so it runs before anything is installed.
 
-    python3 -m ops.keys add NAME [--scope predict] [--scope admin] [--expires 30d] | list [--json] | revoke NAME
-
-The gateway's `auth/key_records.py` says what a line of the file is and why a plain hash does. The file has one reader
-(mode 0600): whoever runs this, natively, or KEYS_OWNER, the uid of the gateway's container (`deploy/compose/keys.yml`).
+The gateway's `auth/key_records.py` says what a line of the file means and why a plain hash suffices. The file has one
+reader (mode 0600): natively the user who runs this, in Compose KEYS_OWNER, the uid of the gateway's container
+(`deploy/compose/keys.yml`).
 """
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import hashlib
 import json
@@ -22,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, UsageError
-from ops.paths import API_KEYS, shown
+from ops.paths import shown
 from ops.system.files import atomic
 from ops.terminal.console import complain, say
-from ops.terminal.exit import ending
+from ops.terminal.table import table
 
 SCOPES = ("predict", "admin")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,34 +31,21 @@ _AGE = re.compile(r"([1-9]\d{0,4})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the three commands."""
-    root = argparse.ArgumentParser(prog="keys.sh", description="API keys of the gateway.")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    adding = commands.add_parser("add", help="make a key and print it, once")
-    adding.add_argument("name", help="who it is for: letters, digits, . _ -")
-    adding.add_argument("--scope", action="append", choices=SCOPES, help="what it may do (default: predict)")
-    adding.add_argument("--expires", help="after this long: 12h, 30d, 52w (default: never)")
-    commands.add_parser("list", help="names, scopes, dates").add_argument("--json", action="store_true")
-    commands.add_parser("revoke", help="take a key back").add_argument("name")
-    return root
-
-
 def read(path: Path) -> list[str]:
-    """Return the file's lines as they are, comments too; none when there is no file."""
+    """Return the lines of the file, comments included; no lines when there is no file. Raises OpsError."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
     except PermissionError as error:
         raise OpsError(
-            f"{shown(path)} belongs to uid {path.stat().st_uid} and is closed to you. Made in Compose? Add --docker; "
-            f"else: sudo chown {os.getuid()} {shown(path)}"
+            f"{shown(path)} belongs to uid {path.stat().st_uid} and you cannot read it. If it was made in Compose, "
+            f"add --docker; otherwise: sudo chown {os.getuid()} {shown(path)}"
         ) from error
 
 
 def entry_of(line: str) -> dict[str, Any] | None:
-    """Return what a line says, or None for a comment or anything that is no key."""
+    """Return the key in a line, or None for a comment or anything else."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -69,7 +54,7 @@ def entry_of(line: str) -> dict[str, Any] | None:
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
-    """Return the keys of the file, in its order."""
+    """Return the keys of the file, in its order. Raises OpsError."""
     return [entry for line in read(path) if (entry := entry_of(line)) is not None]
 
 
@@ -81,7 +66,7 @@ def write(path: Path, lines: list[str]) -> None:
 
 
 def _give(path: Path) -> bool:
-    """Give the file to KEYS_OWNER where that is set; tell whether that changed anything."""
+    """Give the file to KEYS_OWNER if that is set; return whether that changed anything."""
     owner = os.environ.get("KEYS_OWNER", "")
     if not owner or (path.stat().st_uid == int(owner) and path.stat().st_mode & 0o777 == 0o600):
         return False
@@ -91,8 +76,8 @@ def _give(path: Path) -> bool:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Let one change of the file happen at a time."""
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time change the file."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -113,12 +98,14 @@ def until(age: str | None, now: datetime) -> str | None:
 
 
 def add(path: Path, name: str, scopes: list[str], expires: str | None) -> str:
-    """Make a key, keep its hash, return the key. Raises OpsError for a name that is taken or is none."""
+    """Make a key, store its hash, return the key. Raises OpsError if the name is taken, UsageError if it is invalid."""
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a key: 1 to 64 letters, digits, . _ - and a letter or digit first")
+        raise UsageError(
+            f"{name!r} is not a valid name for a key: 1 to 64 letters, digits, . _ - and a letter or digit first"
+        )
     now = datetime.now(UTC)
     moment = until(expires, now)
-    with alone(path):
+    with locked(path):
         if any(entry["name"] == name for entry in entries(path)):
             raise OpsError(f"there is a key named {name} already. Revoke it first, or choose another name")
         taken = {entry.get("id") for entry in entries(path)}
@@ -138,8 +125,8 @@ def add(path: Path, name: str, scopes: list[str], expires: str | None) -> str:
 
 
 def revoke(path: Path, name: str) -> int:
-    """Take the named key out; return how many keys are left. Raises OpsError when there is none of that name."""
-    with alone(path):
+    """Remove the named key; return how many keys are left. Raises OpsError if there is no such key."""
+    with locked(path):
         names = [entry["name"] for entry in entries(path)]
         if name not in names:
             known = ", ".join(sorted(set(names))) or "none"
@@ -148,59 +135,45 @@ def revoke(path: Path, name: str) -> int:
     return len([other for other in names if other != name])
 
 
-def table(keys: list[dict[str, Any]]) -> list[str]:
-    """Return the keys as aligned lines."""
-    head = ("name", "id", "scopes", "created", "expires")
-    rows = [
-        tuple(
-            ",".join(map(str, value)) if isinstance(value := key.get(name), list) else str(value or "never")
-            for name in head
-        )
-        for key in keys
-    ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
-    ]
+def print_new(path: Path, name: str, scopes: list[str], expires: str | None) -> None:
+    """Make a key and print it; notes go to standard error, so that KEY=$(bash scripts/keys.sh add NAME) works."""
+    first = not entries(path)
+    say(add(path, name, scopes, expires))
+    complain(f"  This is the only time that the key is shown; {shown(path)} has its hash.")
+    complain("  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg http://localhost:8001/predict")
+    if first:
+        complain("  It is the first key: a gateway that runs without keys requires one after its next start.")
+    hand_over(path)
 
 
-def note(text: str) -> None:
-    """Tell the person something that a script which takes the output must not get."""
-    complain(f"  {text}")
+def print_revoked(path: Path, name: str) -> None:
+    """Revoke a key and print how many are left. Raises OpsError."""
+    left = revoke(path, name)
+    say(f"revoked: {name}. A running gateway refuses it within a second or two; {left} key(s) left.")
+    if not left:
+        complain("  No key is accepted now. To start, the gateway needs a key, a JWT issuer or AUTH=off.")
+    hand_over(path)
 
 
-def run(arguments: argparse.Namespace, path: Path) -> int:
-    """Do what the command line says; return 0. Raises OpsError."""
-    match arguments.command:
-        case "add":
-            first = not entries(path)
-            say(add(path, arguments.name, arguments.scope or ["predict"], arguments.expires))
-            note(f"This is the only time that the key is shown; {shown(path)} has its hash.")
-            note("curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg http://localhost:8001/predict")
-            if first:
-                note("It is the first key: a gateway that runs without any asks for keys after its next start.")
-        case "revoke":
-            left = revoke(path, arguments.name)
-            say(f"revoked: {arguments.name}. A running gateway refuses it within a second or two; {left} key(s) left.")
-            if not left:
-                note("Nobody gets in with a key now; the gateway starts again with a key, a JWT issuer or AUTH=off.")
-        case _:
-            known = entries(path)
-            if arguments.json:
-                say(json.dumps([{name: key[name] for name in key if name != "hash"} for key in known], indent=1))
-            else:
-                for line in table(known) if known else ["no keys; make one: bash scripts/keys.sh add NAME"]:
-                    say(line)
+def print_all(path: Path, as_json: bool = False) -> None:
+    """Print every key without its hash."""
+    known = [{name: value for name, value in entry.items() if name != "hash"} for entry in entries(path)]
+    if as_json:
+        say(json.dumps(known, indent=1))
+    elif not known:
+        say("no keys; make one: bash scripts/keys.sh add NAME")
+    else:
+        head = ["name", "id", "scopes", "created", "expires"]
+        for line in table([[_cell(entry.get(name)) for name in head] for entry in known], head):
+            say(line)
+    hand_over(path)
+
+
+def _cell(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value or "never")
+
+
+def hand_over(path: Path) -> None:
+    """Make KEYS_OWNER the owner of the file, where it is set and somebody else wrote the file."""
     if path.is_file() and _give(path):
-        note(f"{shown(path)} now belongs to the user that the gateway runs as.")
-    return 0
-
-
-def main() -> int:
-    """Run; every failure is one message and the exit code of its kind, see `ops.errors`."""
-    arguments = parser().parse_args()
-    return ending(lambda: run(arguments, API_KEYS), "writing the keys")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+        complain(f"  {shown(path)} now belongs to the user that the gateway runs as.")

@@ -1,28 +1,19 @@
 #!/usr/bin/env bash
 # Stop the service, however it was started: the native processes and the Compose project.
 set -Eeuo pipefail
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-# shellcheck source=scripts/engine.sh
-source scripts/engine.sh
+# shellcheck source=scripts/ops.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
-usage() {
-  cat <<'EOF'
-Usage: bash scripts/down.sh
-
-Stops what up.sh started, natively and in Docker. Requests in flight are finished first. Weights, archives, images and
-.venv stay.
-EOF
-}
-
-case "${1:-}" in
-  "") ;;
-  -h | --help) usage; exit 0 ;;
-  *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
-esac
-
+read_command_line down "$@"
 if [[ -d .run && -x .venv/bin/python ]]; then
   .venv/bin/python -m ops down
 fi
-if ! engine_missing >/dev/null; then
-  compose_down
-fi
+if engine_missing >/dev/null; then exit; fi
+
+# Compose leaves the services of a profile that is not named alone, and then cannot remove the networks they are on.
+compose=(docker compose)
+while read -r profile; do compose+=(--profile "$profile"); done < <(docker compose config --profiles 2>/dev/null)
+if [[ -z $("${compose[@]}" ps -aq 2>/dev/null) ]]; then exit; fi
+# First the gateway, then what it asks: Compose does not know that the gateway depends on green.
+if green_answers; then docker compose stop api-gateway; fi
+"${compose[@]}" down

@@ -1,90 +1,19 @@
 #!/usr/bin/env bash
 # Package weights into yolo.mar in a container, as a new version; nothing is installed on this machine.
 set -Eeuo pipefail
-caller=$PWD
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-# shellcheck source=scripts/engine.sh
-source scripts/engine.sh
-# shellcheck source=scripts/lib.sh
-source scripts/lib.sh
-# shellcheck source=scripts/int8.sh
-source scripts/int8.sh
-
-usage() {
-  cat <<'EOT'
-Usage: bash scripts/package_mar_docker.sh [--weights FILE] [--version V] [--note TEXT] [--keep-only]
-                                           [--int8 --calibration DIR [--force]]
-
-Loads the weights, exports the OpenVINO model, writes and verifies the archive, keeps it as
-serving/torchserve/model-store/yolo-V.mar and makes it the current yolo.mar. Then: docker compose restart torchserve
-
-  --weights FILE   the .pt to package (default: models/weights/best.pt)
-  --version V      the version to give it (default: the next one)
-  --note TEXT      a line kept in the archive's metadata
-  --keep-only      keep the version beside the others; leave yolo.mar as it is
-
-  --int8             quantise the OpenVINO model to int8: up to twice as fast, slightly other detections. What that
-                     changes is measured, shown and kept in the metadata; too little agreement with fp32 is refused
-  --calibration DIR  with --int8: a folder of pictures like those to be served; at least 8, better 100 or more
-  --force            with --int8: package it also when it agrees too little with fp32
-
-The same without Docker: bash scripts/package_mar.sh
-EOT
-}
+# shellcheck source=scripts/ops.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
 fail() {
   printf 'error: %s\nNothing was changed.\n' "$1" >&2
   exit 1
 }
 
-root=$PWD
-weights=$root/models/weights/best.pt
-arguments=()
-keep_only=0
-int8='' calibration='' force=''
-while (($#)); do
-  case "$1" in
-    -h | --help) usage; exit 0 ;;
-    --keep-only) keep_only=1; arguments+=("$1") ;;
-    --int8) int8=yes; arguments+=("$1") ;;
-    --force) force=yes; arguments+=("$1") ;;
-    --weights | --version | --note | --calibration)
-      if (($# < 2)); then echo "error: $1 needs a value" >&2; exit 2; fi
-      # The caller's directory is not the root: a relative file is meant from there.
-      if [[ $1 == --weights ]]; then
-        if [[ $2 == /* ]]; then weights=$2; else weights=$caller/$2; fi
-      elif [[ $1 == --calibration ]]; then
-        if [[ $2 == /* ]]; then calibration=$2; else calibration=$caller/$2; fi
-      else
-        arguments+=("$1" "$2")
-      fi
-      shift ;;
-    *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
-  esac
-  shift
-done
-
-check_int8 "$int8" "$calibration" "$force" || exit
-if reason=$(engine_missing); then
-  fail "Docker: $reason. Start or install it, or package without it: bash scripts/package_mar.sh"
-fi
-if [[ ! -f $weights ]]; then
-  fail "there are no weights at $weights. Copy your best.pt there, or name it: --weights FILE"
-fi
-if [[ ! -r $weights ]]; then
-  fail "$weights cannot be read by $(id -un 2>/dev/null || id -u). Look who may: ls -l"
-fi
-store=$root/serving/torchserve/model-store
-mkdir -p -- "$store"
-if [[ ! -w $store ]]; then
-  fail "$store cannot be written by $(id -un 2>/dev/null || id -u). Run this as the owner of the checkout, or: sudo chown -R $(id -un 2>/dev/null || id -u) '$store'"
-fi
-
-service=model-archiver${int8:+-int8}
-compose=(docker compose ${int8:+--profile int8})
-build=("${compose[@]}" --progress plain build "$service")
-echo "+ ${build[*]}"
-quietly "building the packager's image" "${build[@]}" || fail "the packager's image could not be built (above)"
+# build_packager: build the image of the packager; where int8 is wanted, the one that can quantize.
+build_packager() {
+  echo "+ ${compose[*]} build $service"
+  "${compose[@]}" build "$service" || fail "the image of the packager could not be built; Docker's message is above"
+}
 
 # bind_mount TARGET SOURCE [OPTION]: one --mount value. Docker reads it as CSV, and a file name may hold a comma or a quote.
 bind_mount() {
@@ -92,21 +21,43 @@ bind_mount() {
   printf 'type=bind,%s,%s%s' "$source" "$target" "${3:+,$3}"
 }
 
-# Whose the files will be: the caller's; under sudo, the owner's of the checkout. In a rootless engine the caller is
-# called root inside.
+compose=(docker compose) service=model-archiver
+# Without Python on this machine, the image of the packager reads the command line.
+if ! find_python >/dev/null 2>&1 && ! engine_missing >/dev/null; then build_packager >&2; fi
+read_command_line package-docker "$@"
+
+# Standard output is for the version alone if --print-version was given, and for everything otherwise.
+exec 3>&1
+if [[ -n $print_version ]]; then exec >&2; fi
+weights=${weights:-$PWD/models/weights/best.pt}
+require_files "Copy your best.pt there, or name it: --weights FILE"
+if reason=$(engine_missing); then
+  fail "Docker: $reason. Start or install it, or package without it: bash scripts/package_mar.sh"
+fi
+if [[ ! -r $weights ]]; then
+  fail "$weights cannot be read by $(id -un 2>/dev/null || id -u). Check who may: ls -l"
+fi
+store=$PWD/serving/torchserve/model-store
+mkdir -p -- "$store"
+if [[ ! -w $store ]]; then
+  fail "$store cannot be written by $(id -un 2>/dev/null || id -u). Run this as the owner of the checkout, or: sudo chown -R $(id -un 2>/dev/null || id -u) '$store'"
+fi
+if [[ -n $int8 ]]; then compose+=(--profile int8) service=model-archiver-int8; fi
+build_packager
+
+# The owner of the new files is the caller; under sudo, the owner of the checkout. In a rootless engine the caller is
+# root inside.
 user=$(id -u):$(id -g)
 if ((EUID == 0)); then
   user=$(stat -c '%u:%g' -- "$store")
 elif [[ $(docker info --format '{{.SecurityOptions}}') == *name=rootless* ]]; then
   user=0:0
 fi
-image=$("${compose[@]}" config --images "$service") # its tag may be set in .env
+packager=$("${compose[@]}" config --images "$service") # its tag may be set in .env
 inside=/weights/$(basename -- "$weights")
 pictures=()
-if [[ -n $int8 ]]; then
-  pictures=(--mount "$(bind_mount /calibration "$calibration" readonly)")
-  arguments+=(--calibration /calibration)
-fi
+if [[ -n $calibration ]]; then pictures=(--mount "$(bind_mount /calibration "$calibration" readonly)"); fi
+# Of an option that is given twice, the last one counts: the paths inside the container.
 run=(
   docker run --rm
   --user "$user"
@@ -115,12 +66,10 @@ run=(
   --mount "$(bind_mount "$inside" "$weights" readonly)"
   --mount "$(bind_mount /app/serving/torchserve/model-store "$store")"
   ${pictures[@]+"${pictures[@]}"}
-  "$image"
-  --weights "$inside"
-  ${arguments[@]+"${arguments[@]}"}
+  "$packager" "$@" --weights "$inside" ${calibration:+--calibration /calibration}
 )
 printf '+'
 printf ' %q' "${run[@]}"
 echo
-"${run[@]}"
-if ((!keep_only)); then echo "Serve it: docker compose restart torchserve"; fi
+"${run[@]}" >&3
+if [[ -z $keep_only ]]; then echo "Serve it: docker compose restart torchserve"; fi

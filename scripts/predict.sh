@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Ask the running gateway about files, folders, patterns and addresses; write JSON lines, CSV, COCO, YOLO or pictures.
+# Detect in files, folders, patterns and addresses; write JSON lines, CSV, COCO, YOLO or pictures.
 set -Eeuo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/python.sh
 source "$root/scripts/python.sh"
 
-# The project's own environment where it has all that is needed, else a small one made on first use: a machine that only
-# asks needs neither torch nor Docker.
+# The project's own environment if it has the packages, else a small one made on first use: a machine that only sends
+# pictures needs neither torch nor Docker.
 needed='import dotenv, httpx, rich'
 python=$root/.venv/bin/python
-if ! "$python" -c "$needed" 2>/dev/null; then
+if ! "$python" -P -c "$needed" 2>/dev/null; then
   python=$root/.run/predict-venv/bin/python
-  if ! "$python" -c "$needed" 2>/dev/null; then
+  if ! "$python" -P -c "$needed" 2>/dev/null; then
     made_with=$(find_python)
     echo "First use: installing httpx and rich into .run/predict-venv" >&2
     "$made_with" -m venv --clear "$root/.run/predict-venv"
@@ -19,5 +19,5 @@ if ! "$python" -c "$needed" 2>/dev/null; then
       --requirement "$root/ops/requirements-predict.txt" --constraint "$root/constraints.txt" >&2
   fi
 fi
-# Relative paths are the caller's, so its directory stays; -P, so that nothing in it is taken for our code.
-PYTHONPATH=$root exec "$python" -P -m ops.predict.command "$@"
+# The directory stays the caller's, where relative paths start; -P, so that nothing in it is imported.
+PYTHONPATH=$root exec "$python" -P -m ops predict "$@"

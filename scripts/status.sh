@@ -1,16 +1,10 @@
 #!/usr/bin/env bash
-# Say what runs and whether it is ready; exit 0 when it is.
+# Say what runs and whether it is ready; exit code 0 means ready.
 set -Eeuo pipefail
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-# shellcheck source=scripts/engine.sh
-source scripts/engine.sh
+# shellcheck source=scripts/ops.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
-case "${1:-}" in
-  "") ;;
-  -h | --help) echo "Usage: bash scripts/status.sh   (what runs, and is it ready; exit 0 when ready)"; exit 0 ;;
-  *) echo "error: unknown argument: $1" >&2; exit 2 ;;
-esac
-
+read_command_line status "$@"
 if ! engine_missing >/dev/null && [[ -n $(docker compose ps -q 2>/dev/null) ]]; then
   docker compose ps
   # What the gateway's health check asks: would a picture be answered?

@@ -1,54 +1,137 @@
 #!/usr/bin/env bash
-# Set up everything and start the service: with Docker when an engine answers, else natively.
+# Set up everything and start the service: with Docker if an engine answers, else natively.
 set -Eeuo pipefail
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
-# shellcheck source=scripts/python.sh
-source scripts/python.sh
-# shellcheck source=scripts/engine.sh
-source scripts/engine.sh
+# shellcheck source=scripts/ops.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
-usage() {
-  cat <<'EOF'
-Usage: bash scripts/up.sh [--native | --docker]
+# The containers see only the checkout: weights that lie elsewhere are copied into it, unless some are there already.
+_fetch_local_weights() {
+  local given=${WEIGHTS:-}
+  if [[ -z $given && -f .env ]]; then given=$(sed -n 's/^WEIGHTS=//p' .env | tail -n 1); fi
+  if [[ -z $given || $given == http://* || $given == https://* || -e models/weights/best.pt ]]; then return 0; fi
+  if [[ ! -f $given ]]; then
+    echo "error: WEIGHTS=$given: there is no such file. Nothing was started" >&2
+    return 1
+  fi
+  echo "+ cp $given models/weights/best.pt"
+  cp -- "$given" models/weights/best.pt
+}
 
-Sets up what is missing (weights, archive, sample pictures; natively also .venv and Java), starts TorchServe and the
-gateway, waits until a worker is READY and prints the detections of samples/street.jpg. Safe to run again.
+# Nothing is started if another program holds one of the ports. This project's own running containers may hold them.
+_require_free_ports() {
+  local target port name service taken=0
+  while read -r target port; do
+    case $target in
+      8000) name=GATEWAY_PORT service=api-gateway ;;
+      8085) name=INFERENCE_PORT service=torchserve ;;
+      8086) name=MANAGEMENT_PORT service=torchserve ;;
+      *) continue ;;
+    esac
+    if docker compose port "$service" "$target" >/dev/null 2>&1; then continue; fi
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      echo "error: port $port is taken by another program; choose another: $name=$((port + 1000)) (in the environment or in .env)" >&2
+      taken=1
+    fi
+  done < <(docker compose config | awk '$1 == "target:" { t = $2 } $1 == "published:" { gsub(/"/, "", $2); print t, $2 }')
+  if ((taken)); then
+    echo "Nothing was started." >&2
+    return 1
+  fi
+}
 
-  --native   no Docker, even when an engine answers
-  --docker   Docker, or fail
+# A gateway that refuses its settings would be restarted forever, and `up --wait` would wait forever. It can refuse only
+# if it is published, or has keys or tokens; then it is checked first, and its message goes to standard error.
+_require_willing_gateway() {
+  # shellcheck disable=SC2016 # awk's fields
+  local reasons='
+    $1 == "PUBLISHED_BIND:" && $2 !~ /^"?127\./ { found = 1 }
+    $1 == "PUBLISHED_PROFILES:" && /edge/ { found = 1 }
+    $1 == "AUTH:" && $2 != "auto" { found = 1 }
+    $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
+    END { exit !found }'
+  if [[ ! -e secrets/api_keys.jsonl ]] && ! docker compose config | awk "$reasons"; then return 0; fi
+  echo "+ docker compose build api-gateway"
+  docker compose build --quiet api-gateway || return 1
+  if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then
+    echo "error: the gateway would not start; its message stands above. Nothing was started." >&2
+    return 1
+  fi
+}
 
-Settings: the environment or .env, see .env.example. Own weights: models/weights/best.pt, or WEIGHTS=PATH_OR_URL.
+# Where green answers, start it as it was, whatever the checkout is by now. Blue answers until it does.
+_start_green() {
+  local image handler command=(docker compose --profile green up -d --no-deps --no-build --no-recreate --wait torchserve-green)
+  if ! green_answers; then return 0; fi
+  eval "$(run_in_container bluegreen green)" # what it was made from
+  echo "+ ${image:+GREEN_IMAGE_TAG=$image }${handler:+GREEN_HANDLER_FROM=$handler }${command[*]}"
+  if ! env ${image:+"GREEN_IMAGE_TAG=$image"} ${handler:+"GREEN_HANDLER_FROM=$handler"} "${command[@]}"; then
+    echo "warning: green should answer but does not start; blue answers instead. See: bash scripts/bluegreen.sh status" >&2
+  fi
+}
+
+# Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
+compose_up() {
+  local command=(docker compose up -d --build --wait)
+  local port before
+  _require_free_ports || return 1
+  _require_willing_gateway || return 1
+  _fetch_local_weights || return 1
+  before=$(docker compose ps -q 2>/dev/null)
+  echo "+ ${command[*]}"
+  if ! "${command[@]}"; then
+    docker compose logs --no-color --tail 25 >&2 || true
+    echo "error: the stack did not become healthy; Docker's message and the last lines of the services' logs stand above" >&2
+    if [[ -z $before ]]; then
+      docker compose down >/dev/null 2>&1 || true
+      echo "What had started was stopped again. Fix what they report and run the same command again" >&2
+    fi
+    return 1
+  fi
+  _start_green
+  port=$(docker compose port api-gateway 8000)
+  port=${port##*:}
+  if command -v curl >/dev/null; then
+    _first_detection "http://localhost:$port/predict" || return 1
+  fi
+  cat <<EOF
+
+Up. Try next:
+  http://localhost:$port/                   the same with your pictures, in the browser
+  http://localhost:$port/docs               every route
+  bash scripts/package_mar_docker.sh       after replacing models/weights/best.pt, then: docker compose restart torchserve
+  bash scripts/down.sh                     stop everything
 EOF
 }
 
-mode=auto
-while (($#)); do
-  case "$1" in
-    --native) mode=native ;;
-    --docker) mode=docker ;;
-    -h | --help) usage; exit 0 ;;
-    *) echo "error: unknown argument: $1" >&2; usage >&2; exit 2 ;;
+# _first_detection URL: send the sample picture and show the answer. A gateway that requires an API key gets the
+# operator's; a missing key is reported, and is not a failure.
+_first_detection() {
+  local command=(curl -sS -F file=@samples/street.jpg "$1") answer key
+  key=$(api_key) || return 1
+  echo "+ ${command[*]}"
+  # The key is passed through a pipe, because every user of the machine can read command lines.
+  answer=$("${command[@]}" -H @- -w '\n%{http_code}' <<<"X-API-Key: $key") || return 1
+  echo "${answer%$'\n'*}"
+  case ${answer##*$'\n'} in
+    200) ;;
+    401 | 403) echo "The gateway requires an API key: bash scripts/keys.sh add NAME, then send it as X-API-Key (up.sh takes it from YOLO_API_KEY or the file YOLO_API_KEY_FILE)" ;;
+    *) return 1 ;;
   esac
-  shift
-done
+}
 
-if [[ $mode == auto ]]; then
-  if reason=$(engine_missing); then
-    mode=native
-    echo "Docker: $reason; running natively"
-  else
-    mode=docker
+read_command_line up "$@"
+if [[ $where != native ]] && reason=$(engine_missing); then
+  if [[ $where == docker ]]; then
+    echo "error: $reason. Start or install it, or run: bash scripts/up.sh --native" >&2
+    exit 1
   fi
-elif [[ $mode == docker ]] && reason=$(engine_missing); then
-  echo "error: $reason. Start or install it, or run: bash scripts/up.sh --native" >&2
-  exit 1
+  if [[ -z $where ]]; then echo "Docker: $reason; running natively"; fi
+  where=native
 fi
-
-if [[ $mode == docker ]]; then
-  compose_up
-else
+if [[ $where == native ]]; then
   python=$(find_python)
   echo "Python environment"
   "$python" -m ops.setup.environment
   exec .venv/bin/python -m ops up
 fi
+compose_up

@@ -1,76 +1,156 @@
-"""The command line of blue/green, and what it prints."""
+"""The command line of blue/green."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any
+import re
+import shlex
+from typing import TYPE_CHECKING
 
-from ops.bluegreen import status, switch
-from ops.bluegreen.pair import Pair, here
+from ops.cli.parser import OPERATION, Parser, path
 from ops.errors import UsageError
 from ops.store.bluegreen import GREEN, Made
-from ops.terminal.console import say
 
-NAMES = ("bluegreen",)
+if TYPE_CHECKING:
+    from ops.bluegreen.pair import Pair
+
+# A tag of an image, or none.
+TAG = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?")
+TEXT = """\
+Blue is the checkout's own TorchServe, green the other one; either may answer. Both load the same
+model store. Only green can be made from something else: blue is always the checkout.
+"""
 
 
-def add(commands: Any) -> None:
-    """Add the command to the parser's."""
-    words = commands.add_parser("bluegreen", help="a whole second server: up, switch, back, down").add_subparsers(
-        dest="what", required=True, metavar="WHAT"
+def add(root: Parser) -> None:
+    """Add the command."""
+    actions = root.add_command(
+        "bluegreen",
+        "bluegreen.sh",
+        "switch to a second server (image, handler, libraries) and back",
+        TEXT,
+        tuple(code for code in OPERATION if code != 7),
     )
-    for name, text in (("up", "start it beside, READY and checked"), ("deploy", "up, then switch")):
-        up = words.add_parser(name, help=text)
-        up.add_argument("--image", default="", help="in Compose: the tag of its image")
-        up.add_argument("--serving", type=Path, metavar="DIR", help="natively: the folder of its code")
-        up.add_argument("--venv", type=Path, metavar="DIR", help="natively: the virtual environment of its libraries")
-        up.add_argument("--handler", choices=["image", "archive"], default="image", help="whose handler it runs")
-        up.add_argument("--note", default="", help="a line for the trail")
-        up.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
-        up.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    switching = words.add_parser("switch", help="let it answer, after another check")
-    switching.add_argument("--accept-drift", action="store_true", help="other classes or empty answers are meant")
-    back = words.add_parser("back", help="let the one of before answer again")
-    down = words.add_parser("down", help="stop the one that does not answer")
-    for command in (switching, back, down):
-        command.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-    words.add_parser("status", help="what stands where").add_argument("--json", action="store_true")
-    words.add_parser("idle", help="the side that does not answer, for scripts")
+    up = actions.add_action(
+        "up",
+        _up,
+        "Start the server that does not answer, and check it. Waits until its workers are READY, sends the samples to "
+        "both servers and compares. It gets no requests yet; if it fails or its answers drift, it is stopped again.",
+    )
+    deploy = actions.add_action("deploy", _up, "Do what up does, then switch.")
+    for command in (up, deploy):
+        command.set_defaults(check=_check_up)
+        command.add_argument(
+            "--image",
+            metavar="TAG",
+            default="",
+            help="Compose: an existing image, yolo-serving/torchserve:TAG (default: GREEN_IMAGE_TAG, built if missing)",
+        )
+        command.add_flag("--build", "Compose: build it from the checkout; also for blue")
+        command.add_argument(
+            "--serving",
+            type=path,
+            metavar="DIR",
+            help="native: the folder with its entrypoint.py, handler and yolo/ (default: the checkout's)",
+        )
+        command.add_argument(
+            "--venv",
+            type=path,
+            metavar="DIR",
+            help="native: the virtual environment with its libraries (default: the checkout's)",
+        )
+        command.add_argument(
+            "--handler",
+            choices=["image", "archive"],
+            help="the handler it runs: its own (image, the default) or the one packaged with the weights",
+        )
+        command.add_argument("--note", metavar="TEXT", default="", help="a line for the audit trail")
+    switch = actions.add_action(
+        "switch",
+        _switch,
+        "Send every request to it, after another check. The other server finishes its requests and keeps running.",
+    )
+    back = actions.add_action(
+        "back", _back, "Return to the server that answered before. Takes seconds, as it was kept running."
+    )
+    down = actions.add_action("down", _down, "Stop the server that does not answer.")
+    for command in (up, deploy, switch):
+        command.add_accept_drift()
+    for command in (up, deploy, switch, back, down):
+        command.add_dry_run()
+    actions.add_action("status", _status, "Show which server answers and which stands by.").add_argument(
+        "--json", action="store_true", help="print JSON"
+    )
+    # For the scripts: which server does not answer, and what green is made of.
+    actions.add_action("idle", _idle)
+    actions.add_action("green", _green)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what the command line says. Raises OpsError."""
-    pair = here()
-    dry_run = getattr(arguments, "dry_run", False)
-    match arguments.what:
-        case "up" | "deploy":
-            begin = switch.deploy if arguments.what == "deploy" else switch.up
-            begin(pair, made_of(pair, arguments), accept_drift=arguments.accept_drift, dry_run=dry_run)
-        case "switch":
-            switch.switch(pair, accept_drift=arguments.accept_drift, dry_run=dry_run)
-        case "back":
-            switch.back(pair, dry_run=dry_run)
-        case "down":
-            switch.down(pair, dry_run=dry_run)
-        case "idle":
-            say(pair.idle.side)
-        case _:
-            status.print_status(pair, arguments.json)
+def _check_up(arguments: argparse.Namespace) -> None:
+    if arguments.image and arguments.build:
+        raise UsageError("--image names an existing image, --build makes one: use one of them")
+    if not TAG.fullmatch(arguments.image):
+        raise UsageError(f"--image {arguments.image} is not a valid tag")
 
 
-def made_of(pair: Pair, arguments: argparse.Namespace) -> Made:
-    """Return what the side that comes up is to be made of. Raises UsageError."""
+def _up(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair, switch
+
+    here = pair.here()
+    start = switch.deploy if arguments.action == "deploy" else switch.up
+    start(here, made_from(here, arguments), accept_drift=arguments.accept_drift, dry_run=arguments.dry_run)
+
+
+def made_from(pair: Pair, arguments: argparse.Namespace) -> Made:
+    """Return what the server that comes up is to be made from. Raises UsageError."""
     serving, venv = arguments.serving, arguments.venv
     if pair.blue.compose and (serving or venv):
         raise UsageError("--serving and --venv are for native operation; in Compose: --image TAG or --build")
-    if not pair.blue.compose and arguments.image:
-        raise UsageError("--image is for Compose; natively: --serving DIR and --venv DIR")
+    if not pair.blue.compose and (arguments.image or arguments.build):
+        raise UsageError("--image and --build are for Compose; natively: --serving DIR and --venv DIR")
     if pair.idle.side != GREEN and (serving or venv or arguments.image):
         raise UsageError(
-            "green answers, so blue is what comes up, and blue is always made of the checkout. Bring that to what it "
-            "should be, then: bash scripts/bluegreen.sh up (in Compose: --build)"
+            "green answers, so blue comes up, and blue is always made from the checkout. Change the checkout, then: "
+            "bash scripts/bluegreen.sh up (in Compose: --build)"
         )
     python = str(venv.absolute() / "bin" / "python") if venv else ""
     folder = str(serving.absolute()) if serving else ""
-    return Made(arguments.image, folder, python, arguments.handler, arguments.note)
+    return Made(arguments.image, folder, python, arguments.handler or "image", arguments.note)
+
+
+def _switch(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair, switch
+
+    switch.switch(pair.here(), accept_drift=arguments.accept_drift, dry_run=arguments.dry_run)
+
+
+def _back(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair, switch
+
+    switch.back(pair.here(), dry_run=arguments.dry_run)
+
+
+def _down(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair, switch
+
+    switch.down(pair.here(), dry_run=arguments.dry_run)
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair, status
+
+    status.print_status(pair.here(), arguments.json)
+
+
+def _idle(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair
+
+    print(pair.here().idle.side)
+
+
+def _green(arguments: argparse.Namespace) -> None:
+    from ops.bluegreen import pair
+    from ops.store import bluegreen
+
+    made = bluegreen.read(pair.here().store).green or Made()
+    print(f"image={shlex.quote(made.image)}\nhandler={shlex.quote(made.handler)}")

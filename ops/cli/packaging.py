@@ -1,18 +1,120 @@
-"""The options of int8 that every command shares which packages weights."""
+"""The command line that packages weights, and the packaging options of the release operations."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ops.cli.parser import Parser, path
 from ops.errors import UsageError
+from ops.paths import STORE, WEIGHTS
+
+if TYPE_CHECKING:
+    from ops.rollout.candidate import Packaging
+
+TEXT = """\
+Loads the weights, exports the OpenVINO model, writes and verifies the archive, keeps it as
+serving/torchserve/model-store/yolo-VERSION.mar and makes it the current yolo.mar.
+Then: {then}
+
+The same {other}
+"""
 
 
-def check_int8(arguments: argparse.Namespace) -> None:
+def add(root: Parser) -> None:
+    """Add the command: once as `package`, once under the name of the script that runs it in a container."""
+    here = TEXT.format(
+        then="bash scripts/up.sh",
+        other="in a container, with nothing installed on this machine: bash scripts/package_mar_docker.sh",
+    )
+    docker = TEXT.format(then="docker compose restart torchserve", other="without Docker: bash scripts/package_mar.sh")
+    for package in (
+        root.add_command("package", "package_mar.sh", "package weights into yolo.mar, as a new version", here),
+        root.add_command(
+            "package-docker",
+            "package_mar_docker.sh",
+            "package weights into yolo.mar in a container, as a new version",
+            docker,
+        ),
+    ):
+        package.set_defaults(run=_package, check=check)
+        package.add_argument(
+            "--weights", type=path, metavar="FILE",
+            help="the .pt to package (default: models/weights/best.pt)"
+        )  # fmt: skip
+        _add_version(package)
+        package.add_flag("--keep-only", "keep the version; leave yolo.mar as it is")
+        package.add_flag("--print-version", "print the version, and all else to standard error")
+        package.add_argument("--if-needed", action="store_true", help=argparse.SUPPRESS)  # the container of up.sh
+        package.add_argument("--store", type=Path, default=STORE, help=argparse.SUPPRESS)
+
+
+def add_options(command: Parser) -> None:
+    """Add the options of weights that become a version and then serve."""
+    command.set_defaults(check=check)
+    _add_version(command)
+    # The scripts package in a container of its own, and then name the version that it made.
+    command.add_argument("--packaged", metavar="VERSION", help=argparse.SUPPRESS)
+    command.add_accept_drift()
+    command.add_dry_run()
+
+
+def _add_version(command: Parser) -> None:
+    command.add_argument("--version", metavar="V", help="the version to give it (default: the next one)")
+    command.add_argument("--note", metavar="TEXT", default="", help="a line kept with the version")
+    command.add_flag(
+        "--int8",
+        "quantize the OpenVINO model to int8: up to twice as fast, slightly different detections. The difference is "
+        "measured, shown and kept in the metadata; too little agreement with fp32 is refused",
+    )
+    command.add_argument(
+        "--calibration", type=path, metavar="DIR",
+        help="with --int8: a folder of pictures like those to be served; at least 8, better 100 or more"
+    )  # fmt: skip
+    command.add_flag("--force", "with --int8: package it even if it agrees too little with fp32")
+
+
+def check(arguments: argparse.Namespace) -> None:
     """Refuse options of int8 that do not belong together. Raises UsageError."""
     if arguments.int8 and arguments.calibration is None:
         raise UsageError("--int8 needs --calibration DIR, a folder of pictures like those to be served")
     for option in ("calibration", "force"):
         if getattr(arguments, option) and not arguments.int8:
-            raise UsageError(f"--{option} goes with --int8")
+            raise UsageError(f"--{option} needs --int8")
     if arguments.int8 and getattr(arguments, "if_needed", False):
-        raise UsageError("--int8 makes a new version; --if-needed only the first. Leave one of them out")
+        raise UsageError("--int8 makes a new version, --if-needed only the first one: use one of them")
+
+
+def how(arguments: argparse.Namespace) -> Packaging:
+    """Return how the command line wants weights to be packaged."""
+    from ops.rollout.candidate import Packaging
+
+    return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
+
+
+def _package(arguments: argparse.Namespace) -> None:
+    from ops.packaging import package
+    from ops.setup import prepare
+
+    weights = arguments.weights or WEIGHTS
+    if arguments.if_needed:
+        prepare.prepare(arguments.store, weights)
+        return
+    stdout = os.dup(1)
+    if arguments.print_version:  # libraries write to the descriptor, past sys.stdout
+        os.dup2(2, 1)
+    made = package.package(
+        weights,
+        arguments.version,
+        arguments.note,
+        arguments.store,
+        calibration=arguments.calibration,
+        force=arguments.force,
+        current=not arguments.keep_only,
+    )
+    package.report(made)
+    os.dup2(stdout, 1)
+    if arguments.print_version:
+        print(made.version)

@@ -1,89 +1,130 @@
-"""The command line of the release operations."""
+"""The command lines of redeploy, rollback and releases."""
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ops.cli import bluegreen, traffic, traffic_parser
+from ops.cli import packaging
+from ops.cli.parser import OPERATION, Parser, on_host, path
 from ops.errors import UsageError
-from ops.torchserve.host import here
-from ops.torchserve.logs import telling
 
-NAMES = ("redeploy", "rollback", "releases", "loglines", *traffic.NAMES, *bluegreen.NAMES)
-
-
-def add(commands: Any) -> None:
-    """Add the commands to the parser's."""
-    redeploy = commands.add_parser("redeploy", help="package weights and put them live without a dropped request")
-    redeploy.add_argument("weights", type=Path, help="the .pt that is to be served")
-    traffic_parser.add_packaging(redeploy)
-    redeploy.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
-    redeploy.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-
-    rollback = commands.add_parser("rollback", help="put a kept version live again")
-    rollback.add_argument("version", nargs="?", help="the kept version (default: the previous one)")
-    rollback.add_argument("--abort-canary", action="store_true", help="end a canary that is active")
-    rollback.add_argument("--dry-run", action="store_true", help="say what would be done; change nothing")
-
-    releases = commands.add_parser("releases", help="kept versions, audit trail, prune, unlock")
-    releases.add_argument("what", nargs="?", default="list", choices=["list", "audit", "prune", "unlock"])
-    releases.add_argument("--keep", type=int, help="prune: how many of the newest versions stay")
-    releases.add_argument("--json", action="store_true", help="list and audit: for programs")
-    releases.add_argument("--force", action="store_true", help="unlock: has no effect any more")
-    releases.add_argument("--dry-run", action="store_true", help="prune: say what would be removed")
-
-    traffic_parser.add(commands)
-    bluegreen.add(commands)
-    commands.add_parser("loglines", help="of a TorchServe log on stdin, the lines that say why something failed")
+if TYPE_CHECKING:
+    from ops.torchserve.host import Host
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what the command line says. Raises OpsError."""
-    if arguments.command == "releases" and arguments.what == "prune" and arguments.keep is None:
+def add(root: Parser) -> None:
+    """Add the commands."""
+    redeploy = root.add_command(
+        "redeploy",
+        "redeploy.sh",
+        "put new weights live without a dropped request",
+        """\
+Packages the weights as a new version, loads it next to the running one, waits until its workers are
+READY, tests it on the samples, compares its answers with the running version's, makes it current and
+the default, lets the old version finish its requests, and unregisters it. A failure at any step
+leaves the old version answering and nothing behind. The way back: bash scripts/rollback.sh
+""",
+        OPERATION,
+    )
+    redeploy.set_defaults(run=on_host(_redeploy))
+    redeploy.add_argument("weights", type=path, metavar="NEW_BEST.pt", help="the weights to serve")
+    packaging.add_options(redeploy)
+    _add_abort_canary(redeploy)
+    redeploy.add_where()
+
+    rollback = root.add_command(
+        "rollback",
+        "rollback.sh",
+        "put a kept version live again",
+        """\
+Checks the sha256 of the kept archive, then puts it live as redeploy.sh does, without a dropped
+request. If TorchServe is down, it makes the version current on disk and restarts TorchServe.
+""",
+        tuple(code for code in OPERATION if code != 4),
+    )
+    rollback.set_defaults(run=on_host(_rollback))
+    rollback.add_argument(
+        "version", nargs="?", metavar="VERSION", help="a kept version (default: the one that was current before)"
+    )
+    _add_abort_canary(rollback)
+    rollback.add_dry_run()
+    rollback.add_where()
+
+    releases = root.add_command(
+        "releases",
+        "releases.sh",
+        "show the kept versions and what was done to them; prune",
+        """\
+  list     every kept version: size, sha256, when, by whom, note, and its role (the default)
+  audit    what was done, by whom, when, and how it ended
+  prune    remove all but the newest N versions; never the current or previous one, a canary, a
+           shadow, one of an experiment, or one that is loaded
+  unlock   show who holds the lock (exit code 3), or that there is nothing to unlock: the lock of an
+           operation that was killed is released at once
+""",
+        (0, 1, 2, 3, 5),
+    )
+    releases.set_defaults(run=on_host(_releases), check=_check_releases)
+    releases.add_argument(
+        "action", nargs="?", default="list", choices=["list", "audit", "prune", "unlock"], help="default: list"
+    )
+    releases.add_argument("--keep", type=int, metavar="N", help="prune: how many of the newest versions stay")
+    releases.add_flag("--json", "list and audit: print JSON")
+    releases.add_argument("--force", action="store_true", help=argparse.SUPPRESS)  # unlock: has no effect any more
+    releases.add_dry_run()
+    releases.add_where()
+
+    root.add_command(
+        "loglines", "ops.sh", "print the lines of TorchServe's log that say why something failed"
+    ).set_defaults(run=_loglines)
+
+
+def _add_abort_canary(command: Parser) -> None:
+    command.add_flag("--abort-canary", "end a canary that is active; without this option: exit code 8")
+
+
+def _redeploy(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.releases import redeploy
+
+    redeploy.redeploy(
+        host,
+        arguments.weights,
+        packaging.how(arguments),
+        accept_drift=arguments.accept_drift,
+        abort_canary=arguments.abort_canary,
+        dry_run=arguments.dry_run,
+    )
+
+
+def _rollback(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.releases import rollback
+
+    rollback.rollback(host, arguments.version, abort_canary=arguments.abort_canary, dry_run=arguments.dry_run)
+
+
+def _check_releases(arguments: argparse.Namespace) -> None:
+    if arguments.action == "prune" and arguments.keep is None:
         raise UsageError("prune needs --keep N: how many of the newest versions stay")
-    if arguments.command == "loglines":
-        for line in telling(sys.stdin.read()):
-            print(f"    {line}")
-        return
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    if arguments.command in bluegreen.NAMES:
-        bluegreen.run(arguments)
-        return
-    host = here()
-    match arguments.command:
-        case "redeploy":
-            from ops.releases import redeploy
-
-            how = traffic.packaging(arguments)
-            drift, abort, dry_run = arguments.accept_drift, arguments.abort_canary, arguments.dry_run
-            redeploy.redeploy(host, arguments.weights, how, accept_drift=drift, abort_canary=abort, dry_run=dry_run)
-        case "rollback":
-            from ops.releases import rollback
-
-            abort, dry_run = arguments.abort_canary, arguments.dry_run
-            rollback.rollback(host, arguments.version, abort_canary=abort, dry_run=dry_run)
-        case command if command in traffic.NAMES:
-            traffic.run(host, arguments)
-        case "releases":
-            from ops.releases import history, prune
-
-            match arguments.what:
-                case "audit":
-                    history.print_audit(host, arguments.json)
-                case "prune":
-                    prune.prune(host, arguments.keep, arguments.dry_run)
-                case "unlock":
-                    history.unlock(host)
-                case _:
-                    history.print_releases(host, arguments.json)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """A polite kill ends an operation as Ctrl-C does: with everything put back."""
-    raise KeyboardInterrupt
+def _releases(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.releases import history, prune
+
+    match arguments.action:
+        case "audit":
+            history.print_audit(host, arguments.json)
+        case "prune":
+            prune.prune(host, arguments.keep, arguments.dry_run)
+        case "unlock":
+            history.unlock(host)
+        case _:
+            history.print_releases(host, arguments.json)
+
+
+def _loglines(arguments: argparse.Namespace) -> None:
+    from ops.torchserve.logs import telling
+
+    for line in telling(sys.stdin.read()):
+        print(f"    {line}")

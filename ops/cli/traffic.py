@@ -1,64 +1,128 @@
-"""What the command lines of canary, experiment and shadow do; their words are in `ops.cli.traffic_parser`."""
+"""The command lines of experiment and shadow, and the options that they share with canary."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ops.cli import packaging
+from ops.cli.parser import OPERATION, Parser, on_host, path
 from ops.errors import UsageError
-from ops.rollout.candidate import Packaging
 from ops.store import routing
-from ops.terminal.console import say
-from ops.torchserve.host import Host
 
-NAMES = ("canary", "experiment", "shadow")
-# What the command line calls the bounds of `ops.traffic.analysis.Bounds`.
-BOUNDS = {
-    "max_errors": "errors",
-    "max_p95": "p95",
-    "max_detections": "detections",
-    "min_requests": "requests",
-    "hold": "hold_s",
-    "deadline": "deadline_s",
-}
+if TYPE_CHECKING:
+    from ops.gateways.counters import Gateways
+    from ops.torchserve.host import Host
 
 
-def packaging(arguments: argparse.Namespace) -> Packaging:
-    """Return what the options of packaging say. Raises OpsError."""
-    from ops.cli.packaging import check_int8
+def add(root: Parser) -> None:
+    """Add the commands."""
+    actions = root.add_command(
+        "experiment",
+        "experiment.sh",
+        "serve kept versions side by side, each with its share of the requests",
+        codes=OPERATION,
+    )
+    start = actions.add_action(
+        "start",
+        on_host(_start_experiment),
+        "Load kept versions, check them, and send each its share. The stable version gets the rest, or a share that is "
+        "given as well. Every answer names the version that made it.",
+    )
+    start.set_defaults(check=_check_experiment)
+    start.add_argument("name", metavar="NAME", help="name of the experiment")
+    start.add_argument(
+        "--share", action="append", default=[], metavar="VERSION=PERCENT", help="repeat it for each version"
+    )
+    add_salt(start)
+    start.add_argument("--note", metavar="TEXT", default="", help="a line for the audit trail")
+    start.add_accept_drift()
+    stop = actions.add_action(
+        "stop",
+        on_host(_stop_experiment),
+        "Send every request to the stable version. The others are drained and unregistered, and stay kept.",
+    )
+    for command in (start, stop):
+        command.add_dry_run()
+    add_status(actions)
 
-    check_int8(arguments)
-    return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
+    actions = root.add_command(
+        "shadow", "shadow.sh", "send a version copies of the requests and count how its answers differ", codes=OPERATION
+    )
+    start = actions.add_action(
+        "start",
+        on_host(_start_shadow),
+        "Package weights, or take a kept version, and mirror requests to it. It is loaded next to the running version "
+        "and checked. Clients never get its answers and never wait for them.",
+    )
+    add_target(start)
+    start.add_argument(
+        "--percent", type=routing.percent, metavar="P", required=True, help="percent of the requests that are copied"
+    )
+    stop = actions.add_action("stop", on_host(_stop_shadow), "Stop mirroring and unregister the version.")
+    stop.add_flag("--remove", "remove its archive if it was packaged for this shadow")
+    stop.add_dry_run()
+    add_status(actions)
 
 
-def run(host: Host, arguments: argparse.Namespace) -> None:
-    """Do what the command line says. Raises OpsError."""
-    if arguments.what == "status":
+def add_target(command: Parser) -> None:
+    """Add what joins the stable version, and how it is packaged."""
+    command.add_argument(
+        "weights",
+        type=lambda text: str(path(text)) if text.endswith(".pt") or "/" in text else text,
+        metavar="NEW.pt|VERSION",
+        help="weights (a name that ends in .pt, or a path with a slash) or a kept version",
+    )
+    packaging.add_options(command)
+
+
+def add_salt(command: Parser) -> None:
+    """Add --key-salt."""
+    command.add_argument(
+        "--key-salt", metavar="TEXT", help="the same salt assigns the same clients (X-Client-Key) (default: random)"
+    )
+
+
+def add_gateway(command: Parser) -> None:
+    """Add --gateway."""
+    command.add_argument(
+        "--gateway", action="append", metavar="URL", help="a gateway whose numbers count; repeat it for several"
+    )
+
+
+def add_status(actions: Parser) -> None:
+    """Add the action status."""
+    status = actions.add_action("status", on_host(_status), "Show what each version did, at each gateway.")
+    status.add_flag("--json", "print JSON")
+    add_gateway(status)
+
+
+def report_notice(host: Host, arguments: argparse.Namespace) -> None:
+    """Print which gateways have taken over a change; nothing after a dry run."""
+    if host.gateway and not arguments.dry_run:
         from ops.traffic import status
 
-        status.print_status(host, _gateways(host, arguments), arguments.command, arguments.json)
-        return
-    match arguments.command:
-        case "canary":
-            _canary(host, arguments)
-        case "experiment":
-            _experiment(host, arguments)
-        case _:
-            _shadow(host, arguments)
-    if arguments.what in ("start", "set") and host.gateway and not arguments.dry_run:
-        if getattr(arguments, "auto", False):  # has looked all the time
-            return
-        from ops.traffic import status
-
-        status.report_gateways_behind(host, _gateways(host, arguments))
+        status.report_gateways_behind(host, gateways(host, arguments))
 
 
-def _experiment(host: Host, arguments: argparse.Namespace) -> None:
+def gateways(host: Host, arguments: argparse.Namespace) -> Gateways:
+    """Return the gateways that were named, or the deployment's own. Raises UsageError."""
+    from ops.gateways.counters import Gateways
+
+    urls = getattr(arguments, "gateway", None) or [host.gateway]
+    if not all(urls):
+        raise UsageError("name the gateway: --gateway URL")
+    return Gateways(urls)
+
+
+def _check_experiment(arguments: argparse.Namespace) -> None:
+    if not arguments.share:
+        raise UsageError("start needs --share VERSION=PERCENT, once for each version")
+
+
+def _start_experiment(host: Host, arguments: argparse.Namespace) -> None:
     from ops.traffic import experiment
 
-    if arguments.what == "stop":
-        experiment.stop(host, dry_run=arguments.dry_run)
-        return
     experiment.start(
         host,
         arguments.name,
@@ -68,72 +132,30 @@ def _experiment(host: Host, arguments: argparse.Namespace) -> None:
         note=arguments.note,
         dry_run=arguments.dry_run,
     )
+    report_notice(host, arguments)
 
 
-def _shadow(host: Host, arguments: argparse.Namespace) -> None:
+def _stop_experiment(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.traffic import experiment
+
+    experiment.stop(host, dry_run=arguments.dry_run)
+
+
+def _start_shadow(host: Host, arguments: argparse.Namespace) -> None:
     from ops.traffic import shadow
 
-    if arguments.what == "stop":
-        shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
-        return
-    share, how = routing.percent(arguments.percent), packaging(arguments)
-    drift, dry_run = arguments.accept_drift, arguments.dry_run
-    shadow.start(host, arguments.target, share, how, accept_drift=drift, dry_run=dry_run)
+    how, drift, dry_run = packaging.how(arguments), arguments.accept_drift, arguments.dry_run
+    shadow.start(host, arguments.weights, arguments.percent, how, accept_drift=drift, dry_run=dry_run)
+    report_notice(host, arguments)
 
 
-def _canary(host: Host, arguments: argparse.Namespace) -> None:
-    from ops.traffic import canary
+def _stop_shadow(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.traffic import shadow
 
-    match arguments.what:
-        case "start":
-            _start(host, arguments)
-        case "set":
-            canary.set_percent(host, routing.percent(arguments.percent), dry_run=arguments.dry_run)
-        case "promote":
-            canary.promote(host, dry_run=arguments.dry_run)
-        case "abort":
-            canary.abort(host, keep=arguments.keep, dry_run=arguments.dry_run)
-        case _:
-            _auto(host, arguments)
+    shadow.stop(host, remove=arguments.remove, dry_run=arguments.dry_run)
 
 
-def _start(host: Host, arguments: argparse.Namespace) -> None:
-    from ops.traffic import analysis, canary
+def _status(host: Host, arguments: argparse.Namespace) -> None:
+    from ops.traffic import status
 
-    steps = analysis.steps(arguments.steps) if arguments.steps else list(analysis.STEPS)
-    analysis.Bounds(**given(arguments)).check()  # a mistake in them is told before minutes of packaging
-    if arguments.percent is None and not arguments.auto:
-        raise UsageError("start needs --percent P: the canary's share (or --auto)")
-    share = steps[0] if arguments.percent is None else routing.percent(arguments.percent)
-    how = packaging(arguments)
-    options = {"accept_drift": arguments.accept_drift, "salt": arguments.key_salt, "dry_run": arguments.dry_run}
-    canary.start(host, arguments.target, share, how, **options)
-    if arguments.auto and not arguments.dry_run:
-        _auto(host, arguments)
-
-
-def _auto(host: Host, arguments: argparse.Namespace) -> None:
-    from ops.traffic import analysis, autopilot
-
-    steps = analysis.steps(arguments.steps) if arguments.steps else None
-    try:
-        autopilot.run(host, _gateways(host, arguments), steps, given(arguments))
-    except KeyboardInterrupt:
-        if routing.read_or_empty(host.store).canary:  # else it was promoted, or taken back, before the interruption
-            say("\nThe canary keeps the share it has. To go on from here: bash scripts/canary.sh auto")
-        raise
-
-
-def given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the bounds that the command line names."""
-    named = {field: getattr(arguments, option) for option, field in BOUNDS.items()}
-    return {field: value for field, value in named.items() if value is not None}
-
-
-def _gateways(host: Host, arguments: argparse.Namespace) -> Any:
-    from ops.gateways.counters import Gateways
-
-    urls = getattr(arguments, "gateway", None) or [host.gateway]
-    if not all(urls):
-        raise UsageError("name the gateway: --gateway URL")
-    return Gateways(urls)
+    status.print_status(host, gateways(host, arguments), arguments.command, arguments.json)

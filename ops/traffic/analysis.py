@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ops.errors import UsageError
-from ops.gateways.counters import Measured
 from ops.store.routing import percent
+
+if TYPE_CHECKING:  # the command line reads the defaults where httpx is not installed
+    from ops.gateways.counters import Measured
 
 Verdict = Literal["good", "bad", "wait"]
 # Percentages of a canary that goes up automatically; 100 promotes it.

@@ -64,7 +64,7 @@ def test_a_side_that_answers_by_now_is_left_alone(checkout, docker, idle):
     docker.answer("release", "bluegreen", "idle", do=f"test -e {shlex.quote(str(switched))} && echo blue || echo green")
     docker.answer("green", "build", do=f"touch {shlex.quote(str(switched))}")
     done = checkout.run("bluegreen.sh", "up", "--build")
-    assert (done.returncode, "another operation has let green answer" in done.stderr) == (3, True)
+    assert (done.returncode, "another operation has made green answer" in done.stderr) == (3, True)
     assert [call[3] for call in containers(docker)] == ["build"]
 
 
@@ -158,20 +158,18 @@ def green_answers(checkout):
     store = checkout.root / "serving/torchserve/model-store"
     (store / "routing").mkdir(exist_ok=True)
     (store / "routing/routing.json").write_text('{\n "schema": 1,\n "server": "green"\n}\n')
-    (store / "bluegreen.json").write_text(
-        '{\n "green": {\n  "image": "next",\n  "serving": "",\n  "handler": "archive"\n }\n}\n'
-    )
 
 
 def test_up_starts_green_too_where_green_answers_and_goes_on_with_blue_where_it_cannot(checkout, docker, idle):
     green_answers(checkout)
+    docker.answer("release", "bluegreen", "green", say="image=next\nhandler=archive\n")
     started = ["compose", "--profile", "green", "up", "-d", "--no-deps", "--no-build", "--no-recreate", "--wait"]
     done = checkout.run("up.sh", "--docker")  # ends at its first detection, which nobody answers
     assert [*started, "torchserve-green"] in docker.calls
     assert "GREEN_IMAGE_TAG=next GREEN_HANDLER_FROM=archive" in done.stdout
     docker.answer("--no-recreate", exit=1)
     done = checkout.run("up.sh", "--docker")
-    assert "blue answers in its place" in done.stderr
+    assert "blue answers instead" in done.stderr
     assert "/predict" in done.stdout, "it goes on"
 
 
@@ -197,7 +195,7 @@ def test_a_rollback_that_needs_a_restart_restarts_the_one_that_answers(checkout,
     green_answers(checkout)
     docker.answer("release", "rollback", exit=10)
     assert checkout.run("rollback.sh").returncode == 0
-    assert ["compose", "restart", "torchserve-green"] in docker.calls
+    assert ["compose", "--profile", "green", "restart", "torchserve-green"] in docker.calls
 
 
 def test_where_green_alone_answers_the_service_runs_in_compose(checkout, docker, idle):

@@ -54,7 +54,7 @@ def test_wrong_usage_is_2_before_docker_is_asked(checkout, docker):
     for words in ([], ["--scope"], ["add", "x", "--dance"]):
         assert checkout.run("keys.sh", *words).returncode == 2, words
     assert docker.called("compose", "run") == []
-    assert checkout.run("keys.sh", "dance", "--native").returncode == 2
+    assert checkout.run("keys.sh", "dance").returncode == 2
 
 
 def test_the_container_can_hand_a_file_over_and_nothing_else():

@@ -2,17 +2,18 @@
 
 import pytest
 
-from tests.scripts.docker_calls import operations, packagings
+from tests.scripts.docker_calls import operations, packaged, packagings
 
 
 def test_redeploy_asks_whether_it_can_be_done_then_packages_then_releases_what_was_packaged(checkout, docker, weights):
     done = checkout.run("redeploy.sh", "new best.pt", "--note", "two words", "--accept-drift")
     assert done.returncode == 0, done.stderr
     first, second = operations(docker)
-    assert first == ["redeploy", str(weights), "--accept-drift", "--dry-run"]
-    assert second == ["redeploy", str(weights), "--packaged", "1.7", "--note", "two words", "--accept-drift"]
+    given = ["redeploy", "new best.pt", "--note", "two words", "--accept-drift"]
+    assert first == [*given, "--dry-run"]
+    assert second == [*given, "--packaged", "1.7"]
     (packaging,) = packagings(docker)
-    assert packaging[-4:] == ["/weights/new best.pt", "--keep-only", "--note", "two words"]
+    assert packaged(packaging) == {"weights": "/weights/new best.pt", "note": "two words", "keep_only": True}
     order = [call for call in docker.calls if call in (packaging, *docker.called("compose", "run"))]
     assert order.index(packaging) == 1
 

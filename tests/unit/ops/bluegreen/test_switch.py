@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from ops.__main__ import parser
+from ops.__main__ import run as main
+from ops.bluegreen import pair as pairs
 from ops.bluegreen import switch
 from ops.bluegreen.pair import Pair
-from ops.cli import bluegreen, releases
+from ops.cli import bluegreen
 from ops.errors import DriftError, NotNowError, NotServingError, OpsError, UsageError
 from ops.releases import redeploy, rollback
 from ops.rollout.recovery import recover
@@ -334,8 +336,8 @@ def test_a_routing_that_cannot_be_read_is_an_error_and_stays_as_it_is(world):
 @pytest.fixture
 def run(world, monkeypatch):
     pair = world.pair
-    monkeypatch.setattr(bluegreen, "here", lambda: pair)
-    return lambda *words: releases.run(parser().parse_args(["bluegreen", *words]))
+    monkeypatch.setattr(pairs, "here", lambda: pair)
+    return lambda *words: main(["bluegreen", *words])
 
 
 def test_the_command_line(world, run, capsys):
@@ -372,9 +374,9 @@ def test_words_that_do_not_fit_are_refused(world, run):
         run("up", "--serving", "somewhere")
     native = replace(world.pair, blue=replace(world.pair.blue, compose=False))
     arguments = parser().parse_args(["bluegreen", "up", "--image", "next"])
-    with pytest.raises(UsageError, match="is for Compose"):
-        bluegreen.made_of(native, arguments)
-    made = bluegreen.made_of(native, parser().parse_args(["bluegreen", "up", "--venv", "/v"]))
+    with pytest.raises(UsageError, match="are for Compose"):
+        bluegreen.made_from(native, arguments)
+    made = bluegreen.made_from(native, parser().parse_args(["bluegreen", "up", "--venv", "/v"]))
     assert made.python == "/v/bin/python"
 
 
@@ -385,3 +387,10 @@ def test_a_server_nobody_recorded_is_told(world, run, capsys):
     world.green.faults["GET /models"] = lambda fake: httpx.Response(500, json={"message": "x"})
     run("status")
     assert "TorchServe answered 500" in capsys.readouterr().out
+
+
+def test_the_scripts_are_told_what_green_is_made_of(world, run, capsys):
+    switch.up(world.pair, Made(image="next", handler="archive"))
+    capsys.readouterr()
+    run("green")
+    assert capsys.readouterr().out == "image=next\nhandler=archive\n"

@@ -198,11 +198,11 @@ def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
     ("arguments", "message"),
     [
         (["--int8"], "--int8 needs --calibration DIR"),
-        (["--calibration", "pictures"], "--calibration goes with --int8"),
-        (["--force"], "--force goes with --int8"),
-        (["--int8", "--calibration", "pictures", "--if-needed"], "Leave one of them out"),
+        (["--calibration", "pictures"], "--calibration needs --int8"),
+        (["--force"], "--force needs --int8"),
+        (["--int8", "--calibration", "pictures", "--if-needed"], "use one of them"),
     ],
 )
 def test_options_that_do_not_belong_together_are_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
-        cli.run(cli.parser().parse_args(["package", *arguments]))
+        cli.run(["package", *arguments])

@@ -1,13 +1,15 @@
-"""What the words of the command line become."""
+"""What the command lines of canary, experiment, shadow and redeploy become."""
 
 import pytest
 
 from ops.__main__ import parser
-from ops.cli import releases, traffic
+from ops.cli.canary import BOUNDS
 from ops.errors import OpsError, UsageError
 from ops.releases import redeploy
 from ops.rollout import candidate
+from ops.torchserve import host as hosts
 from ops.traffic import autopilot, canary, experiment, shadow, status
+from ops.traffic.analysis import Bounds
 from tests.unit.ops.conftest import assert_consistent
 
 
@@ -35,12 +37,14 @@ def called(monkeypatch, served):
             monkeypatch.setattr(module, name, remembered)
     host = served.host()
     host.gateway = "http://gateway"
-    monkeypatch.setattr(releases, "here", lambda: host)
+    monkeypatch.setattr(hosts, "here", lambda: host)
     return calls
 
 
 def run(*argv):
-    releases.run(parser().parse_args(argv))
+    arguments = parser().parse_args(argv)
+    arguments.check(arguments)
+    arguments.run(arguments)
 
 
 def test_a_start_with_auto_begins_at_the_first_step_and_then_watches(called):
@@ -83,7 +87,7 @@ def test_int8_goes_through_to_packaging(called, tmp_path):
     assert options == {"accept_drift": False, "abort_canary": True, "dry_run": False}
     with pytest.raises(OpsError, match="--calibration"):
         run("canary", "start", "new.pt", "--percent", "5", "--int8")
-    with pytest.raises(OpsError, match="goes with --int8"):
+    with pytest.raises(OpsError, match="--force needs --int8"):
         run("redeploy", "new.pt", "--force")
 
 
@@ -154,7 +158,11 @@ def test_weights_and_kept_versions_are_told_apart(word, kept):
     assert candidate.is_kept(word) is kept
 
 
-def test_the_names_of_the_bounds_are_those_of_the_bounds():
-    from ops.traffic.analysis import Bounds
-
-    assert set(traffic.BOUNDS.values()) == set(Bounds.__dataclass_fields__)
+def test_every_bound_has_an_option_whose_help_names_its_default(capsys):
+    with pytest.raises(SystemExit):
+        parser().parse_args(["canary", "auto", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    fields = Bounds.__dataclass_fields__
+    assert [field for _, field, _, _ in BOUNDS] == list(fields)
+    for option, field, metavar, text in BOUNDS:
+        assert f"{option} {metavar} {text} (default: {fields[field].default:g})" in shown

@@ -1,0 +1,56 @@
+"""The command lines of up, down and status."""
+
+from __future__ import annotations
+
+import argparse
+
+from ops.cli.parser import Parser
+
+
+def add(root: Parser) -> None:
+    """Add the commands."""
+    up = root.add_command(
+        "up",
+        "up.sh",
+        "set up everything and start the service: with Docker if an engine answers, else natively",
+        """\
+Sets up what is missing (weights, archive, sample pictures; natively also .venv and Java), starts
+TorchServe and the gateway, waits until a worker is READY and shows the detections of
+samples/street.jpg. It is safe to run again.
+
+Settings come from the environment or .env, see .env.example. To use your own weights, copy them to
+models/weights/best.pt, or set WEIGHTS to a path or URL.
+""",
+    )
+    up.set_defaults(run=_up)
+    up.add_where("do not use Docker, even if an engine answers", "use Docker, or fail")
+    down = root.add_command(
+        "down",
+        "down.sh",
+        "stop the service, however it was started",
+        """\
+Stops what up.sh started, natively and in Docker. Requests in flight are finished first. Weights,
+archives, images and .venv stay.
+""",
+    )
+    down.set_defaults(run=_down)
+    status = root.add_command("status", "status.sh", "show what runs and whether it is ready; exit code 0 means ready")
+    status.set_defaults(run=_status)
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    from ops.native import service
+
+    service.up()
+
+
+def _down(arguments: argparse.Namespace) -> None:
+    from ops.native import service
+
+    service.down()
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from ops.native import service
+
+    return 0 if service.status() else 1

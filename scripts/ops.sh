@@ -1,0 +1,145 @@
+# shellcheck shell=bash
+# Sourced by the scripts: changes to the root of the checkout, reads the command line with argparse, and runs the operation
+# where the service runs.
+
+export CALLER_PWD=$PWD # relative paths of the command line start there
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
+# shellcheck source=scripts/python.sh
+source scripts/python.sh
+# shellcheck source=scripts/engine.sh
+source scripts/engine.sh
+
+# What read_command_line sets; empty when not given, `yes` for a flag. ops/cli/shell.py lists them.
+# shellcheck disable=SC2034 # read by the scripts
+where='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
+# shellcheck disable=SC2034
+keep_only='' print_version='' image='' build='' handler=''
+
+# read_command_line COMMAND ARGUMENTS...: set the variables above to what the command line says. Prints the help and
+# exits 0, or exits 2 with what is wrong with it.
+read_command_line() {
+  local python values packager
+  if python=$(find_python 2>/dev/null); then
+    values=$("$python" -B -m ops --for-shell "$@") || exit
+  elif packager=$(packager_image); then
+    values=$(docker run --rm --network none --env CALLER_PWD --entrypoint python "$packager" -m ops --for-shell "$@") || exit
+  elif (($# == 1)) || [[ $# == 2 && $2 =~ ^--(native|docker)$ ]]; then
+    values=where=${2:+${2#--}}
+  else
+    find_python || exit
+  fi
+  eval "$values"
+}
+
+# packager_image: print the name of the image that has Python and ops. Fails when it was not built yet.
+packager_image() {
+  local name
+  name=$(docker compose config --images model-archiver 2>/dev/null | tail -n 1)
+  docker image inspect "$name" >/dev/null 2>&1 && echo "$name"
+}
+
+# require_files FIX: exit 1 unless the weights and the calibration pictures of the command line exist.
+require_files() {
+  if [[ -n $calibration && ! -d $calibration ]]; then
+    echo "error: --calibration $calibration: there is no such folder. Name one with pictures like those to be served" >&2
+    exit 1
+  fi
+  if [[ $weights == /* && ! -f $weights ]]; then
+    echo "error: there are no weights at $weights. $1. Nothing was changed" >&2
+    exit 1
+  fi
+}
+
+# choose_where: set `where` to native or docker: what was asked for, else where the service runs, else where up.sh would
+# start it. Exits 1 when Docker was asked for and cannot be used.
+choose_where() {
+  local reason
+  if reason=$(engine_missing); then
+    if [[ $where == docker ]]; then
+      echo "error: Docker: $reason. Start or install it, or use --native" >&2
+      exit 1
+    fi
+    where=native
+  elif [[ -z $where ]]; then
+    where=docker
+    if [[ -z $(_model_servers) && -e .run/state.json ]]; then where=native; fi
+  fi
+}
+
+# The containers that may answer: of blue, and of green where green does.
+_model_servers() {
+  docker compose ps -q torchserve 2>/dev/null || true
+  if green_answers; then docker compose --profile green ps -q torchserve-green 2>/dev/null || true; fi
+}
+
+# run_natively COMMAND ARGUMENTS...: become the operation in this project's own environment.
+run_natively() {
+  if [[ ! -x .venv/bin/python ]]; then
+    echo "error: no service was set up here yet. Start it first: bash scripts/up.sh. Nothing changed" >&2
+    exit 5
+  fi
+  exec .venv/bin/python -m ops "$@"
+}
+
+# run_in_container COMMAND ARGUMENTS...: the operation in a one-shot container on TorchServe's network.
+run_in_container() {
+  local key
+  key=$(api_key) || return 1
+  if ! packager_image >/dev/null; then
+    echo "error: no service was built here yet. Start it first: bash scripts/up.sh. Nothing changed" >&2
+    return 5
+  fi
+  RELEASED_BY=${RELEASED_BY:-${SUDO_USER:-$(id -un 2>/dev/null || id -u)}@$(uname -n)} YOLO_API_KEY=$key \
+    docker compose run --rm -T --no-deps release "$@" </dev/null
+}
+
+# explain_failure SINCE [SERVICE]: the lines of TorchServe's log since then that say why something failed; of the server
+# that answers, unless another one is named.
+explain_failure() {
+  docker compose --profile green logs --no-color --no-log-prefix --since "$1" "${2:-$(answering_service)}" 2>/dev/null \
+    | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
+}
+
+# operate COMMAND ARGUMENTS...: read the command line, then run the operation where the service runs; in Compose, weights
+# are first packaged in a container without a network. Exits with the exit code of the operation.
+operate() {
+  local status=0 began plan packaged
+  read_command_line "$@"
+  require_files "Check the path"
+  choose_where
+  if [[ $where == native ]]; then
+    if [[ -n $int8 && -z $dry_run ]]; then "$(find_python)" -m ops.setup.environment --int8; fi
+    run_natively "$@"
+  fi
+  began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  if [[ $weights == /* && -z $dry_run ]]; then
+    # Ask whether it can be done at all before minutes of packaging.
+    plan=$(run_in_container "$@" --dry-run) || status=$?
+    if ((status)); then
+      [[ -z $plan ]] || printf '%s\n' "$plan"
+      exit "$status"
+    fi
+    packaged=$(bash scripts/package_mar_docker.sh --keep-only --print-version --weights "$weights" --note "$note" \
+      ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}})
+    set -- "$@" --packaged "$packaged"
+  fi
+  run_in_container "$@" || status=$?
+  if ((status == 10)); then
+    # The version is current on disk; TorchServe has to be restarted on it from here.
+    status=0
+    restart_model_server || status=6
+  fi
+  if ((status == 1 || status == 6)); then explain_failure "$began"; fi
+  exit "$status"
+}
+
+# restart_model_server: restart the TorchServe that answers, and wait for its health.
+restart_model_server() {
+  local service compose=(docker compose)
+  service=$(answering_service)
+  if [[ $service == torchserve-green ]]; then compose+=(--profile green); fi
+  echo "+ ${compose[*]} restart $service"
+  "${compose[@]}" restart "$service"
+  echo "+ ${compose[*]} up -d --no-deps --no-build --no-recreate --wait $service"
+  "${compose[@]}" up -d --no-deps --no-build --no-recreate --wait "$service"
+}
