@@ -14,7 +14,7 @@ from ops.gateways import readiness
 from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
-from ops.predict import show
+from ops.predict import text
 from ops.setup import java
 from ops.setup.prepare import prepare
 from ops.store import archive, bluegreen
@@ -171,7 +171,7 @@ def up(picture: Path = STREET) -> None:
         await_ready(settings)
         say()
         try:
-            show.show(settings.gateway, picture)
+            text.show(settings.gateway, picture)
         except KeyNeededError as error:
             say(f"No first detection: {error}")
     except (OpsError, KeyboardInterrupt):

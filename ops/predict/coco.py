@@ -17,7 +17,7 @@ from ops.errors import UsageError
 
 @dataclass(frozen=True)
 class Known:
-    """The numbers that an annotation file gives to pictures, by file name, and to classes, by name."""
+    """The ids that an annotation file gives to pictures, by file name, and to classes, by name."""
 
     images: Mapping[str, int]
     categories: Mapping[str, int]
@@ -34,11 +34,11 @@ class Known:
         except OSError as error:
             raise UsageError(f"--annotations {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"--annotations {path}: no COCO annotations (images, categories)") from error
+            raise UsageError(f"--annotations {path}: not a COCO annotation file (images, categories)") from error
 
 
 def results(line: dict[str, Any], known: Known | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the results of one picture. A picture or class that the annotations do not know has none."""
+    """Yield the results of one picture. Pictures and classes that the annotations do not know are left out."""
     name = PurePosixPath(line["source"]).name
     stem = PurePosixPath(name).stem
     image: int | str | None = int(stem) if stem.isascii() and stem.isdigit() else stem
@@ -55,9 +55,9 @@ def results(line: dict[str, Any], known: Known | None = None) -> Iterator[dict[s
             "bbox": [round(x1, 3), round(y1, 3), round(x2 - x1, 3), round(y2 - y1, 3)],
             "score": found["confidence"],
         }
-        if polygons := _of(line, "masks", index):
+        if polygons := extra(line, "masks", index):
             result["segmentation"] = [[value for point in polygon for value in point] for polygon in polygons]
-        if points := _of(line, "keypoints", index):
+        if points := extra(line, "keypoints", index):
             result["keypoints"] = [value for point in points for value in (*point, 1.0)[:3]]
         yield result
 
@@ -73,7 +73,7 @@ def convert(lines: Iterable[dict[str, Any]], target: Path, known: Known | None =
         stream.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-def _of(line: dict[str, Any], key: str, index: int) -> list[Any]:
-    """What a task adds for one detection: beside it, or in a list as long as the detections."""
-    listed = line.get(key)
-    return listed[index] if isinstance(listed, list) and index < len(listed) else []
+def extra(answer: dict[str, Any], key: str, index: int) -> Any:
+    """Return what a task adds to one detection (masks, keypoints, obb), or None."""
+    listed = answer.get(key)
+    return listed[index] if isinstance(listed, list) and index < len(listed) else None

@@ -1,121 +1,101 @@
-"""Where answers go: lines, a table, COCO results, label files or annotated pictures; each can be resumed."""
+"""Where answers go: lines, a table, COCO results, label files or annotated pictures. All but standard output resume."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from ops.errors import UsageError
-from ops.predict import coco, table, yolo_txt
-from ops.predict.asking import Reply
-from ops.predict.records import Journal, lines, record, to_stdout
+from ops.predict import coco, csv_table, journal, text, yolo_txt
+from ops.predict.client import Reply
+from ops.predict.journal import Journal
 from ops.predict.sources import Item
 from ops.system.files import atomic
+from ops.terminal.console import say
+
+#: The gateway draws these itself; the suffix of each.
+DRAWN = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 
 
 class Output(Protocol):
     """Takes answers as they come, in any order."""
 
     def has(self, item: Item) -> bool:
-        """Say whether an earlier run wrote this picture's answer."""
+        """Return whether an earlier run wrote the answer for this picture."""
         ...
 
     def add(self, item: Item, reply: Reply, at: str) -> None:
-        """Keep an answer; `at` is when it was asked for. Raises OSError."""
+        """Store an answer; `at` is when it was asked for. Raises OSError."""
         ...
 
     def close(self) -> None:
-        """Finish the output, also of a run that was interrupted. Raises OSError."""
+        """Complete the output, also of an interrupted run. Raises OSError."""
         ...
 
 
 class Stdout:
-    """JSON lines for the next program in the pipe; nothing to resume."""
+    """JSON lines for the next program in the pipe, or lines for a person."""
+
+    def __init__(self, for_people: bool) -> None:
+        self._for_people = for_people
 
     def has(self, item: Item) -> bool:
-        """Nobody knows what was printed before."""
+        """Return False: what earlier runs printed is unknown."""
         return False
 
     def add(self, item: Item, reply: Reply, at: str) -> None:
-        """Print it."""
-        to_stdout(record(item, reply.body or {}, at))
+        """Print the answer."""
+        if self._for_people:
+            for line in text.lines(Path(item.name).name, reply.body):
+                say(line)
+        else:
+            sys.stdout.buffer.write(journal.line(item, reply, at))
+            sys.stdout.buffer.flush()
 
     def close(self) -> None:
-        """Nothing is left to do."""
-
-
-class Lines:
-    """JSON lines in a file, which is its own record of what is done."""
-
-    def __init__(self, path: Path, again: bool) -> None:
-        self._journal = Journal(path, again)
-
-    def has(self, item: Item) -> bool:
-        """Look into the lines that were there at the start or came since."""
-        return item.name in self._journal.sources
-
-    def add(self, item: Item, reply: Reply, at: str) -> None:
-        """Add a line."""
-        self._journal.add(record(item, reply.body or {}, at))
-
-    def close(self) -> None:
-        """Let the lines reach the disk."""
-        self._journal.close()
+        """Do nothing."""
 
 
 Convert = Callable[[Path, Path], None]
 
 
-class Whole:
-    """One file that only makes sense whole: made from lines kept beside it, and replaced in one step at the end."""
+class Converted(Journal):
+    """A file that is valid only as a whole: it is made from the journal next to it at the end of each run."""
 
     def __init__(self, path: Path, again: bool, convert: Convert) -> None:
-        self._path = path
-        self._journal_path = path.with_name(f"{path.name}.lines")
-        if path.exists() and not self._journal_path.exists() and not again:
+        lines = path.with_name(f"{path.name}.lines")
+        if path.exists() and not lines.exists() and not again:
             raise UsageError(
-                f"{path} is there, and not from this command. Choose another --out, or --again to replace it"
+                f"{path} exists and was not written by this command. Choose another --out, or --again to replace it"
             )
-        self._lines = Lines(self._journal_path, again)
+        super().__init__(lines, again)
+        self._target = path
         self._convert = convert
 
-    def has(self, item: Item) -> bool:
-        """Look into the lines."""
-        return self._lines.has(item)
-
-    def add(self, item: Item, reply: Reply, at: str) -> None:
-        """Add a line."""
-        self._lines.add(item, reply, at)
-
     def close(self) -> None:
-        """Make the file from all lines, those of earlier runs included."""
-        self._lines.close()
-        with atomic(self._path, durable=False) as partial:
-            self._convert(self._journal_path, partial)
-
-
-Render = Callable[[Reply], bytes]
+        """Replace the file with one made from all lines, those of earlier runs included."""
+        super().close()
+        with atomic(self._target, durable=False) as partial:
+            self._convert(self.path, partial)
 
 
 class Files:
-    """A file for each picture, written in one step: it is there whole or not at all."""
+    """A file for each picture, which is either complete or missing."""
 
-    def __init__(self, folder: Path, again: bool, suffix: str, render: Render) -> None:
+    def __init__(self, folder: Path, again: bool, suffix: str, render: Callable[[Reply], bytes]) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file; --out names a folder for this format")
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._again = again
-        self._suffix = suffix
-        self._render = render
+        self._folder, self._again, self._suffix, self._render = folder, again, suffix, render
 
     def path(self, item: Item) -> Path:
-        """Return the file of a picture's answer."""
+        """Return the file for a picture."""
         return self._folder / f"{item.place}{self._suffix}"
 
     def has(self, item: Item) -> bool:
-        """Look for the file."""
+        """Return whether the file exists."""
         return not self._again and self.path(item).is_file()
 
     def add(self, item: Item, reply: Reply, at: str) -> None:
@@ -126,30 +106,29 @@ class Files:
             partial.write_bytes(self._render(reply))
 
     def close(self) -> None:
-        """Every file is finished already."""
+        """Do nothing: every file is complete."""
 
 
 def create(
     kind: str, out: Path | None, again: bool, *, annotations: Path | None = None, confidence: bool = False
 ) -> Output:
-    """Make the output of this kind; `out` None is standard output. Raises OpsError, OSError."""
+    """Return the output of this kind; `out` None is standard output. Raises OpsError, OSError."""
     if out is None:
-        return Stdout()
+        return Stdout(for_people=kind == "table")
     if kind in ("jsonl", "csv", "coco") and out.is_dir():
         raise UsageError(f"{out} is a folder; --out names a file for --format {kind}")
     match kind:
         case "jsonl":
-            return Lines(out, again)
+            return Journal(out, again)
         case "csv":
-            return Whole(out, again, lambda source, target: table.convert(lines(source), target))
+            return Converted(out, again, lambda source, target: csv_table.convert(journal.read(source), target))
         case "coco":
             known = coco.Known.of(annotations) if annotations else None
-            return Whole(out, again, lambda source, target: coco.convert(lines(source), target, known))
+            return Converted(out, again, lambda source, target: coco.convert(journal.read(source), target, known))
         case "yolo":
-            return Files(out, again, ".txt", lambda reply: yolo_txt.label(reply.body or {}, confidence))
-        case "jpeg" | "png" | "webp":
-            return Files(out, again, {"jpeg": ".jpg"}.get(kind, f".{kind}"), _picture)
-    raise AssertionError(kind)
+            return Files(out, again, ".txt", lambda reply: yolo_txt.label(reply.body, confidence))
+        case _:
+            return Files(out, again, DRAWN[kind], _picture)
 
 
 def _picture(reply: Reply) -> bytes:

@@ -1,4 +1,4 @@
-"""From what a person names (files, folders, patterns, addresses) to single pictures, each with a name of its own."""
+"""The pictures that files, folders, patterns and URLs on the command line stand for, each with its own name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.system import urls
 
 @dataclass(frozen=True)
 class Item:
-    """One picture to ask about. `name` stands in the output; `place` is the output's path, without a suffix."""
+    """One picture. `name` is its name in the output; `place` is the path of its output file, without a suffix."""
 
     name: str
     place: PurePosixPath
@@ -25,9 +25,9 @@ class Item:
 
 
 def find(named: Sequence[str]) -> list[Item]:
-    """Return the pictures in the order named, those of a folder or pattern by name, each once.
+    """Return the pictures in the given order, those of a folder or pattern sorted by name, each once.
 
-    Raises UsageError for what is not there, a folder without pictures, and an address that is none.
+    Raises UsageError for missing files, folders without pictures, and invalid URLs.
     """
     found: dict[str, Item] = {}
     for text in named:
@@ -50,7 +50,7 @@ def check_places(items: Iterable[Item]) -> None:
 
 
 def snapshot(item: Item, moment: str) -> Item:
-    """Return a camera's picture of one moment (`20261123T150000.123Z`) as an item of its own."""
+    """Return the picture of a camera at one moment (`20261123T150000.123Z`) as an item of its own."""
     return Item(f"{item.name}#{moment}", item.place.with_name(f"{item.place.name}-{moment}"), url=item.url)
 
 
@@ -74,7 +74,7 @@ def _paths(text: str) -> Iterator[Item]:
         for file in files:
             yield Item(file.as_posix(), PurePosixPath(file.relative_to(above).with_suffix("").as_posix()), file)
     else:
-        raise UsageError(f"{text}: there is no such file or folder")
+        raise UsageError(f"{text}: no such file or folder")
 
 
 def _is_picture(file: Path, root: Path) -> bool:
@@ -89,6 +89,6 @@ def _address(url: str) -> Item:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{urls.shown(url)}: this is no address of a picture")
+        raise UsageError(f"{urls.shown(url)}: not the address of a picture")
     words = re.findall(r"[A-Za-z0-9.]+", f"{parts.netloc.rpartition('@')[2]} {parts.path} {parts.query}")
     return Item(urls.shown(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)

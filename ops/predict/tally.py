@@ -1,4 +1,4 @@
-"""What a run did, counted as it goes, and the lines that say so at its end."""
+"""The counts of a run, and the summary at its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-#: Latencies that are kept for the percentiles: a camera may be watched for weeks.
+from ops.predict.client import Reply
+
+# How many latencies are kept for the percentiles: a camera may be watched for weeks.
 KEPT = 100_000
 SHOWN_CLASSES = 12
 
@@ -20,14 +22,26 @@ class Tally:
     failed: int = 0
     skipped: int = 0
     detections: Counter[str] = field(default_factory=Counter)
-    #: Annotated pictures do not say what is in them.
+    #: Whether the detections are known: annotated pictures do not carry them.
     counted: bool = True
     started: float = field(default_factory=time.monotonic)
     took: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
+    def add(self, reply: Reply) -> None:
+        """Count an answer."""
+        self.done += 1
+        self.took.append(reply.seconds)
+        self.counted = self.counted and reply.picture is None
+        self.detections.update(found["class"] for found in reply.body.get("detections", ()))
+
+    @property
+    def through(self) -> int:
+        """Pictures that are answered or failed."""
+        return self.done + self.failed
+
     @property
     def rate(self) -> float:
-        """Pictures answered a second, since the start."""
+        """Answered pictures per second since the start."""
         return self.done / max(time.monotonic() - self.started, 1e-9)
 
     def lines(self, waited: int = 0) -> list[str]:

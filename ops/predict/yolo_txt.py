@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ops.predict.coco import extra
+
 
 def label(body: dict[str, Any], confidence: bool = False) -> bytes:
-    """Return the file's content; empty where nothing was found. Raises OSError for an answer without a size."""
+    """Return the content of the file; empty if nothing was found. Raises OSError for an answer without a size."""
     if body.get("task") == "classify":
         return "".join(f"{one['conf']:.4f} {one['name']}\n" for one in body.get("probs", ())).encode()
     try:
@@ -27,13 +29,13 @@ def label(body: dict[str, Any], confidence: bool = False) -> bytes:
 
 
 def _place(body: dict[str, Any], index: int, found: dict[str, Any], width: int, height: int) -> list[float]:
-    if (corners := _of(body, "obb", index)) and corners.get("xyxyxyxy"):
+    if (corners := extra(body, "obb", index)) and corners.get("xyxyxyxy"):
         return _fractions(corners["xyxyxyxy"], width, height)
-    if polygons := _of(body, "masks", index):
+    if polygons := extra(body, "masks", index):
         return _fractions(max(polygons, key=_area), width, height)
     x1, y1, x2, y2 = found["bbox"]
     place = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height]
-    for x, y, *rest in _of(body, "keypoints", index) or ():
+    for x, y, *rest in extra(body, "keypoints", index) or ():
         place += [x / width, y / height, *rest]
     return place
 
@@ -45,8 +47,3 @@ def _fractions(points: Sequence[Sequence[float]], width: int, height: int) -> li
 def _area(points: Sequence[Sequence[float]]) -> float:
     following = [*points[1:], *points[:1]]
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(points, following, strict=True))) / 2
-
-
-def _of(body: dict[str, Any], key: str, index: int) -> Any:
-    listed = body.get(key)
-    return listed[index] if isinstance(listed, list) and index < len(listed) else None

@@ -199,14 +199,14 @@ def test_no_gateway_is_exit_5_and_leaves_nothing(folder: Path, unused_url: str) 
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        ([], "name at least one picture"),
-        (["absent.jpg", "--out", "x"], "absent.jpg: there is no such file"),
+        ([], "arguments are required: PICTURE"),
+        (["absent.jpg", "--out", "x"], "absent.jpg: no such file"),
         (["in", "--format", "csv"], "--format csv needs --out"),
         (["in", "--out", "-", "--format", "csv"], "--out - prints jsonl"),
         (["in", "--out", "x", "--every", "5"], "--every is for addresses"),
-        (["in", "--out", "x", "--count", "5"], "--count goes with --every"),
-        (["in", "--out", "x", "--annotations", "y"], "--annotations goes with --format coco"),
-        (["in", "--out", "x", "--url", "http://[::bad"], "no address of a gateway"),
+        (["in", "--out", "x", "--count", "5"], "--count needs --every"),
+        (["in", "--out", "x", "--annotations", "y"], "--annotations needs --format coco"),
+        (["in", "--out", "x", "--url", "http://[::bad"], "not the address of a gateway"),
     ],
 )
 def test_wrong_usage_is_exit_2_and_says_what_is_wrong(predict: Predict, argv: list[str], says: str) -> None:
@@ -228,7 +228,7 @@ def test_a_gateway_that_cannot_draw_is_found_out_before_anything_is_asked(folder
         process = start(folder, "in", "--format", "jpeg", "--out", "drawn", GATEWAY_URL=url)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "does not draw on pictures" in err
+    assert "cannot draw" in err
     assert not (folder / "drawn").exists()
 
 

@@ -1,4 +1,4 @@
-"""Pictures found, answers written: the pure parts of `ops predict`, and its files on a real disk."""
+"""Pictures found, answers written: the pure parts of predict, and its files on a real disk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from ops.errors import LockedError, OpsError, UsageError
-from ops.predict import asking, coco, outputs, sources, table, tally, yolo_txt
-from ops.predict.asking import Reply
-from ops.predict.records import Journal
+from ops.predict import client, coco, csv_table, outputs, sources, tally, yolo_txt
+from ops.predict.client import Reply
+from ops.predict.journal import Journal
 from ops.predict.sources import Item
 
 BODY = {
@@ -79,7 +79,12 @@ def test_a_picture_that_is_named_twice_is_asked_about_once(tree):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("absent.jpg", "no such file"), ("*.gif", "no file matches"), ("empty", "no pictures"), ("http://", "no address")],
+    [
+        ("absent.jpg", "no such file"),
+        ("*.gif", "no file matches"),
+        ("empty", "no pictures"),
+        ("http://", "not the address"),
+    ],
 )
 def test_what_is_not_there_is_named_before_anything_is_asked(tree, text, says):
     (tree / "empty").mkdir()
@@ -115,7 +120,7 @@ def test_two_pictures_for_one_file_are_refused(tree):
 
 def test_a_table_has_a_row_for_each_detection_and_one_for_a_picture_without_any(tmp_path):
     lines = [{"source": "a.jpg", "at": "T", **BODY}, {"source": "=cmd()", "at": "T", **NOTHING}]
-    table.convert(lines, tmp_path / "t.csv")
+    csv_table.convert(lines, tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as stream:
         first, second, empty = csv.DictReader(stream)
     assert (first["class"], first["x2"], second["class_id"], second["width"]) == ("person", "300.0", "5", "1000")
@@ -140,7 +145,7 @@ def test_coco_results_take_the_numbers_of_an_annotation_file(tmp_path):
     ]
     assert list(coco.results({"source": "b.jpg", **BODY}, known)) == []
     file.write_text("{}")
-    with pytest.raises(UsageError, match="no COCO annotations"):
+    with pytest.raises(UsageError, match="not a COCO annotation file"):
         coco.Known.of(file)
 
 
@@ -225,7 +230,7 @@ def test_somebody_elses_file_is_left_alone(tmp_path, content):
     assert path.read_text().endswith(content)
     precious = tmp_path / "results.json"
     precious.write_text("mine")
-    with pytest.raises(UsageError, match="not from this command"):
+    with pytest.raises(UsageError, match="not written by this command"):
         outputs.create("coco", precious, False)
     assert precious.read_text() == "mine"
 
@@ -264,17 +269,17 @@ def test_files_are_written_whole_beside_each_other(tmp_path):
 
 
 def test_patience_is_what_the_gateway_asks_for():
-    assert 2 <= asking.wanted_pause_s("2", 99) <= 2.25
-    assert asking.wanted_pause_s("999999999999", 1) <= asking.LONGEST_WAIT_S + 0.25
+    assert 2 <= client.requested_pause_s("2", 99) <= 2.25
+    assert client.requested_pause_s("999999999999", 1) <= client.LONGEST_WAIT_S + 0.25
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 28 <= asking.wanted_pause_s(soon, 1) <= 30
+    assert 28 <= client.requested_pause_s(soon, 1) <= 30
     for nothing in (None, "soon", "-1", ""):
-        assert asking.wanted_pause_s(nothing, 1.5) == 1.5
+        assert client.requested_pause_s(nothing, 1.5) == 1.5
 
 
 def test_pauses_double_up_to_a_bound():
-    assert 0.25 <= asking.backoff_s(0) <= 0.5
-    assert 15 <= asking.backoff_s(50) <= asking.LONGEST_PAUSE_S
+    assert 0.25 <= client.backoff_s(0) <= 0.5
+    assert 15 <= client.backoff_s(50) <= client.LONGEST_PAUSE_S
 
 
 def test_the_summary_says_what_was_done():

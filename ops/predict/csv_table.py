@@ -1,4 +1,4 @@
-"""Detections as a table for spreadsheets: one row each, and one without a class for a picture in which nothing is."""
+"""Detections as CSV for spreadsheets: a row each, and a row without a class for a picture without detections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ COLUMNS = ("source", "at", "class", "class_id", "confidence", "x1", "y1", "x2", 
 
 
 def rows(line: dict[str, Any]) -> list[list[Any]]:
-    """Return the rows of one picture; boxes in pixels of the upright picture, whose size stands in each row."""
+    """Return the rows of one picture; boxes in pixels of the upright picture, whose size is in each row."""
     image, model = line.get("image") or {}, line.get("model") or {}
     tail = [image.get("width"), image.get("height"), model.get("version")]
-    head = [_harmless(line["source"]), line.get("at")]
+    head = [_quote_formula(line["source"]), line.get("at")]
     found = [
-        [*head, _harmless(one["class"]), one.get("class_id"), one["confidence"], *one["bbox"], *tail]
+        [*head, _quote_formula(one["class"]), one.get("class_id"), one["confidence"], *one["bbox"], *tail]
         for one in line.get("detections", ())
     ]
     return found or [[*head, None, None, None, None, None, None, None, *tail]]
@@ -31,6 +31,6 @@ def convert(lines: Iterable[dict[str, Any]], target: Path) -> None:
             writer.writerows(rows(line))
 
 
-def _harmless(text: str) -> str:
-    """Keep a spreadsheet from taking a file's or class's name for a formula."""
+def _quote_formula(text: str) -> str:
+    """Keep a spreadsheet from reading the name of a file or class as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
