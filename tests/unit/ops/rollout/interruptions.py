@@ -6,14 +6,18 @@ Run by `test_interrupted`, in a process of its own.
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import pytest
 
+from ops.bluegreen import switch
+from ops.bluegreen.pair import Pair
 from ops.errors import OpsError
 from ops.releases import redeploy
 from ops.rollout import failure
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, routing
+from ops.store.bluegreen import GREEN, Made
 from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error
@@ -98,6 +102,29 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     assert inventory.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
     assert "canary 1.1 10 % is in force already" in capsys.readouterr().out
+
+
+def test_a_switch_of_servers_that_is_interrupted_is_completed(served, monkeypatch, capsys):
+    host = served.host()
+    pair = Pair(host, replace(host, side=GREEN))
+    switch.up(pair, Made(image="next"))
+    write = routing.write
+
+    def interrupted_write(store, wanted):
+        written = write(store, wanted)
+        signal.raise_signal(signal.SIGINT)
+        return written
+
+    monkeypatch.setattr(routing, "write", interrupted_write)
+    with pytest.raises(KeyboardInterrupt):
+        switch.switch(pair)
+    assert routing.read(served.store).server == GREEN
+    said = capsys.readouterr().out
+    assert "green answers already" in said
+    assert "drain blue: done" in said
+    last = audit.read(served.store)[-1]
+    assert (last["action"], last["outcome"], last["from"], last["to"]) == ("bluegreen switch", "done", "blue", "green")
+    assert lock.holder(served.store) is None
 
 
 def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
