@@ -8,7 +8,7 @@ import sys
 
 from ops.cli import bluegreen, canary, keys, packaging, predict, releases, service, shell, traffic
 from ops.cli.parser import Parser
-from ops.terminal.exit import ending
+from ops.terminal.exit import run_command
 
 
 def parser() -> Parser:
@@ -41,7 +41,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, interrupt)
-    return ending(lambda: run(sys.argv[1:]), "working")
+    return run_command(lambda: run(sys.argv[1:]), "working")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 from ops.errors import OpsError, UsageError
 from ops.paths import shown
 from ops.system.files import atomic
-from ops.terminal.console import complain, say
+from ops.terminal.console import say, say_to_stderr
 from ops.terminal.table import table
 
 SCOPES = ("predict", "admin")
@@ -139,10 +139,10 @@ def print_new(path: Path, name: str, scopes: list[str], expires: str | None) -> 
     """Make a key and print it; notes go to standard error, so that KEY=$(bash scripts/keys.sh add NAME) works."""
     first = not entries(path)
     say(add(path, name, scopes, expires))
-    complain(f"  This is the only time that the key is shown; {shown(path)} has its hash.")
-    complain("  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg http://localhost:8001/predict")
+    say_to_stderr(f"  This is the only time that the key is shown; {shown(path)} has its hash.")
+    say_to_stderr("  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg http://localhost:8001/predict")
     if first:
-        complain("  It is the first key: a gateway that runs without keys requires one after its next start.")
+        say_to_stderr("  It is the first key: a gateway that runs without keys requires one after its next start.")
     hand_over(path)
 
 
@@ -151,7 +151,7 @@ def print_revoked(path: Path, name: str) -> None:
     left = revoke(path, name)
     say(f"revoked: {name}. A running gateway refuses it within a second or two; {left} key(s) left.")
     if not left:
-        complain("  No key is accepted now. To start, the gateway needs a key, a JWT issuer or AUTH=off.")
+        say_to_stderr("  No key is accepted now. To start, the gateway needs a key, a JWT issuer or AUTH=off.")
     hand_over(path)
 
 
@@ -176,4 +176,4 @@ def _cell(value: Any) -> str:
 def hand_over(path: Path) -> None:
     """Make KEYS_OWNER the owner of the file, where it is set and somebody else wrote the file."""
     if path.is_file() and _give(path):
-        complain(f"  {shown(path)} now belongs to the user that the gateway runs as.")
+        say_to_stderr(f"  {shown(path)} now belongs to the user that the gateway runs as.")

@@ -21,7 +21,7 @@ from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, digest, python_of, site_
 from ops.errors import OpsError
 from ops.setup import environment
 from ops.terminal.console import size, step
-from ops.terminal.exit import ending
+from ops.terminal.exit import run_command
 
 RIVAL_NAMES = ("fastapi_yolo", "litserve_yolo", "bentoml_yolo", "torchserve_plain")
 NAMES = ("tools", "base", *RIVAL_NAMES)
@@ -128,7 +128,9 @@ def make_all(names: list[str]) -> int:
 def main() -> int:
     """Make the environments that the command line names; a failure is one message and exit code 1."""
     names = sys.argv[1:] or list(NAMES)
-    return ending(lambda: make_all(names), "setting up the race", "interrupted; run the same command again to continue")
+    return run_command(
+        lambda: make_all(names), "setting up the race", "interrupted; run the same command again to continue"
+    )
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def _releases(host: Host, arguments: argparse.Namespace) -> None:
 
 
 def _loglines(arguments: argparse.Namespace) -> None:
-    from ops.torchserve.logs import telling
+    from ops.torchserve.logs import find_reasons
 
-    for line in telling(sys.stdin.read()):
+    for line in find_reasons(sys.stdin.read()):
         print(f"    {line}")

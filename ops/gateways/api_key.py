@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ops.errors import OpsError
 
-MEND = "Here the key comes from YOLO_API_KEY_FILE (a file) or YOLO_API_KEY; bash scripts/keys.sh add NAME makes one."
+HELP = "Here the key comes from YOLO_API_KEY_FILE (a file) or YOLO_API_KEY; bash scripts/keys.sh add NAME makes one."
 
 
 def headers(named: Path | None = None) -> dict[str, str]:

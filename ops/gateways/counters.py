@@ -72,7 +72,7 @@ class Gateways:
         except ValueError as error:
             raise NoTrafficError(f"{url} does not answer JSON: is it a gateway?") from error
         if answer.status_code in (401, 403):
-            raise NoTrafficError(f"the gateway {url} requires a key with the right to predict. {api_key.MEND}")
+            raise NoTrafficError(f"the gateway {url} requires a key with the right to predict. {api_key.HELP}")
         if answer.status_code != 200:
             raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
         try:

@@ -101,7 +101,7 @@ def read(response: httpx.Response, seconds: float) -> Reply:
     if response.status_code != 200:
         code, message = explanation(response)
         if response.status_code == 401 or code == "insufficient_scope":
-            raise KeyNeededError(f"{message} {api_key.MEND}")
+            raise KeyNeededError(f"{message} {api_key.HELP}")
         raise RefusedError(message)
     if response.headers.get("content-type", "").startswith("image/"):
         return Reply({}, response.content, seconds)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ops.predict.tally import Tally
-from ops.terminal.console import HEARTBEAT_S, complain
+from ops.terminal.console import HEARTBEAT_S, say_to_stderr
 
 
 @contextmanager
@@ -36,6 +36,6 @@ def _heartbeat(tally: Tally, total: int | None) -> Callable[[], None]:
         if time.monotonic() - last >= HEARTBEAT_S:
             last = time.monotonic()
             of = "" if total is None else f" of {total}"
-            complain(f"  {tally.through}{of} pictures, {tally.rate:.1f} images/s")
+            say_to_stderr(f"  {tally.through}{of} pictures, {tally.rate:.1f} images/s")
 
     return moved

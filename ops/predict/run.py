@@ -20,7 +20,7 @@ from ops.predict.progress import progress
 from ops.predict.sources import Item, snapshot
 from ops.predict.tally import Tally
 from ops.system import settings
-from ops.terminal.console import complain
+from ops.terminal.console import say_to_stderr
 
 # After so many pictures in a row without any answer, each after all its attempts, the gateway counts as gone.
 GIVE_UP_AFTER = 4
@@ -88,7 +88,7 @@ async def _run(job: Job, url: str, headers: Mapping[str, str], items: Sequence[I
             output.close()
             if not quiet:
                 for line in [*tally.lines(gateway.waited), *([f"  output      {job.out}"] if job.out else [])]:
-                    complain(line)
+                    say_to_stderr(line)
     return 1 if tally.failed else 0
 
 
@@ -165,7 +165,7 @@ class Run:
 
     def _report(self, item: Item, error: OpsError) -> None:
         self.tally.failed += 1
-        complain(f"error: {item.name}: {error}")
+        say_to_stderr(f"error: {item.name}: {error}")
 
 
 async def once(items: Sequence[Item]) -> AsyncIterator[Item]:

@@ -89,6 +89,6 @@ def _address(url: str) -> Item:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{urls.shown(url)}: not the address of a picture")
+        raise UsageError(f"{urls.redact(url)}: not the address of a picture")
     words = re.findall(r"[A-Za-z0-9.]+", f"{parts.netloc.rpartition('@')[2]} {parts.path} {parts.query}")
-    return Item(urls.shown(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)
+    return Item(urls.redact(url), PurePosixPath("-".join(words)[:120].strip(".") or "picture"), url=url)

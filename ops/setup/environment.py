@@ -26,8 +26,8 @@ from ops.errors import OpsError
 from ops.paths import ROOT, RUN, VENV
 from ops.setup import java
 from ops.system.variables import ALLOW_CUDA, TORCH_INDEX
-from ops.terminal.console import complain, progress, say, size
-from ops.terminal.exit import ending
+from ops.terminal.console import progress, say, say_to_stderr, size
+from ops.terminal.exit import run_command
 
 PYTHON = VENV / "bin" / "python"
 ROOM = 4_000_000_000  # bytes: the environment takes 1.7 GB, and pip's downloads as much again during the installation
@@ -203,7 +203,9 @@ def main() -> int:
     parser.add_argument("--test", action="store_true", help="also install what the tests need, int8 included")
     arguments = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - an older Python runs this, to get the message
-        complain(f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another")
+        say_to_stderr(
+            f"error: Python 3.11 or newer is needed, this is {platform.python_version()}; set PYTHON to another"
+        )
         return 1
 
     def work() -> int:
@@ -216,7 +218,7 @@ def main() -> int:
             say("  Python environment: already there")
         return 0
 
-    return ending(work, "setting up", "interrupted; run the same command again to go on")
+    return run_command(work, "setting up", "interrupted; run the same command again to go on")
 
 
 if __name__ == "__main__":

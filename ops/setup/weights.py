@@ -47,8 +47,8 @@ def download(url: str, target: Path) -> None:
     done = 0
     total = 0
     # The URL may contain a token, and the output may be kept as a log.
-    shown = urls.shown(url, query=False)
-    request = urllib.request.Request(urls.shown(url), headers=urls.basic(url))  # noqa: S310 - see the caller
+    shown = urls.redact(url, query=False)
+    request = urllib.request.Request(urls.redact(url), headers=urls.basic_auth_header(url))  # noqa: S310 - see the caller
     try:
         with (
             urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the caller checked the scheme
@@ -79,7 +79,7 @@ def take_given(source: str, target: Path) -> str:
 
 
 def _display(source: str) -> str:
-    return urls.shown(source, query=False) if urls.is_url(source) else source
+    return urls.redact(source, query=False) if urls.is_url(source) else source
 
 
 def fetch_asset(target: Path) -> str:

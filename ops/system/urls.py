@@ -11,14 +11,14 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def shown(url: str, *, query: bool = True) -> str:
+def redact(url: str, *, query: bool = True) -> str:
     """Return a URL without user and password; without `query` also without its query, which may contain a key."""
     parts = urlsplit(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     return urlunsplit(bare if query else bare._replace(query="", fragment=""))
 
 
-def basic(url: str) -> dict[str, str]:
+def basic_auth_header(url: str) -> dict[str, str]:
     """Return the Authorization header for the user and password of a URL, if any: urllib does not send them."""
     parts = urlsplit(url)
     if parts.username is None:

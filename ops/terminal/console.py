@@ -18,7 +18,7 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def complain(text: str) -> None:
+def say_to_stderr(text: str) -> None:
     """Print a line to stderr, unbuffered, so that a program which reads stdout does not get it."""
     print(text, file=sys.stderr, flush=True)
 

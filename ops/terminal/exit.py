@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ops.errors import OpsError, from_os_error
-from ops.terminal.console import complain
+from ops.terminal.console import say_to_stderr
 
 INTERRUPTED = 130
 
 
-def ending(work: Callable[[], int], doing: str, interrupted: str = "interrupted") -> int:
+def run_command(work: Callable[[], int], doing: str, interrupted: str = "interrupted") -> int:
     """Run `work` and return its exit code, or that of its error (see `ops.errors`). `doing` completes "while …"."""
     try:
         return work()
     except OpsError as error:
-        complain(f"error: {error}")
+        say_to_stderr(f"error: {error}")
         return error.exit_code
     except OSError as error:
-        complain(f"error: {from_os_error(error, doing)}")
+        say_to_stderr(f"error: {from_os_error(error, doing)}")
         return OpsError.exit_code
     except KeyboardInterrupt:
-        complain(f"\n{interrupted}")
+        say_to_stderr(f"\n{interrupted}")
         return INTERRUPTED

@@ -14,7 +14,7 @@ from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
 from ops.terminal.console import say
 from ops.torchserve.client import Server
-from ops.torchserve.logs import telling
+from ops.torchserve.logs import find_reasons
 
 GATEWAY_NOTICES_S = 20.0
 
@@ -48,7 +48,7 @@ class Host:
             return []
         with path.open("rb") as stream:
             stream.seek(self._log_from if self._log_from <= path.stat().st_size else 0)
-            return telling(stream.read().decode(errors="replace"))
+            return find_reasons(stream.read().decode(errors="replace"))
 
     def await_gateway(self) -> None:
         """Wait until the gateway is ready again: it notices with a delay that a server is back."""

@@ -15,7 +15,7 @@ NOISE = re.compile(
 )
 
 
-def telling(log: str, most: int = 8) -> list[str]:
+def find_reasons(log: str, most: int = 8) -> list[str]:
     """Return the last `most` lines that give a reason, each once, oldest first, without stack frames.
 
     The innermost frame of a Python traceback is put before its error.

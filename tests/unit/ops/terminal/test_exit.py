@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ops.errors import NotNowError, OpsError
-from ops.terminal.exit import ending
+from ops.terminal.exit import run_command
 from tests.support import ROOT
 
 
@@ -30,7 +30,7 @@ def raising(error):
     ],
 )
 def test_a_failure_is_one_message_on_stderr_and_the_exit_code_of_its_kind(capsys, error, code, told):
-    assert ending(raising(error), "testing") == code
+    assert run_command(raising(error), "testing") == code
     out, err = capsys.readouterr()
     assert (out, told in err) == ("", True)
 

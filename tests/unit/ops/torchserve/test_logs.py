@@ -1,4 +1,4 @@
-from ops.torchserve.logs import telling
+from ops.torchserve.logs import find_reasons
 
 HEAD = "2026-11-23T12:42:38,705 INFO  MODEL_LOG - "
 # As TorchServe 0.12 writes it when a handler raises while it loads: the same again at each retry.
@@ -25,14 +25,14 @@ Caused by: java.util.zip.ZipException: zip END header not found
 
 
 def test_a_handlers_error_is_told_once_with_the_line_it_came_from():
-    assert telling(RETRY * 3) == [
+    assert find_reasons(RETRY * 3) == [
         "Failed to load model yolo, exception sabotaged",
         "yolo_handler.py:2: RuntimeError: sabotaged",
     ]
 
 
 def test_javas_errors_are_told_without_their_frames():
-    assert telling(JAVA) == [
+    assert find_reasons(JAVA) == [
         "Backend worker error",
         "org.pytorch.serve.archive.model.ModelException: Failed to save model: yolo-2.2.mar",
         "Caused by: java.util.zip.ZipException: zip END header not found",
@@ -40,9 +40,9 @@ def test_javas_errors_are_told_without_their_frames():
 
 
 def test_lines_of_pictures_and_of_a_start_that_went_well_say_nothing():
-    assert telling(HEAD + '{"status": 500, "error": "ValueError"}\n' + HEAD + "Torch worker started.\n") == []
+    assert find_reasons(HEAD + '{"status": 500, "error": "ValueError"}\n' + HEAD + "Torch worker started.\n") == []
 
 
 def test_no_more_than_the_last_ones_are_told():
     log = "".join(f"{HEAD}ValueError: {number}\n" for number in range(50))
-    assert telling(log, most=3) == ["ValueError: 47", "ValueError: 48", "ValueError: 49"]
+    assert find_reasons(log, most=3) == ["ValueError: 47", "ValueError: 48", "ValueError: 49"]
