@@ -174,6 +174,6 @@ def _cell(value: Any) -> str:
 
 
 def hand_over(path: Path) -> None:
-    """Make KEYS_OWNER the owner of the file, where it is set and somebody else wrote the file."""
+    """Make KEYS_OWNER the owner of the file, if it is set and the file has another owner."""
     if path.is_file() and _give(path):
         say_to_stderr(f"  {shown(path)} now belongs to the user that the gateway runs as.")

@@ -38,7 +38,7 @@ start_container() {
   with_settings "${command[@]}"
 }
 
-# still_idle: does the side still not answer? Minutes may have passed, and somebody may have switched.
+# still_idle: does the side still not answer? Minutes have passed, and another operation may have switched.
 still_idle() {
   [[ $(run_in_container bluegreen idle) == "$idle" ]]
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced: find a Python new enough to run the operations.
 
-# Print the Python to use: $PYTHON, else the first of the usual names that is 3.11 or newer. Fails with the mend.
+# Print the Python to use: $PYTHON, else the first of the usual names that is 3.11 or newer. Fails, and says how to get one.
 find_python() {
   local candidate
   for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python; do

@@ -60,7 +60,7 @@ def test_in_a_rootless_engine_the_caller_is_called_root(checkout, docker, best):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout to somebody else")
-def test_a_model_store_of_somebody_elses_is_refused_with_the_mend(checkout, docker, best):
+def test_a_model_store_of_somebody_elses_is_refused_with_the_fix(checkout, docker, best):
     checkout.give_to(12345)
     os.chown(checkout.root / "serving/torchserve/model-store", 0, 0)
     done = checkout.run(SCRIPT, user=12345)

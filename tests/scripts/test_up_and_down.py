@@ -133,7 +133,7 @@ def test_native_means_native_even_with_an_engine(checkout, docker, python):
     assert docker.calls == []
 
 
-def test_docker_asked_for_and_not_there_is_an_error_with_the_mend(checkout, docker, python):
+def test_docker_asked_for_and_not_there_is_an_error_with_the_fix(checkout, docker, python):
     docker.answer("info", exit=1)
     done = checkout.run("up.sh", "--docker")
     assert done.returncode == 1
@@ -168,7 +168,7 @@ def config(gateway: int) -> str:
     return f'    ports:\n      - mode: ingress\n        target: 8000\n        published: "{gateway}"\n'
 
 
-def test_a_port_that_is_taken_is_named_with_the_mend_and_nothing_starts(checkout, docker, somebody_listens):
+def test_a_port_that_is_taken_is_named_with_the_fix_and_nothing_starts(checkout, docker, somebody_listens):
     docker.answer("compose", "config", say=config(somebody_listens))
     docker.answer("compose", "port", exit=1)
     done = checkout.run("up.sh", "--docker")
