@@ -34,7 +34,7 @@ def _reasons(host: Host) -> list[str]:
     return poll(host.reasons, 0 if host.compose else LOG_LAG_S)
 
 
-def answering_version(host: Host, remains: str) -> str | None:
+def describe_answering(host: Host, remains: str) -> str | None:
     """Say which version answers and what remains; None when none does. Waits for a server that is being restarted."""
     picture = next(iter(pictures().values()))
 

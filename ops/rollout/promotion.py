@@ -76,7 +76,7 @@ class Promotion:
         self.change = Change(
             operation, action, to, before=self.before, detail=note, host=self.host, plan=self._plan(),
             prepare=self._prepare, decide=self._decide, finish=self._finish, undo=self._undo,
-            answering=lambda: failure.answering_version(self.host, remains),
+            answering=lambda: failure.describe_answering(self.host, remains),
             in_force=f"{to} is live", decision="make it current and the default",
         )  # fmt: skip
 

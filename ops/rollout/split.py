@@ -13,7 +13,7 @@ from dataclasses import replace
 from ops.errors import NotNowError
 from ops.paths import kept_archive
 from ops.rollout.change import Change, Loading
-from ops.rollout.failure import answering_version
+from ops.rollout.failure import describe_answering
 from ops.rollout.preconditions import served
 from ops.rollout.recovery import Operation, unload
 from ops.store import intent, inventory, routing
@@ -69,7 +69,7 @@ def start(
         operation, action, to, note=note, detail=routed.summary, host=host,
         plan=[*loading.plan(joining), ("route", f"{routed.summary}; {rest} {stable}")],
         prepare=prepare, decide=decide, finish=finish, undo=loading.undo, in_force=f"{routed.summary} is in force",
-        answering=lambda: answering_version(host, f"nothing of {to} is left loaded"),
+        answering=lambda: describe_answering(host, f"nothing of {to} is left loaded"),
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def end(operation: Operation, action: str, part: str, to: str, *, remove: bool =
             ("archive", f"{archives}: {'removed' if remove else 'kept'}{option}"),
         ],
         decide=decide, finish=finish, in_force=f"the {part} has ended",
-        answering=lambda: answering_version(host, f"the {part} goes on"),
+        answering=lambda: describe_answering(host, f"the {part} goes on"),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_a_switch_of_servers_that_is_interrupted_is_completed(served, monkeypatc
 
 
 def test_after_an_interruption_nobody_waits_to_hear_who_answers(served, monkeypatch):
-    monkeypatch.setattr(failure, "answering_version", lambda host: pytest.fail("asked who answers"))
+    monkeypatch.setattr(failure, "describe_answering", lambda host: pytest.fail("asked who answers"))
 
     def vanish(fake):
         fake.faults.clear()
