@@ -14,6 +14,7 @@ from tests.compose import stack as compose_stack
 from tests.compose.engine import Engine, EngineUnavailableError
 from tests.compose.stack import Stack
 from tests.support import cannot_run
+from tests.support.deployment import RELEASED_TO
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +85,8 @@ def service(running: Stack) -> Stack:
 
 @pytest.fixture
 def settled(running: Stack) -> Stack:
-    """Blue alone, with one worker and one thread, where the base version alone is loaded, current and served.
-
-    Clients that send requests without a pause use all the CPU that the model server takes: a core is left for the
-    operations. With more workers they also wait some seconds for each version that they drain.
-    """
-    found = running.with_settings(WORKERS="1", THREADS="1")
+    """Blue alone, with one worker, where the base version alone is loaded, current and served."""
+    found = running.with_settings(**RELEASED_TO)
     found.run("docker", "compose", "up", "-d")  # fails where the archive of a test before cannot be loaded
     found.settle()
     return found

@@ -18,6 +18,10 @@ from tests.support.waiting import wait_until
 BASE = "1.0"
 # The demonstration weights find people at this size, too, in a quarter of the time.
 QUICK = {"imgsz": "256"}
+# How a service runs that is released to. Clients that send requests without a pause use all the CPU that the model
+# server takes: with one worker and one thread a core is left for the operations, and with one worker they do not wait
+# some seconds for each version that they drain. On a busy machine a connection may take longer than the default allows.
+RELEASED_TO = {"WORKERS": "1", "THREADS": "1", "CONNECT_TIMEOUT_S": "5"}
 # The word that ends each kind of split.
 SPLITS = {"canary": "abort", "experiment": "stop", "shadow": "stop"}
 

@@ -1,8 +1,4 @@
-"""The running service for tests that release to it: one worker with one thread, so that a core is left for the rest.
-
-Clients that send requests without a pause use all the CPU that the model server takes. With more workers an operation
-also waits some seconds for each version that it drains; `test_canary.py` has one test with two workers.
-"""
+"""The running service for tests that release to it, with one worker; `test_canary.py` has one test with two."""
 
 from __future__ import annotations
 
@@ -10,14 +6,13 @@ import pytest
 
 from tests.native.service import Service
 from tests.support.archives import SURE
-
-ONE_WORKER = {"WORKERS": "1", "THREADS": "1"}
+from tests.support.deployment import RELEASED_TO
 
 
 @pytest.fixture
 def service(installed: Service) -> Service:
     """Blue alone is there, and the base version alone is loaded, current and served."""
-    installed.checkout.up(**ONE_WORKER)
+    installed.checkout.up(**RELEASED_TO)
     installed.settle()
     return installed
 

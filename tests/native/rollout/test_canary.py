@@ -15,7 +15,7 @@ import pytest
 from tests.native.rollout.clients import CLIENTS, Clients
 from tests.support import clients, wait_until
 from tests.support.archives import SURE
-from tests.support.deployment import BASE, QUICK
+from tests.support.deployment import BASE, QUICK, RELEASED_TO
 
 
 def bucket(salt: str, key: str) -> int:
@@ -71,7 +71,7 @@ def test_eight_clients_lose_no_request_when_a_canary_of_new_weights_is_taken_bac
 
 
 def test_a_version_with_two_workers_answers_all_it_has_before_it_goes(service, sure):
-    service.checkout.up(WORKERS="2", THREADS="1")
+    service.checkout.up(**{**RELEASED_TO, "WORKERS": "2"})
     service.checkout.wait_ready()
     with Clients(service).at_work() as people:
         service.go("scripts/canary.sh", "start", sure, "--percent", "50")
