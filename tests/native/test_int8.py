@@ -36,7 +36,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(base, tmp_path
     with zipfile.ZipFile(base.store / f"yolo-{VERSION}.mar") as mar:
         document = json.loads(mar.read("yolo.json"))
     assert (document["precision"], document["quantisation"]["pictures"]) == ("int8", 8)
-    first, second = base.ask(), base.ask()
+    first, second = base.ask(imgsz="320"), base.ask(imgsz="320")
     for answer in (first, second):
         assert answer.status_code == 200, answer.text
         assert answer.json()["model"]["version"] == VERSION
