@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from ops.store import audit, intent, inventory, lock, routing
+from ops.store import audit, intent, inventory, lock, releases, routing
 from ops.terminal.console import say, size
 from ops.terminal.table import table
 from ops.torchserve.client import UNAVAILABLE
@@ -28,7 +28,7 @@ def print_releases(host: Host, as_json: bool = False) -> None:
             for version, record in state.releases.items()
         ]
         known = {"current": state.current, "previous": state.previous, "served": served, "loaded": loaded}
-        say(json.dumps({"schema": inventory.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
+        say(json.dumps({"schema": releases.SCHEMA, **known, "releases": versions}, indent=1, ensure_ascii=False))
         return
     rows = []
     for version, record in state.releases.items():
@@ -43,7 +43,7 @@ def print_releases(host: Host, as_json: bool = False) -> None:
 
 
 def _notes(
-    host: Host, state: inventory.Releases, present: routing.Routing, served: str | None, loaded: list[str]
+    host: Host, state: releases.Releases, present: routing.Routing, served: str | None, loaded: list[str]
 ) -> list[str]:
     lines = []
     if state.current is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ops.errors import OpsError
 from ops.releases.history import find_loaded
 from ops.rollout.recovery import operation
-from ops.store import audit, inventory, routing
+from ops.store import audit, inventory, releases, routing
 from ops.terminal.console import say, size
 from ops.torchserve.host import Host
 
@@ -28,7 +28,7 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
     say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
 
 
-def removable(state: inventory.Releases, present: routing.Routing, keep: int, loaded: list[str]) -> list[str]:
+def removable(state: releases.Releases, present: routing.Routing, keep: int, loaded: list[str]) -> list[str]:
     """Return the versions that may be removed, oldest first."""
     ordered = sorted(state.releases.values(), key=lambda record: (record.packaged, record.mtime_ns))
     return [

@@ -13,7 +13,7 @@ from ops.rollout.preconditions import require_no_split, served
 from ops.rollout.promotion import Promotion
 from ops.rollout.recovery import Operation, operation
 from ops.samples import pictures
-from ops.store import archive, audit, intent, inventory, routing
+from ops.store import archive, audit, intent, inventory, releases, routing
 from ops.system.polling import poll
 from ops.system.signals import uninterrupted
 from ops.terminal.console import say
@@ -45,7 +45,7 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
         promotion.change.run(f"{to} is live again, {promotion.before} is kept.")
 
 
-def previous(state: inventory.Releases) -> str:
+def previous(state: releases.Releases) -> str:
     """Return the previous version. Raises NoSuchVersionError naming what there is."""
     if state.previous is None:
         there = ", ".join(state.releases) or "none"
@@ -71,7 +71,7 @@ def restart_on(operation: Operation, to: str) -> None:
         archive.make_current(kept_archive(to, host.store), host.store)
         state.set_current(to, before)
         routing.set_stable(host.store, to)
-        inventory.save(host.store, state)
+        releases.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}
     audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))

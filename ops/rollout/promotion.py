@@ -31,7 +31,7 @@ from ops.paths import current_archive, kept_archive
 from ops.rollout import failure, split
 from ops.rollout.change import Change, Loading, Plan
 from ops.rollout.recovery import Operation
-from ops.store import archive, intent, inventory, routing
+from ops.store import archive, intent, inventory, releases, routing
 from ops.store.intent import Intent
 from ops.store.routing import Routing
 from ops.system.files import sync
@@ -170,7 +170,7 @@ class Promotion:
 
     def _finish(self) -> str:
         self.state.set_current(self.to, self.before)
-        inventory.save(self.store, self.state)
+        releases.save(self.store, self.state)
         self.host.record_served_archive()
         return "; ".join(filter(None, [self._settle_routing(), self._retire(self.before)]))
 

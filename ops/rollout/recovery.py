@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ops.paths import kept_archive
-from ops.store import audit, bluegreen, intent, inventory, lock, routing
+from ops.store import audit, bluegreen, intent, inventory, lock, releases, routing
 from ops.store.intent import Intent
-from ops.store.inventory import Releases
+from ops.store.releases import Releases
 from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
@@ -68,7 +68,7 @@ def recover(host: Host) -> Releases:
         state, _ = inventory.look(host.store)
     _fit_routing(host, state)
     routing.forget_autopilot(host.store)
-    inventory.save(host.store, state)
+    releases.save(host.store, state)
     return state
 
 
@@ -121,7 +121,7 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
             remark = _settle_server(host, found.to if decided else None)
         if found.kind != "server":
             unload(host, Steps(), {found.to, found.before, *found.beside}, routed.playing)
-    inventory.save(store, state)
+    releases.save(store, state)
     outcome = "had been decided: completed" if decided else "had not been decided: undone"
     done = f"the {found.action} of {found.to} {outcome}{remark}"
     audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})

@@ -16,9 +16,9 @@ from ops.rollout.change import Change, Loading
 from ops.rollout.failure import describe_answering
 from ops.rollout.preconditions import served
 from ops.rollout.recovery import Operation, unload
-from ops.store import intent, inventory, routing
+from ops.store import intent, inventory, releases, routing
 from ops.store.intent import Intent
-from ops.store.inventory import Releases
+from ops.store.releases import Releases
 from ops.store.routing import Routing
 from ops.torchserve.client import RefusedError, UnreachableError
 
@@ -62,7 +62,7 @@ def start(
     def finish() -> None:
         if fresh:
             state.releases[to].made_for = part
-        inventory.save(host.store, state)
+        releases.save(host.store, state)
         routing.await_notice()  # done means in force
 
     return Change(

@@ -10,7 +10,7 @@ from ops.errors import OpsError, from_os_error
 from ops.packaging.package import Package, package, report
 from ops.paths import SAMPLES, STORE, WEIGHTS, current_archive
 from ops.setup import weights
-from ops.store import archive, inventory
+from ops.store import archive, releases
 from ops.system.files import atomic
 from ops.terminal.console import say
 
@@ -35,7 +35,7 @@ def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
         if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.list_kept(store))}:
             say(f"  archive: version {present.version} (already there)")
             return None
-        known = inventory.read(store)
+        known = releases.read(store)
         if known is not None and known.sources.get(digest, {}).get("outcome", "gone") != "gone":
             gone = known.sources[digest]
             say(

@@ -14,20 +14,7 @@ from pathlib import Path
 from ops.errors import NoSuchVersionError, OpsError
 from ops.paths import MODEL, current_archive, kept_archive
 from ops.store import archive, audit
-from ops.store.releases import NAME, SCHEMA, Release, Releases, read, save
-
-__all__ = [
-    "NAME",
-    "SCHEMA",
-    "Release",
-    "Releases",
-    "back_up_current",
-    "look",
-    "read",
-    "remove_archive",
-    "require_intact",
-    "save",
-]
+from ops.store.releases import NAME, Release, Releases, read, save
 
 
 def look(store: Path) -> tuple[Releases, list[str]]:

@@ -9,7 +9,7 @@ import pytest
 from ops.releases import redeploy
 from ops.rollout import recovery
 from ops.rollout.candidate import Packaging
-from ops.store import inventory, routing
+from ops.store import inventory, releases, routing
 from ops.torchserve import drain
 from tests.support.archives import left_over
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
@@ -28,7 +28,7 @@ def serving(store: Path) -> FakeServer:
     store.mkdir(exist_ok=True)
     write_archive(store, "1.0", b"old")
     make_current(store, "1.0")
-    inventory.save(store, inventory.look(store)[0])
+    releases.save(store, inventory.look(store)[0])
     write_archive(store, "1.1", b"new", padding=300_000)
     return FakeServer(store)
 
@@ -59,7 +59,7 @@ def assert_consistent(server: FakeServer) -> None:
     assert state.current == server.default
     assert set(server.workers) == {server.default} | named
     assert named <= set(state.releases)
-    assert inventory.read(server.store) == state
+    assert releases.read(server.store) == state
     assert present.stable in (None, server.default)
     assert left_over(server.store) | left_over(server.store / "routing") == set()
 

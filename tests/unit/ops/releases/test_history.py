@@ -3,7 +3,7 @@
 import pytest
 
 from ops.releases import history, prune
-from ops.store import intent, inventory, routing
+from ops.store import intent, inventory, releases, routing
 from tests.unit.ops.fake_server import FakeServer, make_current, write_archive
 
 
@@ -12,7 +12,7 @@ def store(tmp_path):
     for version in ("1.0", "1.1", "1.2"):
         write_archive(tmp_path, version, version.encode())
     make_current(tmp_path, "1.1")
-    inventory.save(tmp_path, inventory.look(tmp_path)[0])
+    releases.save(tmp_path, inventory.look(tmp_path)[0])
     return tmp_path
 
 
@@ -31,7 +31,7 @@ def test_pruned_weights_are_not_new_when_they_are_seen_again(store):
     host = FakeServer(store, default="1.1", workers={"1.1": [("READY", 1)]}).host()
     prune.prune(host, 1)
     assert sorted(path.name for path in store.glob("yolo-*.mar")) == ["yolo-1.1.mar", "yolo-1.2.mar"]
-    (source,) = inventory.read(store).sources.values()
+    (source,) = releases.read(store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.0", "pruned")
 
 

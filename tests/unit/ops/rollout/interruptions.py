@@ -16,7 +16,7 @@ from ops.errors import OpsError
 from ops.releases import redeploy
 from ops.rollout import failure
 from ops.rollout.candidate import Packaging
-from ops.store import audit, inventory, lock, routing
+from ops.store import audit, inventory, lock, releases, routing
 from ops.store.bluegreen import GREEN, Made
 from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
@@ -74,7 +74,7 @@ def test_an_interruption_of_the_drain_leaves_the_old_version_to_the_next_operati
     assert "interrupted: 1.1 is live; the next operation does the rest" in capsys.readouterr().out
     assert set(served.workers) == {"1.0", "1.1"}
     recover(served)
-    assert (inventory.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
+    assert (releases.read(served.store).previous, list(served.workers)) == ("1.0", ["1.1"])
     assert_consistent(served)
 
 
@@ -99,7 +99,7 @@ def test_a_canary_that_is_interrupted_while_the_gateways_are_told_is_in_force_wh
     with pytest.raises(KeyboardInterrupt):
         started(served)
     assert routing.read(served.store).summary == "canary 1.1 10 %"
-    assert inventory.read(served.store).releases["1.1"].made_for == "canary"
+    assert releases.read(served.store).releases["1.1"].made_for == "canary"
     assert_consistent(served)
     assert "canary 1.1 10 % is in force already" in capsys.readouterr().out
 

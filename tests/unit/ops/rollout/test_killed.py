@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ops.rollout import recovery
-from ops.store import bluegreen, intent, inventory, routing
+from ops.store import bluegreen, intent, inventory, releases, routing
 from tests.support import ROOT
 from tests.support.answering import answering
 from tests.unit.ops.conftest import assert_consistent
@@ -33,7 +33,7 @@ class World:
         for version in ("1.0", "1.1", "1.2"):
             write_archive(self.store, version, version.encode())
         make_current(self.store, "1.0")
-        inventory.save(self.store, inventory.look(self.store)[0])
+        releases.save(self.store, inventory.look(self.store)[0])
         self.fake.default, self.fake.workers = "1.0", {"1.0": [("READY", 100)]}
 
     def do(self, what: str, kill_at: int = 0) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from ops.errors import DriftError, LockedError, NotRunningError, OpsError
 from ops.rollout import preconditions, recovery
-from ops.store import audit, intent, inventory, lock
+from ops.store import audit, intent, inventory, lock, releases
 from ops.torchserve import client, standby
 from tests.support import ROOT
 from tests.support.archives import left_over
@@ -33,7 +33,7 @@ def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes
         "PUT /models/yolo/1.1/set-default",
         "DELETE /models/yolo/1.0",
     ]
-    state = inventory.read(served.store)
+    state = releases.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
     assert left_over(served.store) == set()
     (line,) = audit.read(served.store)
@@ -160,7 +160,7 @@ def test_an_old_version_that_cannot_be_removed_is_a_warning_and_the_next_operati
     served.faults.clear()
     recovery.recover(served.host())
     assert (current(served), served.default, set(served.workers)) == ("1.1", "1.1", {"1.1"})
-    assert inventory.read(served.store).previous == "1.0"
+    assert releases.read(served.store).previous == "1.0"
 
 
 def test_a_removal_that_was_interrupted_inside_the_server_is_asked_for_again(served):
@@ -189,7 +189,7 @@ def test_a_held_lock_is_told_and_the_version_that_could_not_begin_is_removed(ser
 def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(served):
     (served.store / "yolo-1.0.mar").unlink()
     go(served)
-    state = inventory.read(served.store)
+    state = releases.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
     assert (served.store / "yolo-1.0.mar").is_file()
 
@@ -197,14 +197,14 @@ def test_an_archive_of_the_current_version_that_is_not_kept_is_backed_up_first(s
 @pytest.mark.parametrize("decided", [False, True])
 def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed_after_it(served, decided):
     state, _ = inventory.look(served.store)
-    inventory.save(served.store, state)
+    releases.save(served.store, state)
     intent.write(served.store, intent.Intent("redeploy", "1.1", "1.0", fresh=True))
     (served.store / ".yolo.mar.before").write_bytes(b"x")
     served.workers["1.1"] = [("READY", 200)]
     if decided:
         make_current(served.store, "1.1")
     recovery.recover(served.host())
-    state = inventory.read(served.store)
+    state = releases.read(served.store)
     serves = "1.1" if decided else "1.0"
     assert (state.current, served.default, list(served.workers)) == (serves, serves, [serves])
     assert state.previous == ("1.0" if decided else None)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.store import audit, intent, inventory, routing
+from ops.store import audit, intent, inventory, releases, routing
 from tests.unit.ops.conftest import assert_consistent
 
 DOCUMENT = {"action": "", "to": "1.1", "before": "1.0", "fresh": True, "part": "", "beside": [], "routing": None}
@@ -13,7 +13,7 @@ CANARY = routing.Canary("1.1", 10, "s")
 
 def leave(server, **changes):
     """Write an intent as it has always been written."""
-    inventory.save(server.store, inventory.look(server.store)[0])
+    releases.save(server.store, inventory.look(server.store)[0])
     (server.store / ".release-intent.json").write_text(json.dumps(DOCUMENT | changes))
     server.workers["1.1"] = [("READY", 200)]
 

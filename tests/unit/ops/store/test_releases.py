@@ -4,7 +4,7 @@ import os
 import pytest
 
 from ops.errors import NoSuchVersionError, OpsError
-from ops.store import audit, inventory
+from ops.store import audit, inventory, releases
 from tests.unit.ops.fake_server import make_current, write_archive
 
 
@@ -13,12 +13,12 @@ def store(tmp_path):
     for version in ("1.0", "1.1", "1.2"):
         write_archive(tmp_path, version, version.encode())
     make_current(tmp_path, "1.1")
-    inventory.save(tmp_path, inventory.look(tmp_path)[0])
+    releases.save(tmp_path, inventory.look(tmp_path)[0])
     return tmp_path
 
 
 def test_archives_packaged_the_plain_way_appear_with_all_that_they_say_of_themselves(store):
-    state = inventory.read(store)
+    state = releases.read(store)
     assert list(state.releases) == ["1.0", "1.1", "1.2"]
     record = state.releases["1.1"]
     assert (record.task, record.note, record.packaged) == ("detect", "note of 1.1", "2026-01-01T00:00:01+00:00")
@@ -28,8 +28,8 @@ def test_archives_packaged_the_plain_way_appear_with_all_that_they_say_of_themse
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 99}', '{"schema": 1, "releases": {"1.0": {}}}'])
 def test_a_damaged_file_is_made_again_from_the_archives(store, damage):
-    whole = inventory.read(store)
-    (store / inventory.NAME).write_text(damage)
+    whole = releases.read(store)
+    (store / releases.NAME).write_text(damage)
     state, noticed = inventory.look(store)
     assert state.releases == whole.releases
     assert state.current == "1.1"
@@ -37,11 +37,11 @@ def test_a_damaged_file_is_made_again_from_the_archives(store, damage):
 
 
 def test_a_file_of_an_earlier_release_is_read_though_it_copies_the_routing(store):
-    whole = inventory.read(store)
-    document = json.loads((store / inventory.NAME).read_text())
+    whole = releases.read(store)
+    document = json.loads((store / releases.NAME).read_text())
     del document["current_stat"]
     document["roles"] |= {"previous": "1.0", "canary": "1.2", "shadow": None}
-    (store / inventory.NAME).write_text(json.dumps(document | {"experiment": []}))
+    (store / releases.NAME).write_text(json.dumps(document | {"experiment": []}))
     state, noticed = inventory.look(store)
     assert (state.releases, state.current, state.previous, noticed) == (whole.releases, "1.1", "1.0", [])
 
@@ -51,12 +51,12 @@ def test_an_archive_that_was_not_touched_is_not_read_again(store):
         stat = (store / name).stat()
         (store / name).write_bytes(bytes(stat.st_size))
         os.utime(store / name, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert inventory.look(store) == (inventory.read(store), [])
+    assert inventory.look(store) == (releases.read(store), [])
 
 
 def test_a_file_that_is_made_again_finds_the_previous_version_in_the_trail(store):
     audit.write(store, "redeploy", "done", **{"from": "1.0", "to": "1.1"})
-    (store / inventory.NAME).unlink()
+    (store / releases.NAME).unlink()
     assert inventory.look(store)[0].previous == "1.0"
 
 
@@ -76,7 +76,7 @@ def test_looking_writes_nothing(store):
     make_current(store, "1.0")
     inventory.look(store)
     assert {path.name for path in store.iterdir()} == set(before)
-    assert (store / inventory.NAME).stat().st_mtime_ns == before[inventory.NAME]
+    assert (store / releases.NAME).stat().st_mtime_ns == before[releases.NAME]
 
 
 def test_an_archive_that_was_touched_but_not_changed_is_still_the_same(store):
@@ -113,7 +113,7 @@ def test_a_current_archive_whose_name_is_taken_by_another_is_not_overwritten(sto
 
 def test_the_files_can_be_read_by_everybody_and_leave_no_scratch(store):
     audit.write(store, "x", "done")
-    assert {(store / name).stat().st_mode & 0o777 for name in (inventory.NAME, audit.NAME)} == {0o644}
+    assert {(store / name).stat().st_mode & 0o777 for name in (releases.NAME, audit.NAME)} == {0o644}
     assert not list(store.glob(".*.part"))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ops.errors import LockedError, NotNowError, OutOfBoundsError
 from ops.rollout.candidate import Packaging
-from ops.store import audit, inventory, routing
+from ops.store import audit, releases, routing
 from ops.traffic import autopilot, canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways
@@ -58,7 +58,7 @@ def state_file(server):
 def test_a_good_canary_goes_up_step_by_step_until_it_serves(split, gateway):
     fly(split, Clients(gateway))
     assert sets(split) == ["5 % to 25 %; auto", "25 % to 50 %; auto"]
-    assert (inventory.read(split.store).current, split.default) == ("1.1", "1.1")
+    assert (releases.read(split.store).current, split.default) == ("1.1", "1.1")
     assert not (split.store / routing.AUTO).exists()
     assert_consistent(split)
 
@@ -220,4 +220,4 @@ def test_a_gateway_that_did_not_answer_when_a_step_began_counts_from_its_first_a
 
     clients = Clients(gateway, comes_back)
     autopilot.run(split.host(), gateways(clients, late), given={**QUICK, "requests": 400})
-    assert (inventory.read(split.store).current, split.default) == ("1.1", "1.1")
+    assert (releases.read(split.store).current, split.default) == ("1.1", "1.1")

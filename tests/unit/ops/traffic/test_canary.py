@@ -4,7 +4,7 @@ from ops.errors import DriftError, LockedError, NoSuchVersionError, NotNowError,
 from ops.releases import redeploy, rollback
 from ops.rollout import recovery
 from ops.rollout.candidate import Packaging
-from ops.store import audit, inventory, lock, routing
+from ops.store import audit, inventory, lock, releases, routing
 from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error, make_current, write_archive
@@ -149,7 +149,7 @@ def test_an_abort_tells_the_gateways_before_it_takes_the_version_from_them(split
     assert split.calls == ["DELETE /models/yolo/1.1"]
     assert not (split.store / "yolo-1.1.mar").exists()
     assert_consistent(split)
-    (source,) = inventory.read(split.store).sources.values()
+    (source,) = releases.read(split.store).sources.values()
     assert (source["version"], source["outcome"]) == ("1.1", "aborted")
 
 

@@ -5,7 +5,7 @@ import pytest
 from ops.errors import DriftError, NoSuchVersionError, NotNowError, OpsError, UsageError
 from ops.releases import redeploy, rollback
 from ops.rollout.candidate import Packaging
-from ops.store import audit, inventory, routing
+from ops.store import audit, releases, routing
 from ops.traffic import canary, experiment, shadow, status
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_gateway import FakeGateway, gateways
@@ -52,7 +52,7 @@ def test_an_experiment_loads_its_versions_beside_the_stable_one_and_its_end_remo
     assert_consistent(server)
     experiment.stop(server.host())
     assert list(server.workers) == ["1.0"]
-    assert {"1.1", "1.2"} <= set(inventory.read(server.store).releases), "its versions stay kept"
+    assert {"1.1", "1.2"} <= set(releases.read(server.store).releases), "its versions stay kept"
     assert_consistent(server)
     actions = [(entry["action"], entry["to"]) for entry in audit.read(server.store)]
     assert actions[-2:] == [("experiment start", "night"), ("experiment stop", "night")]
@@ -95,14 +95,14 @@ def test_a_version_that_is_not_kept_is_named_before_anything_is_loaded(server):
 
 def test_a_shadow_stands_beside_a_canary_and_outlives_a_release(server):
     begin_shadow(server)
-    assert inventory.read(server.store).releases["1.1"].made_for == "shadow"
+    assert releases.read(server.store).releases["1.1"].made_for == "shadow"
     canary.start(server.host(), "1.2", 10)
     assert_consistent(server)
     canary.promote(server.host())
     assert routing.read(server.store).summary == "shadow 1.1 20 %"
     assert_consistent(server)
     shadow.stop(server.host())
-    assert "1.1" in inventory.read(server.store).releases
+    assert "1.1" in releases.read(server.store).releases
     assert_consistent(server)
 
 
