@@ -1,7 +1,7 @@
 """Run the gateway: ``python -m gateway``. Exit 0 after a graceful stop, 2 for a bad setting, 3 for a taken port.
 
 ``python -m gateway check`` starts nothing and says, with the same exit codes, whether it would: what refuses its
-settings is otherwise started again and again by whatever supervises it.
+settings is otherwise started again and again by its supervisor.
 """
 
 import logging
@@ -36,7 +36,7 @@ def main() -> None:
     """Read the settings, listen, serve until told to stop, finish what is in flight."""
     if sys.argv[1:] not in ([], ["check"]):
         _refuse(BAD_SETTING, "usage: python -m gateway [check]")
-    # Uvicorn stops gracefully on these and then raises them again for whoever was there before: the end we want is 0.
+    # Uvicorn stops gracefully on these and then raises them again for the handler before it; the wanted exit code is 0.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit_cleanly)
     try:

@@ -35,7 +35,7 @@ from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
 from gateway.routing.file import RoutingFile
 from gateway.routing.metrics import RoutingMetrics
-from gateway.routing.servers import who_answers, with_servers
+from gateway.routing.servers import add_servers, answering_server
 from gateway.routing.versions import Versions
 from gateway.settings import Settings
 from gateway.settings.server_list import parse_servers
@@ -55,7 +55,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     routing = RoutingFile(
         settings.routing_file, parse_servers(settings.torchserve_servers), on_error=routing_metrics.errors.inc
     )
-    backend = with_servers(
+    backend = add_servers(
         backend or create_backend(settings),
         settings,
         routing,
@@ -71,7 +71,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         wait_s=settings.max_wait_s,
         registry=metrics.registry,
     )
-    cache = create_cache(settings, admitting, backend, metrics.registry, hint=who_answers(backend, routing))
+    cache = create_cache(settings, admitting, backend, metrics.registry, hint=answering_server(backend, routing))
     versions = Versions(routing, backend, routing_metrics, settings.shadow_in_flight)
     detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
 
@@ -119,7 +119,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         versions=versions,
     )
     install_error_handlers(app)
-    static_files()  # an installation without its page is told now, not at the first visit
+    static_files()  # an installation without its page fails now, not at the first visit
     # The routes themselves: a router inside would look for the address twice. Tried in this order.
     for part in (
         predict_routes,

@@ -35,7 +35,7 @@ def layers(
         Middleware(HeadMiddleware),
         Middleware(SecurityHeadersMiddleware, hsts_max_age_s=settings.hsts_max_age_s),
         Middleware(UnhandledErrorMiddleware),
-        # These two do not depend on the caller: preflights, and heads that are too large to look at.
+        # These two do not depend on the caller: preflights, and invalid or too large heads.
         *([Middleware(CorsMiddleware, origins=origins)] if origins else []),
         Middleware(
             HeadLimitsMiddleware,

@@ -33,7 +33,7 @@ class Authenticator:
         self._tokens = tokens
 
     async def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Identity:
-        """Return who asks; raises :class:`Refusal`."""
+        """Return the caller's identity; raises :class:`Refusal`."""
         credential = read_credential(headers)
         if credential.method == "jwt":
             if self._tokens is None:

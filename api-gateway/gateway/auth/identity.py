@@ -1,4 +1,4 @@
-"""Who asks and what they may do, or the reason why they may not."""
+"""The caller and its scopes, or the reason for a refusal."""
 
 from dataclasses import dataclass
 from typing import Literal

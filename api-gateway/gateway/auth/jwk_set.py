@@ -21,7 +21,7 @@ MIN_RSA_BITS = 2048
 
 
 class UnusableKeySet(Exception):  # noqa: N818 - what it is, and it is an exception
-    """What came is no JWK Set, or has no key for us."""
+    """The document is not a JWK Set, or has no usable key."""
 
 
 def parse_jwk_set(document: bytes, algorithms: frozenset[str]) -> Keys:
@@ -33,7 +33,7 @@ def parse_jwk_set(document: bytes, algorithms: frozenset[str]) -> Keys:
     try:
         entries: Any = json.loads(document)["keys"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UnusableKeySet("it is no JWK Set") from error
+        raise UnusableKeySet("it is not a JWK Set") from error
     keys: dict[tuple[str | None, str], PublicKey] = {}
     for entry in entries[:MAX_KEYS] if isinstance(entries, list) else []:
         if (found := _usable(entry, algorithms)) is not None:

@@ -24,8 +24,8 @@ _Stamp = tuple[int, int, int, int]
 class KeyFile:
     """Checks keys against a file that may change at any moment.
 
-    No file means no keys. A file that is there and cannot be read opens nothing until it can: with the last good state
-    a revocation could stay without effect and nobody would know. ``clock`` gives monotonic seconds, ``now`` those since
+    No file means no keys. While a file exists and cannot be read, no key is accepted: with the last good state
+    a revocation could stay without effect unnoticed. ``clock`` gives monotonic seconds, ``now`` those since
     1970; tests give their own.
     """
 

@@ -1,4 +1,4 @@
-"""The door: a pure ASGI layer that lets a request pass, or answers it before its body is read."""
+"""The layer that authenticates a request, or refuses it before its body is read."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Is authentication needed here, and is there a way in? Decided once, at start; a door left open is no start."""
+"""Whether authentication is required, decided once at start. A start that would leave the gateway open is refused."""
 
 import ipaddress
 import logging
@@ -17,7 +17,7 @@ MIN_SECRET_BYTES = 32
 
 
 class AuthSettingsError(Exception):
-    """The settings would leave the gateway open, or closed to everybody; the message says how to mend it."""
+    """The settings would leave the gateway open, or closed to everybody; the message says how to fix it."""
 
 
 #: The Compose profile whose proxy stands between the internet and a gateway that is itself on loopback.
@@ -46,10 +46,10 @@ def is_loopback(address: str) -> bool:
 
 
 def create_authenticator(settings: Settings) -> Authenticator | None:
-    """Return what checks callers, or None where nobody is asked. Raises :class:`AuthSettingsError`.
+    """Return the authenticator, or None where no authentication is required. Raises :class:`AuthSettingsError`.
 
-    ``AUTH=auto`` asks when the gateway can be reached from elsewhere, and wherever keys or tokens are set up (a key
-    file that is there counts, so that revoking the last key does not open the door).
+    ``AUTH=auto`` requires it when the gateway can be reached from elsewhere, and wherever keys or tokens are set up (an
+    existing key file counts, so that revoking the last key does not open the gateway).
     """
     if settings.auth == "off":
         return None
@@ -99,7 +99,7 @@ def _no_way_in(settings: Settings, published: bool) -> str:
 def _token_verifier(settings: Settings) -> Tokens | None:
     if not settings.jwt_jwks_url and not settings.jwt_secret_file:
         return None
-    # The cryptography behind it is megabytes that nobody else has to load.
+    # Imported only here: the cryptography is megabytes that other gateways need not load.
     from gateway.auth.jwks import Jwks
     from gateway.auth.tokens import Secret, TokenRules, TokenVerifier
 
@@ -116,7 +116,7 @@ def _token_verifier(settings: Settings) -> Tokens | None:
     if settings.jwt_jwks_url:
         address = urlsplit(settings.jwt_jwks_url)
         if address.scheme != "https" and not is_loopback(address.hostname or ""):
-            logger.warning("JWT_JWKS_URL is not https: whoever stands between can put in keys of their own")
+            logger.warning("JWT_JWKS_URL is not https: anyone on the network path can put in keys of their own")
         jwks = Jwks(settings.jwt_jwks_url, public, settings.jwt_jwks_refresh_s, settings.jwt_jwks_max_age_s)
     rules = TokenRules(settings.jwt_issuer, settings.jwt_audience, settings.jwt_leeway_s)
     secret = Secret(_shared_secret(settings.jwt_secret_file)) if settings.jwt_secret_file else None

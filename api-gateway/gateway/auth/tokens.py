@@ -15,7 +15,7 @@ from gateway.http.policy import SCOPES
 MAX_SUBJECT = 128
 REQUIRED = ["exp", "iss", "aud", "sub"]
 
-#: What a client is told; the signature is checked before any claim, so only a real token learns more.
+#: What the client reads; the signature is checked before any claim, so only a real token learns more.
 #: A class stands before its base.
 PROBLEMS: Mapping[type[Exception], tuple[Outcome, str | None]] = {
     wrong.ExpiredSignatureError: ("expired", "This token has expired; get a new one."),

@@ -44,7 +44,7 @@ def decode(value: bytes) -> tuple[Prediction, float]:
             extra=entry["x"],
         ), float(entry["t"])
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"no remembered answer: {error!r}") from error
+        raise ValueError(f"not a stored answer: {error!r}") from error
 
 
 def _detection(

@@ -23,7 +23,7 @@ def create_cache(
     """Put the cache that ``settings.cache`` names around ``inner``, or None if that is off. Nothing is connected yet.
 
     ``hint`` says something else than before when what is served may have changed (see
-    :func:`~gateway.routing.servers.who_answers`).
+    :func:`~gateway.routing.servers.answering_server`).
     """
     if settings.cache == "off":
         return None

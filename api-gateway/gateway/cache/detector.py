@@ -1,4 +1,4 @@
-"""A detector that remembers: the same picture, looked at in the same way by the same model, is asked about once."""
+"""The caching detector: the same image and parameters with the same model cost one inference."""
 
 import logging
 import time
@@ -18,22 +18,22 @@ from gateway.model_server.errors import BackendOverloaded
 
 logger = logging.getLogger("gateway.cache")
 
-#: Bytes of a written answer above which it is not worth keeping: thousands of polygons.
+#: Bytes of an encoded answer above which it is not stored: thousands of polygons.
 LARGEST = 1_048_576
-#: How often a request follows a change of what is served before it goes to the model server like any other.
+#: Look-ups of one request while the served content keeps changing; after them it goes to the model server.
 TRIES = 3
 
 Outcome = Literal["hit", "shared", "miss", "bypass"]
 
 
 class CachingDetector:
-    """Answers from ``store`` what ``inner`` found before; only successes are remembered.
+    """Answers from ``store`` what ``inner`` has answered before; only successes are stored.
 
-    What is remembered belongs to one content of the model (:class:`~gateway.model_server.base.Served`), and before it
-    is given out it is made sure that this content is served now. An answer is kept under what was known *before* it was
-    asked for, only if it names that very version, and only if the routing stayed the same and no server was stood in
-    for by another meanwhile: what is loaded anew has a new name for good, while servers may be switched to and fro. So
-    nothing under a name is older than the name says, nor another server's.
+    A stored answer belongs to one content of the model (:class:`~gateway.model_server.base.Served`), and is returned
+    only after a check that this content is served now. An answer is stored under the content known *before* the
+    request, only if the answer names that version, and only if neither the routing nor the answering server changed
+    meanwhile: content that is loaded again has a new name for good, but servers can be switched back and forth. So no
+    entry is older than its name, and none comes from another server.
     """
 
     def __init__(
@@ -54,26 +54,26 @@ class CachingDetector:
         self._flights: Flights[Answer] = Flights()
 
     async def detect(self, ask: Ask) -> Answer:
-        """Return what is remembered if there is such a thing and the caller takes it; ask otherwise."""
+        """Return the stored answer if there is one and the caller accepts it; otherwise ask ``inner``."""
         if ask.no_store:
             return self._counted("bypass", await self._inner.detect(ask))
         started = time.perf_counter()
         digest = await picture_digest(ask.image)
         for _ in range(TRIES):
-            known = await self._serving.believed(ask.version)
+            known = await self._serving.last_known(ask.version)
             if (served := known.served) is None:
                 break
             key = cache_key(digest, ask.parameters, self._backend_name, self._model_name, served)
             if ask.max_age_s == 0:
                 answer = await self._inner.detect(ask)
                 if self._agrees(ask, known, answer):
-                    self._flights.part(key)  # what is not stored yet is older
+                    self._flights.detach(key)  # its answer is older than this one
                     await self._keep(key, answer)
                 return self._counted("bypass", answer)
-            # Whose answer is on its way, or not stored yet, is not looked for.
+            # A request under way, or an answer not stored yet, is joined instead of looked up.
             flying = key in self._flights
             found = None if flying else await self._look_up(key, ask.max_age_s)
-            if (found or key in self._flights) and not await self._serving.still(ask.version, served):
+            if (found or key in self._flights) and not await self._serving.is_still_served(ask.version, served):
                 continue
             if flying and key not in self._flights:  # it was stored meanwhile
                 found = await self._look_up(key, ask.max_age_s)
@@ -82,7 +82,7 @@ class CachingDetector:
         return self._counted("bypass", await self._inner.detect(ask))
 
     async def aclose(self) -> None:
-        """Let go of what is under way and of the store."""
+        """Cancel the work under way and close the store."""
         await self._flights.aclose()
         await self._serving.aclose()
         await self._store.aclose()
@@ -95,7 +95,7 @@ class CachingDetector:
             prediction, made = decode(value)
         except ValueError:
             self._metrics.errors.labels("corrupt").inc()
-            logger.warning("a remembered answer cannot be read; asking again", extra={"key": key})
+            logger.warning("a stored answer cannot be read; asking again", extra={"key": key})
             return None
         age_s = max(0.0, self._clock() - made)
         if max_age_s is not None and age_s > max_age_s:
@@ -110,7 +110,7 @@ class CachingDetector:
                 lambda answer: self._remember(key, ask, known, answer),
             )
         except TooManyWaitError:
-            raise BackendOverloaded("too many requests wait for the answer about this very picture") from None
+            raise BackendOverloaded("too many requests wait for the answer to the same image") from None
         return self._counted("shared", replace(answer, age_s=0.0)) if shared else self._counted("miss", answer)
 
     async def _remember(self, key: str, ask: Ask, known: Knowledge, answer: Answer) -> None:
@@ -120,9 +120,9 @@ class CachingDetector:
     def _agrees(self, ask: Ask, known: Knowledge, answer: Answer) -> bool:
         said = answer.prediction.model_version
         agrees = known.served is not None and said in (None, known.served.version)
-        if agrees and self._serving.steady(known):
+        if agrees and self._serving.has_same_hint(known):
             return True
-        self._serving.doubt(ask.version)
+        self._serving.invalidate(ask.version)
         return False
 
     async def _keep(self, key: str, answer: Answer) -> None:
@@ -133,7 +133,7 @@ class CachingDetector:
         try:
             value = encode(prediction, self._clock())
         except (TypeError, ValueError):
-            logger.exception("an answer cannot be written down")
+            logger.exception("an answer cannot be encoded")
             return None
         return value if len(value) <= LARGEST else None
 

@@ -1,4 +1,4 @@
-"""Under which name an answer is remembered: all that decides what it is, hashed."""
+"""The key of a stored answer: a hash of everything that the answer depends on."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ async def picture_digest(image: bytes) -> bytes:
 
 
 def cache_key(digest: bytes, parameters: Parameters, backend: str, model: str, served: Served) -> str:
-    """Name the answer for a picture, ways of looking at it, and the content of the model that is asked."""
+    """Return the key for an image, the parameters, and the content of the model that answers."""
     ways = parameters.model_dump(exclude_none=True)
     if (classes := ways.get("classes")) is not None:
         ways["classes"] = _sorted_once(classes.split(","))

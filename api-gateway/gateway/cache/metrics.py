@@ -1,4 +1,4 @@
-"""What the cache tells Prometheus; in the registry only while there is a cache."""
+"""Metrics of the cache; in the registry only when the cache is on."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ class CacheMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        #: hit: remembered; shared: another request for the same was under way; miss: asked and offered to the store;
-        #: bypass: asked because the request wanted that, or because nobody could tell which version answers.
+        #: hit: stored; shared: another request for the same was under way; miss: asked, and offered to the store;
+        #: bypass: asked at the wish of the request, or because it is unknown which version answers.
         self.outcomes = Counter("gateway_cache", "Pictures by how they were answered", ["outcome"], registry=registry)
         self.seconds = Histogram(
             "gateway_cache_seconds", "Time to look an answer up", buckets=BUCKETS, registry=registry

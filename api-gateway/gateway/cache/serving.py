@@ -1,8 +1,8 @@
-"""Which content of the model answers now: what keeps answers from outliving the version that gave them.
+"""Which content of the model answers now: no stored answer outlives the version that gave it.
 
-What is known about it may be old, and looking something up with old knowledge does no harm: before anything remembered
-is given out, the knowledge is made sure of. It is then at most ``FRESH_S`` old, less than any release takes from the
-moment the new version answers to its end (``ops.torchserve.drain.SETTLE_S``).
+A look-up may use old knowledge, because before a stored answer is returned the knowledge is refreshed. It is then at
+most ``FRESH_S`` old, less than any release takes from the moment that the new version answers to its end
+(``ops.torchserve.drain.SETTLE_S``).
 """
 
 import asyncio
@@ -16,17 +16,17 @@ from gateway.concurrency.single_flight import Flights, TooManyWaitError
 from gateway.model_server.base import InferenceBackend, Served
 from gateway.model_server.errors import BackendFault
 
-#: Seconds that knowledge counts as sure, and that a question may take. Asking takes about 2 ms.
+#: Seconds for which knowledge is fresh, and which a question may take. Asking takes about 2 ms.
 FRESH_S = 0.5
-#: Seconds until a server that could not tell is asked again: what cannot be told must not hold requests up.
+#: Seconds until a server without an answer is asked again: it must not delay every request.
 RETRY_S = 1.0
-#: Versions that something is known about; callers may name any.
+#: Versions to remember; callers may name any.
 KNOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What was told, when it was asked for, and what the hint said then; ``served`` None: it could not be told."""
+    """The answer (None: the server could not tell), when it was asked for, and the value of the hint at that time."""
 
     served: Served | None
     asked: float
@@ -36,8 +36,7 @@ class Knowledge:
 class Serving:
     """Knows what the backend serves, by the version asked for (None: the server's default).
 
-    ``hint`` is compared each time: when it has changed (another routing, another server that answers), all
-    knowledge is old.
+    When the value of ``hint`` has changed (another routing, another server that answers), all knowledge is old.
     ``clock`` gives monotonic seconds; tests give their own.
     """
 
@@ -53,28 +52,28 @@ class Serving:
         self._known: LRUCache[str | None, Knowledge] = LRUCache(KNOWN)
         self._asking: Flights[Knowledge] = Flights(most=100_000)
 
-    async def believed(self, version: str | None) -> Knowledge:
-        """Say what is served, by knowledge of any age."""
+    async def last_known(self, version: str | None) -> Knowledge:
+        """Return what is known, however old; ask only if nothing is known."""
         known = self._known.get(version)
         if known is None or (known.served is None and self._clock() - known.asked > RETRY_S):
             known = await self._ask(version)
         return known
 
-    async def still(self, version: str | None, served: Served) -> bool:
-        """Say whether ``served`` is what is served now, by knowledge no older than ``FRESH_S``."""
+    async def is_still_served(self, version: str | None, served: Served) -> bool:
+        """Return whether ``served`` is served now, by knowledge no older than ``FRESH_S``."""
         known = self._known.get(version)
         if known is None or not self._fresh(known):
             known = await self._ask(version)
-            if not self._fresh(known):  # it was somebody else's question, begun too long ago
+            if not self._fresh(known):  # another caller's question, begun too long ago
                 known = await self._ask(version)
         return known.served == served and self._fresh(known)
 
-    def steady(self, known: Knowledge) -> bool:
-        """Say whether the hint is what it was: if not, others may have answered since, and those from before again."""
+    def has_same_hint(self, known: Knowledge) -> bool:
+        """Return whether the hint has not changed since; otherwise another server may have answered in between."""
         return known.hint == self._hint()
 
-    def doubt(self, version: str | None) -> None:
-        """Forget what is known: an answer came that does not agree with it."""
+    def invalidate(self, version: str | None) -> None:
+        """Forget what is known about a version: an answer contradicts it."""
         self._known.pop(version, None)
 
     async def aclose(self) -> None:
@@ -82,7 +81,7 @@ class Serving:
         await self._asking.aclose()
 
     def _fresh(self, known: Knowledge) -> bool:
-        return self._clock() - known.asked <= FRESH_S and self.steady(known)
+        return self._clock() - known.asked <= FRESH_S and self.has_same_hint(known)
 
     async def _ask(self, version: str | None) -> Knowledge:
         try:
@@ -92,7 +91,7 @@ class Serving:
         return known
 
     async def _ask_backend(self, version: str | None) -> Knowledge:
-        asked, hint = self._clock(), self._hint()  # as of before the question: the answer may be from then on
+        asked, hint = self._clock(), self._hint()  # before the question: the answer may describe any moment after it
         try:
             async with asyncio.timeout(FRESH_S):
                 served = await self._backend.served(version)

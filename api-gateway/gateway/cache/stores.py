@@ -1,4 +1,4 @@
-"""Where remembered answers lie: a seam of two calls, and the one in this process's memory."""
+"""The interface of a store of answers, and the store in this process's memory."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import Protocol
 
 from cachetools import TTLCache
 
-#: What Python and the table take for an entry beside its bytes: measured 390, with a key of 85 characters.
+#: Bytes that Python and the table take for an entry in addition to its value: measured 390, key of 85 characters.
 ENTRY_OVERHEAD = 512
 
 
 class Store(Protocol):
-    """Keeps bytes by key for a while. No method ever raises: what cannot be had is None, what cannot be kept is not."""
+    """Stores bytes by key for a while. No method ever raises: a failed look-up is None, a failed write is dropped."""
 
     async def get(self, key: str) -> bytes | None:
         """Return what is kept under ``key``, or None."""

@@ -1,1 +1,1 @@
-"""Sharing identical work, deferring work, and pausing calls to a service that fails."""
+"""Single flight, deferred work, and a circuit breaker."""

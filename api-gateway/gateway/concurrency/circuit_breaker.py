@@ -1,4 +1,4 @@
-"""Leave a helper that is out of order alone for a while, instead of waiting for it in every request."""
+"""Circuit breaker: pause the calls to a service that fails, instead of waiting for it in every request."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ LONGEST_PAUSE_S = 15.0
 
 
 class Breaker:
-    """Opens after some failures in a row; then one call per pause is let through, until one succeeds.
+    """Opens after some failures in a row; then one call per pause is allowed, until one succeeds.
 
     Pauses double from ``pause_s`` to ``longest_s`` seconds. ``clock`` gives monotonic seconds; tests give their own.
     Not for threads.
@@ -36,7 +36,7 @@ class Breaker:
         return self._failed >= self._allowed
 
     def allows(self) -> bool:
-        """Say whether to call now; while open, True is said to one caller per pause."""
+        """Return whether to call now; while open, True for one caller per pause."""
         if not self.open:
             return True
         now = self._clock()
@@ -47,9 +47,9 @@ class Breaker:
         return True
 
     def failed(self) -> bool:
-        """Note that a call failed; True if this very failure opened it."""
+        """Note that a call failed; return whether this failure opened the breaker."""
         if self.open:
-            if self._trying:  # not one of those that were under way when it opened
+            if self._trying:  # otherwise the call was already under way when it opened
                 self._trying = False
                 self._pause_s = min(2 * self._pause_s, self._longest_s)
                 self._next_try = self._clock() + self._pause_s
@@ -60,7 +60,7 @@ class Breaker:
         return self.open
 
     def succeeded(self) -> bool:
-        """Note that a call succeeded; True if this closed it."""
+        """Note that a call succeeded; return whether this closed the breaker."""
         was_open = self.open
         self._failed, self._trying = 0, False
         self._pause_s = self._first_pause_s

@@ -1,4 +1,4 @@
-"""Identical work once: who comes while it is under way waits for the same result."""
+"""Single flight: identical work runs once, and every caller that arrives meanwhile gets the same result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class TooManyWaitError(Exception):
-    """As many as allowed wait for this result already."""
+    """As many callers as allowed already wait for this result."""
 
 
 @dataclass
@@ -20,10 +20,10 @@ class _Flight(Generic[T]):
 
 
 class Flights(Generic[T]):
-    """Work under way, by key. It belongs to all who wait: it is cancelled when the last of them leaves, not the first.
+    """Work under way, by key. It belongs to all its callers: it is cancelled when the last of them leaves.
 
-    A failure is everybody's failure: trying again for each would send a herd where there is trouble already.
-    ``most`` bounds how many wait for one result.
+    A failure is raised to all of them: one retry for each would add load where there is trouble already. ``most``
+    bounds the callers that wait for one result.
     """
 
     def __init__(self, most: int = 256) -> None:
@@ -40,10 +40,10 @@ class Flights(Generic[T]):
         work: Callable[[], Coroutine[Any, Any, T]],
         after: Callable[[T], Awaitable[None]] | None = None,
     ) -> tuple[T, bool]:
-        """Return the result of ``work`` and whether it was somebody else's.
+        """Return the result of ``work``, and whether another caller had started it.
 
-        ``after`` gets the result when all have it; until it is done, who comes gets that same result. Raises what
-        ``work`` raises, and :class:`TooManyWaitError`.
+        ``after`` is awaited with the result once the callers have it; a caller that arrives before it ends gets the
+        same result. Raises what ``work`` raises, and :class:`TooManyWaitError`.
         """
         flight = self._flights.get(key)
         shared = flight is not None
@@ -53,7 +53,7 @@ class Flights(Generic[T]):
             raise TooManyWaitError
         flight.waiting += 1
         try:
-            # Not awaited itself: who is cancelled here would cancel it for all.
+            # The future itself is not awaited: a cancelled caller would cancel it for all.
             await asyncio.wait((flight.landed,))
             return flight.landed.result(), shared
         finally:
@@ -61,12 +61,12 @@ class Flights(Generic[T]):
             if not flight.waiting and not flight.landed.done():
                 await self._give_up(key, flight)
 
-    def part(self, key: Hashable) -> None:
-        """Let nobody join any more what is under way under this key; who waits for it still gets it."""
+    def detach(self, key: Hashable) -> None:
+        """Close the work under this key to new callers; those that wait still get its result."""
         self._flights.pop(key, None)
 
     async def aclose(self) -> None:
-        """Cancel what is under way."""
+        """Cancel all work under way."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -86,12 +86,12 @@ class Flights(Generic[T]):
         return flight
 
     def _end(self, key: Hashable, flight: _Flight[T]) -> None:
-        # Matters for one that was cancelled, maybe before its first step: nobody waits for it for ever.
+        # For a task that was cancelled, perhaps before its first step: its callers must not wait for ever.
         self._forget(key, flight)
         flight.landed.cancel()
 
     async def _give_up(self, key: Hashable, flight: _Flight[T]) -> None:
-        self._forget(key, flight)  # first: nobody may join what is being cancelled
+        self._forget(key, flight)  # first: no caller may join work that is being cancelled
         if flight.task is not None:
             flight.task.cancel()
             await asyncio.wait((flight.task,))
@@ -108,7 +108,7 @@ class Flights(Generic[T]):
         except Exception as error:
             self._forget(key, flight)
             flight.landed.set_exception(error)
-            flight.landed.exception()  # looked at, so that nobody is told off when all have left meanwhile
+            flight.landed.exception()  # retrieved, so that asyncio does not warn when all callers have left
         else:
             flight.landed.set_result(result)
             if after is not None:

@@ -4,7 +4,7 @@ import ipaddress
 
 from starlette.types import Scope
 
-#: Where in the scope the caller's name lies once a credential has told it: for versions, the access log, the limits.
+#: The scope's key of the caller's name, set by authentication: for versions, the access log, the limits.
 IDENTITY = "gateway.identity"
 
 
@@ -15,7 +15,7 @@ def client_address(scope: Scope) -> str | None:
 
 
 def caller_of(scope: Scope) -> str:
-    """Name who is limited: the key that was shown, else the address; of IPv6 the /64, which one household has whole."""
+    """Return the name to count under: the credential's, otherwise the address; of IPv6 the /64, which one site owns."""
     if (name := scope.get(IDENTITY)) is not None:
         return f"key:{name}"
     address = client_address(scope)

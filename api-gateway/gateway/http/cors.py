@@ -1,4 +1,4 @@
-"""Which other sites' pages may call the gateway: none, unless CORS_ORIGINS names them."""
+"""CORS: pages of other sites may call the gateway only if CORS_ORIGINS names their origin."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -58,7 +58,7 @@ PREFLIGHT_S = 600
 class CorsMiddleware(CORSMiddleware):
     """Starlette's layer without cookies, and with the gateway's own error body.
 
-    It answers preflights itself, so it stands outside of what authenticates: a browser sends those without a key.
+    It answers preflights itself, outside of authentication: a browser sends them without a key.
     """
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
@@ -72,7 +72,7 @@ class CorsMiddleware(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer a preflight; one that is refused says why to whoever looks at it."""
+        """Answer a preflight; a refused one says why in its body."""
         response = super().preflight_response(request_headers)
         if response.status_code < 400:
             return response

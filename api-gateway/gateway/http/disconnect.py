@@ -27,10 +27,10 @@ async def unless_client_leaves(request: Request, work: Coroutine[Any, Any, T]) -
 
     leaving = asyncio.create_task(cancel_when_client_leaves())
     try:
-        # In this task, and so to its end, cancelled or not: its connection is back in the pool, or closed, after it.
+        # In this task, so that its connection is back in the pool, or closed, when this returns.
         return await work
     except asyncio.CancelledError:
-        if left and here.uncancel() == 0:  # else somebody else cancels as well, and has the last word
+        if left and here.uncancel() == 0:  # otherwise another cancellation takes precedence
             raise ClientDisconnect from None
         raise
     finally:

@@ -20,7 +20,7 @@ OIP, DEEPSTACK = "/v2", "/v1/vision"
 
 @dataclass(frozen=True, slots=True)
 class ErrorShape:
-    """How errors are told below one prefix; ``status`` may replace one that clients there do not know."""
+    """The form of errors below one prefix; ``status`` replaces statuses that clients there do not know."""
 
     body: Callable[[ApiError, str | None], Mapping[str, Any]]
     status: Callable[[int], int] = lambda status: status

@@ -4,9 +4,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Pure ASGI layer that asks all further in with GET and keeps the body back.
+    """Pure ASGI layer that passes HEAD on as GET and sends no body.
 
-    Monitors, load balancers and link checkers ask so. Outside of it, in the log and the metrics, it stays HEAD.
+    For monitors, load balancers and link checkers. Outside of this layer, in log and metrics, it stays HEAD.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,4 +26,4 @@ class HeadMiddleware:
         try:
             await self.app(asked, receive, send_head)
         finally:
-            scope.update(asked, method="HEAD")  # what was noted on the way: route, error, identity
+            scope.update(asked, method="HEAD")  # what the inner layers noted: route, error, identity

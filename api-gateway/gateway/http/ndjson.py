@@ -1,4 +1,4 @@
-"""An answer that is sent line by line while the work goes on, and stops the work when the client leaves."""
+"""An answer sent line by line while the work goes on; the work stops when the client leaves."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,7 +18,7 @@ Work = Callable[[WriteLine], Awaitable[None]]
 
 
 class LinesResponse(Response):
-    """Newline-delimited JSON. The status is out before the work begins: what fails is said in a line of its own."""
+    """Newline-delimited JSON. The status is sent before the work begins, so a failure is a line of its own."""
 
     def __init__(self, request: Request, work: Work, media_type: str) -> None:
         super().__init__(media_type=media_type)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.errors import NotAcceptable, printable
 
-#: Longer lists are nobody's browser; what comes after is not read.
+#: No browser sends a longer list; the rest is not read.
 _LONGEST_HEADER = 4096
 
 

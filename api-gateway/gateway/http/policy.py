@@ -1,8 +1,8 @@
-"""What holds at an address before its route is reached: who may ask, whether it counts for rates, whether it is logged.
+"""The policy of each address: the scope it requires, whether it counts for rates, whether it is logged.
 
-What is not named here asks for ``predict``, is limited and logged: nothing new is open by accident. Open is what says
-nothing of pictures, models or load: the probes, and what a browser needs before it can ask its user for a key. A test
-holds every route of the application against this table.
+An address that is not named here requires ``predict``, is limited and logged: nothing new is open by accident. Open are
+the addresses that reveal nothing about images, models or load: the probes, and the files that a browser needs before it
+can ask its user for a key. A test compares every route of the application with this table.
 """
 
 import re
@@ -17,24 +17,24 @@ SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds at an address."""
+    """What holds at one address."""
 
-    #: The scope that it asks for; None: it is open to everybody.
+    #: The scope that it requires; None: it requires no authentication.
     scope: Scope | None = "predict"
     #: Whether its requests count for ``RATE_LIMIT``.
     limited: bool = True
-    #: Whether a good answer is worth a log line only at DEBUG: such addresses are asked every few seconds.
+    #: Whether a good answer is worth a log line only at DEBUG: such addresses are requested every few seconds.
     quiet: bool = False
 
 
 DEFAULT = Policy()
-#: What a browser fetches that opens the page; none of it reaches the model server.
+#: What a browser fetches to open the page; none of it reaches the model server.
 _PAGE = Policy(scope=None, limited=False)
 _PROBE = Policy(scope=None, limited=False, quiet=True)
 
 #: Whole addresses.
 EXACT: Mapping[str, Policy] = {
-    "/": _PAGE,  # which asks for the key
+    "/": _PAGE,  # the page asks for the key
     "/favicon.ico": _PAGE,
     "/docs": _PAGE,
     "/docs/oauth2-redirect": _PAGE,
@@ -62,7 +62,7 @@ BELOW: Mapping[str, Policy] = {
 
 
 def named_policy(path: str) -> Policy | None:
-    """Return the policy of the rule that names ``path``; None where there is none and the default holds."""
+    """Return the policy of the rule that names ``path``; None if no rule does and the default holds."""
     exact = EXACT.get(path)
     if exact is not None:
         return exact
@@ -77,7 +77,7 @@ def policy_for(path: str) -> Policy:
 
 
 def needed_scope(path: str, metrics_public: bool = False) -> Scope | None:
-    """Return the scope that ``path`` asks for, or None when it is open."""
+    """Return the scope that ``path`` requires, or None if it requires no authentication."""
     if metrics_public and path == "/metrics":
         return None
     return policy_for(path).scope

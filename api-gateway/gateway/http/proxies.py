@@ -1,4 +1,4 @@
-"""Believe X-Forwarded-For and X-Forwarded-Proto of the named proxies, and of nobody else."""
+"""Trust X-Forwarded-For and X-Forwarded-Proto of the named proxies only."""
 
 import asyncio
 import logging
@@ -16,15 +16,15 @@ logger = logging.getLogger("gateway.limits.proxies")
 #: A restarted container has another address: names are looked up again this often.
 LOOK_UP_EVERY_S = 10.0
 LOOK_UP_TIMEOUT_S = 0.5
-#: A name that cannot be looked up keeps its last addresses for so long: a resolver that is away for a moment does not
-#: make the proxy a stranger. No longer, because somebody else may have them one day.
+#: A name that cannot be looked up keeps its last addresses for so long, so that a short failure of the resolver
+#: does not end the trust in a proxy. No longer, because another host may have these addresses one day.
 KEEP_S = 300.0
 
 
 class TrustedProxiesMiddleware:
     """Pure ASGI layer around uvicorn's: sets ``client`` and ``scheme`` to what a trusted proxy says.
 
-    ``proxies`` are addresses, networks and host names. A name that was never found, or not for long, is nobody.
+    ``proxies`` are addresses, networks and host names. A name that was not found, or not for long, is not trusted.
     """
 
     def __init__(

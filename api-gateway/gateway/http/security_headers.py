@@ -1,4 +1,4 @@
-"""What every answer tells a browser: take the type as it stands, put it in no frame, keep no copy."""
+"""Security headers of every answer: no content sniffing, no framing, no caching."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +12,7 @@ DEFAULTS: tuple[Header, ...] = (
     (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),  # detections, errors and states are of this moment and this caller
 )
-#: JSON and text need nothing at all. A page needs its own policy; one without any is at least framed by nobody.
+#: JSON and text need nothing at all. A page needs its own policy; one without any must at least not be framed.
 POLICY: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 PAGE_POLICY: Header = (b"content-security-policy", b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
 

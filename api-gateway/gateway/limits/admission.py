@@ -11,8 +11,8 @@ from gateway.errors import Overloaded
 class AdmittingDetector:
     """Lets ``in_flight`` pictures through at once and ``waiting`` others wait up to ``wait_s`` seconds, in order.
 
-    Raises :class:`~gateway.errors.Overloaded`, at once when all places are taken. Whoever is cancelled, because its
-    client left, frees its place.
+    Raises :class:`~gateway.errors.Overloaded`, at once when all places are taken. A request whose client leaves is
+    cancelled and frees its place.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from limits.aio.storage import SlidingWindowCounterSupport, Storage
 
-#: About 3 MB. Whoever was not seen for longest is forgotten first.
+#: About 3 MB. The caller not seen for longest is forgotten first.
 MOST_CALLERS = 10_000
 
 
@@ -39,7 +39,7 @@ class MemoryWindows(Storage, SlidingWindowCounterSupport):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What can go wrong in here: nothing that this names."""
+        """The storage's own errors: it has none, and the library wants a type."""
         return ValueError
 
     async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
@@ -74,13 +74,13 @@ class MemoryWindows(Storage, SlidingWindowCounterSupport):
         self._windows.pop(key, None)
 
     async def reset(self) -> int | None:
-        """Forget everybody; returns how many that were."""
+        """Forget all callers; return their number."""
         count = len(self._windows)
         self._windows.clear()
         return count
 
     async def check(self) -> bool:
-        """Say that it works."""
+        """Return that it works."""
         return True
 
     # The fixed window: the library's base class wants its methods, and the sliding window never calls them.

@@ -19,7 +19,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Which content of a model answers: its version, and an epoch that changes when that name is loaded anew."""
+    """Which content of a model answers: its version, and an epoch that changes when that version is loaded again."""
 
     version: str
     epoch: str
@@ -38,7 +38,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One loaded version of a model with all that the server tells about it."""
+    """One loaded version of a model with everything that the server says about it."""
 
     version: str
     default: bool
@@ -86,9 +86,9 @@ class InferenceBackend(Protocol):
         ...
 
     async def served(self, version: str | None = None) -> Served | None:
-        """Say which content a prediction with this ``version`` would be made by now; None if that cannot be told.
+        """Return the content that a prediction with this ``version`` would use now; None if the server cannot tell.
 
-        All gateways in front of one server must hear the same of it. Without an answer nothing is remembered.
+        All gateways in front of one server must get the same answer. Without one nothing is cached.
         """
         ...
 

@@ -7,7 +7,7 @@ from gateway.model_server.readiness import ReadinessWatch
 
 
 class BackendDetector:
-    """The innermost detector: asks the model server."""
+    """Asks the model server."""
 
     def __init__(self, backend: InferenceBackend, readiness: ReadinessWatch) -> None:
         self._backend = backend
@@ -24,7 +24,7 @@ class BackendDetector:
                 raise
             raise BackendNotReady(state.reason or "no worker is ready") from fault
         except BackendUnavailable:
-            self._readiness.doubt()
+            self._readiness.invalidate()
             raise
         if ask.version is None:  # readiness is about the default version
             self._readiness.answered()

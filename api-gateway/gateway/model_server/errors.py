@@ -3,7 +3,7 @@
 ::
 
     BackendFault
-    ├── BackendUnavailable       nobody answers, or the connection was lost
+    ├── BackendUnavailable       no answer, or the connection was lost
     │   ├── BackendNotReady      it answers, but the model has no worker to run it
     │   └── BackendOverloaded    it answers, but takes no more work for now
     ├── BackendTimeout           it took the picture and did not answer in time
@@ -19,7 +19,7 @@ The texts are for our log; only :attr:`BackendRejected.message` and :attr:`Backe
 
 from typing import Literal
 
-#: Characters of a model server's words that a client is told.
+#: The longest message of a model server that is passed on to a client, in characters.
 LONGEST_MESSAGE = 500
 
 #: What a model server may object to in one request.
@@ -71,7 +71,7 @@ class BackendRejected(BackendFault):
 
 
 class BackendError(BackendFault):
-    """The model server failed, or sent something that is no prediction."""
+    """The model server failed, or sent something that is not a prediction."""
 
 
 def client_message(said: object) -> str:

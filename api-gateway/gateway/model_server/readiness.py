@@ -15,15 +15,15 @@ logger = logging.getLogger("gateway.readiness")
 #: A readiness check that takes longer counts as a 'no'.
 TIMEOUT_S = 1.0
 INTERVAL_S = 1.0
-#: Seconds for which an answer is given again to whoever wants to know: health is open to all, and each question takes
-#: one of the few connections that routing and the cache ask through.
+#: Seconds for which an answer is reused: health needs no authentication, and each question takes one of the few
+#: connections that routing and the cache share.
 REUSE_S = 0.3
 
 
 class ReadinessWatch:
     """Asks the backend every second and remembers the last answer and since when it has been so.
 
-    There is one question at a time, whoever asks, so no older answer ever replaces a newer one. ``clock`` gives
+    There is one question at a time for all callers, so no older answer ever replaces a newer one. ``clock`` gives
     monotonic seconds; tests give their own.
     """
 
@@ -52,7 +52,7 @@ class ReadinessWatch:
     async def ask(self) -> Readiness:
         """Ask the backend now, remember the answer and return it. Never raises but for cancellation.
 
-        Who comes while the question is under way gets its answer too.
+        A caller that arrives while the question is under way gets the same answer.
         """
         answer, _ = await self._questions.join("ready", self._ask_backend)
         return answer
@@ -61,18 +61,18 @@ class ReadinessWatch:
         """Return the last answer if it is younger than ``REUSE_S`` and nothing speaks against it; ask otherwise."""
         if self._clock() - self._asked >= REUSE_S or self._asked <= self._doubted:
             await self.ask()
-            if self._asked <= self._doubted:  # it was somebody else's question, begun before there was a doubt
+            if self._asked <= self._doubted:  # another caller's question, begun before the invalidation
                 await self.ask()
         return self._state
 
-    def doubt(self) -> None:
-        """Note that a prediction found nobody: what was answered before that is not said again."""
+    def invalidate(self) -> None:
+        """Note that a prediction found no server: an answer from before that is not reused."""
         self._doubted = self._clock()
 
     def answered(self) -> None:
-        """Note that a prediction was answered: a model said not to be ready has just become so, and nobody is refused.
+        """Note that a prediction was answered: a model last found not ready has become so.
 
-        The next question finds it ready; until then the grace period runs anew.
+        The next question finds it ready; until then the grace period starts again.
         """
         if not self._state.ready:
             self._since = self._clock()

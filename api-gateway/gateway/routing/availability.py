@@ -1,4 +1,4 @@
-"""Which of the versions that routing chooses can answer now, so that a request is not sent where it would be lost."""
+"""Which of the versions that routing chooses can answer now; a request to another one would be lost."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ MISSED_S = 1.0
 
 @runtime_checkable
 class TellsReadyVersions(Protocol):
-    """A backend that can say which versions have a worker."""
+    """A backend that knows which versions have a worker."""
 
     async def ready_versions(self) -> frozenset[str] | None:
         """Return the versions that a worker can run now, None if the server does not tell."""
@@ -28,7 +28,7 @@ class TellsReadyVersions(Protocol):
 
 
 class Availability:
-    """Asks the backend every second while versions are split or shadowed, and remembers who was not there.
+    """Asks the backend every second while versions are split or shadowed, and remembers the versions that cannot.
 
     A version whose worker keeps dying is loaded all the same, and requests to it hang until they time out.
     """
@@ -43,7 +43,7 @@ class Availability:
         self._unready: frozenset[str] = frozenset()
 
     def usable(self, version: str) -> bool:
-        """Tell whether there is no reason to think that this version would not answer."""
+        """Return whether nothing speaks against this version answering."""
         return version not in self._unready and self._clock() >= self._missed.get(version, float("-inf"))
 
     def missed(self, version: str) -> None:
@@ -64,7 +64,7 @@ class Availability:
             async with asyncio.timeout(INTERVAL_S):
                 ready = await self._backend.ready_versions()
         except (TimeoutError, BackendFault):
-            return  # what was told last is still the best that is known
+            return  # the last answer is still the best that is known
         if self._source.current() is not routing:
             return
         unready = chosen - ready if ready is not None else frozenset()

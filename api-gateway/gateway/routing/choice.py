@@ -43,7 +43,7 @@ class Routing:
     server: str | None = None
 
     def played(self) -> frozenset[tuple[str, Role, str]]:
-        """Return every version with its part and salt: a part that is new here starts counting anew."""
+        """Return every version with its part and salt: a new part starts counting at zero."""
         parts: set[tuple[str, Role, str]] = {(arm.version, arm.role, self.salt) for arm in self.arms}
         if self.shadow is not None:
             parts.add((self.shadow.version, "shadow", ""))
@@ -74,7 +74,7 @@ def bucket(salt: str, client_key: str) -> int:
 def choose(routing: Routing, client_key: str) -> Choice:
     """Return the version for a request that names none.
 
-    Monotone in a canary's share: whoever is in it at 10 % is in it at 25 %.
+    Monotone in a canary's share: a client in it at 10 % is in it at 25 %.
     """
     if not routing.arms:
         return UNSPLIT

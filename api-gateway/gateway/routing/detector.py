@@ -1,4 +1,4 @@
-"""The outermost detector: gives each request its version, counts what came of it, and loses none."""
+"""The outermost detector: gives each request its version, counts the outcomes, and loses no request."""
 
 import time
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class RoutedDetector:
         routing = self._source.current()
         if ask.version is not None:
             return await self._ask(ask, "named", routing)
-        # Nobody to be kept with a version: chance decides, once for all pictures of the request.
+        # Without a client's key chance decides, once for all images of the request.
         choice = choose(routing, ask.client_key or ask.request_id)
         if choice.version is None:
             return await self._ask(ask, choice.role, routing)
@@ -70,9 +70,8 @@ class RoutedDetector:
             except BackendNoSuchVersion:
                 self._availability.missed(version)
             except (BackendError, BackendOverloaded):
-                # The candidate's fault, counted as such. That it was chosen should cost the caller nothing. After a
-                # timeout or a lost connection nobody is asked again: the first has taken long enough, and the second
-                # is the whole server's.
+                # The candidate's fault, counted as such; the choice should cost the caller nothing. After a timeout
+                # or a lost connection no other version is asked: the one took long, the other is the whole server's.
                 if choice.role == "stable":
                     raise
         self._traffic.of(version, choice.role).fell_back()

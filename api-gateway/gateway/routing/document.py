@@ -17,7 +17,7 @@ Salt = Annotated[str, Field(max_length=256)]
 
 
 class InvalidRoutingError(ValueError):
-    """The file is no routing; the message says why, without its content."""
+    """The file is not a valid routing; the message says why, without its content."""
 
 
 class _Part(BaseModel):
@@ -48,7 +48,7 @@ class ExperimentPart(_Part):
 
 
 class ShadowPart(_Part):
-    """A candidate that sees a share of the requests and answers nobody."""
+    """A candidate that sees a share of the requests and whose answers reach no client."""
 
     version: Version
     percent: Percent

@@ -20,7 +20,7 @@ _Signature = tuple[int, int, int]
 
 
 class RoutingSource(Protocol):
-    """Whoever knows the routing in force."""
+    """Provides the routing in force."""
 
     def current(self) -> Routing:
         """Return it; cheap enough for every request."""
@@ -28,10 +28,10 @@ class RoutingSource(Protocol):
 
 
 class RoutingFile:
-    """Reads the file when it has changed. A file that is none leaves the last good routing in force.
+    """Reads the file when it has changed. An invalid file leaves the last good routing in force.
 
     ``path`` empty: there is no routing. ``servers`` are the names that the file's ``server`` may have. ``on_error`` is
-    called for each content that cannot be used; :meth:`tell` names who is told of every routing that comes into force.
+    called for each content that cannot be used; :meth:`subscribe` adds a listener for routings that come into force.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class RoutingFile:
         #: Why the file is not what is in force; None while it is.
         self.problem: str | None = None
 
-    def tell(self, listener: Callable[[Routing], None]) -> None:
+    def subscribe(self, listener: Callable[[Routing], None]) -> None:
         """Call ``listener`` with every routing that comes into force from now on."""
         self._listeners.append(listener)
 

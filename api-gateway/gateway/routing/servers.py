@@ -1,7 +1,7 @@
 """Several model servers behind one backend; routing.json says which is asked. For blue/green.
 
-A server that the file names and that is not there (gone, or not yet ready again after a restart) is stood in for by the
-default one, so that a switch can never leave a service that answers nobody.
+If the server that the file names is gone, or not yet ready after a restart, the default server answers instead
+(failover), so a switch never leaves the service without an answer.
 """
 
 import asyncio
@@ -130,13 +130,13 @@ class SwitchedBackend:
         return self._default if server is None else self._others[server]
 
 
-def with_servers(
+def add_servers(
     default: InferenceBackend,
     settings: Settings,
     source: RoutingSource,
     on_fallback: Callable[[str], None] = lambda server: None,
 ) -> InferenceBackend:
-    """Put ``TORCHSERVE_SERVERS`` beside the default backend; without any it is returned as it is."""
+    """Add ``TORCHSERVE_SERVERS`` to the default backend; without any, return the default backend itself."""
     others = {
         name: create_backend(
             settings.model_copy(
@@ -151,8 +151,8 @@ def with_servers(
     return SwitchedBackend(default, others, source, on_fallback) if others else default
 
 
-def who_answers(backend: InferenceBackend, source: RoutingSource) -> Callable[[], object]:
-    """Return what tells, by saying something else than before, that another server may have answered in between."""
+def answering_server(backend: InferenceBackend, source: RoutingSource) -> Callable[[], object]:
+    """Return a function whose value changes whenever another server may have answered in between."""
     if not isinstance(backend, SwitchedBackend):
         return lambda: source.current().revision
     return lambda: (source.current().revision, backend.turn)

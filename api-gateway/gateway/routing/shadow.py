@@ -1,4 +1,4 @@
-"""A candidate sees what the stable version answered, after the answer has left; only the differences are kept."""
+"""Shadow traffic: a candidate receives images after their answers were sent; only the differences are kept."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ _ID_SUFFIX, _LONGEST_ID = "-shadow", 64
 
 
 class Shadow:
-    """Asks the candidate past cache and admission, which are the clients'; at most ``in_flight`` pictures at once.
+    """Asks the candidate, bypassing cache and admission, which are for clients; at most ``in_flight`` images at once.
 
-    A picture that finds no free place is skipped, never kept waiting: what waits would hold its memory.
+    An image that finds no free place is skipped, because a waiting one would keep its memory.
     """
 
     def __init__(self, backend: InferenceBackend, traffic: Traffic, availability: Availability, in_flight: int) -> None:
@@ -34,7 +34,7 @@ class Shadow:
         self._closed = False
 
     def offer(self, share: ShadowShare, ask: Ask, stable: Prediction, busy: bool) -> None:
-        """Show this picture to the candidate later, if it is among the share and there is room. Never raises."""
+        """Send this image to the candidate later, if it is in the share and there is room. Never raises."""
         if random.random() >= share.share:  # noqa: S311 - shares traffic, guards nothing
             return
         traffic = self._traffic.of(share.version, "shadow")
@@ -45,7 +45,7 @@ class Shadow:
         after_answer(lambda: self._start(ask, share.version, stable, traffic))
 
     async def aclose(self) -> None:
-        """Give up what is running and start nothing more."""
+        """Cancel what is running and start nothing more."""
         self._closed = True
         for task in self._running:
             task.cancel()
@@ -63,7 +63,7 @@ class Shadow:
         self._places += 1
 
     async def _show(self, ask: Ask, version: str, stable: Prediction, traffic: VersionTraffic) -> None:
-        # The same id, marked: the model server's log shows which request this was, and that it was not the request.
+        # The same id, marked: the model server's log shows to which request this shadow belongs.
         request_id = ask.request_id[: _LONGEST_ID - len(_ID_SUFFIX)] + _ID_SUFFIX
         started = asyncio.get_running_loop().time()
         try:

@@ -1,4 +1,4 @@
-"""What each version did in this process: counted for Prometheus, and as rows that GET /models shows."""
+"""Traffic of each version in this process: metrics for Prometheus, and rows for GET /models."""
 
 import math
 from collections import deque
@@ -16,7 +16,7 @@ from gateway.routing.metrics import RoutingMetrics
 WINDOW = 1000
 #: Bounds memory and Prometheus' labels over a long life with many releases; far more than are ever loaded at once.
 MOST_ROWS = 64
-#: What came of a request. ``rejected`` is the picture's or the parameter's fault, ``error`` the server's.
+#: The outcome of a request. ``rejected`` is the picture's or the parameter's fault, ``error`` the server's.
 Outcome = Literal["ok", "rejected", "error"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "rejected", "error")
 
@@ -66,7 +66,7 @@ class VersionTraffic:
         self._objects = metrics.detections.labels(version)
 
     def answered(self, prediction: Prediction, seconds: float | None) -> None:
-        """Count an answer; ``seconds`` is None for a remembered one, which says nothing about the version's speed."""
+        """Count an answer; ``seconds`` is None for a cached one, which says nothing about the version's speed."""
         found = len(prediction.detections)
         self._counts["ok"] += 1
         self._detections += found
@@ -139,7 +139,7 @@ class Traffic:
         self._played: frozenset[tuple[str, Role, str]] = frozenset()
 
     def begin(self, routing: Routing) -> None:
-        """Note the routing that came into force: parts that it newly gives count anew from its revision on."""
+        """Note the routing that came into force: new parts start counting at zero from its revision on."""
         self._revision = routing.revision
         played = routing.played()
         for version, role, _ in played - self._played:

@@ -1,4 +1,4 @@
-"""Versioned traffic put together: what the application starts, stops, stacks and shows."""
+"""Versioned traffic assembled: what the application starts, stops, wraps and shows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Versions:
         self._traffic = Traffic(metrics)
         self._availability = Availability(backend, file)
         self._shadow = Shadow(backend, self._traffic, self._availability, shadow_in_flight)
-        file.tell(self._changed)
+        file.subscribe(self._changed)
 
     def around(self, inner: Detector, default_version: Callable[[], str | None]) -> RoutedDetector:
         """Return the detector that chooses versions, around the one that answers."""
@@ -41,7 +41,7 @@ class Versions:
         )
 
     def in_force(self) -> Shown | None:
-        """Return the routing in force; None where there is none and no file that would be one."""
+        """Return the routing in force; None if there is neither a routing nor an invalid file."""
         routing = self._file.current()
         return None if routing is NO_ROUTING and self._file.problem is None else Shown(routing, self._file.problem)
 
@@ -54,7 +54,7 @@ class Versions:
         await self._availability.run()
 
     async def aclose(self) -> None:
-        """Give up what is shadowed now."""
+        """Cancel the shadows under way."""
         await self._shadow.aclose()
 
     def _changed(self, routing: Routing) -> None:

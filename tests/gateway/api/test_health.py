@@ -236,7 +236,7 @@ async def test_an_answer_is_given_again_for_a_moment_and_not_when_a_prediction_s
 
     backend.answer = Readiness(True)
     now += 0.01
-    watch.doubt()
+    watch.invalidate()
     now += 0.01
     assert (await watch.recent()).ready
     assert backend.asked == 3
@@ -257,7 +257,7 @@ async def test_a_question_from_before_a_doubt_does_not_answer_who_asks_after_it(
     first = asyncio.create_task(watch.recent())
     await until(lambda: backend.asked)
     now += 0.01
-    watch.doubt()
+    watch.invalidate()
     now += 0.01
     backend.answer = Readiness(False, "gone")
     second = asyncio.create_task(watch.recent())

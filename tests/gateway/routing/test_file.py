@@ -96,7 +96,7 @@ class Watched:
         self.errors = 0
         self.changes: list[int] = []
         self.file = RoutingFile(str(path), on_error=self._error, clock=lambda: self.now)
-        self.file.tell(lambda routing: self.changes.append(routing.revision))
+        self.file.subscribe(lambda routing: self.changes.append(routing.revision))
 
     def _error(self) -> None:
         self.errors += 1

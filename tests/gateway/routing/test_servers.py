@@ -22,7 +22,7 @@ from gateway.detection.request import Ask
 from gateway.model_server.base import Readiness, Served
 from gateway.model_server.errors import BackendUnavailable
 from gateway.routing.choice import Routing
-from gateway.routing.servers import SwitchedBackend, who_answers
+from gateway.routing.servers import SwitchedBackend, answering_server
 from gateway.settings.server_list import Server, parse_servers
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
@@ -194,7 +194,7 @@ async def test_a_server_that_is_back_before_the_answer_in_its_place_is_still_not
             await switched.ready()  # says that green is there again
             return answer
 
-    serving = Serving(switched, who_answers(switched, source))
+    serving = Serving(switched, answering_server(switched, source))
     cache = CachingDetector(Inner(), MemoryStore(10_000, 60), serving, CacheMetrics(CollectorRegistry()), ("x", "yolo"))
     one, two = (Ask(image, ImageHeader("JPEG", 1, 1), NO_PARAMETERS, "x") for image in (b"1", b"2"))
     answers = []

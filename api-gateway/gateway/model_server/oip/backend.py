@@ -56,7 +56,7 @@ class OipBackend:
         self._class_names = [name.strip() for name in settings.oip_class_names.split(",") if name.strip()]
         self._token = TokenFile(settings.oip_token_file) if settings.oip_token_file else None
         self._plan: Plan | None = None
-        #: The version that last answered a request which named none: which one that is, only the server knows.
+        #: The version that last answered a request that named none; only the server knows which one that is.
         self._default: str | None = None
         self._client = HttpClient(settings, settings.oip_url, settings.max_connections, HEADERS)
         self._control = HttpClient(settings, settings.oip_url, CONTROL_CONNECTIONS, HEADERS)
@@ -91,11 +91,11 @@ class OipBackend:
         return replace(readiness, version=self._default)
 
     async def served(self, version: str | None = None) -> Served | None:
-        """Nothing: the protocol does not tell when a model was loaded anew under its old name."""
+        """Return None: the protocol does not say when a model was loaded again under its old name."""
         return None
 
     async def models(self) -> Sequence[Model]:
-        """Describe the model's versions. The protocol tells of no workers: each version has one, itself."""
+        """Describe the model's versions. The protocol knows no workers: each version counts as one."""
         self._plan = None
         plan = await self._planned()
         versions = plan.versions or [UNVERSIONED]
@@ -134,7 +134,7 @@ class OipBackend:
         return self._model_path if version is None else f"{self._model_path}/versions/{quote(version, safe='')}"
 
     async def _planned(self) -> Plan:
-        """Return what the server told of itself and the model; asked once, and again after anything went wrong."""
+        """Return the plan made from the descriptions of server and model; asked once, and again after any failure."""
         if self._plan is None:
             server, model = await asyncio.gather(
                 self._send(self._control, "GET", "/v2"), self._send(self._control, "GET", self._model_path)

@@ -1,7 +1,7 @@
-"""What an answer other than 200 means, said by a server of the Open Inference Protocol.
+"""The meaning of an answer other than 200 by a server of the Open Inference Protocol.
 
 The protocol knows ``{"error": TEXT}`` and leaves statuses to the server. Another gateway of ours adds the ``code`` of
-:mod:`gateway.errors`, which tells exactly; of any other server the text goes to the log and no further.
+:mod:`gateway.errors`, which is exact; the text of any other server goes to the log only.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A token that lies in a file and may be exchanged there, as Kubernetes and secret managers do."""
+"""A token in a file that may be replaced at any time, as Kubernetes and secret managers do."""
 
 from pathlib import Path
 

@@ -62,7 +62,7 @@ class TorchServeBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
-        #: What each version tells of itself, by :func:`_loading`.
+        #: Each version's description of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
         self._inference = HttpClient(settings, settings.torchserve_inference_url, settings.max_connections, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
@@ -95,14 +95,14 @@ class TorchServeBackend:
         )
 
     async def served(self, version: str | None = None) -> Served | None:
-        """Tell a version loaded anew by its workers: whatever loads an archive starts them all."""
+        """Derive the epoch from the workers: loading an archive starts all of them."""
         (described, *_) = await self._describe("" if version is None else f"/{quote(version, safe='')}")
         if version is not None and described.version != version:
             return None  # "all" is no version's name to TorchServe here: it describes every one
         return answers.served(described)
 
     async def models(self) -> Sequence[Model]:
-        """Describe every loaded version, with what the handler tells of itself where it answers soon."""
+        """Describe every loaded version, with the handler's own description if it answers soon."""
         loaded, default = await asyncio.gather(self._describe("/all"), self._describe(""))
         # Only of what is loaded now, so that the memory of former versions does not grow.
         loadings = {_loading(version) for version in loaded}
