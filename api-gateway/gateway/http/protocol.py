@@ -213,7 +213,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._part is _Part.BODY:
             self.pipeline.popleft()  # its body will never be whole
         last = self.pipeline[0][0] if self.pipeline else self._running
-        last.keep_alive = False
+        if last is not None:
+            last.keep_alive = False
 
     def _say(self, error: ApiError) -> None:
         """Answer without any route, and close."""
@@ -222,7 +223,7 @@ class BoundedProtocol(HttpToolsProtocol):
         logger.info("refused", extra=facts)
         answer = error_response({}, error, {REQUEST_ID_HEADER: request_id, "Connection": "close"}, request_id)
         lines = b"".join(b"%b: %b\r\n" % header for header in [*answer.raw_headers, *DEFAULTS])
-        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], lines, answer.body))
+        self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status_code], lines, bytes(answer.body)))
         self.transport.close()
 
 
