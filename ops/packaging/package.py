@@ -107,7 +107,7 @@ def package(
             (attempt / "extra" / archive.METADATA).write_text(json.dumps(described, indent=1, ensure_ascii=False))
             with progress(f"archiving version {number}"):
                 built = archiver.build(attempt, weights, number)
-                archive.verify(built, number, source)
+                archive.verify_new(built, number, source)
             try:
                 kept_path = archive.add(built, number, store)
             except FileExistsError:  # a concurrent run took the number

@@ -76,7 +76,7 @@ def list_kept(store: Path = STORE) -> list[Archive]:
     return archives
 
 
-def verify(path: Path, version: str, source_sha256: str) -> Archive:
+def verify_new(path: Path, version: str, source_sha256: str) -> Archive:
     """Verify the content of a new archive: all that serving relies on. Raises OpsError that says what is wrong."""
 
     def wrong(what: str) -> OpsError:

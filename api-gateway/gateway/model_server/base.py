@@ -1,4 +1,4 @@
-"""What the gateway asks of any model server: the seam behind which TorchServe stands today."""
+"""What the gateway asks of any model server: the interface that each folder next to this module implements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

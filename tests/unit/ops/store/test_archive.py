@@ -45,7 +45,7 @@ def write(path, files):
 
 
 def test_a_whole_archive_passes_and_describes_itself(tmp_path):
-    found = archive.verify(write(tmp_path / "a.mar", contents()), "1.0", SHA)
+    found = archive.verify_new(write(tmp_path / "a.mar", contents()), "1.0", SHA)
     assert (found.version, found.task, found.source_sha256) == ("1.0", "detect", SHA)
 
 
@@ -54,23 +54,23 @@ def test_an_archive_without_any_one_of_its_files_is_refused(tmp_path, name):
     files = contents()
     del files[name]
     with pytest.raises(OpsError, match="did not pass its check"):
-        archive.verify(write(tmp_path / "a.mar", files), "1.0", SHA)
+        archive.verify_new(write(tmp_path / "a.mar", files), "1.0", SHA)
 
 
 def test_an_archive_with_another_version_in_its_manifest_is_refused(tmp_path):
     with pytest.raises(OpsError, match="modelVersion"):
-        archive.verify(write(tmp_path / "a.mar", contents("2.0")), "1.0", SHA)
+        archive.verify_new(write(tmp_path / "a.mar", contents("2.0")), "1.0", SHA)
 
 
 def test_an_archive_of_other_weights_is_refused(tmp_path):
     with pytest.raises(OpsError, match="not the given ones"):
-        archive.verify(write(tmp_path / "a.mar", contents() | {"best.pt": b"other"}), "1.0", SHA)
+        archive.verify_new(write(tmp_path / "a.mar", contents() | {"best.pt": b"other"}), "1.0", SHA)
 
 
 def test_a_handler_file_with_two_classes_is_refused(tmp_path):
     two = contents() | {"yolo_handler.py": b"class A: ...\nclass B: ..."}
     with pytest.raises(OpsError, match="2 classes"):
-        archive.verify(write(tmp_path / "a.mar", two), "1.0", SHA)
+        archive.verify_new(write(tmp_path / "a.mar", two), "1.0", SHA)
 
 
 def test_an_archive_cut_short_is_refused_and_passed_over_among_the_kept(tmp_path):
@@ -78,7 +78,7 @@ def test_an_archive_cut_short_is_refused_and_passed_over_among_the_kept(tmp_path
     cut = tmp_path / "yolo-1.1.mar"
     cut.write_bytes(whole.read_bytes()[:200])
     with pytest.raises(OpsError):
-        archive.verify(cut, "1.1", SHA)
+        archive.verify_new(cut, "1.1", SHA)
     assert [kept.version for kept in archive.list_kept(tmp_path)] == ["1.0"]
 
 
