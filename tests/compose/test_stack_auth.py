@@ -16,7 +16,7 @@ KEY = re.compile(r"yolo_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 
 
 @pytest.fixture
-def stack(running: Stack) -> Iterator[Stack]:
+def stopped(running: Stack) -> Iterator[Stack]:
     """The stack, stopped; afterwards without any key."""
     running.compose("down")
     yield running
@@ -24,28 +24,28 @@ def stack(running: Stack) -> Iterator[Stack]:
     running.compose("down")
 
 
-def test_beyond_loopback_it_starts_only_with_a_key_and_forgets_a_revoked_one(stack: Stack) -> None:
-    refused = stack.script("scripts/up.sh", "--docker", BIND="0.0.0.0")
+def test_beyond_loopback_it_starts_only_with_a_key_and_forgets_a_revoked_one(stopped: Stack) -> None:
+    refused = stopped.script("scripts/up.sh", "--docker", BIND="0.0.0.0")
     assert refused.returncode == 1, refused.stdout
     assert "no API key or JWT is set up" in refused.stdout
     assert "Nothing was started" in refused.stdout
 
-    made = stack.go("scripts/keys.sh", "add", "camera-7")
+    made = stopped.go("scripts/keys.sh", "add", "camera-7")
     (key,) = KEY.findall(made)
-    found = (stack.root / "secrets/api_keys.jsonl").stat()
+    found = (stopped.root / "secrets/api_keys.jsonl").stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (10001, 0o600)
 
-    up = stack.script("scripts/up.sh", "--docker", BIND="0.0.0.0", YOLO_API_KEY=key)
+    up = stopped.script("scripts/up.sh", "--docker", BIND="0.0.0.0", YOLO_API_KEY=key)
     assert up.returncode == 0, up.stdout
     assert '"status":"success"' in up.stdout
     assert key not in up.stdout
 
     def models(**headers: str) -> int:
-        return httpx.get(f"{stack.gateway}/models", headers=headers, timeout=10).status_code
+        return httpx.get(f"{stopped.gateway}/models", headers=headers, timeout=10).status_code
 
     assert models() == 401
     assert models(**{"X-API-Key": key}) == 200
-    assert "camera-7" in stack.go("scripts/keys.sh", "list")
-    stack.go("scripts/keys.sh", "revoke", "camera-7")
+    assert "camera-7" in stopped.go("scripts/keys.sh", "list")
+    stopped.go("scripts/keys.sh", "revoke", "camera-7")
     wait_until(lambda: models(**{"X-API-Key": key}) == 401, "the revoked key is refused", 10)
-    assert key not in stack.compose("logs", "--no-color")
+    assert key not in stopped.compose("logs", "--no-color")
