@@ -48,12 +48,12 @@ def check_marks(text: bytes, most: int) -> None:
         return
     found = 0
     for mark in _MARKS:
-        # Not text.count(), which looks at every byte by itself: this skips a picture's text several times as fast.
+        # Not text.count(), which looks at every byte by itself: this skips an image's text several times as fast.
         position = text.find(mark)
         while position >= 0:
             found += 1
             if found > most:
-                raise JsonError(f"it has more than {most} commas and brackets; pictures as base64 need hardly any")
+                raise JsonError(f"it has more than {most} commas and brackets; images as base64 need hardly any")
             position = text.find(mark, position + 1)
 
 

@@ -32,7 +32,7 @@ def answer(*boxes: dict[str, Any], size: tuple[int, int] = (800, 600), **extra: 
 def assert_box(visit: Visit, colour: str, xyxy: list[float], width: int, label: float = 20) -> None:
     """The colour soon begins and ends where the box does, in CSS pixels; its label may stand up to `label` above it.
 
-    Soon, not at once: a picture that changed its size gets its boxes anew with one of the next frames.
+    Soon, not at once: an image that changed its size gets its boxes anew with one of the next frames.
     """
     end = time.monotonic() + 10
     while True:

@@ -98,7 +98,7 @@ def visit(chromium: Browser, _servers: tuple[FakeTorchServe, str], fake: FakeTor
 
 @pytest.fixture
 def grey(tmp_path: Path) -> Path:
-    """A picture of 800 × 600 in one grey: every other colour on it is the page's."""
+    """An image of 800 × 600 in one grey: every other colour on it is the page's."""
     path = tmp_path / "grey.png"
     path.write_bytes(grey_png(800, 600))
     return path

@@ -47,7 +47,7 @@ def test_every_state_is_accessible_and_fits(
     page[".chip"].first.click()
     assert_accessible(page)
     assert_no_sideways_scroll(page)
-    page.drop("notes.txt", b"no picture")
+    page.drop("notes.txt", b"no image")
     expect(page["#notice"]).not_to_be_empty()
     page.expect_complaints("415")
     assert_accessible(page)

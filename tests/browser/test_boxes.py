@@ -1,4 +1,4 @@
-"""A picture comes in, by every way there is; boxes stand where the JSON says."""
+"""An image comes in, by every way there is; boxes stand where the JSON says."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_dropped_picture_gets_its_boxes(visit: Open, two: FakeTorchServe) -> N
 def test_a_pasted_picture_gets_its_boxes_and_other_pastes_are_explained(visit: Open, two: FakeTorchServe) -> None:
     page = visit()
     page.paste("", b"")
-    expect(page["#notice"]).to_contain_text("no picture on the clipboard")
+    expect(page["#notice"]).to_contain_text("no image on the clipboard")
     page.paste("image.png", grey_png(800, 600))
     page.headline(FOUND)
     assert_box(page, RED, PERSON["xyxy"], 800)
@@ -125,7 +125,7 @@ def test_masks_keypoints_turned_boxes_and_classes_are_shown(visit: Open, fake: F
     probs = [{"cls": 3, "name": "dog", "conf": 0.8}, {"cls": 0, "name": "person", "conf": 0.1}]
     fake.predict = lambda asked: answer(task="classify", probs=probs)
     page.choose(grey)
-    page.headline("Likeliest: dog, 80 %")
+    page.headline("Most likely: dog, 80 %")
     expect(page["#objects li"]).to_have_count(2)
     assert page.extent(GREEN) is not None
 
@@ -169,7 +169,7 @@ def test_many_boxes_neither_hide_each_other_s_labels_nor_fill_the_list(
     page.choose(grey)
     page.headline("300 objects: 300 person")
     expect(page["#objects li"]).to_have_count(100)
-    expect(page["#more"]).to_have_text("and 200 more, all of them in the JSON")
+    expect(page["#more"]).to_have_text("and 200 more in the JSON")
     places = page.page.evaluate(
         """async (boxes) => {
           const {placeLabels} = await import("/static/labels.js");

@@ -1,4 +1,4 @@
-"""What goes wrong is said in the gateway's words, and the next picture gets its boxes."""
+"""What goes wrong is said in the gateway's words, and the next image gets its boxes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("notes.txt", b"no picture\n"),
+        ("notes.txt", b"no image\n"),
         ("phone.heic", HEIC),
         ("cut.png", grey_png(80, 60)[:20]),
         ("empty.jpg", b""),

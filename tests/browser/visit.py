@@ -74,7 +74,7 @@ class Visit:
         self.complaints.clear()
 
     def extent(self, colour: str) -> tuple[float, float, float, float] | None:
-        """Where on the picture's frame a colour (#rrggbb) is seen: x1, y1, x2, y2 in CSS pixels of the frame."""
+        """Where on the image's frame a colour (#rrggbb) is seen: x1, y1, x2, y2 in CSS pixels of the frame."""
         shot = self._shot()
         density: float = self.page.evaluate("devicePixelRatio")
         parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
@@ -89,7 +89,7 @@ class Visit:
         return x1, y1, x2, y2
 
     def pixel(self, x: float, y: float, of_width: int) -> tuple[int, int, int]:
-        """The colour seen at a place of the picture, whose width in its own pixels is `of_width`."""
+        """The colour seen at a place of the image, whose width in its own pixels is `of_width`."""
         shot = self._shot()
         scale = shot.width / of_width
         red, green, blue = shot.getpixel((round(x * scale), round(y * scale)))

@@ -46,14 +46,14 @@ gateway_model_ready 1.0
     tags=["about"],
     responses={
         200: {
-            "description": "The addresses worth knowing; for `Accept: text/html` the page to try pictures on",
+            "description": "The addresses worth knowing; for `Accept: text/html` the page to try images on",
             "content": {**_EXAMPLE, "text/html": {"schema": {"type": "string"}, "example": _PAGE_EXAMPLE}},
         },
         **NOT_MODIFIED,
     },
 )
 async def root(request: Request, response: Response) -> RootResponse | Response:
-    """Show browsers the page where pictures can be tried; name the addresses worth knowing to everything else."""
+    """Show browsers the page where images can be tried; name the addresses worth knowing to everything else."""
     if wants_page(request.headers.get("accept", "")):
         return page_response(request)
     response.headers["Vary"] = "Accept"

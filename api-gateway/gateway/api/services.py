@@ -27,11 +27,11 @@ class Services:
     detector: Detector
     readiness: ReadinessWatch
     metrics: Metrics
-    #: Draws annotated pictures.
+    #: Draws annotated images.
     studio: Studio
-    #: Fetches pictures by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
+    #: Fetches images by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
     fetcher: ImageFetcher
-    #: What request bodies, and the pictures that are fetched, take their room from.
+    #: What request bodies, and the images that are fetched, take their room from.
     uploads: UploadMemory
     #: Which version answers whom, and what each did.
     versions: Versions

@@ -1,4 +1,4 @@
-"""Decode a picture for drawing, and encode the drawn one."""
+"""Decode an image for drawing, and encode the drawn one."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from gateway.detection.image_header import formats_of, swaps_sides
 Format = Literal["jpeg", "png", "webp"]
 
 DEFAULT_QUALITY = 90
-#: The longest side that a format can hold, in pixels; longer pictures are drawn smaller.
+#: The longest side that a format can hold, in pixels; longer images are drawn smaller.
 LONGEST: dict[Format, int] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383}
 #: What Pillow is told when it encodes: full colour resolution for thin coloured lines, and speed before size.
 _OPTIONS: dict[Format, dict[str, Any]] = {
@@ -24,7 +24,7 @@ _OPTIONS: dict[Format, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The annotated picture's format, quality (1 to 100; PNG has none), and longest side in pixels (None: as it is)."""
+    """The annotated image's format, quality (1 to 100; PNG has none), and longest side in pixels (None: as it is)."""
 
     format: Format = "jpeg"
     quality: int = DEFAULT_QUALITY
@@ -32,15 +32,15 @@ class Wanted:
 
     @property
     def media_type(self) -> str:
-        """The Content-Type of such a picture."""
+        """The Content-Type of such an image."""
         return f"image/{self.format}"
 
 
 def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) -> tuple[Image.Image, bytes | None]:
     """Decode to RGB, upright, no larger than wanted; also return the colour profile where it still applies.
 
-    ``expected`` is the (width, height) in which the model server saw the picture: which way is up is its to say.
-    Pillow raises anything from OSError to SyntaxError on a damaged picture.
+    ``expected`` is the (width, height) in which the model server saw the image: which way is up is its to say.
+    Pillow raises anything from OSError to SyntaxError on a damaged image.
     """
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         longest = min(wanted.max_side or LONGEST[wanted.format], LONGEST[wanted.format])
@@ -52,23 +52,23 @@ def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) 
         if not (expected is not None and swaps_sides(opened) and _across(opened.size[::-1], expected)):
             ImageOps.exif_transpose(opened, in_place=True)
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
-        picture = _as_rgb(opened)
-    if max(picture.size) > longest:
-        factor = longest / max(picture.size)
-        target = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-        picture = picture.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return picture, profile
+        image = _as_rgb(opened)
+    if max(image.size) > longest:
+        factor = longest / max(image.size)
+        target = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+        image = image.resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image, profile
 
 
-def encode(picture: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes:
-    """Write the picture; nothing of the original's metadata but its colour profile goes along."""
+def encode(image: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes:
+    """Write the image; nothing of the original's metadata but its colour profile goes along."""
     out = io.BytesIO()
     options = dict(_OPTIONS[wanted.format])
     if wanted.format != "png":
         options["quality"] = wanted.quality
     if profile:
         options["icc_profile"] = profile
-    picture.save(out, wanted.format.upper(), **options)
+    image.save(out, wanted.format.upper(), **options)
     return out.getvalue()
 
 
@@ -77,8 +77,8 @@ def _across(size: tuple[int, int], expected: tuple[int, int]) -> bool:
     return (size[0] - size[1]) * (expected[0] - expected[1]) < 0
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image) -> Image.Image:
     """Convert as the model server's decoder does: alpha is dropped, not blended; of 16 bits the high byte is kept."""
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    return image if image.mode == "RGB" else image.convert("RGB")

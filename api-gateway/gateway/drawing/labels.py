@@ -1,4 +1,4 @@
-"""Where labels go: inside the picture, at their box, and off each other where there is room."""
+"""Where labels go: inside the image, at their box, and off each other where there is room."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,18 +12,18 @@ Size = tuple[int, int]
 _MAY_BE_COVERED = 0.25
 
 
-def place_label(box: Rectangle, label: Size, taken: Sequence[Rectangle], picture: Size) -> Rectangle | None:
+def place_label(box: Rectangle, label: Size, taken: Sequence[Rectangle], image: Size) -> Rectangle | None:
     """Return where a label of that size goes: the first place around its box where no other label is.
 
     If every place is taken, the one where least is covered, or None if that would be more than is left readable. The
-    label must fit into the picture.
+    label must fit into the image.
     """
     width, height = label
     best: Rectangle | None = None
     least = round(width * height * _MAY_BE_COVERED)
     for left, top in _places(box, label):
-        left = min(max(left, 0), picture[0] - width)
-        top = min(max(top, 0), picture[1] - height)
+        left = min(max(left, 0), image[0] - width)
+        top = min(max(top, 0), image[1] - height)
         place = (left, top, left + width, top + height)
         covered = sum(_overlap(place, other) for other in taken)
         if covered == 0:

@@ -17,7 +17,7 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """From the prediction's coordinates to the drawn picture's: factors, and the drawn size in pixels."""
+    """From the prediction's coordinates to the drawn image's: factors, and the drawn size in pixels."""
 
     across: float
     down: float
@@ -25,7 +25,7 @@ class Frame:
     height: int
 
     def point(self, x: Any, y: Any) -> tuple[float, float]:
-        """Scale a point; kept near the picture, so that a nonsensical one costs no time. ValueError if no number."""
+        """Scale a point; kept near the image, so that a nonsensical one costs no time. ValueError if no number."""
         x, y = float(x) * self.across, float(y) * self.down
         if not (math.isfinite(x) and math.isfinite(y)):
             raise ValueError("not a finite number")
@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One detection, in pixels of the drawn picture. ``corners`` are those of an oriented box, else empty."""
+    """One detection, in pixels of the drawn image. ``corners`` are those of an oriented box, else empty."""
 
     name: str
     class_id: int

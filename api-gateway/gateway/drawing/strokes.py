@@ -1,4 +1,4 @@
-"""The strokes: masks, outlines, skeletons, labels, a classifier's caption. Each blends onto the picture in place."""
+"""The strokes: masks, outlines, skeletons, labels, a classifier's caption. Each blends onto the image in place."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,9 @@ from gateway.drawing.style import (
     readable_name,
 )
 
-#: A label for each of 3000 boxes would hide the picture, and take a second to place.
+#: A label for each of 3000 boxes would hide the image, and take a second to place.
 MOST_LABELS = 300
-#: Share of the picture that labels may cover, and share of its width that one may take.
+#: Share of the image that labels may cover, and share of its width that one may take.
 _MOST_COVERED, _WIDEST = 0.3, 0.5
 #: Opacity of masks and their rim, of the dark edge around lines and of the caption's ground, of 255. The page at /
 #: draws with the same ones, and the same limbs (static/paint.js, pose.js; a test holds them together).
@@ -80,12 +80,12 @@ def draw_skeleton(draw: ImageDraw, mark: Mark, style: Style) -> None:
 
 
 def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tuple[int, int]) -> None:
-    """Write class and confidence at the best boxes: as many as leave the picture to be seen, and at least one."""
+    """Write class and confidence at the best boxes: as many as leave the image to be seen, and at least one."""
     face, padding = font(style.font_size), style.padding
     height = sum(face.getmetrics()) + padding
     if height > size[1]:
         return
-    # On a small picture the confidence gives way first, then the end of the name.
+    # On a small image the confidence gives way first, then the end of the name.
     room = min(size[0], max(round(size[0] * _WIDEST), 4 * height)) - 2 * padding
     budget = size[0] * size[1] * _MOST_COVERED
     placed: list[tuple[Mark, str, Rectangle]] = []
@@ -107,7 +107,7 @@ def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tupl
 def draw_caption(draw: ImageDraw, found: Sequence[tuple[str, int, float]], style: Style, size: tuple[int, int]) -> None:
     """Write a classifier's likeliest classes on a dark ground in the upper left corner, as many as fit."""
     width, height = size
-    # There is nothing else to read on such a picture: larger letters, where they leave half of it free.
+    # There is nothing else to read on such an image: larger letters, where they leave half of it free.
     font_size = max(SMALLEST_FONT, min(round(style.font_size * 1.4), height // (3 * len(found))))
     face, padding = font(font_size), max(2, font_size // 3)
     row = sum(face.getmetrics())

@@ -1,4 +1,4 @@
-"""Draws annotated pictures in threads, a bounded number at once: the event loop goes on serving meanwhile."""
+"""Draws annotated images in threads, a bounded number at once: the event loop goes on serving meanwhile."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -8,21 +8,21 @@ from anyio import CapacityLimiter, to_thread
 
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.prediction import Prediction
+from gateway.drawing.annotate import annotate
 from gateway.drawing.codec import Wanted
-from gateway.drawing.picture import annotate
 from gateway.errors import Overloaded
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 
-#: Decoded, a picture takes 4 bytes a pixel, and twice that while it is turned upright: of those with more pixels than
+#: Decoded, an image takes 4 bytes a pixel, and twice that while it is turned upright: of those with more pixels than
 #: this only one is drawn at once.
 LARGE_PIXELS = 16_000_000
-#: So many may wait for each that is being drawn; each holds an encoded picture in memory.
+#: So many may wait for each that is being drawn; each holds an encoded image in memory.
 WAITING_PER_SLOT = 8
 
 
 class Studio:
-    """Where pictures are drawn."""
+    """Where images are drawn."""
 
     def __init__(self, concurrency: int, draw: Draw = annotate) -> None:
         self._draw = draw
@@ -32,13 +32,13 @@ class Studio:
         self._present = 0
 
     async def annotate(self, image: bytes, header: ImageHeader, prediction: Prediction, wanted: Wanted) -> bytes:
-        """Return the encoded annotated picture. Raises what :func:`~gateway.drawing.picture.annotate` does.
+        """Return the encoded annotated image. Raises what :func:`~gateway.drawing.annotate.annotate` does.
 
         Raises :class:`~gateway.errors.Overloaded` at once when too many wait already. Cancelled, it ends when the
         drawing that has begun ends, so that no more are ever drawn at once.
         """
         if self._present >= self._most:
-            raise Overloaded("As many pictures are being drawn as can wait; try again in a moment, or ask for JSON.")
+            raise Overloaded("As many images are being drawn as can wait; try again in a moment, or ask for JSON.")
         self._present += 1
         try:
             async with self._large if header.width * header.height > LARGE_PIXELS else nullcontext():

@@ -1,4 +1,4 @@
-"""How things look on an annotated picture: sizes that follow the picture, a colour per class, text one can read."""
+"""How things look on an annotated image: sizes that follow the image, a colour per class, text one can read."""
 
 import math
 import unicodedata
@@ -12,7 +12,7 @@ Colour = tuple[int, int, int]
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 #: Below this height in pixels Pillow's built-in face cannot be read.
 SMALLEST_FONT = 10
-#: Share of the picture's geometric mean side: 13 px of text on 640 × 480, 117 on 6000 × 4000.
+#: Share of the image's geometric mean side: 13 px of text on 640 × 480, 117 on 6000 × 4000.
 _FONT_SHARE, _LINE_SHARE = 1 / 42, 1 / 280
 #: One a class, then from the start again: apart from each other and from most of what photographs show. The page at /
 #: draws with the same ones (static/colours.js; a test holds the two together).
@@ -25,7 +25,7 @@ _RGB: tuple[Colour, ...] = tuple((int(code[1:3], 16), int(code[3:5], 16), int(co
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Sizes in pixels of the drawn picture: of lines, text, the room around text, and of keypoints' radius."""
+    """Sizes in pixels of the drawn image: of lines, text, the room around text, and of keypoints' radius."""
 
     line: int
     font_size: int
@@ -34,7 +34,7 @@ class Style:
 
 
 def style_for(width: int, height: int) -> Style:
-    """Choose sizes for a picture. A panorama counts by its area and its short side, not by its length."""
+    """Choose sizes for an image. A panorama counts by its area and its short side, not by its length."""
     mean, short = math.sqrt(width * height), min(width, height)
     font_size = max(SMALLEST_FONT, min(round(mean * _FONT_SHARE), short // 6))
     line = max(1, min(round(mean * _LINE_SHARE), short // 20))

@@ -1,4 +1,4 @@
-"""Fetch a picture from its address, without letting anybody use the gateway to reach what only it can reach.
+"""Fetch an image from its address, without letting anybody use the gateway to reach what only it can reach.
 
 A name is resolved once, every address it has is checked, and the connection goes to a checked address: a name server
 that answers differently the next time (DNS rebinding) is not asked a next time. The Host header and TLS still speak
@@ -61,7 +61,7 @@ class SystemResolver:
 
 
 class ImageFetcher:
-    """Fetches pictures, a bounded number at once; each within a time, a size and a number of redirects."""
+    """Fetches images, a bounded number at once; each within a time, a size and a number of redirects."""
 
     def __init__(self, settings: Settings, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private)
@@ -74,7 +74,7 @@ class ImageFetcher:
         self._made: httpx.AsyncHTTPTransport | None = None
 
     async def fetch(self, text: str, take: Take = _free) -> bytes:
-        """Return the bytes at an address; that they are a picture is for the header check to say.
+        """Return the bytes at an address; that they are an image is for the header check to say.
 
         ``take`` is asked for room as the bytes come, and may raise; what it gave is the caller's to give back.
         Raises :class:`~gateway.errors.UrlNotAllowed`, :class:`~gateway.errors.UrlFailed`, or
@@ -84,9 +84,9 @@ class ImageFetcher:
             async with asyncio.timeout(self._timeout_s), self._slots:
                 return await self._follow(self._policy.check_url(text), take)
         except TimeoutError as error:
-            raise UrlFailed(f"The picture did not arrive within {self._timeout_s:g} s.") from error
+            raise UrlFailed(f"The image did not arrive within {self._timeout_s:g} s.") from error
         except ApiError as error:
-            logger.info("a picture was not fetched", extra={"error": error.code, "detail": error.message})
+            logger.info("an image was not fetched", extra={"error": error.code, "detail": error.message})
             raise
 
     async def aclose(self) -> None:
@@ -111,17 +111,17 @@ class ImageFetcher:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _join(url, response.headers["location"])
             if response.status_code != httpx.codes.OK:
-                raise UrlFailed(f"The address answered {response.status_code} instead of a picture.")
+                raise UrlFailed(f"The address answered {response.status_code} instead of an image.")
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise UrlFailed("The address answered with compressed content, which was not asked for.")
             return await self._read(response, take)
         except httpx.HTTPError as error:
-            raise UrlFailed("The connection broke before the whole picture had arrived.") from error
+            raise UrlFailed("The connection broke before the whole image had arrived.") from error
         finally:
             await response.aclose()
 
     async def _read(self, response: httpx.Response, take: Take) -> bytes:
-        too_large = BodyTooLarge(f"The picture at the address is larger than {self._max_bytes} bytes.")
+        too_large = BodyTooLarge(f"The image at the address is larger than {self._max_bytes} bytes.")
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
             raise too_large

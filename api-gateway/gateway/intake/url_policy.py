@@ -1,4 +1,4 @@
-"""Which addresses pictures are fetched from: names by an allow-list, and of their addresses only public ones.
+"""Which addresses images are fetched from: names by an allow-list, and of their addresses only public ones.
 
 The form of the allow-list is in :mod:`gateway.settings.url_allow`.
 
@@ -33,7 +33,7 @@ _GLOBAL_IPV6 = IPv6Network("2000::/3")
 
 
 class UrlPolicy:
-    """Says of an address in words, and of the addresses it resolves to, whether a picture is fetched from there."""
+    """Says of an address in words, and of the addresses it resolves to, whether an image is fetched from there."""
 
     def __init__(self, allow: str, private: str = "") -> None:
         self._allowed = parse_allowed(allow)
@@ -62,7 +62,7 @@ class UrlPolicy:
         default = _DEFAULT_PORTS[url.scheme]
         if not any(entry.matches(host, port or default, default) for entry in self._allowed):
             where = printable(host if port is None else f"{host}:{port}")
-            raise UrlNotAllowed(f"Pictures are not fetched from {where}: it is not in URL_ALLOW.")
+            raise UrlNotAllowed(f"Images are not fetched from {where}: it is not in URL_ALLOW.")
         return url.copy_with(fragment=None)
 
     def check_addresses(self, addresses: Sequence[str]) -> Sequence[str]:
@@ -71,7 +71,7 @@ class UrlPolicy:
             address = ip_address(text)
             if not is_public(address) and not self._is_let_through(address):
                 # Which address it is, is no business of the client's.
-                raise UrlNotAllowed("Pictures are not fetched from there: the host has an address that is not public.")
+                raise UrlNotAllowed("Images are not fetched from there: the host has an address that is not public.")
         return addresses
 
     def _is_let_through(self, address: IPv4Address | IPv6Address) -> bool:

@@ -1,6 +1,6 @@
-"""The tensors that stand for pictures and detections here: what ``GET /v2/models/MODEL`` tells a client.
+"""The tensors that stand for images and detections here: what ``GET /v2/models/MODEL`` tells a client.
 
-One layout for one picture and for many: everything that belongs to a detection is counted over all pictures, in their
+One layout for one image and for many: everything that belongs to a detection is counted over all images, in their
 order, and ``count`` and ``image_index`` say which belong to which.
 """
 
@@ -32,17 +32,17 @@ class Tensor:
         }
 
 
-INPUTS = (Tensor(INPUT, "BYTES", (-1,), "Encoded pictures (JPEG, PNG…); in JSON base64 or {'b64': …}"),)
-#: P pictures, N detections over all of them, best first within each picture.
+INPUTS = (Tensor(INPUT, "BYTES", (-1,), "Encoded images (JPEG, PNG…); in JSON base64 or {'b64': …}"),)
+#: P images, N detections over all of them, best first within each image.
 OUTPUTS = (
-    Tensor("detections", "BYTES", (-1,), "[P] for each picture the JSON that POST /predict answers"),
-    Tensor("boxes", "FP32", (-1, 4), "[N,4] x1, y1, x2, y2 in pixels of the upright picture"),
+    Tensor("detections", "BYTES", (-1,), "[P] for each image the JSON that POST /predict answers"),
+    Tensor("boxes", "FP32", (-1, 4), "[N,4] x1, y1, x2, y2 in pixels of the upright image"),
     Tensor("scores", "FP32", (-1,), "[N] confidence, 0 to 1"),
     Tensor("class_ids", "INT64", (-1,), "[N] class by number"),
     Tensor("labels", "BYTES", (-1,), "[N] class by name, UTF-8"),
-    Tensor("image_index", "INT64", (-1,), "[N] which picture of the request, from 0"),
-    Tensor("count", "INT64", (-1,), "[P] detections in each picture"),
-    Tensor("image_size", "INT64", (-1, 2), "[P,2] width and height of each upright picture"),
+    Tensor("image_index", "INT64", (-1,), "[N] which image of the request, from 0"),
+    Tensor("count", "INT64", (-1,), "[P] detections in each image"),
+    Tensor("image_size", "INT64", (-1, 2), "[P,2] width and height of each upright image"),
 )
 OUTPUT_NAMES = tuple(output.name for output in OUTPUTS)
 

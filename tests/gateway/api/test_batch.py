@@ -1,4 +1,4 @@
-"""POST /predict/batch: an outcome for each picture, in order or as they are finished."""
+"""POST /predict/batch: an outcome for each image, in order or as they are finished."""
 
 from __future__ import annotations
 

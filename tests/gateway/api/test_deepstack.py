@@ -87,7 +87,7 @@ async def test_every_error_has_deepstacks_body_and_a_status_that_its_clients_kno
 
     assert_refused(await post(data={"a": "b"}, files={"file": JPEG}), 400, "missing_file", "field 'image'")
     assert_refused(await post(content=JPEG), 400, "unsupported_media_type", "field 'image'")
-    assert_refused(await post(files={"image": b"no picture"}), 400, "unsupported_image", "Not an image")
+    assert_refused(await post(files={"image": b"no image"}), 400, "unsupported_image", "Not an image")
     assert_refused(await post(files={"image": b""}), 400, "invalid_image", "empty")
     assert_refused(await post(content=bytes(20_971_521)), 400, "unsupported_media_type", "field 'image'")
     big = {"image": bytes(20_971_521)}
@@ -127,4 +127,4 @@ def test_home_assistants_own_client_reads_the_predictions(url: str, fake: FakeTo
     found = ask(JPEG)
     assert found["summary"] == {"bus": 1, "person": 1}
     assert found["predictions"][0]["x_max"] - found["predictions"][0]["x_min"] == 211
-    assert "400" in ask(b"no picture")["error"]
+    assert "400" in ask(b"no image")["error"]

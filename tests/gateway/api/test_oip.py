@@ -165,8 +165,8 @@ def test_the_client_reads_why_it_was_refused(client: triton.InferenceServerClien
         outputs=[triton.InferRequestedOutput("masks")],
     )
     refused("422", "'conf': ", "yolo", pictures(JPEG), parameters={"conf": 7})
-    refused("415", "Not an image", "yolo", pictures(b"not a picture"))
-    refused("415", "Image 1: ", "yolo", pictures(JPEG, b"not a picture"))
+    refused("415", "Not an image", "yolo", pictures(b"not an image"))
+    refused("415", "Image 1: ", "yolo", pictures(JPEG, b"not an image"))
     refused("422", "at most 32", "yolo", pictures(*[JPEG] * 33))
     refused("413", "Image 1: .* 20971520 bytes", "yolo", pictures(JPEG, bytes(20_971_521)))
     refused("415", "compressed already", "yolo", pictures(JPEG), request_compression_algorithm="gzip")

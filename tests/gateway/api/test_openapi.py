@@ -147,7 +147,7 @@ async def test_the_examples_of_answers_are_what_their_schemas_say(client: httpx.
 
 
 async def test_the_batchs_answer_is_what_its_schema_says(client: httpx.AsyncClient) -> None:
-    response = await client.post("/predict/batch", files=[("files", JPEG), ("files", b"no picture")])
+    response = await client.post("/predict/batch", files=[("files", JPEG), ("files", b"no image")])
     answer = BatchResponse.model_validate(response.json())
     assert answer.model_dump(by_alias=True, mode="json", exclude_unset=True) == response.json()
 
@@ -183,7 +183,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def examples(content: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
-    """Each media type with its examples and their schema; a picture's bytes cannot stand in JSON and need none."""
+    """Each media type with its examples and their schema; an image's bytes cannot stand in JSON and need none."""
     found = []
     for media_type, media in content.items():
         if media.get("schema", {}).get("format") == "binary":

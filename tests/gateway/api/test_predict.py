@@ -1,4 +1,4 @@
-"""POST /predict with good pictures: what is sent on and what is answered."""
+"""POST /predict with good images: what is sent on and what is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The look at a picture's header: what it lets through, what it refuses, and that nothing leaks out of Pillow."""
+"""The look at an image's header: what it lets through, what it refuses, and that nothing leaks out of Pillow."""
 
 from __future__ import annotations
 

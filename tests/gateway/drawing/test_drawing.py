@@ -1,4 +1,4 @@
-"""Annotated pictures, down to their pixels."""
+"""Annotated images, down to their pixels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from PIL import Image, ImageChops
 
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.prediction import Detection, Prediction
+from gateway.drawing.annotate import annotate
 from gateway.drawing.codec import Format, Wanted
 from gateway.drawing.labels import fit_text, place_label
-from gateway.drawing.picture import annotate
 from gateway.drawing.strokes import FILL
 from gateway.drawing.studio import Studio
 from gateway.drawing.style import BLACK, COLOURS, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
@@ -418,7 +418,7 @@ async def test_an_accept_header_that_makes_no_sense_is_no_error(client: httpx.As
 
 @pytest.mark.anyio
 async def test_an_error_is_json_whatever_was_accepted(client: httpx.AsyncClient) -> None:
-    response = await client.post("/predict", content=b"no picture", headers={"Accept": "image/png"})
+    response = await client.post("/predict", content=b"no image", headers={"Accept": "image/png"})
     assert_error(response, 415, "unsupported_image")
 
 

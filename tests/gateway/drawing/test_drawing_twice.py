@@ -1,4 +1,4 @@
-"""What is drawn twice, by the page at / in the browser and by gateway.drawing into a picture, looks the same."""
+"""What is drawn twice, by the page at / in the browser and by gateway.drawing into an image, looks the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures by their address: from allowed hosts and public addresses only, whatever names, redirects, servers do."""
+"""Images by their address: from allowed hosts and public addresses only, whatever names, redirects, servers do."""
 
 from __future__ import annotations
 

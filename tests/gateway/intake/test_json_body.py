@@ -1,4 +1,4 @@
-"""Pictures in JSON: base64 text or a data: URL, with the parameters beside it."""
+"""Images in JSON: base64 text or a data: URL, with the parameters beside it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""500 malformed uploads: each is refused with the gateway's one error body, and the next good picture has its boxes.
+"""500 malformed uploads: each is refused with the gateway's one error body, and the next good image has its boxes.
 
-A damaged picture whose header is whole is not the gateway's to refuse, which never decodes: it goes to the model
+A damaged image whose header is whole is not the gateway's to refuse, which never decodes: it goes to the model
 server as it came. What the real one says of these is seen in tests/native/test_malformed_uploads.py.
 """
 

@@ -18,7 +18,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-#: Nothing from elsewhere, nothing inline, no frame around it. Pictures are shown from memory (blob:).
+#: Nothing from elsewhere, nothing inline, no frame around it. Images are shown from memory (blob:).
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",

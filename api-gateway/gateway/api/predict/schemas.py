@@ -16,14 +16,14 @@ class DetectionOut(BaseModel):
     confidence: float = Field(ge=0, le=1, examples=[0.89])
     class_: str = Field(alias="class", description="Name of the class", examples=["person"])
     bbox: tuple[float, float, float, float] = Field(
-        description="x1, y1, x2, y2 in pixels of the upright picture, clipped to it",
+        description="x1, y1, x2, y2 in pixels of the upright image, clipped to it",
         examples=[[245.3, 184.2, 456.8, 298.1]],
     )
     class_id: int = Field(examples=[0])
 
 
 class ImageOut(BaseModel):
-    """Size in pixels after the picture was turned upright by its Exif orientation."""
+    """Size in pixels after the image was turned upright by its Exif orientation."""
 
     width: int = Field(examples=[810])
     height: int = Field(examples=[1080])
@@ -47,21 +47,21 @@ class PredictResponse(TaskKeys):
 
 
 class BatchSuccess(PredictResponse):
-    """What /predict answers, and which picture it is about."""
+    """What /predict answers, and which image it is about."""
 
     index: int = Field(ge=0, description="Place in the request, from 0", examples=[0])
-    file: str = Field(description="The name that came with the picture; empty if none did", examples=["street.jpg"])
+    file: str = Field(description="The name that came with the image; empty if none did", examples=["street.jpg"])
 
 
 class BatchError(ErrorResponse):
-    """What is wrong with one picture."""
+    """What is wrong with one image."""
 
     index: int = Field(ge=0, description="Place in the request, from 0", examples=[1])
-    file: str = Field(description="The name that came with the picture; empty if none did", examples=["notes.txt"])
+    file: str = Field(description="The name that came with the image; empty if none did", examples=["notes.txt"])
 
 
 class BatchResponse(BaseModel):
-    """An entry per picture, in the order they were sent. The whole succeeds even where every picture has an error."""
+    """An entry per image, in the order they were sent. The whole succeeds even where every image has an error."""
 
     status: Literal["success"]
     results: list[Annotated[BatchSuccess | BatchError, Field(discriminator="status")]]

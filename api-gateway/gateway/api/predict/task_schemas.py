@@ -1,7 +1,7 @@
 """What a model's task adds to an answer beside ``detections``, as typed models: what OpenAPI shows of it.
 
 Written by the handler (``serving/torchserve/yolo/results.py``) and passed on as it is; a test holds the two together.
-Coordinates are pixels of the upright picture, clipped to it but for the corners of oriented boxes.
+Coordinates are pixels of the upright image, clipped to it but for the corners of oriented boxes.
 """
 
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ class OrientedBox(BaseModel):
 
     xyxyxyxy: tuple[Point, Point, Point, Point] = Field(description="Its four corners in order, each x, y")
     xywhr: tuple[float, float, float, float, float] = Field(
-        description="Centre x and y, width, height, and the angle in radians, clockwise on the picture"
+        description="Centre x and y, width, height, and the angle in radians, clockwise on the image"
     )
 
 

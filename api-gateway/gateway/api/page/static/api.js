@@ -1,8 +1,8 @@
-// The gateway's routes, as this page uses them. Addresses are relative: the gateway may live under a prefix.
+// The gateway's routes that this page uses. URLs are relative: the gateway may be served under a prefix.
 
 const address = (path) => new URL(path, document.baseURI);
 
-/** An answer that is no prediction: what the gateway said, or why nothing came from it. */
+/** The error that the gateway answered, or the reason why it did not answer. */
 export class AnswerError extends Error {
   constructor(message, { status = 0, code = "", requestId = "", retryAfter = 0 } = {}) {
     super(message);
@@ -10,21 +10,21 @@ export class AnswerError extends Error {
   }
 }
 
-/** The address of /predict with these parameters, for the request and for people. */
+/** The URL of /predict with these parameters. */
 export function predictAddress(parameters) {
   const url = address("predict");
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
 }
 
-/** Headers that carry the key, if there is one. */
+/** The header with the API key, if there is one. */
 export const keyHeaders = (key) => (key ? { Authorization: `Bearer ${key}` } : {});
 
 /**
- * Send a picture; resolves to {answer, milliseconds}, rejects with AnswerError, or with the signal's reason.
- * XMLHttpRequest, because fetch does not tell how much of a body is sent. onProgress: 0 to 1, then null.
+ * Send an image; resolves to {answer, milliseconds}, rejects with AnswerError, or with the signal's reason.
+ * XMLHttpRequest, because fetch does not report the progress of an upload. onProgress: 0 to 1, then null.
  */
-export function predict(picture, parameters, key, { signal, onProgress }) {
+export function predict(image, parameters, key, { signal, onProgress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const started = performance.now();
@@ -42,11 +42,11 @@ export function predict(picture, parameters, key, { signal, onProgress }) {
       }
     };
     request.onerror = () => {
-      const megabytes = (picture.bytes.size / 1e6).toFixed(1);
+      const megabytes = (image.bytes.size / 1e6).toFixed(1);
       reject(
         new AnswerError(
-          `The connection broke before an answer came (${megabytes} MB were to be sent). ` +
-            "Either the gateway cannot be reached, or the picture is larger than it takes.",
+          `The connection broke before an answer came (${megabytes} MB to send). ` +
+            "The gateway cannot be reached, or the image is larger than it accepts.",
           { code: "no_answer" },
         ),
       );
@@ -56,12 +56,12 @@ export function predict(picture, parameters, key, { signal, onProgress }) {
       reject(signal.reason);
     });
     const form = new FormData();
-    form.append("file", picture.bytes, picture.name);
+    form.append("file", image.bytes, image.name);
     request.send(form);
   });
 }
 
-/** Ask whether a prediction can be made: {state: "ready" | "waiting" | "gone", text, model}. Never rejects. */
+/** Check whether a prediction can be made: {state: "ready" | "waiting" | "gone", text, model}. Never rejects. */
 export async function health(key) {
   try {
     const response = await fetch(address("health/ready"), {
@@ -81,7 +81,7 @@ export async function health(key) {
 }
 
 function problem(status, body, header) {
-  return new AnswerError(body?.error?.message ?? `The gateway answered ${status} without saying why.`, {
+  return new AnswerError(body?.error?.message ?? `The gateway answered ${status} without a reason.`, {
     status,
     code: body?.error?.code ?? "",
     requestId: body?.request_id ?? header("X-Request-ID") ?? "",

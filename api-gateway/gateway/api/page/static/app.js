@@ -1,4 +1,4 @@
-// Puts the parts together: a picture comes in, is asked about, and the answer is shown in all of them.
+// Assembles the page: an image is chosen, sent to the gateway, and the answer is shown in every part.
 import { AnswerError, predict, predictAddress } from "./api.js";
 import { Asker } from "./asker.js";
 import { offerCamera } from "./camera.js";
@@ -7,7 +7,7 @@ import { curlCommand } from "./curl.js";
 import { downloadAnnotated } from "./download.js";
 import { bytes, milliseconds } from "./elements.js";
 import { watchHealth } from "./health.js";
-import { takePictures } from "./intake.js";
+import { takeImages } from "./intake.js";
 import { Key } from "./key.js";
 import { clearNotice, hasNotice, showNotice } from "./notice.js";
 import { guessesOf, headline, itemsOf } from "./objects.js";
@@ -15,11 +15,11 @@ import { Results } from "./results.js";
 import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 
-const HAND_RESTS_MS = 180;
+const DEBOUNCE_MS = 180; // while a slider moves
 const byId = (id) => document.getElementById(id);
 
-let latest = null; // a token of the picture that came last
-let picture = null; // {bytes, name}
+let latest = null; // a token of the image chosen last
+let image = null; // {bytes, name}
 let displayed = true; // whether this browser can show it
 let shown = null; // {answer, milliseconds, confidence asked for}
 
@@ -31,14 +31,14 @@ const results = new Results({ onFilter: show, onPoint: point });
 const asker = new Asker({
   work: async (signal) => {
     const confidence = settings.confidence;
-    const outcome = await predict(picture, settings.parameters, key.value, { signal, onProgress: progress });
+    const outcome = await predict(image, settings.parameters, key.value, { signal, onProgress: progress });
     return { ...outcome, confidence };
   },
   onStart: () => progress(null),
   onAnswer,
   onError,
 });
-const { choose } = takePictures({ onFile: take, onProblem: (text) => showNotice(text) });
+const { choose } = takeImages({ onFile: take, onProblem: (text) => showNotice(text) });
 offerCamera({ onFile: take });
 watchHealth({ key: () => key.value });
 byId("another").addEventListener("click", choose);
@@ -51,41 +51,41 @@ async function take(file, ofSeveral = 1) {
   const mine = (latest = {});
   let content;
   try {
-    // Kept here: sliders ask about the same bytes again, whatever becomes of the file.
+    // Kept here: sliders send the same bytes again, even if the file is gone.
     content = new Blob([await file.arrayBuffer()], { type: file.type });
   } catch {
-    showNotice(`${file.name || "That"} cannot be read. A folder, or a file that is gone?`);
+    showNotice(`${file.name || "That"} cannot be read. Is it a folder, or a deleted file?`);
     return;
   }
-  if (latest !== mine) return; // another one came while this was read
-  picture = { bytes: content, name: file.name || "picture" };
+  if (latest !== mine) return; // another image was chosen meanwhile
+  image = { bytes: content, name: file.name || "image" };
   const focusGoes = byId("welcome").contains(document.activeElement);
   byId("welcome").hidden = true;
   byId("work").hidden = false;
   if (focusGoes) byId("another").focus();
-  byId("name").textContent = `${picture.name} · ${bytes(content.size)}`;
+  byId("name").textContent = `${image.name} · ${bytes(content.size)}`;
   forget();
   results.reset();
   results.say("Looking…");
-  note(ofSeveral > 1 ? `One picture at a time: of the ${ofSeveral} this one was taken.` : "");
+  note(ofSeveral > 1 ? `One image at a time: this is the first of ${ofSeveral}.` : "");
   ask();
   const canShow = await stage.show(content);
   if (latest !== mine) return;
   displayed = canShow;
-  if (!displayed && !hasNotice()) note("This browser cannot display this format. The gateway may read it all the same.");
+  if (!displayed && !hasNotice()) note("This browser cannot display this format. The gateway may support it.");
   if (shown) show();
 }
 
 function ask() {
-  if (!picture) return;
-  code.curl = curlCommand({ url: predictAddress(settings.parameters), name: picture.name, hasKey: Boolean(key.value) });
+  if (!image) return;
+  code.curl = curlCommand({ url: predictAddress(settings.parameters), name: image.name, hasKey: Boolean(key.value) });
   asker.ask();
 }
 
 function settingsChanged() {
-  if (!picture) return;
+  if (!image) return;
   ask();
-  asker.ask(HAND_RESTS_MS);
+  asker.ask(DEBOUNCE_MS);
   if (shown) show();
 }
 
@@ -102,17 +102,17 @@ function onError(error) {
   progressDone();
   forget();
   results.say("");
-  const problem = error instanceof AnswerError ? error : new AnswerError("This page failed on the answer; reload it.");
+  const problem = error instanceof AnswerError ? error : new AnswerError("This page failed to read the answer; reload it.");
   if (!(error instanceof AnswerError)) console.error(error);
-  const ofPicture = [400, 413, 415].includes(problem.status); // the same again would be refused again
-  const actions = ofPicture ? { "Choose another": choose } : { "Try again": ask };
+  const ofImage = [400, 413, 415].includes(problem.status); // sending the same image again would fail again
+  const actions = ofImage ? { "Choose another": choose } : { "Try again": ask };
   if (problem.status === 401) actions["Enter an API key"] = () => key.ask();
-  if (ofPicture) note("");
+  if (ofImage) note("");
   showNotice(problem, actions);
   if (problem.status === 401) key.ask(problem.message);
 }
 
-/** Show the answer as the slider and the chips let it through. */
+/** Show the answer, filtered by the slider and the chips. */
 function show() {
   const { answer, milliseconds: took } = shown;
   const items = found();
@@ -123,7 +123,7 @@ function show() {
   byId("download").disabled = !displayed;
 }
 
-/** The answer's items; those below a slider that was raised meanwhile are gone before the gateway says so too. */
+/** The answer's items above the slider, which may have been raised since the request. */
 function found() {
   const { answer, confidence } = shown;
   const least = settings.confidence;
@@ -149,11 +149,11 @@ async function download() {
   const { answer } = shown;
   const items = results.filter(found());
   const guess = guessesOf(answer)[0] ?? null;
-  const done = await downloadAnnotated({ picture: stage.picture, items, guess, size: answer.image, name: picture.name });
-  if (!done) showNotice("The browser could not write this picture: it is too large for it.");
+  const done = await downloadAnnotated({ image: stage.image, items, guess, size: answer.image, name: image.name });
+  if (!done) showNotice("This image is too large for the browser to save.");
 }
 
-/** part: 0 to 1 of the picture sent; null: sent, or not begun. */
+/** part: the part of the image that is sent, 0 to 1; null: all of it, or none yet. */
 function progress(part) {
   const bar = byId("progress");
   bar.hidden = false;

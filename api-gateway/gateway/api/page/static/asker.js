@@ -1,4 +1,4 @@
-// One question at a time: a new one waits a moment for the hand to rest, and ends the one before it.
+// One request at a time: a new one is debounced, and cancels the one before it.
 
 /** Calls work(signal) after the delay; only the outcome of the latest call is reported. */
 export class Asker {
@@ -14,7 +14,7 @@ export class Asker {
     this.#timer = setTimeout(() => this.#start(), delay);
   }
 
-  /** End what runs and what waits; nothing of it is reported. */
+  /** Cancel the running and the waiting request; neither is reported. */
   stop() {
     clearTimeout(this.#timer);
     this.#running?.abort();
@@ -33,7 +33,7 @@ export class Asker {
     } catch (error) {
       report = () => this.onError(error);
     }
-    if (this.#running !== mine) return; // a newer question is under way
+    if (this.#running !== mine) return; // a newer request is running
     this.#running = null;
     report();
   }

@@ -1,9 +1,9 @@
-// The camera in a dialog. Where the browser gives none to a page (plain http), a phone's own camera app is asked.
+// The camera in a dialog. Where pages may not use it (plain http), a phone's own camera app is opened.
 
 const REASONS = {
-  NotAllowedError: "The camera was not allowed. The browser's address bar has the permission.",
+  NotAllowedError: "Access to the camera was denied. Allow it in the browser's address bar.",
   NotFoundError: "No camera was found.",
-  NotReadableError: "The camera is used by another program.",
+  NotReadableError: "Another program is using the camera.",
 };
 
 export function offerCamera({ onFile }) {

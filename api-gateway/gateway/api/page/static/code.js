@@ -13,7 +13,7 @@ export class Code {
     for (const button of document.querySelectorAll("[data-copy]")) {
       button.addEventListener("click", () => this.#copy(button));
     }
-    // The answer is written out only while somebody looks at it.
+    // The answer is rendered only while its box is open.
     document.getElementById("json-box").addEventListener("toggle", () => this.#show("json"));
   }
 
@@ -32,14 +32,14 @@ export class Code {
   #show(which) {
     const text = this.#texts[which];
     if (which === "json" && !document.getElementById("json-box").open) return;
-    const cut = text.length > SHOWN ? `${text.slice(0, SHOWN)}\n… ${text.length - SHOWN} more characters; Copy takes all` : text;
+    const cut = text.length > SHOWN ? `${text.slice(0, SHOWN)}\n… ${text.length - SHOWN} more characters; Copy copies all` : text;
     document.getElementById(which).textContent = cut;
   }
 
   async #copy(button) {
     const which = button.dataset.copy;
     const done = await copied(this.#texts[which]);
-    button.textContent = done ? "Copied" : "Select it by hand";
+    button.textContent = done ? "Copied" : "Select it manually";
     if (!done) getSelection().selectAllChildren(document.getElementById(which));
     setTimeout(() => (button.textContent = "Copy"), 1600);
   }

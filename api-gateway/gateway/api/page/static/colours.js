@@ -1,5 +1,5 @@
-// A colour for each class: apart from each other and from most of what photographs show.
-// Annotated pictures have the same (drawing/style.py; a test holds the two together).
+// A colour for each class, distinct from each other and from most photographs.
+// Annotated images use the same colours (drawing/style.py; a test holds the two together).
 
 const COLOURS = [
   "#ff4d5e", "#2fa8ff", "#ffb300", "#19c37d", "#b06bff", "#ff7a2f", "#00c2c7", "#ff5fb7", "#a4d61e", "#6f7dff",
@@ -8,7 +8,7 @@ const COLOURS = [
 
 export const colourOf = (id) => COLOURS[((id % COLOURS.length) + COLOURS.length) % COLOURS.length];
 
-/** Black or white, whichever is read better on the colour (WCAG's relative luminance). */
+/** Black or white, whichever has more contrast on the colour (WCAG's relative luminance). */
 export function inkOn(colour) {
   const [r, g, b] = [1, 3, 5].map((at) => {
     const part = parseInt(colour.slice(at, at + 2), 16) / 255;

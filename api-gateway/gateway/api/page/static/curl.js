@@ -1,6 +1,6 @@
-// The request of this page as a command for a POSIX shell. Pure.
+// The request of this page as a command for a POSIX shell. Pure functions.
 
-/** One word for the shell, whatever is in it. */
+/** Quote any text as one word of the shell. */
 export const quote = (text) =>
   /^[A-Za-z0-9_.\/:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -10,7 +10,7 @@ function formFile(name) {
   return /[",;\\\s]/.test(path) ? `@"${path.replace(/["\\]/g, "\\$&")}"` : `@${path}`;
 }
 
-/** url: with its parameters. name: the picture's file name. hasKey: the key itself is never written down. */
+/** url: with its parameters. name: the image's file name. hasKey: whether a key is set; the key itself is never shown. */
 export function curlCommand({ url, name, hasKey }) {
   const parts = [
     ...(hasKey ? [`-H "Authorization: Bearer $API_KEY"`] : []),

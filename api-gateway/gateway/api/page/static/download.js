@@ -1,10 +1,10 @@
-// The picture with everything drawn in, in its own size, as a JPEG.
+// The annotated image in its original size, as a JPEG.
 import { caption, paint } from "./paint.js";
 
-const MOST_PIXELS = 32e6; // beyond this some browsers give an empty canvas
+const MOST_PIXELS = 32e6; // beyond this, some browsers return an empty canvas
 
-/** size: of the answer's picture, {width, height}. Resolves to whether it worked. */
-export async function downloadAnnotated({ picture, items, guess, size, name }) {
+/** size: of the answer's image, {width, height}. Resolves to whether it succeeded. */
+export async function downloadAnnotated({ image, items, guess, size, name }) {
   const shrink = Math.min(1, Math.sqrt(MOST_PIXELS / (size.width * size.height)));
   const width = Math.round(size.width * shrink);
   const height = Math.round(size.height * shrink);
@@ -12,9 +12,9 @@ export async function downloadAnnotated({ picture, items, guess, size, name }) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  context.fillStyle = "#ffffff"; // what is transparent would come out black
+  context.fillStyle = "#ffffff"; // transparent pixels would become black
   context.fillRect(0, 0, width, height);
-  context.drawImage(picture, 0, 0, width, height);
+  context.drawImage(image, 0, 0, width, height);
   const unit = Math.max(1, Math.max(width, height) / 900);
   paint(context, items, { width, height, scale: width / size.width, unit });
   if (guess) caption(context, guess, unit);
@@ -22,7 +22,7 @@ export async function downloadAnnotated({ picture, items, guess, size, name }) {
   if (!blob) return false;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `${name.replace(/\.[^.]*$/, "") || "picture"}-detections.jpg`;
+  link.download = `${name.replace(/\.[^.]*$/, "") || "image"}-detections.jpg`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   return true;

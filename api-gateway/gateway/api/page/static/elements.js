@@ -1,4 +1,4 @@
-// Making elements. Text goes in as text: nothing that a file or an answer says is ever read as HTML.
+// Creates elements. Text is inserted as text: nothing from a file or an answer is ever parsed as HTML.
 
 /** element("b", {className: "x", style: {"--part": 1}}, "text", otherElement) */
 export function element(tag, { style = {}, ...properties } = {}, ...children) {

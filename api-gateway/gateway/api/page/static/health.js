@@ -1,4 +1,4 @@
-// Whether pictures can be asked about: looked at every few seconds while the page is seen.
+// Whether predictions can be made, checked every few seconds while the page is visible.
 import { health } from "./api.js";
 
 const EVERY_MS = { ready: 15_000, waiting: 3_000, gone: 3_000 };

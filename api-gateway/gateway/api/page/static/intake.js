@@ -1,9 +1,9 @@
-// The ways a picture comes in: dropped, pasted, chosen. Each ends in onFile(file).
+// The ways to choose an image: drop, paste, file dialog. Each ends in onFile(file).
 
-export function takePictures({ onFile, onProblem }) {
+export function takeImages({ onFile, onProblem }) {
   const veil = document.getElementById("veil");
   const chooser = document.getElementById("file");
-  let depth = 0; // dragenter and dragleave come for every element under the pointer
+  let depth = 0; // dragenter and dragleave fire for every element under the pointer
 
   const take = (files) => {
     const list = [...files];
@@ -29,21 +29,21 @@ export function takePictures({ onFile, onProblem }) {
   });
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
-    event.preventDefault(); // else the browser would leave the page for the file
+    event.preventDefault(); // otherwise the browser would open the file
     over(false);
     if (!take(event.dataTransfer?.files ?? [])) {
-      onProblem("That was no file. Save the picture first, or copy the picture itself and paste it here.");
+      onProblem("That was not a file. Save the image first, or copy the image itself and paste it here.");
     }
   });
   addEventListener("paste", (event) => {
     if (event.target instanceof HTMLInputElement && event.target.type !== "range" && event.target.type !== "file") return;
     if (take(event.clipboardData?.files ?? [])) event.preventDefault();
-    else onProblem("There is no picture on the clipboard. Copy a picture, not its address or its file's name.");
+    else onProblem("There is no image on the clipboard. Copy an image, not its URL or file name.");
   });
   for (const input of [chooser, document.getElementById("capture")]) {
     input.addEventListener("change", () => {
       take(input.files);
-      input.value = ""; // so that choosing the same file again is a change
+      input.value = ""; // so that choosing the same file again fires a change
     });
   }
   return { choose: () => chooser.click() };

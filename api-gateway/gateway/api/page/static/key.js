@@ -1,7 +1,7 @@
-// The API key: asked for when the gateway wants one or the person opens it, kept for this tab alone.
+// The API key: requested when the gateway requires one or the user opens the dialog, and kept for this tab only.
 
 const NAME = "api-key";
-const WHY = "Sent with each picture. Kept in this tab, forgotten when it closes.";
+const WHY = "Sent with each image. Stored in this tab until it is closed.";
 
 export class Key {
   #value = "";
@@ -14,7 +14,7 @@ export class Key {
     try {
       this.#value = sessionStorage.getItem(NAME) ?? "";
     } catch {
-      // storage is switched off: it lasts as long as the page
+      // storage is disabled: the key lasts as long as the page
     }
     this.button.addEventListener("click", () => this.ask());
     document.getElementById("key-close").addEventListener("click", () => this.dialog.close());
@@ -31,7 +31,7 @@ export class Key {
     return this.#value;
   }
 
-  /** Open the dialog; `reason` is what the gateway said, if it asked. */
+  /** Open the dialog; `reason` is the gateway's message, if it required a key. */
   ask(reason = "") {
     if (this.dialog.open) return;
     this.why.textContent = reason ? `${reason} ${WHY}` : WHY;

@@ -1,11 +1,11 @@
-// Where labels go so that none hides another. Pure.
+// Places labels so that none covers another. Pure functions.
 
 const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 
 /**
  * Place labels in the order given, the most important first.
  * wanted: [{box: [x1, y1, x2, y2], width, height}], bounds: {width, height}, all in the same pixels.
- * Returns {x, y, width, height} or, where every place is taken, null for each.
+ * Returns for each {x, y, width, height}, or null if every place is taken.
  */
 export function placeLabels(wanted, bounds) {
   const placed = [];

@@ -1,4 +1,4 @@
-// One message at a time, above everything: what went wrong, what the gateway said of it, and how to go on.
+// One message at a time, at the top: what went wrong, the details from the gateway, and what to do.
 import { element } from "./elements.js";
 
 const box = document.getElementById("notice");

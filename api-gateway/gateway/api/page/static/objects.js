@@ -1,6 +1,6 @@
-// What an answer says, as a list of things to show. Pure functions.
+// The answer as a list of items to show. Pure functions.
 
-/** One item a detection, with what its task adds: polygons (masks), points (keypoints), corners (oriented box). */
+/** One item per detection, with what its task adds: polygons (masks), points (keypoints), corners (oriented box). */
 export function itemsOf(answer) {
   return answer.detections.map((found, index) => ({
     index,
@@ -14,11 +14,11 @@ export function itemsOf(answer) {
   }));
 }
 
-/** The likeliest classes of a classifier's answer, as items without a place. */
+/** The most likely classes of a classifier's answer, as items without a box. */
 export const guessesOf = (answer) =>
   (answer.probs ?? []).map(({ cls, name, conf }, index) => ({ index, name, id: cls, confidence: conf, box: null }));
 
-/** Those whose class is not hidden. */
+/** The items whose class is not hidden. */
 export const shown = (items, hidden) => items.filter(({ name }) => !hidden.has(name));
 
 /** [{name, id, count}], most frequent first. */
@@ -43,11 +43,11 @@ export function sentence(items) {
 
 /** The answer in one line. */
 export function headline(items, guesses) {
-  if (guesses.length) return `Likeliest: ${guesses[0].name}, ${percent(guesses[0].confidence)}`;
+  if (guesses.length) return `Most likely: ${guesses[0].name}, ${percent(guesses[0].confidence)}`;
   return items.length ? sentence(items) : "Nothing found. A lower confidence may show more.";
 }
 
-/** The smallest item whose box holds the point, in the picture's pixels; -1 if none does. */
+/** The index of the smallest item whose box contains the point, in the image's pixels; -1 without one. */
 export function itemAt(items, x, y) {
   const area = ([x1, y1, x2, y2]) => (x2 - x1) * (y2 - y1);
   const holding = items.filter(({ box: [x1, y1, x2, y2] }) => x >= x1 && x <= x2 && y >= y1 && y <= y2);

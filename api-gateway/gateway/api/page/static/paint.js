@@ -1,4 +1,4 @@
-// Draw items on a canvas: over the picture on the page, or into the picture for the download.
+// Draw items on a canvas: over the image on the page, or into the image for the download.
 import { colourOf, inkOn } from "./colours.js";
 import { placeLabels } from "./labels.js";
 import { percent } from "./objects.js";
@@ -11,14 +11,14 @@ const EDGE = 0.47;
 const DARK = `rgb(0 0 0 / ${EDGE})`;
 
 /**
- * scale: pixels of the canvas's frame for one of the picture. unit: size of a fine detail, 1 on the page.
- * grid: device pixels for one of the frame, so that lines fall on them. active: index that stands out, or -1.
+ * scale: pixels of the canvas's frame for one of the image. unit: size of a fine detail, 1 on the page.
+ * grid: device pixels for one of the frame, so that lines fall on them. active: index of the highlighted item, or -1.
  */
 export function paint(context, items, { width, height, scale, unit = 1, grid = 1, active = -1 }) {
   const line = 2 * unit;
   const snap = (value) => Math.round(value * grid) / grid;
   const isFaint = (item) => active >= 0 && item.index !== active;
-  const ordered = [...items].reverse().sort((a, b) => isFaint(b) - isFaint(a)); // the best and the active last, on top
+  const ordered = [...items].reverse().sort((a, b) => isFaint(b) - isFaint(a)); // the best and the active one last, on top
   context.lineJoin = "round";
   context.lineCap = "round";
   const each = (draw) => {
@@ -27,7 +27,7 @@ export function paint(context, items, { width, height, scale, unit = 1, grid = 1
       draw(item, colourOf(item.id));
     }
   };
-  // In layers, so that no mask veils a line.
+  // In layers, so that no mask covers a line.
   each((item, colour) => item.polygons && drawMask(context, item.polygons, colour, scale, unit));
   each((item, colour) => {
     if (item.corners) trace(context, item.corners, scale, true);
@@ -39,7 +39,7 @@ export function paint(context, items, { width, height, scale, unit = 1, grid = 1
   drawLabels(context, items, { width, height, scale, unit, active });
 }
 
-/** A pill in the upper corner, for what has no place in the picture. */
+/** A label in the upper corner, for a class without a box. */
 export function caption(context, { name, id, confidence }, unit = 1) {
   setFont(context, unit);
   const text = `${name} ${percent(confidence)}`;
@@ -48,7 +48,7 @@ export function caption(context, { name, id, confidence }, unit = 1) {
 }
 
 function outline(context, box, { width, height, scale, line, snap }) {
-  // The line stays inside the picture, also where the box ends at its edge.
+  // The line stays inside the image, even at its edge.
   const keep = (value, most) => Math.min(Math.max(snap(value * scale), line / 2), most - line / 2);
   const [x1, y1, x2, y2] = [keep(box[0], width), keep(box[1], height), keep(box[2], width), keep(box[3], height)];
   context.beginPath();
@@ -62,7 +62,7 @@ function trace(context, points, scale, closed) {
 }
 
 function stroke(context, colour, line, unit) {
-  context.strokeStyle = DARK; // seen on every background
+  context.strokeStyle = DARK; // visible on every background
   context.lineWidth = line + 1.5 * unit;
   context.stroke();
   context.strokeStyle = colour;

@@ -1,5 +1,5 @@
-// What is drawn of a pose: COCO's 17 keypoints joined to a figure, of any other set the points alone. Pure.
-// Annotated pictures have the same (drawing/marks.py and strokes.py; a test holds them together).
+// How a pose is drawn: COCO's 17 keypoints with limbs, any other set as points. Pure functions.
+// Annotated images use the same limbs (drawing/marks.py and strokes.py; a test holds them together).
 
 const SURE = 0.25; // the least confidence of a keypoint that is drawn, as Ultralytics has it
 const COCO_POINTS = 17;
@@ -18,5 +18,5 @@ export function poseOf(points) {
   return { joints: seen.filter(Boolean), limbs };
 }
 
-/** A point that was not found is unsure, or put into the corner. */
+/** A point that was not found has a low confidence, or is in the corner. */
 const isSeen = (point) => Boolean(point) && (point[2] ?? 1) >= SURE && (point[0] !== 0 || point[1] !== 0);

@@ -1,10 +1,10 @@
-// What was found, in words: headline, chips to filter, list, times.
+// The results as text: headline, chips to filter, list, times.
 import { colourOf } from "./colours.js";
 import { element, milliseconds } from "./elements.js";
 import { countsOf, percent, shown } from "./objects.js";
 
-const ROWS = 100; // beyond this a list is no help
-const SHORTEST_MS = 0.05; // what would be shown as 0.0
+const ROWS = 100; // a longer list is not useful
+const SHORTEST_MS = 0.05; // shorter times would be shown as 0.0
 const SHADES = ["#5b8def", "#8fb3f5", "#2f5fd0", "#7fc8b4", "#c9a96a", "#b78fd6", "#d68f8f"];
 
 export class Results {
@@ -34,12 +34,12 @@ export class Results {
     objects.addEventListener("keydown", (event) => this.#step(event));
   }
 
-  /** Another picture: its classes are all shown again. */
+  /** For another image, show all classes again. */
   reset() {
     this.#hidden.clear();
   }
 
-  /** Those of the items that the chips let through. */
+  /** The items whose class is not hidden by a chip. */
   filter(items) {
     return shown(items, this.#hidden);
   }
@@ -54,17 +54,17 @@ export class Results {
     this.#list(guesses.length ? guesses : visible);
     const left = visible.length - ROWS;
     more.hidden = left <= 0;
-    more.textContent = `and ${left} more, all of them in the JSON`;
+    more.textContent = `and ${left} more in the JSON`;
   }
 
-  /** Say it in a sentence, to eyes and to screen readers. */
+  /** Show the headline, and announce it to screen readers. */
   say(headline, took = "") {
     this.parts.headline.textContent = headline;
     this.parts.took.textContent = took;
     if (this.parts.said.textContent !== headline) this.parts.said.textContent = headline;
   }
 
-  /** Let one row stand out; -1 for none. index: the item's, not the row's. */
+  /** Highlight one row; -1 for none. index: the item's, not the row's. */
   point(index) {
     this.#rows.forEach((row) => row.setAttribute("aria-selected", String(Number(row.dataset.index) === index)));
     this.#active = this.#rows.findIndex((row) => Number(row.dataset.index) === index);
@@ -81,7 +81,7 @@ export class Results {
       ...Object.entries(steps),
       ["around the model", (server ?? inside) - inside],
       ["gateway", total - (server ?? inside)],
-      ["to here and back", roundTrip - total],
+      ["network", roundTrip - total],
     ]
       .map(([name, value], at) => ({ name, value, shade: { "--shade": SHADES[at % SHADES.length] } }))
       .filter(({ value }) => value >= SHORTEST_MS);
@@ -91,7 +91,7 @@ export class Results {
       element("div", options, element("dt", {}, name), element("dd", {}, milliseconds(value)));
     times.replaceChildren(
       ...parts.map(({ name, value, shade }) => row(name, value, { style: shade })),
-      row("in all", roundTrip, { className: "sum" }),
+      row("total", roundTrip, { className: "sum" }),
     );
   }
 

@@ -1,4 +1,4 @@
-// Sliders and fields. What nobody touched is not sent: the model's own default holds.
+// Sliders and fields. A field that was not changed is not sent, so that the model's default applies.
 import { percent } from "./objects.js";
 
 export class Settings {
@@ -20,17 +20,17 @@ export class Settings {
       onChange();
       this.form.elements.conf.focus();
     });
-    this.form.reset(); // a reload keeps what was typed, and nobody touched it here
+    this.form.reset(); // a reload restores what was typed
     this.#tell();
   }
 
-  /** {conf: "0.40", …}: what to send. */
+  /** The parameters to send: {conf: "0.40", …}. */
   get parameters() {
     const fields = [...this.form.elements].filter(({ name, value }) => this.#touched.has(name) && value !== "");
     return Object.fromEntries(fields.map(({ name, value }) => [name, value]));
   }
 
-  /** The least confidence that the slider asks for, if anybody moved it. */
+  /** The minimum confidence on the slider, if it was moved. */
   get confidence() {
     return this.#touched.has("conf") ? Number(this.form.elements.conf.value) : null;
   }

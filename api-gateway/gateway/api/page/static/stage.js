@@ -1,19 +1,19 @@
-// The picture with its overlay: shows it, keeps the overlay as fine as the screen, and knows what is under the pointer.
+// The image with its overlay, drawn at the screen's resolution; finds the item under the pointer.
 import { itemAt, percent, sentence } from "./objects.js";
 import { caption, paint } from "./paint.js";
 
-const NARROW = 520; // a phone: lines and labels are a little finer
+const NARROW = 520; // on a phone, lines and labels are finer
 
 export class Stage {
   #items = [];
   #guess = null;
   #active = -1;
-  #size = null; // of the picture in its own pixels, upright
+  #size = null; // of the upright image, in its own pixels
   #url = "";
 
   constructor({ onPoint }) {
     this.frame = document.getElementById("frame");
-    this.picture = document.getElementById("picture");
+    this.image = document.getElementById("image");
     this.overlay = document.getElementById("overlay");
     this.onPoint = onPoint;
     new ResizeObserver(() => this.#draw()).observe(this.frame);
@@ -23,32 +23,32 @@ export class Stage {
     this.overlay.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.onPoint(-1));
   }
 
-  /** Show a picture without results; resolves to whether this browser can display it. */
+  /** Show an image without results; resolves to whether this browser can display it. */
   async show(bytes) {
     this.clear();
     this.overlay.setAttribute("aria-label", "No detections yet");
     URL.revokeObjectURL(this.#url);
     const url = (this.#url = URL.createObjectURL(bytes));
-    this.picture.src = url;
-    const displayed = await this.picture.decode().then(
+    this.image.src = url;
+    const displayed = await this.image.decode().then(
       () => true,
       () => false,
     );
-    if (url !== this.#url) return displayed; // another picture came meanwhile
+    if (url !== this.#url) return displayed; // another image was chosen meanwhile
     this.frame.toggleAttribute("data-sheet", !displayed);
-    const { naturalWidth: width, naturalHeight: height } = this.picture;
+    const { naturalWidth: width, naturalHeight: height } = this.image;
     if (!this.#size && displayed) this.#fit({ width, height });
     return displayed;
   }
 
-  /** Draw these items of an answer on a picture of {width, height}. guess: what has no place in it, or null. */
+  /** Draw these items of an answer on an image of {width, height}. guess: a class without a box, or null. */
   draw(items, size, guess) {
     this.#items = items;
     this.#guess = guess;
     this.#size = size;
     this.#fit(size);
     this.frame.setAttribute("data-drawn", "");
-    const best = guess && `Likeliest: ${guess.name}, ${percent(guess.confidence)}`;
+    const best = guess && `Most likely: ${guess.name}, ${percent(guess.confidence)}`;
     this.overlay.setAttribute("aria-label", best ?? (items.length ? sentence(items) : "No detections"));
     this.#draw();
   }
@@ -60,7 +60,7 @@ export class Stage {
     this.#draw();
   }
 
-  /** Let one item stand out; -1 for none. */
+  /** Highlight one item; -1 for none. */
   point(index) {
     this.#active = index;
     this.#draw();
@@ -92,7 +92,7 @@ export class Stage {
   }
 
   #watchDensity() {
-    // The window moved to another screen, or was zoomed: one change, then the next value is watched.
+    // Fires once, when the window moves to another screen or is zoomed; then watches the new value.
     matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
       "change",
       () => {

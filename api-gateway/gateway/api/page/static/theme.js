@@ -1,4 +1,4 @@
-// Light or dark: the system's choice until the person makes another. Runs before the first paint.
+// Light or dark: the system's choice until the user makes another. Runs before the first paint.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -7,7 +7,7 @@
     try {
       return localStorage.getItem("theme");
     } catch {
-      return null; // storage is switched off: the choice lasts as long as the page
+      return null; // storage is disabled: the choice lasts as long as the page
     }
   };
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
