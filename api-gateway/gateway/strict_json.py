@@ -1,4 +1,4 @@
-"""JSON as the standard defines it: parsed strictly and within bounds, and written without blanks."""
+"""JSON as the standard defines it: parsed strictly and within bounds, and written without spaces."""
 
 import json
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from typing import Any, NoReturn
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-#: What each value beyond the first costs in the text: a comma, or the bracket around it. Base64 has none of them.
+#: Each value beyond the first needs one of these characters, which base64 does not have.
 _MARKS = (b",", b"[", b"{")
 
 
 class JsonError(ValueError):
-    """The text is not JSON, or more of it than is read. The message may go to a client: it repeats none of the text."""
+    """The text is not JSON, or exceeds a bound. The message may go to a client: it repeats none of the text."""
 
 
 def loads(text: bytes | str, *, pairs: Callable[[list[tuple[str, Any]]], object] | None = None) -> Any:
@@ -26,38 +26,41 @@ def loads(text: bytes | str, *, pairs: Callable[[list[tuple[str, Any]]], object]
         raise JsonError(f"{error.msg} (line {error.lineno}, column {error.colno})") from error
     except JsonError:
         raise
-    except (ValueError, RecursionError) as error:  # bytes that are no text, numbers of thousands of digits, deep nests
-        raise JsonError("it is no text, or holds a number or nesting that is too large") from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # bytes that are not text, numbers of thousands of digits, deep nesting
+        raise JsonError("it is not text, or has a number or nesting that is too large") from error
 
 
 def refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN and Infinity, which Python reads and which are no JSON: passed on, they would break a client."""
-    raise JsonError(f"{name} is none of JSON's numbers")
+    """Refuse NaN and Infinity, which Python reads although they are not JSON; a client could not parse them."""
+    raise JsonError(f"{name} is not a JSON number")
 
 
-#: Made once: json.loads makes another each time when it is told anything.
+#: Created once: with any option, json.loads creates one for each call.
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 def check_marks(text: bytes, most: int) -> None:
-    """Raise :class:`JsonError` if ``text`` has more than ``most`` commas and opening brackets; parse it after this.
+    """Raise :class:`JsonError` if ``text`` has more than ``most`` commas and opening brackets. For use before parsing.
 
-    An empty list of three bytes takes sixty once it is parsed, so that bounded bytes are no bound on memory.
+    An empty list of three bytes needs sixty once it is parsed, so a bound on bytes does not bound memory.
     """
     if len(text) <= most:
         return
     found = 0
     for mark in _MARKS:
-        # Not text.count(), which looks at every byte by itself: this skips an image's text several times as fast.
+        # Not text.count(), which examines every byte: this skips an image's text several times as fast.
         position = text.find(mark)
         while position >= 0:
             found += 1
             if found > most:
-                raise JsonError(f"it has more than {most} commas and brackets; images as base64 need hardly any")
+                raise JsonError(f"it has more than {most} commas and brackets; images as base64 need almost none")
             position = text.find(mark, position + 1)
 
 
 def compact(body: Any) -> bytes:
-    """Write JSON without blanks, in UTF-8."""
-    # Not through a response model: validating what was just built would cost more than building it.
+    """Write JSON without spaces, in UTF-8."""
+    # Without a response model: validating a body that was just built would cost more than building it.
     return _to_json(body).encode()

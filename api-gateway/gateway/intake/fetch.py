@@ -1,8 +1,8 @@
-"""Fetch an image from its address, without letting anybody use the gateway to reach what only it can reach.
+"""Download an image from its URL, without giving clients access to hosts that only the gateway can reach (SSRF).
 
-A name is resolved once, every address it has is checked, and the connection goes to a checked address: a name server
-that answers differently the next time (DNS rebinding) is not asked a next time. The Host header and TLS still speak
-of the name. Each redirect goes through all of it again.
+A name is resolved once, all of its addresses are checked, and the connection goes to a checked address, so that a name
+server that changes its answer (DNS rebinding) gains nothing. The Host header and TLS still use the name. Each redirect
+goes through the same checks.
 """
 
 import asyncio
@@ -20,35 +20,32 @@ from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, pri
 from gateway.intake.url_policy import UrlPolicy, host_of
 from gateway.settings import Settings
 
-#: From a host and a port to its addresses, in the order they are to be tried.
+#: From a host and a port to its addresses, in the order to try them.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-#: Told how many bytes more are to be held; raises :class:`~gateway.errors.ApiError` if there is no room for them.
+#: Reserves memory for so many bytes more; raises :class:`~gateway.errors.ApiError` if there is too little.
 Take = Callable[[int], None]
 
 CONNECT_TIMEOUT_S = 3.0
-#: Of a host's addresses so many are tried.
+#: How many of a host's addresses are tried.
 MOST_ADDRESSES = 3
 _HEADERS = {
     "User-Agent": f"yolo-serving/{__version__}",
     "Accept": "image/*",
-    # What is unpacked on arrival has no size that could be known before.
+    # The size of compressed content would be unknown before it is decompressed.
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-logger = logging.getLogger("gateway.intake.image_url")
+logger = logging.getLogger("gateway.intake.fetch")
 
 
 def _free(size: int) -> None:
-    """Have room for everything."""
+    """Reserve nothing."""
 
 
 class SystemResolver:
-    """Asks the system's resolver, in threads of its own.
-
-    The loop's own threads resolve the model server's name: a client's slow name server must not keep them busy.
-    """
+    """The system's resolver, in threads of its own: a slow name server must not delay the model server's name."""
 
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
@@ -61,7 +58,7 @@ class SystemResolver:
 
 
 class ImageFetcher:
-    """Fetches images, a bounded number at once; each within a time, a size and a number of redirects."""
+    """Downloads a bounded number of images at a time; time, size and redirects of each are limited."""
 
     def __init__(self, settings: Settings, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private)
@@ -74,9 +71,9 @@ class ImageFetcher:
         self._made: httpx.AsyncHTTPTransport | None = None
 
     async def fetch(self, text: str, take: Take = _free) -> bytes:
-        """Return the bytes at an address; that they are an image is for the header check to say.
+        """Return the bytes at a URL, which may or may not be an image.
 
-        ``take`` is asked for room as the bytes come, and may raise; what it gave is the caller's to give back.
+        ``take`` reserves memory as the bytes arrive; the caller releases it.
         Raises :class:`~gateway.errors.UrlNotAllowed`, :class:`~gateway.errors.UrlFailed`, or
         :class:`~gateway.errors.BodyTooLarge`.
         """
@@ -84,9 +81,9 @@ class ImageFetcher:
             async with asyncio.timeout(self._timeout_s), self._slots:
                 return await self._follow(self._policy.check_url(text), take)
         except TimeoutError as error:
-            raise UrlFailed(f"The image did not arrive within {self._timeout_s:g} s.") from error
+            raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:
-            logger.info("an image was not fetched", extra={"error": error.code, "detail": error.message})
+            logger.info("an image was not downloaded", extra={"error": error.code, "detail": error.message})
             raise
 
     async def aclose(self) -> None:
@@ -100,28 +97,28 @@ class ImageFetcher:
             if isinstance(answer, bytes):
                 return answer
             if url.scheme == "https" and answer.scheme != "https":
-                raise UrlNotAllowed("A redirect from https to http is not followed.")
+                raise UrlNotAllowed("A redirect from https to http is not allowed.")
             url = self._policy.check_url(str(answer))
-        raise UrlFailed(f"The address redirects more than {self._max_redirects} times.")
+        raise UrlFailed(f"The URL redirects more than {self._max_redirects} times.")
 
     async def _get(self, url: httpx.URL, take: Take) -> bytes | httpx.URL:
-        """Return the body, or the address that it redirects to."""
+        """Return the body, or the URL that it redirects to."""
         response = await self._connect(url)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _join(url, response.headers["location"])
             if response.status_code != httpx.codes.OK:
-                raise UrlFailed(f"The address answered {response.status_code} instead of an image.")
+                raise UrlFailed(f"The URL answered {response.status_code} instead of an image.")
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-                raise UrlFailed("The address answered with compressed content, which was not asked for.")
+                raise UrlFailed("The URL answered with compressed content, which was not requested.")
             return await self._read(response, take)
         except httpx.HTTPError as error:
-            raise UrlFailed("The connection broke before the whole image had arrived.") from error
+            raise UrlFailed("The connection broke before the whole image arrived.") from error
         finally:
             await response.aclose()
 
     async def _read(self, response: httpx.Response, take: Take) -> bytes:
-        too_large = BodyTooLarge(f"The image at the address is larger than {self._max_bytes} bytes.")
+        too_large = BodyTooLarge(f"The image at the URL is larger than {self._max_bytes} bytes.")
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
             raise too_large
@@ -159,8 +156,8 @@ class ImageFetcher:
         raise UrlFailed(f"No connection to {printable(host)} could be made.") from problem
 
     def _transport(self) -> httpx.AsyncHTTPTransport:
-        # No client around it: that would keep cookies, look for proxies and follow redirects by itself. And no kept
-        # connections: one to an address, made for one name, must not serve another name.
+        # No client around it, which would keep cookies, use proxies and follow redirects. And no kept connections: one
+        # to an address, made for one name, must not serve another name.
         if self._made is None:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             self._made = httpx.AsyncHTTPTransport(verify=self._tls or httpx.create_ssl_context(), limits=limits)
@@ -171,4 +168,4 @@ def _join(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return url.join(location)
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise UrlFailed("The address redirects to something that is no address.") from error
+        raise UrlFailed("The URL redirects to an invalid URL.") from error

@@ -1,10 +1,9 @@
-"""Which addresses images are fetched from: names by an allow-list, and of their addresses only public ones.
+"""Which URLs images are downloaded from: hosts on an allow-list, and only those with public addresses.
 
-The form of the allow-list is in :mod:`gateway.settings.url_allow`.
-
-Refused whatever the list says: addresses of this machine and of private networks, link-local ones (where clouds keep
-their machines' credentials), multicast, reserved and documentation ranges, and every IPv6 range that embeds an IPv4
-address. The networks of ``private`` are let through, for cameras and tests.
+The form of the allow-list is in :mod:`gateway.settings.url_allow`. Whatever it contains, these addresses are refused:
+this machine, private networks, link-local ones (where clouds keep their machines' credentials), multicast, reserved and
+documentation ranges, and every IPv6 range that embeds an IPv4 address. The networks in ``private`` are allowed, for
+cameras and tests.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from gateway.settings.url_allow import parse_allowed, parse_networks
 LONGEST_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-#: IANA's special-purpose registries, and the address at which Azure's machines find their own host.
+#: IANA's special-purpose registries, and the address of the host of an Azure machine.
 _REFUSED = tuple(
     ip_network(text)
     for text in (
@@ -28,12 +27,12 @@ _REFUSED = tuple(
         *("168.63.129.16/32", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
     )
 )
-#: All that IPv6 has given out to be routed; loopback, local, mapped, NAT64 and multicast addresses lie outside of it.
+#: All routed IPv6 addresses; loopback, local, mapped, NAT64 and multicast addresses are outside of this network.
 _GLOBAL_IPV6 = IPv6Network("2000::/3")
 
 
 class UrlPolicy:
-    """Says of an address in words, and of the addresses it resolves to, whether an image is fetched from there."""
+    """Decides about a URL, and about the addresses that its host resolves to."""
 
     def __init__(self, allow: str, private: str = "") -> None:
         self._allowed = parse_allowed(allow)
@@ -41,50 +40,50 @@ class UrlPolicy:
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is allowed at all."""
+        """Whether any URL is allowed."""
         return bool(self._allowed)
 
     def check_url(self, text: str) -> httpx.URL:
-        """Parse an address and hold it against the list. Raises :class:`~gateway.errors.UrlNotAllowed`."""
+        """Parse a URL and check it against the list. Raises :class:`~gateway.errors.UrlNotAllowed`."""
         if not self.enabled:
             raise UrlNotAllowed
         if len(text) > LONGEST_URL:
-            raise UrlNotAllowed(f"The address is longer than {LONGEST_URL} characters.")
+            raise UrlNotAllowed(f"The URL is longer than {LONGEST_URL} characters.")
         try:
             url = httpx.URL(text)
             host, port = host_of(url), url.port
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            raise UrlNotAllowed("This is no valid address.") from error
+            raise UrlNotAllowed("This is not a valid URL.") from error
         if url.userinfo:
-            raise UrlNotAllowed("An address with a user name or password in it is not fetched.")
+            raise UrlNotAllowed("A URL with a user name or password is not allowed.")
         if url.scheme not in _DEFAULT_PORTS or not host:
-            raise UrlNotAllowed("Only complete http:// and https:// addresses are fetched.")
+            raise UrlNotAllowed("Only complete http:// and https:// URLs are allowed.")
         default = _DEFAULT_PORTS[url.scheme]
         if not any(entry.matches(host, port or default, default) for entry in self._allowed):
             where = printable(host if port is None else f"{host}:{port}")
-            raise UrlNotAllowed(f"Images are not fetched from {where}: it is not in URL_ALLOW.")
+            raise UrlNotAllowed(f"Images from {where} are not allowed: it is not in URL_ALLOW.")
         return url.copy_with(fragment=None)
 
     def check_addresses(self, addresses: Sequence[str]) -> Sequence[str]:
-        """Return the addresses that a name resolved to; one that is not public refuses them all."""
+        """Return the addresses that a name resolved to. Raises if any of them is not public."""
         for text in addresses:
             address = ip_address(text)
-            if not is_public(address) and not self._is_let_through(address):
-                # Which address it is, is no business of the client's.
-                raise UrlNotAllowed("Images are not fetched from there: the host has an address that is not public.")
+            if not is_public(address) and not self._is_allowed_private(address):
+                # The client is not told the address.
+                raise UrlNotAllowed("Images from this host are not allowed: it has an address that is not public.")
         return addresses
 
-    def _is_let_through(self, address: IPv4Address | IPv6Address) -> bool:
+    def _is_allowed_private(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address.version == network.version and address in network for network in self._private)
 
 
 def host_of(url: httpx.URL) -> str:
-    """Return the host as it is resolved and compared: ASCII (IDNA), lower case, without a final dot."""
+    """Return the host to resolve and compare: ASCII (IDNA), lower case, without a final dot."""
     return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Say whether an address belongs to the public internet, one host of it."""
+    """Return whether an address is that of one host on the public internet."""
     if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6:
         return False
     return not any(address.version == network.version and address in network for network in _REFUSED)

@@ -1,7 +1,7 @@
-"""The tensors that stand for images and detections here: what ``GET /v2/models/MODEL`` tells a client.
+"""The tensors for images and detections, as ``GET /v2/models/MODEL`` describes them.
 
-One layout for one image and for many: everything that belongs to a detection is counted over all images, in their
-order, and ``count`` and ``image_index`` say which belong to which.
+The layout is the same for one image and for several: detections are listed over all images, in their order, and
+``count`` and ``image_index`` assign them to images.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from typing import Any
 
 INPUT = "image"
 PLATFORM = "yolo_gateway"
-#: The name that Triton and its clients have for the binary tensor data extension.
+#: Triton's name of the binary tensor data extension.
 BINARY_EXTENSION = "binary_tensor_data"
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor by name; a size of -1 is only known in the answer. ``description`` is for people."""
+    """One tensor; a size of -1 is known only in the answer. ``description`` is for people."""
 
     name: str
     datatype: str
@@ -23,7 +23,7 @@ class Tensor:
     description: str
 
     def describe(self) -> dict[str, Any]:
-        """Return the protocol's metadata of it; ``description`` is ours."""
+        """Return its metadata in the protocol, with ``description`` in addition."""
         return {
             "name": self.name,
             "datatype": self.datatype,
@@ -35,12 +35,12 @@ class Tensor:
 INPUTS = (Tensor(INPUT, "BYTES", (-1,), "Encoded images (JPEG, PNG…); in JSON base64 or {'b64': …}"),)
 #: P images, N detections over all of them, best first within each image.
 OUTPUTS = (
-    Tensor("detections", "BYTES", (-1,), "[P] for each image the JSON that POST /predict answers"),
+    Tensor("detections", "BYTES", (-1,), "[P] the JSON that POST /predict answers for each image"),
     Tensor("boxes", "FP32", (-1, 4), "[N,4] x1, y1, x2, y2 in pixels of the upright image"),
     Tensor("scores", "FP32", (-1,), "[N] confidence, 0 to 1"),
     Tensor("class_ids", "INT64", (-1,), "[N] class by number"),
     Tensor("labels", "BYTES", (-1,), "[N] class by name, UTF-8"),
-    Tensor("image_index", "INT64", (-1,), "[N] which image of the request, from 0"),
+    Tensor("image_index", "INT64", (-1,), "[N] index of the image in the request, from 0"),
     Tensor("count", "INT64", (-1,), "[P] detections in each image"),
     Tensor("image_size", "INT64", (-1, 2), "[P,2] width and height of each upright image"),
 )

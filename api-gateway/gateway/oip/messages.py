@@ -1,4 +1,4 @@
-"""A message of the protocol: a JSON head and, behind it, the binary data of those tensors that say so."""
+"""A message of the protocol: a JSON head, followed by the binary data of some tensors."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,27 +8,27 @@ from gateway import strict_json
 from gateway.http.headers import HEAD_LENGTH_HEADER
 from gateway.oip.tensors import TensorError, flatten, unpack
 
-#: Bytes of the head in a body that has binary data behind it.
+#: Digits of the length of a head.
 _MOST_DIGITS = 12
 
 
 def head_length(declared: str | None) -> int | None:
-    """Read the header that says how long the head is; raises :class:`TensorError` if it is no number of bytes."""
+    """Read the header with the length of the head. Raises :class:`TensorError` if it is not a number of bytes."""
     if declared is None:
         return None
     if not (declared.isascii() and declared.isdecimal() and len(declared) <= _MOST_DIGITS):
-        raise TensorError(f"{HEAD_LENGTH_HEADER} is no number of bytes")
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is not a number of bytes")
     return int(declared)
 
 
 def split(body: bytes, length: int | None, most_marks: int | None = None) -> tuple[dict[str, Any], memoryview]:
-    """Return the head as an object and what follows it; ``length`` of None means that nothing does.
+    """Return the head as an object, and the data after it; a ``length`` of None means that the head is the whole body.
 
-    ``most_marks`` bounds the head of a sender who is not trusted, see :func:`gateway.strict_json.check_marks`.
-    Raises :class:`TensorError` if the head is longer than the body or than that, or is no JSON object.
+    ``most_marks`` bounds the head of an untrusted sender, see :func:`gateway.strict_json.check_marks`.
+    Raises :class:`TensorError` if the head is longer than the body, exceeds that bound, or is not a JSON object.
     """
     if length is not None and length > len(body):
-        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, and the whole body has {len(body)} bytes")
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, but the whole body has {len(body)} bytes")
     whole = memoryview(body)
     text = body if length is None else body[:length]
     try:
@@ -36,9 +36,9 @@ def split(body: bytes, length: int | None, most_marks: int | None = None) -> tup
             strict_json.check_marks(text, most_marks)
         head = strict_json.loads(text)
     except strict_json.JsonError as error:
-        raise TensorError(f"the JSON is not read: {error}") from error
+        raise TensorError(f"the JSON cannot be read: {error}") from error
     if not isinstance(head, dict):
-        raise TensorError("the JSON is no object")
+        raise TensorError("the JSON is not an object")
     return head, whole[len(body) if length is None else length :]
 
 
@@ -51,29 +51,29 @@ def join(head: Mapping[str, Any], binary: Sequence[bytes]) -> tuple[bytes, int |
 
 
 def binary_size(tensor: Mapping[str, Any]) -> int | None:
-    """Return how many bytes of binary data belong to a tensor, None if its values stand in the JSON."""
+    """Return how many bytes of binary data belong to a tensor; None if its values are in the JSON."""
     parameters = tensor.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if size is None:
         return None
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise TensorError("binary_data_size is no number of bytes")
+        raise TensorError("binary_data_size is not a number of bytes")
     return size
 
 
 def take_data(
     tensors: Sequence[Any], binary: memoryview, most: int | None = None
 ) -> list[bytes | memoryview | list[Any]]:
-    """Return each tensor's data: its share of the binary data in their order, or the flat list from the JSON.
+    """Return each tensor's data: its part of the binary data, or the flat list from the JSON.
 
-    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data does not come out even, and
-    :class:`~gateway.oip.tensors.TooManyElementsError` if there are more than ``most`` values in a list.
+    Raises :class:`TensorError` if a tensor has neither or both, or if the binary data has another length, and
+    :class:`~gateway.oip.tensors.TooManyElementsError` if a list has more than ``most`` values.
     """
     taken: list[bytes | memoryview | list[Any]] = []
     position = 0
     for tensor in tensors:
         if not isinstance(tensor, dict):
-            raise TensorError("a tensor is no JSON object")
+            raise TensorError("a tensor is not a JSON object")
         size = binary_size(tensor)
         if size is None:
             if "data" not in tensor:
@@ -83,14 +83,14 @@ def take_data(
         if "data" in tensor:
             raise TensorError("a tensor has both 'data' and the parameter 'binary_data_size'")
         if position + size > len(binary):
-            raise TensorError(f"a tensor is said to have {size} bytes of binary data; {len(binary) - position} follow")
+            raise TensorError(f"a tensor declares {size} bytes of binary data; {len(binary) - position} follow")
         taken.append(binary[position : position + size])
         position += size
     if position != len(binary):
-        raise TensorError(f"{len(binary) - position} bytes follow that belong to no tensor")
+        raise TensorError(f"{len(binary) - position} bytes of binary data are left over")
     return taken
 
 
 def values_of(datatype: str, data: bytes | memoryview | list[Any], most: int | None = None) -> list[Any]:
-    """Return a tensor's values (of binary ones at most ``most``), however they came; JSON's strings stay strings."""
+    """Return a tensor's values, at most ``most`` of binary ones; strings from JSON stay strings."""
     return data if isinstance(data, list) else unpack(datatype, data, most)

@@ -405,7 +405,7 @@ async def test_a_redirect_to_an_allowed_place_is_followed(site: tuple[Site, int]
         ("http://pictures.test:22/", UrlNotAllowed, ":22"),
         ("http://user:secret@pictures.test:{port}/picture.jpg", UrlNotAllowed, "password"),
         ("file:///etc/passwd", UrlNotAllowed, "Only complete http://"),
-        ("http://a:b:c/", UrlFailed, "no address"),
+        ("http://a:b:c/", UrlFailed, "an invalid URL"),
         ("/loop", UrlFailed, "more than 3 times"),
         ("/nowhere", UrlFailed, "302"),
     ],

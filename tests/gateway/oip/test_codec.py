@@ -153,10 +153,10 @@ def image(**changed: Any) -> dict[str, Any]:
     ("body", "head_length", "code", "says"),
     [
         (b"", None, "invalid_infer_request", "JSON"),
-        (b"[]", None, "invalid_infer_request", "no object"),
+        (b"[]", None, "invalid_infer_request", "not an object"),
         (b'{"inputs": NaN}', None, "invalid_infer_request", "JSON"),
         (b"[" * 200_000, None, "invalid_infer_request", "JSON"),
-        (b"{}", 3, "invalid_infer_request", "the whole body has 2 bytes"),
+        (b"{}", 3, "invalid_infer_request", "but the whole body has 2 bytes"),
         ({}, None, "invalid_infer_request", "inputs: Field required"),
         (request(inputs={}), None, "invalid_infer_request", "inputs: Input should be a valid list"),
         (
@@ -168,8 +168,8 @@ def image(**changed: Any) -> dict[str, Any]:
         (image(name="data"), None, "invalid_infer_request", "inputs.0.name: Input should be 'image'"),
         (image(datatype="UINT8"), None, "invalid_infer_request", "not pixels"),
         (image(shape=None), None, "invalid_infer_request", "inputs.0.shape: Input should be a valid list"),
-        (image(shape=[2]), None, "invalid_infer_request", "stands for 2 elements"),
-        (image(shape=[2**40]), None, "invalid_infer_request", "no list of at most 32 sizes"),
+        (image(shape=[2]), None, "invalid_infer_request", "means 2 elements"),
+        (image(shape=[2**40]), None, "invalid_infer_request", "not a list of at most 32 sizes"),
         (image(shape=[int("9" * 4000)] * 2), None, "invalid_infer_request", "sizes"),  # its product cannot be printed
         (image(shape=[2] * 5_000), None, "invalid_infer_request", "sizes"),
         (image(shape=[2] * 50_000), None, "invalid_infer_request", "commas and brackets"),
