@@ -181,15 +181,11 @@ class UpstreamTimeout(ApiError, status=504, code="backend_timeout"):
     """The model server did not answer in time."""
 
 
-#: What any request to the model server may end in.
-UPSTREAM: tuple[type[ApiError], ...] = (
-    InternalError,
-    UpstreamError,
-    UpstreamUnavailable,
-    ModelNotReady,
-    Overloaded,
-    UpstreamTimeout,
-)
+Kinds = tuple[type[ApiError], ...]
+#: Why an image may be refused, why an upload may be refused, and how the model server may fail.
+IMAGE: Kinds = (InvalidImage, ImageTooLarge, UnsupportedImage)
+UPLOAD: Kinds = (BodyTooLarge, UnsupportedMediaType, InvalidForm, MissingFile, TooManyFiles, InvalidParameter)
+UPSTREAM: Kinds = (InternalError, UpstreamError, UpstreamUnavailable, ModelNotReady, Overloaded, UpstreamTimeout)
 
 
 def printable(text: str, limit: int = 60) -> str:

@@ -1,9 +1,9 @@
-"""GET /models: what is loaded, its workers, batching, queue, what the model tells of itself, and who gets which."""
+"""GET /models: the loaded versions with their workers, batching, queue and details, and the traffic between them."""
 
 from fastapi import APIRouter
 
 from gateway import errors
-from gateway.api.openapi.document import error_answers, example_answer
+from gateway.api.openapi.document import operation
 from gateway.api.routing_schemas import RoutingOut, ShareOut, TrafficOut
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, ModelOut, ModelsResponse, ModelVersionOut, WorkerOut
 from gateway.api.services import ServicesOf
@@ -11,7 +11,6 @@ from gateway.http.observe import current_request_id
 
 router = APIRouter(tags=["models"])
 
-ERRORS = error_answers(*errors.UPSTREAM)
 EXAMPLE = ModelsResponse(
     backend="torchserve",
     models=[
@@ -58,9 +57,9 @@ EXAMPLE = ModelsResponse(
 )
 
 
-@router.get("/models", response_model=ModelsResponse, responses={**example_answer(EXAMPLE), **ERRORS})
+@router.get("/models", **operation(EXAMPLE, *errors.UPSTREAM))
 async def models(services: ServicesOf) -> ModelsResponse:
-    """List the loaded versions as the model server describes them, and how traffic is spread over them."""
+    """List the loaded versions as the model server describes them, and how traffic is split between them."""
     loaded = await services.backend.models()
     shown = services.versions.in_force()
     return ModelsResponse(

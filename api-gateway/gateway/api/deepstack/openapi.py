@@ -10,26 +10,14 @@ from gateway.api.deepstack.schemas import (
     DeepStackPrediction,
     DeepStackResponse,
 )
-from gateway.api.openapi.document import error_answers, example_answer, path_parameter
+from gateway.api.openapi.document import error_answers, example_answer, operation, path_parameter
 from gateway.api.openapi.headers import ANSWER_HEADERS
 from gateway.api.openapi.images import BINARY, BYTES
 from gateway.api.openapi.options import form_fields
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.http.errors import DEEPSTACK
 
-_ERRORS: tuple[type[errors.ApiError], ...] = (
-    errors.InvalidImage,
-    errors.InvalidForm,
-    errors.MissingFile,
-    errors.TooManyFiles,
-    errors.InvalidParameter,
-    errors.UnsupportedImage,
-    errors.UnsupportedMediaType,
-    errors.BodyTooLarge,
-    errors.ImageTooLarge,
-    errors.VersionNotFound,
-    *errors.UPSTREAM,
-)
+_ERRORS: errors.Kinds = (*errors.IMAGE, *errors.UPLOAD, errors.VersionNotFound, *errors.UPSTREAM)
 _ANSWER = example_answer(
     DeepStackResponse(
         success=True,
@@ -69,10 +57,6 @@ DETECTION = _detection()
 CUSTOM = _detection(
     errors.ModelNotFound, parameters=[path_parameter("name", "The served model's name, or `yolo`", "yolo")]
 )
-LIST: Any = {
-    "response_model": DeepStackListResponse,
-    "responses": {
-        **example_answer(DeepStackListResponse(models=["yolo"], request_id=REQUEST_ID_EXAMPLE)),
-        **error_answers(errors.InternalError, path=f"{DEEPSTACK}/"),
-    },
-}
+LIST = operation(
+    DeepStackListResponse(models=["yolo"], request_id=REQUEST_ID_EXAMPLE), errors.InternalError, path=f"{DEEPSTACK}/"
+)

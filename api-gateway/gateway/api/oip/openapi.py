@@ -33,20 +33,17 @@ _ANSWER = {
     ],
 }
 _BINARY_BODY = {**BINARY, "description": f"The same JSON, as long as {HEAD_LENGTH_HEADER} says, then binary data"}
-_ERRORS = error_answers(
+_INVALID: errors.Kinds = (
     errors.InvalidInferRequest,
     errors.InvalidBase64,
-    errors.InvalidImage,
-    errors.ModelNotFound,
-    errors.VersionNotFound,
-    errors.BodyTooLarge,
-    errors.ImageTooLarge,
-    errors.UnsupportedImage,
-    errors.UnsupportedMediaType,
     errors.InvalidParameter,
     errors.TooManyFiles,
-    *errors.UPSTREAM,
-    path=OIP,
+)
+_REFUSED: errors.Kinds = (
+    errors.BodyTooLarge,
+    errors.UnsupportedMediaType,
+    errors.ModelNotFound,
+    errors.VersionNotFound,
 )
 _OK: dict[str, Any] = {
     "model": InferAnswer,
@@ -69,7 +66,7 @@ def infer_operation(*path_parameters: dict[str, Any]) -> Any:
         "application/octet-stream": {"schema": _BINARY_BODY},
     }
     return {
-        "responses": {200: _OK, **_ERRORS},
+        "responses": {200: _OK, **error_answers(*errors.IMAGE, *_INVALID, *_REFUSED, *errors.UPSTREAM, path=OIP)},
         "openapi_extra": {
             "requestBody": {"required": True, "content": content},
             "parameters": [*path_parameters, length],

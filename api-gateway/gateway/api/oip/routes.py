@@ -1,8 +1,10 @@
 """The Open Inference Protocol, version 2, without inference: liveness, readiness and metadata."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel
 from starlette.requests import Request
 
 from gateway import __version__, errors
@@ -15,7 +17,7 @@ from gateway.api.oip.schemas import (
     OipReadyResponse,
     OipServerMetadata,
 )
-from gateway.api.openapi.document import error_answers, example_answer
+from gateway.api.openapi.document import operation
 from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import is_version
 from gateway.http.errors import OIP
@@ -24,13 +26,6 @@ from gateway.model_server.errors import BackendNotReady
 from gateway.oip.layout import BINARY_EXTENSION, model_metadata
 
 router = APIRouter(tags=["Open Inference Protocol"], prefix=OIP)
-
-SELF_ERRORS = error_answers(errors.InternalError, path=OIP)
-READY_ERRORS = error_answers(errors.InternalError, errors.ModelNotReady, path=OIP)
-MODEL_ERRORS = error_answers(errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM, path=OIP)
-
-
-ONE_MODEL, ONE_VERSION = {"parameters": [NAME]}, {"parameters": [NAME, VERSION]}
 
 
 async def _name(request: Request) -> str:
@@ -49,80 +44,70 @@ def _described(name: str, versions: list[str]) -> OipModelMetadata:
     return OipModelMetadata.model_validate(model_metadata(name, versions))
 
 
-SERVER = OipServerMetadata(name="yolo-serving gateway", version=__version__, extensions=[BINARY_EXTENSION])
-SERVER_ANSWERS = {**example_answer(SERVER), **SELF_ERRORS}
-LIVE_ANSWERS = {**example_answer(OipLiveResponse(live=True)), **SELF_ERRORS}
-READY_ANSWERS = {**example_answer(OipReadyResponse(ready=True)), **READY_ERRORS}
-MODELS_ANSWERS = {**example_answer(OipModelsResponse(models=["yolo"])), **SELF_ERRORS}
-METADATA_ANSWERS = {**example_answer(_described("yolo", ["1.0", "1.1"])), **MODEL_ERRORS}
-VERSION_ANSWERS = {**example_answer(_described("yolo", ["1.0"])), **MODEL_ERRORS}
-MODEL_READY_ANSWERS = {**example_answer(OipModelReadyResponse(name="yolo", ready=True)), **MODEL_ERRORS}
-
-#: What the address names; ONE_MODEL and ONE_VERSION describe it.
+#: What the address names; NAME and VERSION describe it.
 Name = Annotated[str, Depends(_name)]
 Version = Annotated[str, Depends(_version_of)]
 
 
-@router.get("", response_model=OipServerMetadata, responses=SERVER_ANSWERS)
+SERVER = OipServerMetadata(name="yolo-serving gateway", version=__version__, extensions=[BINARY_EXTENSION])
+SELF = (errors.InternalError,)
+MODEL: errors.Kinds = (errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM)
+Route = TypeVar("Route", bound=Callable[..., Any])
+ONE, EACH = "/models/{name}", "/models/{name}/versions/{version}"
+
+
+def _get(path: str, example: BaseModel, kinds: errors.Kinds, *parameters: Any) -> Callable[[Route], Route]:
+    return router.get(path, **operation(example, *kinds, path=OIP, parameters=parameters))
+
+
+@_get("", SERVER, SELF)
 async def server() -> OipServerMetadata:
     """Return the server's name and the extensions that it supports."""
     return SERVER
 
 
-@router.get("/health/live", response_model=OipLiveResponse, responses=LIVE_ANSWERS)
+@_get("/health/live", OipLiveResponse(live=True), SELF)
 async def live() -> OipLiveResponse:
     """Return that the gateway's process answers."""
     return OipLiveResponse(live=True)
 
 
-@router.get("/health/ready", response_model=OipReadyResponse, responses=READY_ANSWERS)
+@_get("/health/ready", OipReadyResponse(ready=True), (errors.InternalError, errors.ModelNotReady))
 async def ready(services: ServicesOf) -> OipReadyResponse:
-    """Return the current state of the model server; 503 with the reason while a prediction cannot be made."""
+    """Return whether predictions can be made, from a recent check; 503 with the reason otherwise."""
     await services.readiness.require_ready()
     return OipReadyResponse(ready=True)
 
 
-@router.get("/models", response_model=OipModelsResponse, responses=MODELS_ANSWERS)
+@_get("/models", OipModelsResponse(models=["yolo"]), SELF)
 async def models(services: ServicesOf) -> OipModelsResponse:
     """List the names of the models."""
     return OipModelsResponse(models=[services.settings.model_name])
 
 
-@router.get("/models/{name}", response_model=OipModelMetadata, responses=METADATA_ANSWERS, openapi_extra=ONE_MODEL)
+@_get(ONE, _described("yolo", ["1.0", "1.1"]), MODEL, NAME)
 async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
     """Describe the model's loaded versions, its input and its outputs."""
     return _described(name, [loaded.version for loaded in await _versions(name, services)])
 
 
-@router.get(
-    "/models/{name}/versions/{version}",
-    response_model=OipModelMetadata,
-    responses=VERSION_ANSWERS,
-    openapi_extra=ONE_VERSION,
-)
+@_get(EACH, _described("yolo", ["1.0"]), MODEL, NAME, VERSION)
 async def version_metadata(name: Name, version: Version, services: ServicesOf) -> OipModelMetadata:
     """Describe one version; 404 if it is not loaded."""
     return _described(name, [(await _version(name, version, services)).version])
 
 
-@router.get(
-    "/models/{name}/ready", response_model=OipModelReadyResponse, responses=MODEL_READY_ANSWERS, openapi_extra=ONE_MODEL
-)
+@_get(f"{ONE}/ready", OipModelReadyResponse(name="yolo", ready=True), MODEL, NAME)
 async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
-    """Return the current state of the model server; 503 with the reason while a prediction cannot be made."""
+    """Return whether the model can be used, from a recent check; 503 with the reason otherwise."""
     services.check_model(name)
     await services.readiness.require_ready()
     return OipModelReadyResponse(name=name, ready=True)
 
 
-@router.get(
-    "/models/{name}/versions/{version}/ready",
-    response_model=OipModelReadyResponse,
-    responses=MODEL_READY_ANSWERS,
-    openapi_extra=ONE_VERSION,
-)
+@_get(f"{EACH}/ready", OipModelReadyResponse(name="yolo", ready=True), MODEL, NAME, VERSION)
 async def version_ready(name: Name, version: Version, services: ServicesOf) -> OipModelReadyResponse:
-    """Return whether this version can be used."""
+    """Return whether this version can be used; 503 with the reason otherwise."""
     found = await _version(name, version, services)
     if not any(worker.state == "READY" for worker in found.workers):
         raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")

@@ -1,10 +1,10 @@
 """Several images of one request: a bounded number at a time, and the first error ends them all."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gateway.api.errors import as_api_error
+from gateway.concurrency.bounded import run_bounded
 from gateway.detection.request import Answer, Ask, Detector
 from gateway.errors import ApiError
 from gateway.model_server.errors import BackendFault
@@ -12,22 +12,14 @@ from gateway.model_server.errors import BackendFault
 
 async def detect_all(detector: Detector, asks: Sequence[Ask], at_once: int) -> list[Answer]:
     """Answer every ask, in order, at most ``at_once`` at a time; the first error ends the whole request."""
-    if len(asks) == 1:
-        return [await detector.detect(asks[0])]
-    places = asyncio.Semaphore(at_once)
+    answers: dict[int, Answer] = {}
 
-    async def one(number: int, ask: Ask) -> Answer:
-        async with places:
-            with about_image(number, len(asks)):
-                return await detector.detect(ask)
+    async def work(number: int) -> None:
+        with about_image(number, len(asks)):
+            answers[number] = await detector.detect(asks[number])
 
-    working = [asyncio.ensure_future(one(number, ask)) for number, ask in enumerate(asks)]
-    try:
-        return await asyncio.gather(*working)
-    finally:
-        for task in working:
-            task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
+    await run_bounded(work, range(len(asks)), min(at_once, len(asks)))
+    return [answers[number] for number in range(len(asks))]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What OpenAPI says of every route's errors, its own and those around it, and of options that a route reads by hand."""
+"""The routes in OpenAPI: their answers, their errors, and the errors of the layers around them."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,19 +9,25 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.api.error_shapes import error_schema
-from gateway.api.schemas import REQUEST_ID_EXAMPLE
+from gateway.api.deepstack.schemas import DeepStackErrorResponse
+from gateway.api.oip.schemas import OipErrorResponse
+from gateway.api.schemas import REQUEST_ID_EXAMPLE, ErrorResponse
 from gateway.errors import ApiError
-from gateway.http.errors import shape_for
+from gateway.http.errors import DEEPSTACK_SHAPE, OIP_SHAPE, OWN_SHAPE, ErrorShape, shape_for
 
-#: Names the errors that come from around an operation, which it does not name itself; given its path and description.
+_ERROR_MODELS: Mapping[ErrorShape, type[BaseModel]] = {
+    OWN_SHAPE: ErrorResponse,
+    OIP_SHAPE: OipErrorResponse,
+    DEEPSTACK_SHAPE: DeepStackErrorResponse,
+}
+#: Returns the errors of the layers around an operation, given its path and description.
 ErrorsAround = Callable[[str, Mapping[str, Any]], Sequence[type[ApiError]]]
 #: Completes the whole document, in place.
 Completion = Callable[[dict[str, Any]], None]
 
 
 def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
-    """Describe a parameter in the address that the route reads itself: any text does, so it has no 422 of its own."""
+    """Describe a parameter in the path that the route reads itself: any text is valid, so it has no 422 of its own."""
     return {
         "name": name,
         "in": "path",
@@ -33,9 +39,9 @@ def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
 
 
 def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
-    """Describe a whole answer for a route's ``responses``: an instance of its model, so that it is one.
+    """Describe a whole answer for a route's ``responses``, as an instance of its model, so that it is valid.
 
-    FastAPI leaves out what is None, so such a field must have a default.
+    FastAPI omits fields that are None, so these must have a default.
     """
     return {200: {"content": {"application/json": {"example": whole.model_dump(mode="json", by_alias=True)}}}}
 
@@ -43,14 +49,14 @@ def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
 def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, dict[str, Any]]:
     """Describe these errors for a route's ``responses``: one entry per status, an example per code.
 
-    ``path`` is the route's, or a parent's: it decides how an error is told (:mod:`gateway.http.errors`).
+    ``path`` is the route's, or a parent's: it determines the form of errors (:mod:`gateway.http.errors`).
     """
     shape = shape_for(path)
     answers: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         answer = answers.setdefault(
             shape.status(kind.status),
-            {"model": error_schema(shape), "description": "", "content": {"application/json": {"examples": {}}}},
+            {"model": _ERROR_MODELS[shape], "description": "", "content": {"application/json": {"examples": {}}}},
         )
         answer["description"] = " or ".join(filter(None, [answer["description"], f"`{kind.code}`"]))
         example = {"value": shape.body(kind(), REQUEST_ID_EXAMPLE)}
@@ -58,8 +64,17 @@ def error_answers(*kinds: type[ApiError], path: str = "/") -> dict[int | str, di
     return answers
 
 
+def operation(example: BaseModel, *kinds: type[ApiError], path: str = "/", parameters: Sequence[Any] = ()) -> Any:
+    """Return the arguments of a route whose answer looks like ``example``, or is one of these errors."""
+    return {
+        "response_model": type(example),
+        "responses": {**example_answer(example), **error_answers(*kinds, path=path)},
+        "openapi_extra": {"parameters": list(parameters)} if parameters else None,
+    }
+
+
 def add_errors(path: str, operation: dict[str, Any], kinds: Sequence[type[ApiError]]) -> None:
-    """Document errors of an operation beside those that it documents itself; what is there already stays."""
+    """Add errors to those that an operation documents itself."""
     for status, answer in error_answers(*kinds, path=path).items():
         schema = {"$ref": f"#/components/schemas/{answer['model'].__name__}"}
         present = operation["responses"].setdefault(str(status), {"description": ""})

@@ -12,6 +12,7 @@ from gateway.api.answer_json import prediction_json
 from gateway.api.ask import make_ask
 from gateway.api.errors import noted
 from gateway.api.services import Services
+from gateway.concurrency.bounded import run_bounded
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
 from gateway.errors import InternalError
@@ -47,22 +48,14 @@ async def run_batch(
 
     ``version`` is the requested one.
     """
-    remaining = iter(enumerate(images))
     emitting = asyncio.Lock()
 
-    async def work() -> None:
-        for index, image in remaining:
-            done = await outcome(request, services, index, image, parameters, version)
-            async with emitting:
-                await emit(done)
+    async def work(place: tuple[int, NamedImage]) -> None:
+        done = await outcome(request, services, *place, parameters, version)
+        async with emitting:
+            await emit(done)
 
-    workers = [asyncio.create_task(work()) for _ in range(min(services.settings.batch_concurrency, len(images)))]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    await run_bounded(work, enumerate(images), min(services.settings.batch_concurrency, len(images)))
 
 
 async def outcome(

@@ -89,22 +89,8 @@ PREDICT = _operation(
     },
     response_model=PredictResponse,
     responses=(
-        errors.InvalidImage,
-        errors.InvalidForm,
-        errors.InvalidJson,
-        errors.InvalidBase64,
-        errors.UrlNotAllowed,
-        errors.NotAcceptable,
-        errors.BodyTooLarge,
-        errors.ImageTooLarge,
-        errors.UnsupportedImage,
-        errors.UnsupportedMediaType,
-        errors.InvalidParameter,
-        errors.MissingFile,
-        errors.TooManyFiles,
-        errors.UrlFailed,
-        errors.VersionNotFound,
-        *errors.UPSTREAM,
+        *(*errors.IMAGE, *errors.UPLOAD, errors.InvalidJson, errors.InvalidBase64, errors.NotAcceptable),
+        *(errors.UrlNotAllowed, errors.UrlFailed, errors.VersionNotFound, *errors.UPSTREAM),
     ),
 )
 BATCH = _operation(
@@ -136,15 +122,7 @@ BATCH = _operation(
     response_model=BatchResponse,
     #: Errors of the request as a whole; those of an image are in its own entry.
     responses=(
-        errors.InvalidForm,
-        errors.InvalidJson,
-        errors.NotAcceptable,
-        errors.BodyTooLarge,
-        errors.UnsupportedMediaType,
-        errors.InvalidParameter,
-        errors.MissingFile,
-        errors.TooManyFiles,
-        errors.InternalError,
-        errors.ModelNotReady,
+        *(*errors.UPLOAD, errors.InvalidJson, errors.NotAcceptable),
+        *(errors.InternalError, errors.ModelNotReady),
     ),
 )
