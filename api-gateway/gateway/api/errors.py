@@ -1,4 +1,4 @@
-"""From an exception to the error that a client is told of, whoever raised it."""
+"""From any exception to the error that the client receives."""
 
 import logging
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from gateway.model_server import errors as backend
 
 logger = logging.getLogger("gateway.errors")
 
-#: What a client is told of each fault behind the gateway; a class stands before its base.
+#: The error for each fault of a model server; a class comes before its base.
 FAULTS: Mapping[type[backend.BackendFault], type[errors.ApiError]] = {
     backend.BackendOverloaded: errors.Overloaded,
     backend.BackendUnavailable: errors.UpstreamUnavailable,
@@ -32,7 +32,7 @@ REJECTIONS: Mapping[backend.Rejection, type[errors.ApiError]] = {
     "body_too_large": errors.BodyTooLarge,
     "invalid_parameter": errors.InvalidParameter,
 }
-#: What the framework itself raises.
+#: The errors that the framework raises.
 HTTP_ERRORS: Mapping[int, type[errors.ApiError]] = {
     400: errors.InvalidForm,
     404: errors.NotFound,
@@ -44,16 +44,16 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def noted(error: Exception) -> errors.ApiError:
-    """Turn whatever was raised into what the client may know of it, and log what only we may know."""
+    """Convert an exception as :func:`as_api_error` does, and log what the client is not told."""
     api_error = as_api_error(error)
     if isinstance(error, backend.BackendFault) and api_error.status >= 500:
         detail = {"fault": type(error).__name__, "detail": str(error)}
-        logger.warning("the model server did not answer as it should", extra=detail)
+        logger.warning("the model server failed", extra=detail)
     return api_error
 
 
 def as_api_error(error: Exception) -> errors.ApiError:
-    """Turn whatever was raised into what the client may know of it."""
+    """Convert an exception into the error for the client, which contains no internals."""
     match error:
         case errors.ApiError():
             return error
@@ -75,7 +75,7 @@ def as_api_error(error: Exception) -> errors.ApiError:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Give every kind of exception its answer; ``UnhandledErrorMiddleware`` catches what is left over."""
+    """Register the answer for each kind of exception; ``UnhandledErrorMiddleware`` catches the others."""
 
     async def answer(request: Request, error: Exception) -> Response:
         headers = getattr(error, "headers", None)
@@ -88,10 +88,10 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
-    """Return the methods that the address of ``scope`` takes.
+    """Return the methods that the address of ``scope`` accepts.
 
-    Starlette's own ``Allow`` names those of the first route that has the address, and there may be several. Whatever
-    takes GET takes HEAD (:mod:`gateway.http.head`).
+    Starlette's own ``Allow`` has only those of the first route with that address. Each address that accepts GET accepts
+    HEAD (:mod:`gateway.http.head`).
     """
     asked_with = {"HEAD": "GET"}
     return [

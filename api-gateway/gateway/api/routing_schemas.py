@@ -1,4 +1,4 @@
-"""The routing in force and what each version did, as typed models: a part of what GET /models answers."""
+"""The active routing and the statistics of each version, as typed models: a part of the answer of GET /models."""
 
 from typing import Self
 
@@ -15,25 +15,25 @@ class ShareOut(BaseModel):
 
 
 class ExperimentOut(BaseModel):
-    """Several versions side by side; the rest goes to the stable one."""
+    """Several versions at the same time; the rest goes to the stable one."""
 
     name: str = Field(examples=["night-model"])
     shares: list[ShareOut]
 
 
 class RoutingOut(BaseModel):
-    """The routing in force."""
+    """The active routing."""
 
     revision: int = Field(examples=[17])
     updated: str | None = Field(examples=["2026-11-23T15:00:00Z"])
     stable: str | None = Field(examples=["1.0"])
     canary: ShareOut | None = None
     experiment: ExperimentOut | None = None
-    shadow: ShareOut | None = Field(default=None, description="A candidate that sees this much and answers nobody")
-    server: str | None = Field(default=None, description="Which model server is asked; null is the default one")
-    problem: str | None = Field(
-        default=None, description="Why the routing file is not what is in force; null while it is"
+    shadow: ShareOut | None = Field(
+        default=None, description="A candidate that receives this part without answering clients"
     )
+    server: str | None = Field(default=None, description="The model server in use; null is the default one")
+    problem: str | None = Field(default=None, description="Why the routing file is not applied; null while it is")
 
     @classmethod
     def of(cls, routing: Routing, problem: str | None) -> Self:
@@ -59,25 +59,25 @@ class RoutingOut(BaseModel):
 
 
 class TrafficOut(BaseModel):
-    """What one version did in one part, in this gateway process. Counts are cumulative since `since`."""
+    """Statistics of one version in one role, in this gateway process. Counts are cumulative since `since`."""
 
     model_config = ConfigDict(from_attributes=True)
 
     version: str = Field(examples=["1.1"])
     role: Role = Field(examples=["canary"])
     requests: int = Field(description="Answered, rejected and failed", examples=[1204])
-    errors: int = Field(description="Failed by the model server's fault", examples=[0])
+    errors: int = Field(description="Failed because of the model server", examples=[0])
     rejected: int = Field(description="Refused by the model because of the image or a parameter", examples=[3])
-    fallbacks: int = Field(description="Its share that the default version answered instead", examples=[0])
+    fallbacks: int = Field(description="Requests of its share that the default version answered instead", examples=[0])
     detections: int = Field(description="Objects found", examples=[5210])
     p50_ms: float | None = Field(description="Of the last 1000 answers, as are the next two", examples=[48.1])
     p95_ms: float | None = Field(examples=[83.7])
-    detections_mean: float | None = Field(description="Objects an image", examples=[4.33])
-    window: int = Field(description="Answers that the last three are over", examples=[1000])
-    since_revision: int = Field(description="Revision of the routing with which this count began", examples=[16])
+    detections_mean: float | None = Field(description="Objects per image", examples=[4.33])
+    window: int = Field(description="Number of answers that the last three cover", examples=[1000])
+    since_revision: int = Field(description="Revision of the routing since which these are counted", examples=[16])
     since: str = Field(examples=["2026-11-23T15:00:00.123Z"])
     compared: int | None = Field(default=None, description="Of a shadow: answers compared with the stable version's")
     missing: int | None = Field(default=None, description="Of a shadow: boxes that only the stable version has")
     extra: int | None = Field(default=None, description="Of a shadow: boxes that only the candidate has")
     moved: int | None = Field(default=None, description="Of a shadow: boxes of both that overlap by less than 0.9")
-    skipped: int | None = Field(default=None, description="Of a shadow: images not shown to it because of load")
+    skipped: int | None = Field(default=None, description="Of a shadow: images not sent to it because of load")

@@ -1,16 +1,17 @@
-"""The answers that no one protocol owns, as typed models: errors, health, models, the root."""
+"""The answers that belong to no protocol, as typed models: errors, health, models, the root."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway import __version__
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
 
 
 class ModelRef(BaseModel):
-    """Which model answered."""
+    """The model that answered."""
 
     name: str = Field(examples=["yolo"])
     version: str | None = Field(examples=["1.0"])
@@ -24,7 +25,7 @@ class ErrorOut(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """The one body of every error."""
+    """The body of every error."""
 
     status: Literal["error"]
     error: ErrorOut
@@ -70,9 +71,9 @@ class ModelVersionOut(BaseModel):
     workers: list[WorkerOut]
     batch_size: int | None = None
     max_batch_delay_ms: int | None = None
-    queue_free: int | None = Field(None, description="Requests that still fit in the queue")
-    queue_waiting: int | None = Field(None, description="Requests that wait in the queue")
-    details: dict[str, Any] = Field(description="What the model tells of itself: engine, threads, task, names…")
+    queue_free: int | None = Field(None, description="Free places in the queue")
+    queue_waiting: int | None = Field(None, description="Requests in the queue")
+    details: dict[str, Any] = Field(description="What the model reports: engine, threads, task, names…")
 
 
 class ModelOut(BaseModel):
@@ -85,26 +86,26 @@ class ModelOut(BaseModel):
 
 
 class ModelsResponse(BaseModel):
-    """Everything that is loaded, and how requests are spread over it."""
+    """Everything that is loaded, and how requests are split between versions."""
 
     status: Literal["success"] = "success"
     backend: str = Field(examples=["torchserve"])
     models: list[ModelOut]
-    routing: RoutingOut | None = Field(description="Canary, experiment, shadow and server in force; null without any")
-    traffic: list[TrafficOut] = Field(description="What each version did, as far as this gateway process saw it")
+    routing: RoutingOut | None = Field(description="Active canary, experiment, shadow and server; null without any")
+    traffic: list[TrafficOut] = Field(description="Statistics of each version in this gateway process")
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
 class RootResponse(BaseModel):
-    """Where to go from here."""
+    """The main routes."""
 
-    name: str
-    version: str
-    docs: str
-    predict: str
-    batch: str
-    health: str
-    models: str
-    open_inference_protocol: str
-    deepstack: str
+    name: str = "yolo-serving gateway"
+    version: str = __version__
+    docs: str = "/docs"
+    predict: str = "/predict"
+    batch: str = "/predict/batch"
+    health: str = "/health"
+    models: str = "/models"
+    open_inference_protocol: str = "/v2"
+    deepstack: str = "/v1/vision/detection"
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])

@@ -1,4 +1,4 @@
-"""What every route works with, made once by ``create_app``."""
+"""The services that routes use, created once by ``create_app``."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -20,7 +20,7 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The application's one settings object, backend, way to it, readiness watch and so on."""
+    """The application's settings, model server, detector, readiness watch and so on."""
 
     settings: Settings
     backend: InferenceBackend
@@ -29,23 +29,23 @@ class Services:
     metrics: Metrics
     #: Draws annotated images.
     studio: Studio
-    #: Fetches images by their addresses; it refuses all of them unless URL_ALLOW says otherwise.
+    #: Downloads images by URL, if URL_ALLOW allows it.
     fetcher: ImageFetcher
-    #: What request bodies, and the images that are fetched, take their room from.
+    #: The memory budget of request bodies and downloaded images.
     uploads: UploadMemory
-    #: Which version answers whom, and what each did.
+    #: Chooses the version for each request, and keeps statistics of each.
     versions: Versions
 
     def check_model(self, name: str, *aliases: str) -> None:
-        """Raise :class:`~gateway.errors.ModelNotFound` for any name but the served model's and these."""
+        """Raise :class:`~gateway.errors.ModelNotFound` for any name except the served model's and these."""
         served = self.settings.model_name
         if name not in (served, *aliases):
-            raise ModelNotFound(f"There is no model {printable(name)} here; there is '{served}'.")
+            raise ModelNotFound(f"There is no model {printable(name)}; the served one is '{served}'.")
 
 
 async def _services(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-#: Annotate a route's parameter with this to get the services.
+#: The annotation of a route's parameter that receives the services.
 ServicesOf = Annotated[Services, Depends(_services)]

@@ -3,11 +3,10 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 from starlette.requests import Request
 
-from gateway.detection.parameters import Parameters
-from gateway.errors import InvalidParameter, printable
+from gateway.detection.parameters import Parameters, read_options
 from gateway.http.headers import VERSION_HEADER
 from gateway.routing.document import LONGEST_VERSION, VERSION_FORM
 
@@ -26,13 +25,20 @@ def _check(text: str) -> str:
     return text
 
 
+_Version = Annotated[str, AfterValidator(_check), WithJsonSchema(VERSION_SCHEMA)]
+
+
 class VersionedOptions(Parameters):
     """The parameters of a detection, and the version that is to make it."""
 
-    version: Annotated[str, AfterValidator(_check), WithJsonSchema(VERSION_SCHEMA)] | None = Field(
+    version: _Version | None = Field(
         default=None,
         description="Loaded version of the model that answers; default: the one served, or chosen by a traffic split",
     )
+
+
+class _Header(BaseModel):
+    version: _Version = Field(validation_alias=VERSION_HEADER)
 
 
 def requested_version(request: Request, named: str | None = None) -> str | None:
@@ -40,16 +46,6 @@ def requested_version(request: Request, named: str | None = None) -> str | None:
 
     Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
     """
-    versions = list(dict.fromkeys(request.headers.getlist(VERSION_HEADER)))
-    if not versions:
-        return named
-    if len(versions) > 1:
-        raise InvalidParameter(
-            f"{VERSION_HEADER}: given twice, as {printable(versions[0])} and {printable(versions[1])}. Send it once."
-        )
-    if not is_version(versions[0]):
-        raise InvalidParameter(
-            f"{VERSION_HEADER}: not the form of a version; GET /models lists the versions that are served "
-            f"(given: {printable(versions[0])})"
-        )
-    return named or versions[0]
+    given = [(VERSION_HEADER, value) for value in request.headers.getlist(VERSION_HEADER)]
+    in_header = read_options(_Header, given).version if given else None
+    return named or in_header

@@ -109,12 +109,10 @@ def _damaged(data: bytes) -> ApiError | None:
     bits = _bits_of_jpeg(data)
     if bits is not None and 8 < bits <= 16:  # intact, but Pillow reports it as it reports damage
         return UnsupportedImage(f"{bits}-bit JPEG is not supported. Save the image again with 8 bits per sample.")
-    for beginning, name in _BEGINNINGS:
-        if data.startswith(beginning):
-            return _cut_short(name)
-    if _is_heif(data):
-        return _cut_short("HEIC")
-    return None
+    name = "HEIC" if _is_heif(data) else next((name for start, name in _BEGINNINGS if data.startswith(start)), None)
+    if name is None:
+        return None
+    return InvalidImage(f"The file begins like a {name} image, but its header is cut short or damaged.")
 
 
 def _bits_of_jpeg(data: bytes) -> int | None:
@@ -131,10 +129,6 @@ def _bits_of_jpeg(data: bytes) -> int | None:
         filled = marker == b"\xff\xff"
         position += 1 if filled else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return None
-
-
-def _cut_short(name: str) -> InvalidImage:
-    return InvalidImage(f"The file begins like a {name} image, but its header is cut short or damaged.")
 
 
 def _unknown() -> UnsupportedImage:

@@ -274,7 +274,7 @@ async def test_a_model_server_that_fails_on_one_picture_fails_that_one(
     fake.predict = broken
     body = (await client.post("/predict/batch", files=form(*JPEGS[:3]))).json()
     assert [entry.get("error", {}).get("code") for entry in body["results"]] == [None, "backend_error", None]
-    assert any("did not answer as it should" in record.message for record in caplog.records)
+    assert any("the model server failed" in record.message for record in caplog.records)
 
 
 async def test_a_bug_is_one_pictures_internal_error_and_is_logged(

@@ -93,10 +93,10 @@ async def test_a_version_that_is_not_loaded_is_404(client: httpx.AsyncClient) ->
         ({"params": {"version": "1..0"}}, "not the form of a version"),
         ({"params": {"version": "1.0\n"}}, "not the form of a version"),
         ({"params": {"version": "x" * 65}}, "not the form of a version"),
-        ({"headers": {"X-Model-Version": "1 0"}}, "X-Model-Version: not the form"),
+        ({"headers": {"X-Model-Version": "1 0"}}, "'X-Model-Version': not the form"),
         (
             {"params": {"version": "1.0"}, "headers": {"X-Model-Version": ""}},
-            "X-Model-Version: not the form",
+            "'X-Model-Version': not the form",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which operations ask for a credential, and what they answer to one that will not do."""
+"""The credentials that operations require in OpenAPI, and the errors without them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,20 +16,20 @@ REFUSALS = (errors.Unauthenticated, errors.InvalidCredentials, errors.Insufficie
 
 
 class AuthDescription:
-    """What OpenAPI says of authentication where callers are asked who they are."""
+    """Describes authentication, if it is enabled."""
 
     def __init__(self, metrics_public: bool) -> None:
         self._metrics_public = metrics_public
 
     def errors(self, path: str, _: Mapping[str, Any]) -> tuple[type[errors.ApiError], ...]:
-        """Return the refusals of an operation: none where it is open."""
+        """Return the errors of an operation that requires a scope."""
         return () if needed_scope(path, self._metrics_public) is None else REFUSALS
 
     def complete(self, document: dict[str, Any]) -> None:
-        """Add the schemes, and what each operation asks for."""
+        """Add the schemes, and the scope that each operation requires."""
         document["components"]["securitySchemes"] = SCHEMES
         for path, operation in operations(document):
             if (scope := needed_scope(path, self._metrics_public)) is not None:
                 operation["security"] = [{name: []} for name in SCHEMES]
-                told = operation.get("description", "")
-                operation["description"] = f"{told}\n\nNeeds the scope `{scope}`.".strip()
+                text = operation.get("description", "")
+                operation["description"] = f"{text}\n\nRequires the scope `{scope}`.".strip()

@@ -38,6 +38,11 @@ def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
     }
 
 
+def text_example(text: str) -> dict[str, Any]:
+    """Describe content that is text, by an example of it."""
+    return {"schema": {"type": "string"}, "example": text}
+
+
 def example_answer(whole: BaseModel) -> dict[int | str, dict[str, Any]]:
     """Describe a whole answer for a route's ``responses``, as an instance of its model, so that it is valid.
 

@@ -1,4 +1,4 @@
-"""Which errors come from the limits around every route, whichever route it is."""
+"""The errors of the limits around every route."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from gateway.http.policy import policy_for
 
 
 def errors_of_limits(path: str, operation: Mapping[str, Any]) -> list[type[ApiError]]:
-    """Return what can be answered before this operation is reached, or while its body is awaited."""
+    """Return the errors that may be answered before the operation starts, or while its body is read."""
     kinds: list[type[ApiError]] = [UriTooLong, HeadersTooLarge]
     if policy_for(path).limited:
         kinds.append(RateLimited)

@@ -1,4 +1,4 @@
-"""The files of the page at ``/``, as they lie in the package: read once, answered from memory."""
+"""The files of the page at ``/``: read once from the package, served from memory."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 FOLDER = Path(__file__).parent / "static"
 PAGE = "page.html"
-#: By suffix, and none but these: Python's own table follows the machine it runs on.
+#: By suffix; files with another suffix are not served. Python's own table depends on the machine.
 MEDIA_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-#: Nothing from elsewhere, nothing inline, no frame around it. Images are shown from memory (blob:).
+#: Nothing from other origins, nothing inline, no frames. Images are shown from memory (blob:).
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -34,7 +34,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 HEADERS: Mapping[str, str] = {
-    # Asked for again every time and answered 304: a new gateway is never met by half of an old page.
+    # Revalidated every time and answered 304: after an update, no old and new files are mixed.
     "Cache-Control": "no-cache",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,7 +46,7 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file's bytes, its Content-Type, and an ETag made from the bytes."""
+    """A file's bytes, its Content-Type, and the ETag of the bytes."""
 
     content: bytes
     media_type: str
@@ -55,7 +55,7 @@ class StaticFile:
 
 @cache
 def static_files() -> Mapping[str, StaticFile]:
-    """Return every file of the page by name; names are looked up here, never joined to a path."""
+    """Return every file of the page by name. Names are looked up here and never joined to a path."""
     return {
         path.name: StaticFile(content, MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
         for path in sorted(FOLDER.iterdir())
@@ -65,7 +65,7 @@ def static_files() -> Mapping[str, StaticFile]:
 
 
 def file_response(request: Request, file: StaticFile, headers: Mapping[str, str] | None = None) -> Response:
-    """Answer a file, or 304 when the browser has it."""
+    """Return a file, or 304 if the browser has it."""
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     sent = {**HEADERS, "ETag": file.etag, **(headers or {})}
     if file.etag in known:

@@ -1,4 +1,4 @@
-"""The page at ``/`` for people: whether a client wants it, and the files it is made of."""
+"""The page at ``/`` and its files."""
 
 from typing import Any
 
@@ -7,31 +7,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.api.openapi.document import error_answers
+from gateway.api.openapi.document import error_answers, path_parameter, text_example
 from gateway.api.page.files import PAGE, file_response, static_files
 from gateway.http.negotiation import accepted
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
 
-def _text(example: str) -> dict[str, Any]:
-    return {"schema": {"type": "string"}, "example": example}
-
-
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The client's copy, named in If-None-Match, is still good"}
+    304: {"description": "The client's copy, named in If-None-Match, is up to date"}
 }
 
 
 def wants_page(accept: str) -> bool:
-    """Tell whether an Accept header names HTML, and not as second to JSON: browsers do, curl and programs do not."""
+    """Return whether an Accept header prefers HTML to JSON: those of browsers do, those of curl and programs do not."""
     weights = accepted(accept)
     html = weights.get("text/html", 0.0)
     return html > 0 and html >= weights.get("application/json", 0.0)
 
 
 def page_response(request: Request) -> Response:
-    """Answer the page itself; a cache must not give it to clients that want JSON."""
+    """Return the page. Caches must not return it to clients that want JSON."""
     return file_response(request, static_files()[PAGE], {"Vary": "Accept"})
 
 
@@ -43,23 +39,18 @@ def page_response(request: Request) -> Response:
         200: {
             "description": "A style sheet, a script or an icon of the page at `/`, with an ETag",
             "content": {
-                "text/css": _text("main { display: grid }"),
-                "text/javascript": _text('import { ask } from "./ask.js";'),
-                "image/svg+xml": _text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"></svg>'),
+                "text/css": text_example("main { display: grid }"),
+                "text/javascript": text_example('import { predict } from "./api.js";'),
+                "image/svg+xml": text_example('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"></svg>'),
             },
         },
         **NOT_MODIFIED,
         **error_answers(errors.NotFound),
     },
-    # By hand: declared to FastAPI, any text at all would still be documented as a possible 422.
-    openapi_extra={
-        "parameters": [
-            {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "app.js"}
-        ]
-    },
+    openapi_extra={"parameters": [path_parameter("name", "A file of the page", "app.js")]},
 )
 async def static_file(request: Request) -> Response:
-    """Answer a file that the page at `/` is made of."""
+    """Return a file of the page at `/`."""
     name = request.path_params["name"]
     file = static_files().get(name)
     if file is None or name == PAGE:

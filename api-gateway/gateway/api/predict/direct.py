@@ -1,4 +1,4 @@
-"""The hot path's way from a matched address to its function."""
+"""A route without FastAPI's dependency injection, for the hot path."""
 
 from typing import Any
 
@@ -9,10 +9,9 @@ from starlette.types import Receive, Scope, Send
 
 
 class DirectRoute(APIRoute):
-    """Calls ``endpoint(request, services)`` as it is; FastAPI still documents it.
+    """Calls ``endpoint(request, services)`` directly; FastAPI only documents it.
 
-    Nothing is solved for functions that declare nothing else, and no exit stacks are kept for dependencies that are
-    not there. Errors go to the handlers of the whole application, as elsewhere.
+    This saves the resolution of dependencies and their exit stacks. Errors go to the application's handlers.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

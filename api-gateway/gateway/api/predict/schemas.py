@@ -1,4 +1,4 @@
-"""The answers of /predict and /predict/batch as typed models: what OpenAPI shows. The routes write the same JSON."""
+"""The answers of /predict and /predict/batch as typed models, for OpenAPI. The routes write the same JSON."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from gateway.api.schemas import REQUEST_ID_EXAMPLE, ErrorResponse, ModelRef
 
 
 class DetectionOut(BaseModel):
-    """One object. A server other than ours may add keys of its own."""
+    """One object. Other model servers may add keys."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -23,14 +23,14 @@ class DetectionOut(BaseModel):
 
 
 class ImageOut(BaseModel):
-    """Size in pixels after the image was turned upright by its Exif orientation."""
+    """Size in pixels of the image, turned upright by its Exif orientation."""
 
     width: int = Field(examples=[810])
     height: int = Field(examples=[1080])
 
 
 class PredictResponse(TaskKeys):
-    """Detections, highest confidence first; none is an empty list. A task adds a key of its own beside them."""
+    """Detections, highest confidence first; the list may be empty. A task adds a key of its own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,32 +40,31 @@ class PredictResponse(TaskKeys):
     model: ModelRef
     task: str | None = Field(examples=["detect"])
     timings_ms: dict[str, float] = Field(
-        description="The model server's stages, its whole as `model_server`, and the gateway's whole as `total`",
+        description="The model server's stages, its total as `model_server`, and the gateway's total as `total`",
         examples=[{"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}],
     )
     request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
-class BatchSuccess(PredictResponse):
-    """What /predict answers, and which image it is about."""
-
-    index: int = Field(ge=0, description="Place in the request, from 0", examples=[0])
-    file: str = Field(description="The name that came with the image; empty if none did", examples=["street.jpg"])
+class _Entry(BaseModel):
+    index: int = Field(ge=0, description="Position in the request, from 0", examples=[0])
+    file: str = Field(description="The name that came with the image; empty without one", examples=["street.jpg"])
 
 
-class BatchError(ErrorResponse):
-    """What is wrong with one image."""
+class BatchSuccess(PredictResponse, _Entry):
+    """The answer of /predict, and the image that it is about."""
 
-    index: int = Field(ge=0, description="Place in the request, from 0", examples=[1])
-    file: str = Field(description="The name that came with the image; empty if none did", examples=["notes.txt"])
+
+class BatchError(ErrorResponse, _Entry):
+    """The error of one image."""
 
 
 class BatchResponse(BaseModel):
-    """An entry per image, in the order they were sent. The whole succeeds even where every image has an error."""
+    """An entry per image, in the order they were sent. The status is success even if every image has an error."""
 
     status: Literal["success"]
     results: list[Annotated[BatchSuccess | BatchError, Field(discriminator="status")]]
     succeeded: int = Field(ge=0, examples=[1])
     failed: int = Field(ge=0, examples=[1])
-    timings_ms: dict[str, float] = Field(description="`total`: the gateway's whole", examples=[{"total": 131.4}])
+    timings_ms: dict[str, float] = Field(description="`total`: all of the gateway's time", examples=[{"total": 131.4}])
     request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])

@@ -1,7 +1,7 @@
-"""What a model's task adds to an answer beside ``detections``, as typed models: what OpenAPI shows of it.
+"""What a model's task adds to ``detections`` in an answer, as typed models for OpenAPI.
 
-Written by the handler (``serving/torchserve/yolo/results.py``) and passed on as it is; a test holds the two together.
-Coordinates are pixels of the upright image, clipped to it but for the corners of oriented boxes.
+The handler (``serving/torchserve/yolo/results.py``) writes it and the gateway passes it on; a test compares the two.
+Coordinates are pixels of the upright image, clipped to it except for the corners of oriented boxes.
 """
 
 from typing import Annotated, Any
@@ -11,12 +11,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 Point = tuple[float, float]
 Polygon = Annotated[list[Point], Field(min_length=3)]
-#: ``[x, y, confidence]``, or ``[x, y]`` of a model that gives no confidence.
+#: ``[x, y, confidence]``, or ``[x, y]`` from a model without confidences.
 Keypoint = Annotated[list[float], Field(min_length=2, max_length=3)]
 
 
 class OrientedBox(BaseModel):
-    """A box that is turned; the detection's `bbox` is its upright hull."""
+    """A rotated box; the detection's `bbox` is its upright bounding box."""
 
     xyxyxyxy: tuple[Point, Point, Point, Point] = Field(description="Its four corners in order, each x, y")
     xywhr: tuple[float, float, float, float, float] = Field(
@@ -37,7 +37,7 @@ def _never_null(schema: dict[str, Any]) -> None:
 
 
 def _of_task(task: str, description: str) -> Any:
-    """Describe a key that is there for one task and absent, never null, for the others."""
+    """Describe a key that is present for one task and absent, never null, for the others."""
     return Field(None, description=f"With a {task} model: {description}", json_schema_extra=_never_null)
 
 
@@ -48,9 +48,9 @@ class TaskKeys(BaseModel):
         "segment", "for each detection the outer outlines of its mask, a polygon for each part"
     )
     keypoints: list[list[Keypoint]] | SkipJsonSchema[None] = _of_task(
-        "pose", "for each detection its keypoints, [x, y, confidence], or [x, y] where the model gives no confidence"
+        "pose", "for each detection its keypoints, [x, y, confidence], or [x, y] from a model without confidences"
     )
     obb: list[OrientedBox] | SkipJsonSchema[None] = _of_task("obb", "for each detection its oriented box")
     probs: Annotated[list[ClassProbability], Field(max_length=5)] | SkipJsonSchema[None] = _of_task(
-        "classify", "the five likeliest classes, likeliest first; `detections` is empty"
+        "classify", "the five most likely classes, most likely first; `detections` is empty"
     )
