@@ -12,9 +12,7 @@ from gateway.api.deepstack import routes as deepstack_routes
 from gateway.api.errors import install_error_handlers
 from gateway.api.oip import infer_routes
 from gateway.api.oip import routes as oip_routes
-from gateway.api.openapi.auth import AuthDescription
-from gateway.api.openapi.document import install_descriptions
-from gateway.api.openapi.limits import errors_of_limits
+from gateway.api.openapi.around import install_descriptions
 from gateway.api.page import routes as page_routes
 from gateway.api.page.files import static_files
 from gateway.api.predict import batch_routes
@@ -133,9 +131,5 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         models,
     ):
         app.router.routes.extend(part.router.routes)
-    if authenticator is None:
-        install_descriptions(app, [errors_of_limits])
-    else:
-        auth = AuthDescription(settings.metrics_public)
-        install_descriptions(app, [errors_of_limits, auth.errors], [auth.complete])
+    install_descriptions(app, authenticator is not None, settings.metrics_public)
     return app

@@ -3,19 +3,15 @@
 from fastapi import APIRouter
 
 from gateway import __version__, errors
-from gateway.api.openapi.document import operation
-from gateway.api.schemas import REQUEST_ID_EXAMPLE, LiveResponse, ModelRef, ReadyResponse
+from gateway.api.openapi.document import example_of, operation
+from gateway.api.schemas import LiveResponse, ModelRef, ReadyResponse
 from gateway.api.services import ServicesOf
 from gateway.http.observe import current_request_id
 
 router = APIRouter(tags=["health"])
 
-LIVE = operation(LiveResponse(version=__version__, request_id=REQUEST_ID_EXAMPLE), errors.InternalError)
-READY = operation(
-    ReadyResponse(backend="torchserve", model=ModelRef(name="yolo", version="1.0"), request_id=REQUEST_ID_EXAMPLE),
-    errors.InternalError,
-    errors.ModelNotReady,
-)
+LIVE = operation(example_of(LiveResponse), errors.InternalError)
+READY = operation(example_of(ReadyResponse), errors.InternalError, errors.ModelNotReady)
 
 
 @router.get("/health/live", **LIVE)

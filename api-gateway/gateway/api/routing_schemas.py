@@ -27,7 +27,7 @@ class RoutingOut(BaseModel):
     revision: int = Field(examples=[17])
     updated: str | None = Field(examples=["2026-11-23T15:00:00Z"])
     stable: str | None = Field(examples=["1.0"])
-    canary: ShareOut | None = None
+    canary: ShareOut | None = Field(None, examples=[{"version": "1.1", "percent": 10}])
     experiment: ExperimentOut | None = None
     shadow: ShareOut | None = Field(
         default=None, description="A candidate that receives this part without answering clients"

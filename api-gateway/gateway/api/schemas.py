@@ -36,7 +36,7 @@ class LiveResponse(BaseModel):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
-    version: str
+    version: str = Field(examples=[__version__])
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
@@ -56,9 +56,9 @@ class WorkerOut(BaseModel):
 
     id: str = Field(examples=["9000"])
     state: str = Field(examples=["READY"])
-    started: str | None = None
+    started: str | None = Field(None, examples=["2026-11-23T11:40:39.223Z"])
     memory_bytes: int | None = None
-    gpu: bool | None = None
+    gpu: bool | None = Field(None, examples=[False])
 
 
 class ModelVersionOut(BaseModel):
@@ -67,13 +67,16 @@ class ModelVersionOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     version: str = Field(examples=["1.0"])
-    default: bool = Field(description="Whether /predict uses it")
+    default: bool = Field(description="Whether /predict uses it", examples=[True])
     workers: list[WorkerOut]
-    batch_size: int | None = None
-    max_batch_delay_ms: int | None = None
-    queue_free: int | None = Field(None, description="Free places in the queue")
-    queue_waiting: int | None = Field(None, description="Requests in the queue")
-    details: dict[str, Any] = Field(description="What the model reports: engine, threads, task, names…")
+    batch_size: int | None = Field(None, examples=[4])
+    max_batch_delay_ms: int | None = Field(None, examples=[5])
+    queue_free: int | None = Field(None, description="Free places in the queue", examples=[100])
+    queue_waiting: int | None = Field(None, description="Requests in the queue", examples=[0])
+    details: dict[str, Any] = Field(
+        description="What the model reports: engine, threads, task, names…",
+        examples=[{"task": "detect", "engine": "openvino", "threads": 2, "names": {"0": "person"}}],
+    )
 
 
 class ModelOut(BaseModel):

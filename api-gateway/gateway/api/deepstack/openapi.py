@@ -7,30 +7,16 @@ from gateway.api.deepstack.schemas import (
     FIELD,
     DeepStackListResponse,
     DeepStackOptions,
-    DeepStackPrediction,
     DeepStackResponse,
 )
-from gateway.api.openapi.document import error_answers, example_answer, operation, path_parameter
+from gateway.api.openapi.document import error_answers, example_answer, example_of, operation, path_parameter
 from gateway.api.openapi.headers import ANSWER_HEADERS
 from gateway.api.openapi.images import BINARY, BYTES
 from gateway.api.openapi.options import form_fields
-from gateway.api.schemas import REQUEST_ID_EXAMPLE
 from gateway.http.errors import DEEPSTACK
 
 _ERRORS: errors.Kinds = (*errors.IMAGE, *errors.UPLOAD, errors.VersionNotFound, *errors.UPSTREAM)
-_ANSWER = example_answer(
-    DeepStackResponse(
-        success=True,
-        predictions=[DeepStackPrediction(confidence=0.89, label="person", x_min=245, y_min=184, x_max=456, y_max=298)],
-        count=1,
-        message="Found person",
-        inferenceMs=59,
-        processMs=65,
-        analysisRoundTripMs=69,
-        code=200,
-        request_id=REQUEST_ID_EXAMPLE,
-    )
-)
+_ANSWER = example_answer(example_of(DeepStackResponse))
 _FORM = {
     "schema": {
         "type": "object",
@@ -57,6 +43,4 @@ DETECTION = _detection()
 CUSTOM = _detection(
     errors.ModelNotFound, parameters=[path_parameter("name", "The served model's name, or `yolo`", "yolo")]
 )
-LIST = operation(
-    DeepStackListResponse(models=["yolo"], request_id=REQUEST_ID_EXAMPLE), errors.InternalError, path=f"{DEEPSTACK}/"
-)
+LIST = operation(example_of(DeepStackListResponse), errors.InternalError, path=f"{DEEPSTACK}/")
