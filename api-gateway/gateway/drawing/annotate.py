@@ -1,11 +1,11 @@
-"""Draw what was found onto the image: bytes in, bytes out. Tens of milliseconds a megapixel: not for the event loop.
+"""Draw a prediction on its image: bytes in, bytes out. It takes tens of milliseconds per megapixel, so use a thread.
 
 ::
 
     image → codec                       bytes to upright pixels and back
             → marks                     the prediction's numbers, checked and scaled
-            → strokes → labels          lines, fills and letters; where letters go
-                      → style           sizes, colours, what can be written
+            → strokes → labels          lines, fills and text; the places of labels
+                      → style           sizes, colours, printable names
 """
 
 from PIL import Image, ImageDraw
@@ -19,7 +19,7 @@ from gateway.errors import InvalidImage
 
 
 def annotate(data: bytes, prediction: Prediction, wanted: Wanted) -> bytes:
-    """Return the encoded image, upright as the boxes are, with everything in ``prediction`` drawn on it.
+    """Return the encoded image, upright, with everything in ``prediction`` drawn on it.
 
     Raises :class:`~gateway.errors.InvalidImage` if Pillow cannot decode what the model server could.
     """
@@ -32,7 +32,7 @@ def annotate(data: bytes, prediction: Prediction, wanted: Wanted) -> bytes:
 
 
 def draw_prediction(image: Image.Image, prediction: Prediction) -> None:
-    """Draw onto an upright RGB image, in place; it may be smaller than the one that was looked at."""
+    """Draw onto an upright RGB image, in place; it may be smaller than the original."""
     width, height = prediction.image_size or image.size
     frame = Frame(image.width / width, image.height / height, *image.size)
     style = style_for(*image.size)
@@ -40,7 +40,7 @@ def draw_prediction(image: Image.Image, prediction: Prediction) -> None:
     draw = ImageDraw.Draw(image, "RGBA")
     marks = marks_of(prediction, frame)
     for stroke in (draw_fill, draw_outline, draw_skeleton):
-        for mark in reversed(marks):  # the best last, so on top
+        for mark in reversed(marks):  # the best last, on top
             stroke(draw, mark, style)
     draw_labels(draw, marks, style, image.size)
     if probabilities := likeliest(prediction):

@@ -1,4 +1,4 @@
-"""Decode an image for drawing, and encode the drawn one."""
+"""Decode an image for drawing, and encode the annotated one."""
 
 import io
 import math
@@ -14,7 +14,7 @@ Format = Literal["jpeg", "png", "webp"]
 DEFAULT_QUALITY = 90
 #: The longest side that a format can hold, in pixels; longer images are drawn smaller.
 LONGEST: dict[Format, int] = {"jpeg": 65_500, "png": 65_500, "webp": 16_383}
-#: What Pillow is told when it encodes: full colour resolution for thin coloured lines, and speed before size.
+#: Pillow's options: full colour resolution for thin coloured lines, and speed before size.
 _OPTIONS: dict[Format, dict[str, Any]] = {
     "jpeg": {"subsampling": "4:4:4"},
     "png": {"compress_level": 3},
@@ -24,7 +24,7 @@ _OPTIONS: dict[Format, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The annotated image's format, quality (1 to 100; PNG has none), and longest side in pixels (None: as it is)."""
+    """The annotated image's format, quality (1 to 100; PNG has none), and longest side in pixels (None: unchanged)."""
 
     format: Format = "jpeg"
     quality: int = DEFAULT_QUALITY
@@ -37,19 +37,19 @@ class Wanted:
 
 
 def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) -> tuple[Image.Image, bytes | None]:
-    """Decode to RGB, upright, no larger than wanted; also return the colour profile where it still applies.
+    """Decode to RGB, upright, no larger than wanted; also return the colour profile if it still applies.
 
-    ``expected`` is the (width, height) in which the model server saw the image: which way is up is its to say.
+    ``expected`` is the (width, height) that the model server reported; its orientation is used.
     Pillow raises anything from OSError to SyntaxError on a damaged image.
     """
     with Image.open(io.BytesIO(data), formats=formats_of(data)) as opened:
         longest = min(wanted.max_side or LONGEST[wanted.format], LONGEST[wanted.format])
         scale = min(1.0, longest / max(opened.size))
         if scale < 1:
-            # A JPEG can be decoded at 1/2, 1/4 or 1/8, which is much quicker than all of it only to shrink that.
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8, which is much faster than to decode all of it and shrink that.
             opened.draft("RGB", (math.ceil(opened.width * scale), math.ceil(opened.height * scale)))
         opened.load()
-        if not (expected is not None and swaps_sides(opened) and _across(opened.size[::-1], expected)):
+        if not (expected is not None and swaps_sides(opened) and _is_across(opened.size[::-1], expected)):
             ImageOps.exif_transpose(opened, in_place=True)
         profile = opened.info.get("icc_profile") if opened.mode == "RGB" else None
         image = _as_rgb(opened)
@@ -61,7 +61,7 @@ def open_upright(data: bytes, expected: tuple[int, int] | None, wanted: Wanted) 
 
 
 def encode(image: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes:
-    """Write the image; nothing of the original's metadata but its colour profile goes along."""
+    """Write the image; of the original's metadata, only the colour profile is kept."""
     out = io.BytesIO()
     options = dict(_OPTIONS[wanted.format])
     if wanted.format != "png":
@@ -72,8 +72,8 @@ def encode(image: Image.Image, wanted: Wanted, profile: bytes | None) -> bytes:
     return out.getvalue()
 
 
-def _across(size: tuple[int, int], expected: tuple[int, int]) -> bool:
-    """Say whether one is landscape and the other portrait."""
+def _is_across(size: tuple[int, int], expected: tuple[int, int]) -> bool:
+    """Return whether one is landscape and the other portrait."""
     return (size[0] - size[1]) * (expected[0] - expected[1]) < 0
 
 

@@ -1,4 +1,4 @@
-"""Where labels go: inside the image, at their box, and off each other where there is room."""
+"""The places of labels: inside the image, at their box, and apart from each other if there is room."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,14 +8,14 @@ from PIL import ImageFont
 Rectangle = tuple[int, int, int, int]
 Size = tuple[int, int]
 
-#: Share of a label that others may hide before it is left out.
+#: Share of a label that others may cover; beyond it the label is omitted.
 _MAY_BE_COVERED = 0.25
 
 
 def place_label(box: Rectangle, label: Size, taken: Sequence[Rectangle], image: Size) -> Rectangle | None:
-    """Return where a label of that size goes: the first place around its box where no other label is.
+    """Return the first place around the box without another label.
 
-    If every place is taken, the one where least is covered, or None if that would be more than is left readable. The
+    If every place is taken, return the one where least is covered, or None if too much is covered to be readable. The
     label must fit into the image.
     """
     width, height = label
@@ -34,7 +34,7 @@ def place_label(box: Rectangle, label: Size, taken: Sequence[Rectangle], image: 
 
 
 def fit_text(name: str, confidence: str, width: int, face: ImageFont.FreeTypeFont) -> str:
-    """Return what can be said in ``width`` pixels: name and confidence, else the name, else the start of it, or ""."""
+    """Return the text for ``width`` pixels: name and confidence, else the name, else the start of it, or ""."""
     for text in (f"{name} {confidence}", name, *(f"{name[:end].rstrip()}…" for end in range(len(name) - 1, 0, -1))):
         if face.getlength(text) <= width:
             return text
@@ -46,7 +46,7 @@ def _places(box: Rectangle, label: Size) -> Iterator[tuple[int, int]]:
     left, top, right, bottom = box
     width, height = label
     inside, below = top, bottom
-    if bottom - top < 3 * height:  # of a small object a label inside would leave nothing to see
+    if bottom - top < 3 * height:  # a label inside would cover a small object
         inside, below = below, inside
     for y in (top - height, inside, below, bottom - height):
         yield left, y

@@ -1,4 +1,4 @@
-"""What a prediction says of each box, read into numbers that can be drawn; what makes no sense is left out."""
+"""Convert a prediction into numbers that can be drawn; invalid values are omitted."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from gateway.drawing.labels import Rectangle
 
 Points = list[tuple[float, float]]
 
-#: The least confidence of a keypoint that is drawn, as Ultralytics has it (and static/pose.js).
+#: The minimum confidence of a drawn keypoint, as in Ultralytics and static/pose.js.
 VISIBLE = 0.25
 TOP = 5
 
@@ -25,7 +25,7 @@ class Frame:
     height: int
 
     def point(self, x: Any, y: Any) -> tuple[float, float]:
-        """Scale a point; kept near the image, so that a nonsensical one costs no time. ValueError if no number."""
+        """Scale a point, and keep it near the image to bound the cost of drawing. Raises ValueError if not a number."""
         x, y = float(x) * self.across, float(y) * self.down
         if not (math.isfinite(x) and math.isfinite(y)):
             raise ValueError("not a finite number")
@@ -42,12 +42,12 @@ class Mark:
     box: Rectangle
     corners: Points
     polygons: list[Points]
-    #: None where a point is not visible.
+    #: None for a point that is not visible.
     keypoints: list[tuple[float, float] | None]
 
 
 def marks_of(prediction: Prediction, frame: Frame) -> list[Mark]:
-    """Read every detection with what its task adds under ``masks``, ``keypoints`` and ``obb``; best first."""
+    """Read every detection with its ``masks``, ``keypoints`` and ``obb``; best first."""
     masks, keypoints, obb = (_list(prediction.extra.get(key)) for key in ("masks", "keypoints", "obb"))
     marks = []
     for index, found in enumerate(prediction.detections):
@@ -68,7 +68,7 @@ def marks_of(prediction: Prediction, frame: Frame) -> list[Mark]:
 
 
 def likeliest(prediction: Prediction) -> list[tuple[str, int, float]]:
-    """Read a classifier's ``probs``: name, class id and confidence of the likeliest five; empty for other tasks."""
+    """Read a classifier's ``probs``: name, class id and confidence of the five most likely; empty for other tasks."""
     found = []
     for entry in _list(prediction.extra.get("probs"))[:TOP]:
         try:
@@ -117,7 +117,7 @@ def _keypoint(value: Any, frame: Frame) -> tuple[float, float] | None:
         point = frame.point(x, y)
     except (TypeError, ValueError):
         return None
-    # A point that was not found is put into the corner.
+    # A point that was not found is in the corner.
     return point if point != (0.0, 0.0) else None
 
 

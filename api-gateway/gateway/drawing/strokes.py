@@ -1,4 +1,4 @@
-"""The strokes: masks, outlines, skeletons, labels, a classifier's caption. Each blends onto the image in place."""
+"""The strokes: masks, outlines, skeletons, labels, a classifier's caption. Each is blended onto the image in place."""
 
 from collections.abc import Sequence
 
@@ -18,12 +18,12 @@ from gateway.drawing.style import (
     readable_name,
 )
 
-#: A label for each of 3000 boxes would hide the image, and take a second to place.
+#: Labels for 3000 boxes would cover the image, and take a second to place.
 MOST_LABELS = 300
 #: Share of the image that labels may cover, and share of its width that one may take.
 _MOST_COVERED, _WIDEST = 0.3, 0.5
-#: Opacity of masks and their rim, of the dark edge around lines and of the caption's ground, of 255. The page at /
-#: draws with the same ones, and the same limbs (static/paint.js, pose.js; a test holds them together).
+#: Opacity (of 255) of masks and their rim, of the dark edge around lines and of the caption's background. The page
+#: at / uses the same, and the same limbs (static/paint.js, pose.js; a test compares them).
 FILL, RIM, EDGE, _GROUND = 90, 200, 120, 170
 #: COCO's points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; the left before the right.
 COCO_POINTS = 17
@@ -36,7 +36,7 @@ SKELETON = (
 
 
 def draw_fill(draw: ImageDraw, mark: Mark, style: Style) -> None:
-    """Fill the mask, translucent, with a firmer edge."""
+    """Fill the mask, translucent, with a more opaque edge."""
     colour = colour_of(mark.class_id)
     for polygon in mark.polygons:
         draw.polygon(polygon, fill=(*colour, FILL))
@@ -47,11 +47,11 @@ def draw_outline(draw: ImageDraw, mark: Mark, style: Style) -> None:
     """Draw the box, or the oriented one, with a dark edge that keeps it visible on its own colour."""
     colour = colour_of(mark.class_id)
     left, top, right, bottom = mark.box
-    # A line may not fill a small box.
+    # The line must not fill a small box.
     line = max(1, min(style.line, min(right - left, bottom - top) // 6))
     edge = max(1, line // 3) if style.line > 1 else 0
     if mark.corners:
-        closed = [*mark.corners, mark.corners[0], mark.corners[1]]  # the joint of the first corner too
+        closed = [*mark.corners, mark.corners[0], mark.corners[1]]  # so that the first corner is joined too
         if edge:
             draw.line(closed, fill=(*BLACK, EDGE), width=line + 2 * edge, joint="curve")
         draw.line(closed, fill=colour, width=line, joint="curve")
@@ -80,12 +80,12 @@ def draw_skeleton(draw: ImageDraw, mark: Mark, style: Style) -> None:
 
 
 def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tuple[int, int]) -> None:
-    """Write class and confidence at the best boxes: as many as leave the image to be seen, and at least one."""
+    """Write class and confidence at the best boxes: at least one, and as many as leave the image visible."""
     face, padding = font(style.font_size), style.padding
     height = sum(face.getmetrics()) + padding
     if height > size[1]:
         return
-    # On a small image the confidence gives way first, then the end of the name.
+    # On a small image, the confidence is omitted first, then the end of the name.
     room = min(size[0], max(round(size[0] * _WIDEST), 4 * height)) - 2 * padding
     budget = size[0] * size[1] * _MOST_COVERED
     placed: list[tuple[Mark, str, Rectangle]] = []
@@ -105,9 +105,9 @@ def draw_labels(draw: ImageDraw, marks: Sequence[Mark], style: Style, size: tupl
 
 
 def draw_caption(draw: ImageDraw, found: Sequence[tuple[str, int, float]], style: Style, size: tuple[int, int]) -> None:
-    """Write a classifier's likeliest classes on a dark ground in the upper left corner, as many as fit."""
+    """Write a classifier's most likely classes on a dark background in the upper left corner, as many as fit."""
     width, height = size
-    # There is nothing else to read on such an image: larger letters, where they leave half of it free.
+    # Larger text, because there are no other labels; it may cover half of the image.
     font_size = max(SMALLEST_FONT, min(round(style.font_size * 1.4), height // (3 * len(found))))
     face, padding = font(font_size), max(2, font_size // 3)
     row = sum(face.getmetrics())

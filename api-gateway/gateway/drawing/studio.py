@@ -1,4 +1,4 @@
-"""Draws annotated images in threads, a bounded number at once: the event loop goes on serving meanwhile."""
+"""Draws annotated images in threads, a bounded number at a time, so that the event loop is not blocked."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,15 +14,15 @@ from gateway.errors import Overloaded
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 
-#: Decoded, an image takes 4 bytes a pixel, and twice that while it is turned upright: of those with more pixels than
-#: this only one is drawn at once.
+#: A decoded image takes 4 bytes per pixel, and twice that while it is turned upright: of images with more pixels than
+#: this, only one is drawn at a time.
 LARGE_PIXELS = 16_000_000
-#: So many may wait for each that is being drawn; each holds an encoded image in memory.
+#: Images that may wait for each one that is drawn; each is held in memory, encoded.
 WAITING_PER_SLOT = 8
 
 
 class Studio:
-    """Where images are drawn."""
+    """Draws annotated images."""
 
     def __init__(self, concurrency: int, draw: Draw = annotate) -> None:
         self._draw = draw
@@ -34,11 +34,11 @@ class Studio:
     async def annotate(self, image: bytes, header: ImageHeader, prediction: Prediction, wanted: Wanted) -> bytes:
         """Return the encoded annotated image. Raises what :func:`~gateway.drawing.annotate.annotate` does.
 
-        Raises :class:`~gateway.errors.Overloaded` at once when too many wait already. Cancelled, it ends when the
-        drawing that has begun ends, so that no more are ever drawn at once.
+        Raises :class:`~gateway.errors.Overloaded` at once if too many are waiting. A cancelled call ends when its
+        drawing ends, so that the bound always holds.
         """
         if self._present >= self._most:
-            raise Overloaded("As many images are being drawn as can wait; try again in a moment, or ask for JSON.")
+            raise Overloaded("Too many images are waiting to be drawn; try again in a moment, or ask for JSON.")
         self._present += 1
         try:
             async with self._large if header.width * header.height > LARGE_PIXELS else nullcontext():

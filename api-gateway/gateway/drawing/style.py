@@ -1,4 +1,4 @@
-"""How things look on an annotated image: sizes that follow the image, a colour per class, text one can read."""
+"""The style of annotated images: sizes relative to the image, a colour per class, readable text."""
 
 import math
 import unicodedata
@@ -10,12 +10,12 @@ from PIL import ImageFont
 Colour = tuple[int, int, int]
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-#: Below this height in pixels Pillow's built-in face cannot be read.
+#: Pillow's built-in font is not readable below this height in pixels.
 SMALLEST_FONT = 10
 #: Share of the image's geometric mean side: 13 px of text on 640 × 480, 117 on 6000 × 4000.
 _FONT_SHARE, _LINE_SHARE = 1 / 42, 1 / 280
-#: One a class, then from the start again: apart from each other and from most of what photographs show. The page at /
-#: draws with the same ones (static/colours.js; a test holds the two together).
+#: One per class, then from the start again; distinct from each other and from most photographs. The page at / uses the
+#: same (static/colours.js; a test compares them).
 COLOURS = (
     *("#ff4d5e", "#2fa8ff", "#ffb300", "#19c37d", "#b06bff", "#ff7a2f", "#00c2c7", "#ff5fb7", "#a4d61e", "#6f7dff"),
     *("#f2e03c", "#b0703f", "#1f6fd6", "#0f8f5a", "#d0276f", "#8448dc", "#ffa9a3", "#8fd3ff", "#8a8f00", "#d9a3ff"),
@@ -25,7 +25,7 @@ _RGB: tuple[Colour, ...] = tuple((int(code[1:3], 16), int(code[3:5], 16), int(co
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Sizes in pixels of the drawn image: of lines, text, the room around text, and of keypoints' radius."""
+    """Sizes in pixels of the drawn image: of lines, text, the padding of text, and of a keypoint's radius."""
 
     line: int
     font_size: int
@@ -34,7 +34,7 @@ class Style:
 
 
 def style_for(width: int, height: int) -> Style:
-    """Choose sizes for an image. A panorama counts by its area and its short side, not by its length."""
+    """Choose sizes for an image. They depend on its area and short side, so that a panorama has normal ones."""
     mean, short = math.sqrt(width * height), min(width, height)
     font_size = max(SMALLEST_FONT, min(round(mean * _FONT_SHARE), short // 6))
     line = max(1, min(round(mean * _LINE_SHARE), short // 20))
@@ -42,7 +42,7 @@ def style_for(width: int, height: int) -> Style:
 
 
 def colour_of(class_id: int) -> Colour:
-    """Return a class's colour: always the same."""
+    """Return the colour of a class, which never changes."""
     return _RGB[class_id % len(_RGB)]
 
 
@@ -59,13 +59,13 @@ def luminance(colour: Colour) -> float:
 
 
 def percent(part: float) -> str:
-    """Return a confidence as the page at / writes it."""
+    """Format a confidence as the page at / does."""
     return f"{part * 100:.0f} %"
 
 
 @lru_cache(maxsize=64)
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's built-in face: nothing has to be shipped. Raises OSError if Pillow was built without FreeType."""
+    """Return Pillow's built-in font, so that none is shipped. Raises OSError if Pillow was built without FreeType."""
     face = ImageFont.load_default(size)
     if not isinstance(face, ImageFont.FreeTypeFont):
         raise OSError("Pillow was built without FreeType")
@@ -74,7 +74,7 @@ def font(size: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1024)
 def readable_name(name: str, class_id: int) -> str:
-    """Return what the built-in face can write: the name, else the name without accents, else the class's number."""
+    """Return what the built-in font can write: the name, else the name without accents, else the class's number."""
     name = name.strip()[:60]
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     for text in (name, plain):
