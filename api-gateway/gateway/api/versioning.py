@@ -46,6 +46,8 @@ def requested_version(request: Request, named: str | None = None) -> str | None:
 
     Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
     """
-    given = [(VERSION_HEADER, value) for value in request.headers.getlist(VERSION_HEADER)]
-    in_header = read_options(_Header, given).version if given else None
+    given = request.headers.getlist(VERSION_HEADER)
+    if not given:
+        return named
+    in_header = read_options(_Header, [(VERSION_HEADER, value) for value in given]).version
     return named or in_header

@@ -26,7 +26,7 @@ async def picture_digest(image: bytes) -> bytes:
 
 def cache_key(digest: bytes, parameters: Parameters, backend: str, model: str, served: Served) -> str:
     """Return the key for an image, the parameters, and the content of the model that answers."""
-    ways = parameters.model_dump(exclude_none=True)
+    ways = parameters.given()
     if (classes := ways.get("classes")) is not None:
         ways["classes"] = _sorted_once(classes.split(","))
     told = json.dumps([backend, model, served.version, served.epoch, ways], sort_keys=True)

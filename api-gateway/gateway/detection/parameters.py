@@ -1,6 +1,7 @@
 """The parameters of one prediction: read from query, form and JSON, validated once, sent on only where given."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import chain
 from typing import Annotated, Any, TypeVar
 
@@ -52,12 +53,13 @@ class Parameters(BaseModel):
 
     def as_query(self) -> dict[str, str]:
         """Return what was given as strings for a URL: ``{"conf": "0.5", "agnostic_nms": "true"}``."""
-        given = self.model_dump(exclude_none=True)
-        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in self.given().items()
+        }
 
-    def parameters(self) -> "Parameters":
-        """Return the parameters of the prediction alone, without what a subclass adds."""
-        return Parameters.model_construct(**{name: getattr(self, name) for name in Parameters.model_fields})
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that are not None, without the options that a subclass adds."""
+        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
 
 
 #: Options of one route: the parameters, and what else its requests may say.
@@ -78,6 +80,9 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
             raise InvalidParameter(
                 f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. Send it once."
             )
+    if not given:
+        default: Options = _defaults(kind)
+        return default
     try:
         return kind.model_validate(given)
     except ValidationError as error:
@@ -115,4 +120,10 @@ def _explain(problem: Any, kind: type[BaseModel]) -> str:
     return f"{name}: {message[0].lower()}{message[1:]} (given: {printable(str(problem['input']))})"
 
 
+@cache
+def _defaults(kind: type[Options]) -> Options:
+    return kind()
+
+
+_NAMES = tuple(Parameters.model_fields)
 NO_PARAMETERS = Parameters()

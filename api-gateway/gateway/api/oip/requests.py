@@ -75,7 +75,7 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     }
     return InferRequest(
         images,
-        options.parameters(),
+        options,
         outputs or dict.fromkeys(OUTPUT_NAMES, options.binary_data_output),
         wanted.id,
     )

@@ -36,7 +36,7 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
     media_type = options.media_type(request.headers.get("accept"))
     version = requested_version(request, options.version)
-    work = partial(run_batch, request, services, sent.images, options.parameters(), version)
+    work = partial(run_batch, request, services, sent.images, options, version)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:

@@ -11,6 +11,7 @@ from gateway.http.negotiation import negotiate
 JSON, NDJSON = "application/json", "application/x-ndjson"
 #: In the order of the gateway's preference.
 IMAGE_FORMATS: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp"}
+_ONE, _IMAGE, _MANY = (JSON, *IMAGE_FORMATS), tuple(IMAGE_FORMATS), (JSON, NDJSON)
 
 
 def _lower(text: Any) -> str | None:
@@ -43,10 +44,10 @@ class PredictOptions(VersionedOptions):
             case "json":
                 return None
             case None:
-                kind = IMAGE_FORMATS.get(negotiate(accept, [JSON, *IMAGE_FORMATS]))
+                kind = IMAGE_FORMATS.get(negotiate(accept, _ONE))
             case "image":  # whatever Accept says, an image is asked for
                 wish = f"{accept}, image/*;q=0.001" if accept and "image/" in accept.lower() else None
-                kind = IMAGE_FORMATS[negotiate(wish, list(IMAGE_FORMATS))]
+                kind = IMAGE_FORMATS[negotiate(wish, _IMAGE)]
             case kind:
                 pass
         return None if kind is None else Wanted(kind, self.quality, self.max_side)
@@ -63,4 +64,4 @@ class BatchOptions(VersionedOptions):
 
     def media_type(self, accept: str | None) -> str:
         """Return the media type of the answer; raises :class:`~gateway.errors.NotAcceptable`."""
-        return {"json": JSON, "ndjson": NDJSON}.get(self.format or "") or negotiate(accept, [JSON, NDJSON])
+        return {"json": JSON, "ndjson": NDJSON}.get(self.format or "") or negotiate(accept, _MANY)

@@ -38,7 +38,7 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     async def answer() -> Response:
         with services.uploads.share() as share:  # of what is downloaded, until it is answered
             image = await load_image(sent.source, services.settings.max_body_bytes, services.fetcher, share.take)
-            ask = make_ask(request, services, image, options.parameters(), version)
+            ask = make_ask(request, services, image, options, version)
             found = await services.detector.detect(ask)
             if drawing is None:
                 return json_response(found, ask, (time.perf_counter() - started) * 1000)

@@ -35,7 +35,7 @@ class Plan:
         """Return the body, and its head's length if binary data follows it."""
         tensor: dict[str, Any] = {"name": self.input, "datatype": "BYTES", "shape": list(self.shape)}
         binary: list[bytes] = []
-        given = parameters.model_dump(exclude_none=True)
+        given = parameters.given()
         if self.binary:
             binary.append(pack("BYTES", [image]))
             tensor["parameters"] = {"binary_data_size": len(binary[0])}
