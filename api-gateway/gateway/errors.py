@@ -1,10 +1,10 @@
 """Every error that a client can get from the gateway; the table in docs/api.md explains each code.
 
 The docstring of a class is its message to the client: what is wrong and how to fix it, never a path, a traceback or
-text of the model server. Where more is known, whoever raises the error passes a message of its own.
+text of the model server. Code that knows more passes a more precise message.
 """
 
-# ruff: noqa: N818  (the name says what happened; that all of these are errors, the module says)
+# ruff: noqa: N818  (the module's name says that all of these are errors)
 
 from collections.abc import Mapping
 from typing import ClassVar

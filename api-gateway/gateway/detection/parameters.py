@@ -17,14 +17,14 @@ Fields = tuple[tuple[str, str], ...]
 def _classes(value: str) -> str:
     wanted = [part.strip() for part in value.split(",")]
     if not all(wanted):
-        raise ValueError("an empty entry; write class ids or names with commas between, as in 0,5 or person,bus")
+        raise ValueError("an empty entry; separate class ids or names with commas, as in 0,5 or person,bus")
     if not value.isprintable():
         raise ValueError("control characters")
     return ",".join(wanted)
 
 
 class Parameters(BaseModel):
-    """How to run one prediction. What is None is left to the model's own default."""
+    """The parameters of one prediction. For None, the default of the model applies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Parameters(BaseModel):
         default=None,
         min_length=1,
         max_length=2000,
-        description="Only these: ids or names, with commas",
+        description="Only these classes: ids or names, separated by commas",
         examples=["person,bus"],
     )
     agnostic_nms: bool | None = Field(default=None, description="Let boxes of different classes suppress each other")
@@ -62,20 +62,20 @@ class Parameters(BaseModel):
         return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
 
 
-#: Options of one route: the parameters, and what else its requests may say.
+#: The options of one route: the parameters, and others of its own.
 Options = TypeVar("Options", bound=BaseModel)
 
 
 def read_options(kind: type[Options], *sources: Pairs) -> Options:
-    """Merge and validate what came in the query, the form and so on.
+    """Merge and validate options from the query, the form and so on.
 
     Raises :class:`~gateway.errors.InvalidParameter` for a value out of bounds, an unknown name (a misspelt one would
-    otherwise silently mean the default), and an option given twice with different values.
+    otherwise silently mean the default), and an option that is given twice with different values.
     """
     given: dict[str, str] = {}
     for name, value in chain.from_iterable(sources):
         if name == "classes" and name in given and value not in given[name].split(","):
-            given[name] += f",{value}"  # classes=0&classes=5 is how many clients write a list
+            given[name] += f",{value}"  # many clients write a list as classes=0&classes=5
         elif given.setdefault(name, value) != value and name != "classes":
             raise InvalidParameter(
                 f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. Send it once."
@@ -90,9 +90,9 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
 
 
 def json_fields(given: Mapping[str, object]) -> Fields:
-    """Write JSON values as a form would: 0.5 as "0.5", true as "true", ["person", 5] as "person,5"; null is absent.
+    """Convert JSON values to those of a form: 0.5 to "0.5", true to "true", ["person", 5] to "person,5"; omit null.
 
-    Raises :class:`~gateway.errors.InvalidParameter` for what no form could say.
+    Raises :class:`~gateway.errors.InvalidParameter` for a value that a form cannot represent.
     """
     return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
 

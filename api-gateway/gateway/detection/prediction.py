@@ -13,7 +13,7 @@ class Detection:
     class_name: str
     class_id: int
     bbox: Sequence[float]
-    #: What a task adds to a box (``mask``, ``keypoints``…): passed on as it is.
+    #: What a task adds to a box (``mask``, ``keypoints``…): passed on unchanged.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -29,7 +29,7 @@ class Prediction:
     task: str | None
     #: Milliseconds by stage as the model server measured them; ``total`` is all of its time.
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    #: What a task adds to the result (``probs`` of a classifier…): passed on as it is.
+    #: What a task adds to the result (``probs`` of a classifier…): passed on unchanged.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def all_timings(self, total_ms: float) -> dict[str, float]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from gateway.detection.prediction import Prediction
 from gateway.drawing.codec import Wanted, encode, open_upright
-from gateway.drawing.marks import Frame, likeliest, marks_of
+from gateway.drawing.marks import Frame, marks_of, most_likely
 from gateway.drawing.strokes import draw_caption, draw_fill, draw_labels, draw_outline, draw_skeleton
 from gateway.drawing.style import style_for
 from gateway.errors import InvalidImage
@@ -43,5 +43,5 @@ def draw_prediction(image: Image.Image, prediction: Prediction) -> None:
         for mark in reversed(marks):  # the best last, on top
             stroke(draw, mark, style)
     draw_labels(draw, marks, style, image.size)
-    if probabilities := likeliest(prediction):
+    if probabilities := most_likely(prediction):
         draw_caption(draw, probabilities, style, image.size)

@@ -67,7 +67,7 @@ def marks_of(prediction: Prediction, frame: Frame) -> list[Mark]:
     return marks
 
 
-def likeliest(prediction: Prediction) -> list[tuple[str, int, float]]:
+def most_likely(prediction: Prediction) -> list[tuple[str, int, float]]:
     """Read a classifier's ``probs``: name, class id and confidence of the five most likely; empty for other tasks."""
     found = []
     for entry in _list(prediction.extra.get("probs"))[:TOP]:

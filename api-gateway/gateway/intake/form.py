@@ -49,7 +49,7 @@ class Form:
         return wanted[0]
 
     def missing_file(self, field: str) -> MissingFile:
-        """Return the error that says that the form has no file in ``field``, and what it has instead."""
+        """Return the error for a form without a file in ``field``; it lists the fields of the form."""
         expected = f"Expected the image in the form field '{field}' (curl -F {field}=@image.jpg)"
         texts = [name for name, _ in self.fields]
         if field in texts:

@@ -44,7 +44,7 @@ def _described(name: str, versions: list[str]) -> OipModelMetadata:
     return OipModelMetadata.model_validate(model_metadata(name, versions))
 
 
-#: What the address names; NAME and VERSION describe it.
+#: The parts of the address, which NAME and VERSION describe.
 Name = Annotated[str, Depends(_name)]
 Version = Annotated[str, Depends(_version_of)]
 

@@ -1,4 +1,4 @@
-"""What a request may say in OpenAPI, derived from the models that validate it: query, form fields, JSON."""
+"""Options and bodies of requests in OpenAPI, derived from the models that validate them."""
 
 from typing import Any
 

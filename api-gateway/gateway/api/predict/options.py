@@ -1,4 +1,4 @@
-"""What a request of /predict or /predict/batch may say besides its images; validation and OpenAPI use these models."""
+"""The options of /predict and /predict/batch. These models validate requests, and OpenAPI is derived from them."""
 
 from typing import Annotated, Any, Literal
 
@@ -45,7 +45,7 @@ class PredictOptions(VersionedOptions):
                 return None
             case None:
                 kind = IMAGE_FORMATS.get(negotiate(accept, _ONE))
-            case "image":  # whatever Accept says, an image is asked for
+            case "image":  # an image, even if Accept prefers JSON
                 wish = f"{accept}, image/*;q=0.001" if accept and "image/" in accept.lower() else None
                 kind = IMAGE_FORMATS[negotiate(wish, _IMAGE)]
             case kind:
