@@ -72,8 +72,10 @@ def header_is_whole(data: bytes) -> bool:
         return False
 
 
-def is_refusal(upload: Upload, status: int, body: dict[str, object]) -> bool:
+def is_refusal(upload: Upload, status: int, body: dict[str, object] | str) -> bool:
     """Tell whether this is a 4xx with the one body of every error; that of the Open Inference Protocol is its own."""
+    if isinstance(body, str):  # what is not HTTP gets the server's own answer
+        return (status, body) == (400, "Invalid HTTP request received.")
     if not 400 <= status < 500 or body["status"] != "error" or "request_id" not in body:
         return False
     if upload.path.startswith("/v2"):

@@ -238,7 +238,6 @@ async def test_what_cannot_be_a_version_is_404_and_never_a_part_of_the_servers_a
     ]
     for response in answers:
         assert (response.status_code, response.json()["code"]) == (404, "version_not_found")
-        assert "cannot be a version" in response.json()["error"]
     assert not [path for path, _, _ in oip.asked if path.endswith("/infer") or "versions" in path]
 
 

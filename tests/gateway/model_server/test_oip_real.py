@@ -160,7 +160,7 @@ async def test_a_gateway_before_a_gateway_answers_as_the_one_behind_does(fake: F
         (torchserve_error(400, "InvalidImage", "It is cut short."), 400, "invalid_image", "It is cut short."),
         (torchserve_error(400, "InvalidParameter", "imgsz: no."), 422, "invalid_parameter", "imgsz: no."),
         (torchserve_error(500, "Exception", "x"), 502, "backend_error", "failed"),
-        (torchserve_error(503, "ServiceUnavailableException", "full"), 503, "overloaded", "as can be held"),
+        (torchserve_error(503, "ServiceUnavailableException", "full"), 503, "overloaded", "at capacity"),
     ],
 )
 async def test_a_gateway_before_a_gateway_passes_errors_on(

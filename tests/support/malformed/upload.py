@@ -40,12 +40,14 @@ class Upload:
         return b"\r\n".join([*lines, b"", self.body])
 
     def send(self, host: str, port: int) -> tuple[int, Any]:
-        """Send it on a connection of its own; return the answer's status and its JSON."""
+        """Send it on a connection of its own; return the answer's status and its JSON, or its plain text."""
         with socket.create_connection((host, port), timeout=ANSWER_WITHIN_S) as connection:
             connection.sendall(self.request())
             with http.client.HTTPResponse(connection, method="POST") as response:
                 response.begin()
-                return response.status, json.loads(response.read())
+                content = response.read()
+                is_json = response.headers["content-type"] == "application/json"
+                return response.status, json.loads(content) if is_json else content.decode()
 
 
 @cache
