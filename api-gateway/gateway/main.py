@@ -26,7 +26,7 @@ from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.admission import AdmittingDetector
 from gateway.limits.bodies import UploadMemory
-from gateway.limits.rate_limits import create_rate_limits
+from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
 from gateway.model_server.readiness import ReadinessWatch

@@ -13,8 +13,8 @@ from gateway.http.observe import Metrics, ObserveMiddleware
 from gateway.http.proxies import TrustedProxiesMiddleware
 from gateway.http.security_headers import SecurityHeadersMiddleware
 from gateway.limits.bodies import BodyLimitsMiddleware, Pace, UploadMemory
+from gateway.limits.rate_counters import RateLimits
 from gateway.limits.rate_limit import RateLimitMiddleware
-from gateway.limits.rate_limits import RateLimits
 from gateway.settings import Settings
 from gateway.settings.limits import split
 

@@ -7,7 +7,7 @@ from gateway.http.caller import caller_of
 from gateway.http.errors import error_response
 from gateway.http.headers import RATE_LIMIT_HEADER, RATE_POLICY_HEADER, RATE_REMAINING_HEADER, RATE_RESET_HEADER
 from gateway.http.policy import policy_for
-from gateway.limits.rate_limits import RateLimits, Verdict
+from gateway.limits.rate_counters import RateLimits, Verdict
 
 
 class RateLimitMiddleware:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.caller import caller_of
 from gateway.http.policy import policy_for
-from gateway.limits import rate_limits
+from gateway.limits import rate_counters
 from gateway.limits.rate_windows import MemoryWindows
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.auth import add_key, bearer
@@ -50,7 +50,7 @@ def redis(_redis: RedisServer) -> Iterator[RedisServer]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is not taken for a Redis that does not answer."""
-    monkeypatch.setattr(rate_limits, "REDIS_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(rate_counters, "REDIS_TIMEOUT_S", 5.0)
 
 
 @pytest.fixture
