@@ -50,7 +50,7 @@ def redis(_redis: RedisServer) -> Iterator[RedisServer]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is not taken for a Redis that does not answer."""
-    monkeypatch.setattr(rate_counters, "REDIS_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(rate_counters, "REDIS_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture
