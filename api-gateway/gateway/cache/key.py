@@ -29,8 +29,8 @@ def cache_key(digest: bytes, parameters: Parameters, backend: str, model: str, s
     ways = parameters.given()
     if (classes := ways.get("classes")) is not None:
         ways["classes"] = _sorted_once(classes.split(","))
-    told = json.dumps([backend, model, served.version, served.epoch, ways], sort_keys=True)
-    return PREFIX + hashlib.sha256(digest + told.encode()).hexdigest()
+    asked = json.dumps([backend, model, served.version, served.epoch, ways], sort_keys=True)
+    return PREFIX + hashlib.sha256(digest + asked.encode()).hexdigest()
 
 
 def _sorted_once(names: Iterable[str]) -> list[str]:

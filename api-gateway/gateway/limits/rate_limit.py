@@ -26,13 +26,13 @@ class RateLimitMiddleware:
             await self.app(scope, receive, send)
             return
         verdict = await self.limits.take(caller_of(scope))
-        told = self._told(verdict)
+        rate_headers = self._headers(verdict)
         if not verdict.allowed:
             self.limits.limited.inc()
             retry = {"Retry-After": str(verdict.reset_s)}
-            await error_response(scope, RateLimited(), {**told, **retry})(scope, receive, send)
+            await error_response(scope, RateLimited(), {**rate_headers, **retry})(scope, receive, send)
             return
-        headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
+        headers = [(name.lower().encode(), value.encode()) for name, value in rate_headers.items()]
 
         async def telling_send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -41,7 +41,7 @@ class RateLimitMiddleware:
 
         await self.app(scope, receive, telling_send)
 
-    def _told(self, verdict: Verdict) -> dict[str, str]:
+    def _headers(self, verdict: Verdict) -> dict[str, str]:
         return {
             RATE_LIMIT_HEADER: str(verdict.limit),
             RATE_REMAINING_HEADER: str(verdict.remaining),
