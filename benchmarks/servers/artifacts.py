@@ -19,7 +19,7 @@ from benchmarks.servers.variables import base_variables
 from ops.errors import OpsError
 from ops.store.archive import sha256
 from ops.system.files import atomic
-from ops.terminal.console import step
+from ops.terminal.console import progress
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def reference_boxes(artifacts: Artifacts, images: list[Path]) -> list[list[dict]
 def run(argv: list[str], title: str, variables: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
     """Run a command and return its standard output. Raises OpsError with the end of its output."""
     env = {**base_variables(), **(variables or {})}
-    with step(title):
+    with progress(title):
         done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"{title} failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")

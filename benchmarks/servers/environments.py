@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.paths import HERE, RIVALS, SHIM, VENVS, digest, python_of, site_packages
 from ops.errors import OpsError
 from ops.setup import environment
-from ops.terminal.console import size, step
+from ops.terminal.console import progress, size
 from ops.terminal.exit import run_command
 
 RIVAL_NAMES = ("fastapi_yolo", "litserve_yolo", "bentoml_yolo", "torchserve_plain")
@@ -44,7 +44,7 @@ def fingerprint(name: str) -> str:
 
 def run(argv: list[str], title: str) -> None:
     """Run a command with its output in the log. Raises OpsError with the relevant lines."""
-    with step(title):
+    with progress(title):
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     with LOG.open("a") as stream:
         stream.write(f"$ {' '.join(argv)}\n{done.stdout}\n")

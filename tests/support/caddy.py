@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -75,7 +76,11 @@ def caddy(folder: Path, name: str, upstream: str, caddyfile: Path = CADDYFILE, *
     edge = Edge(name, http_port, https_port, authority, log)
     try:
         wait_until(
-            lambda: process.poll() is not None or (authority.exists() and _healthy(health_port)), "Caddy answers", 30
+            lambda: process.poll() is not None or (_healthy(health_port) and _has_certificate(edge)),
+            "Caddy answers",
+            30,
+            "Caddy answers",
+            30,
         )
         assert process.poll() is None, log.read_text()[-3000:]
         yield edge
@@ -86,6 +91,17 @@ def caddy(folder: Path, name: str, upstream: str, caddyfile: Path = CADDYFILE, *
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _has_certificate(edge: Edge) -> bool:
+    """Whether the edge completes a TLS handshake: it issues its certificates only after it has begun to listen."""
+    try:
+        trust = ssl.create_default_context(cafile=str(edge.authority))
+        with socket.create_connection(("127.0.0.1", edge.https_port), 5) as connection:
+            trust.wrap_socket(connection, server_hostname=edge.name).close()
+    except OSError:
+        return False
+    return True
 
 
 def _healthy(port: int) -> bool:
