@@ -31,6 +31,13 @@ read_command_line() {
   eval "$values"
 }
 
+# user_name: print the caller's name, or the number of one without a name (for which `id -un` prints something and fails).
+user_name() {
+  local name
+  name=$(id -un 2>/dev/null) || name=$(id -u)
+  echo "$name"
+}
+
 # packager_image: print the name of the image that has Python and ops. Fails when it was not built yet.
 packager_image() {
   local name
@@ -89,7 +96,7 @@ run_in_container() {
     echo "error: no service was built here yet. Start it first: bash scripts/up.sh. Nothing changed" >&2
     return 5
   fi
-  RELEASED_BY=${RELEASED_BY:-${SUDO_USER:-$(id -un 2>/dev/null || id -u)}@$(uname -n)} YOLO_API_KEY=$key \
+  RELEASED_BY=${RELEASED_BY:-${SUDO_USER:-$(user_name)}@$(uname -n)} YOLO_API_KEY=$key \
     docker compose run --rm -T --no-deps release "$@" </dev/null
 }
 

@@ -35,12 +35,12 @@ if reason=$(engine_missing); then
   fail "Docker: $reason. Start or install it, or package without it: bash scripts/package_mar.sh"
 fi
 if [[ ! -r $weights ]]; then
-  fail "$weights cannot be read by $(id -un 2>/dev/null || id -u). Check who may: ls -l"
+  fail "$weights cannot be read by $(user_name). Check who may: ls -l"
 fi
 store=$PWD/serving/torchserve/model-store
 mkdir -p -- "$store"
 if [[ ! -w $store ]]; then
-  fail "$store cannot be written by $(id -un 2>/dev/null || id -u). Run this as the owner of the checkout, or: sudo chown -R $(id -un 2>/dev/null || id -u) '$store'"
+  fail "$store cannot be written by $(user_name). Run this as the owner of the checkout, or: sudo chown -R $(user_name) '$store'"
 fi
 if [[ -n $int8 ]]; then compose+=(--profile int8) service=model-archiver-int8; fi
 build_packager

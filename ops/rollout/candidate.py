@@ -128,7 +128,8 @@ def check(host: Host, request: Request) -> str:
         return target
     if how.packaged is None and not host.compose and not Path(target).is_file():
         raise OpsError(f"there are no weights at {target}")
-    if how.version is not None and kept_archive(versions.check(how.version), host.store).exists():
+    named = None if how.packaged else how.version  # packaged just now, it is there under the name that was asked for
+    if named is not None and kept_archive(versions.check(named), host.store).exists():
         raise OpsError(
             f"version {how.version} is already there. Choose another, or leave --version out for the next one"
         )

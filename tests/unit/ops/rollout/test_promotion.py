@@ -237,3 +237,10 @@ def test_a_dry_run_lists_the_steps_and_changes_nothing(served, capsys):
     assert titles == ["package", "back", "register", "check", "switch", "drain"]
     assert served.calls == []
     assert {path: path.stat().st_mtime_ns for path in served.store.iterdir()} == before
+
+
+def test_a_version_that_was_packaged_just_now_may_have_the_name_that_was_asked_for(served):
+    redeploy.redeploy(served.host(), served.store / "best.pt", Packaging(version="1.1", packaged="1.1"))
+    assert served.default == "1.1"
+    with pytest.raises(OpsError, match=r"1\.1 is already there"):
+        redeploy.redeploy(served.host(), served.store / "best.pt", Packaging(version="1.1"))
