@@ -5,7 +5,9 @@ import sys
 import pytest
 
 from ops.errors import DriftError, LockedError, NotRunningError, OpsError
+from ops.releases import redeploy
 from ops.rollout import preconditions, recovery
+from ops.rollout.candidate import Packaging
 from ops.store import audit, intent, inventory, lock, releases
 from ops.torchserve import client, standby
 from tests.support import ROOT
