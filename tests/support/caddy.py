@@ -79,8 +79,6 @@ def caddy(folder: Path, name: str, upstream: str, caddyfile: Path = CADDYFILE, *
             lambda: process.poll() is not None or (_healthy(health_port) and _has_certificate(edge)),
             "Caddy answers",
             30,
-            "Caddy answers",
-            30,
         )
         assert process.poll() is None, log.read_text()[-3000:]
         yield edge
