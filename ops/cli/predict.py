@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ environment: YOLO_API_KEY_FILE (a file) or YOLO_API_KEY, the gateway's API key; 
 QUERY = {
     "conf": "lowest confidence, 0 to 1",
     "iou": "overlap above which two boxes are one, 0 to 1",
-    "classes": "only these classes: person,bus or 0,5",
+    "classes": "only these classes: person,bus or 0,5; may be given several times",
     "max_det": "most detections of a picture",
     "imgsz": "longest side that the network sees",
     "version": "this version of the model instead of the current one",
@@ -76,7 +77,8 @@ def add(root: Parser) -> None:
     predict.add_flag("--save-conf", "yolo: the confidence at the end of each line")
     group = predict.add_argument_group("parameters of the gateway")
     for name, text in QUERY.items():
-        group.add_argument(f"--{name.replace('_', '-')}", help=text)
+        action = "append" if name == "classes" else "store"
+        group.add_argument(f"--{name.replace('_', '-')}", action=action, help=text)
     group.add_argument("--agnostic-nms", action="store_const", const="true", help="boxes of all classes compete")
 
 
@@ -102,6 +104,8 @@ def output(arguments: argparse.Namespace) -> tuple[str, Path | None]:
 def _run(arguments: argparse.Namespace) -> int:
     kind, out = output(arguments)
     query = {name: value for name in (*QUERY, "agnostic_nms") if (value := getattr(arguments, name)) is not None}
+    if isinstance(classes := query.get("classes"), list):
+        query["classes"] = classes[0] if len(classes) == 1 else json.dumps(classes, ensure_ascii=False)
     try:
         from ops.predict import run
         from ops.predict.outputs import DRAWN

@@ -177,7 +177,7 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
         raise ExportError(f"The model has no end-to-end head ({type(head).__name__}): export it without")
     return {
         "task": model.task,
-        "names": {str(index): str(name) for index, name in model.names.items()},
+        "names": {str(index): class_name(name) for index, name in model.names.items()},
         "imgsz": _imgsz(network, model.task, stride),
         "stride": stride,
         "channels": channels,
@@ -185,6 +185,15 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
         "head": type(head).__name__,
         "kpt_shape": [int(number) for number in keypoints] if keypoints else None,
     }
+
+
+def class_name(name: object) -> str:
+    """Return a name without what a file of names left at its ends: blanks, carriage returns, a pair of quotes."""
+    text = str(name).strip()
+    for quote in ('"', "'"):
+        if len(text) > 2 and text[0] == text[-1] == quote:
+            text = text[1:-1].strip()
+    return text
 
 
 def _unranked(predictions: Any) -> Any:

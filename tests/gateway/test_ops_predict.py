@@ -81,6 +81,12 @@ def test_a_folder_becomes_lines_and_a_summary(predict: Predict, folder: Path, fa
         assert part in done.stderr
 
 
+def test_a_name_with_a_comma_is_selected_by_repeating_classes(predict: Predict, fake: FakeTorchServe) -> None:
+    done = predict("in/0.jpg", "--classes", "light, red", "--classes", "bus")
+    assert done.returncode == 0, done.stderr
+    assert [asked.query for asked in fake.predictions] == [{"classes": '["light,red","bus"]'}]
+
+
 def test_a_second_run_asks_only_for_what_is_missing(predict: Predict, folder: Path, fake: FakeTorchServe) -> None:
     assert predict("in/[0-3].jpg", "--out", "out.jsonl").returncode == 0
     again = predict("in", "--out", "out.jsonl")

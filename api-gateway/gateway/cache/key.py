@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable
 
+from gateway.detection.classes import sorted_entries
 from gateway.detection.parameters import Parameters
 from gateway.model_server.base import Served
 
@@ -28,10 +28,6 @@ def cache_key(digest: bytes, parameters: Parameters, backend: str, model: str, s
     """Return the key for an image, the parameters, and the content of the model that answers."""
     ways = parameters.given()
     if (classes := ways.get("classes")) is not None:
-        ways["classes"] = _sorted_once(classes.split(","))
+        ways["classes"] = sorted_entries(classes)
     asked = json.dumps([backend, model, served.version, served.epoch, ways], sort_keys=True)
     return PREFIX + hashlib.sha256(digest + asked.encode()).hexdigest()
-
-
-def _sorted_once(names: Iterable[str]) -> list[str]:
-    return sorted(set(names))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.detection.classes import read_entries, write_entries
 from gateway.errors import InvalidParameter, printable
 
 #: Pairs of a query or a form as they came, in order; a name may occur several times.
@@ -15,12 +16,7 @@ Fields = tuple[tuple[str, str], ...]
 
 
 def _classes(value: str) -> str:
-    wanted = [part.strip() for part in value.split(",")]
-    if not all(wanted):
-        raise ValueError("an empty entry; separate class ids or names with commas, as in 0,5 or person,bus")
-    if not value.isprintable():
-        raise ValueError("control characters")
-    return ",".join(wanted)
+    return write_entries(read_entries(value))
 
 
 class Parameters(BaseModel):
@@ -73,13 +69,16 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
     otherwise silently mean the default), and an option that is given twice with different values.
     """
     given: dict[str, str] = {}
+    classes: list[str] = []
     for name, value in chain.from_iterable(sources):
-        if name == "classes" and name in given and value not in given[name].split(","):
-            given[name] += f",{value}"  # many clients write a list as classes=0&classes=5
-        elif given.setdefault(name, value) != value and name != "classes":
+        if name == "classes":
+            classes.append(value)  # many clients write a list as classes=0&classes=5
+        elif given.setdefault(name, value) != value:
             raise InvalidParameter(
                 f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. Send it once."
             )
+    if classes:
+        given["classes"] = _one_list(classes)
     if not given:
         default: Options = _defaults(kind)
         return default
@@ -89,24 +88,34 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
         raise InvalidParameter("; ".join(_explain(problem, kind) for problem in error.errors())) from error
 
 
+def _one_list(classes: list[str]) -> str:
+    """Return what was given once as it is, and what was given several times as one list."""
+    if len(set(classes)) == 1:
+        return classes[0]
+    try:
+        return write_entries(entry for value in classes for entry in read_entries(value))
+    except ValueError as error:
+        raise InvalidParameter(f"'classes': {error} (given: {printable(', '.join(classes))})") from error
+
+
 def json_fields(given: Mapping[str, object]) -> Fields:
-    """Convert JSON values to those of a form: 0.5 to "0.5", true to "true", ["person", 5] to "person,5"; omit null.
+    """Convert JSON values to those of a form: 0.5 to "0.5", true to "true", each entry of a list to a field; omit null.
 
     Raises :class:`~gateway.errors.InvalidParameter` for a value that a form cannot represent.
     """
-    return tuple((name, _text(name, value)) for name, value in given.items() if value is not None)
+    return tuple((name, text) for name, value in given.items() if value is not None for text in _texts(name, value))
 
 
-def _text(name: str, value: object) -> str:
+def _texts(name: str, value: object) -> list[str]:
     match value:
         case str():
-            return value
+            return [value]
         case bool():
-            return str(value).lower()
+            return [str(value).lower()]
         case int() | float():
-            return str(value)
+            return [str(value)]
         case list() if value and all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
-            return ",".join(map(str, value))
+            return list(map(str, value))
     raise InvalidParameter(
         f"{printable(name)}: a number, text, true, false, or a list of numbers and texts is expected"
     )

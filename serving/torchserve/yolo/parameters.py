@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +29,8 @@ class Parameters:
 def parse(fields: Mapping[str, object], metadata: Metadata) -> Parameters:
     """Read conf, iou, max_det, classes, agnostic_nms and imgsz; a missing or empty one takes the archive's default.
 
-    Values are str, bytes or bytearray (or numbers, when TorchServe has parsed JSON). Other fields are ignored. Raises
-    InvalidParameter with the bounds in the message.
+    Values are str, bytes or bytearray (or numbers and lists, when TorchServe has parsed JSON). Other fields are
+    ignored. Raises InvalidParameter with the bounds in the message.
     """
     defaults = metadata.thresholds
     given = {name: text for name in Parameters.__slots__ if (text := _text(fields.get(name), name))}
@@ -54,7 +55,7 @@ def _text(value: object, name: str) -> str:
             value = bytes(value[: _LONGEST + 1]).decode("utf-8")
         except UnicodeDecodeError as error:
             raise InvalidParameter(f"{name} is not text") from error
-    text = str(value)
+    text = json.dumps(value) if isinstance(value, list) else str(value)
     if len(text) > _LONGEST:
         raise InvalidParameter(f"{name} is longer than {_LONGEST} characters")
     return text.strip()
@@ -90,21 +91,54 @@ def _boolean(given: Mapping[str, str], name: str) -> bool:
 
 
 def _classes(text: str, names: Mapping[int, str]) -> tuple[int, ...]:
-    """Read "0,5" or "person,bus", in any combination; names are case-insensitive."""
-    by_name = {name.casefold(): index for index, name in names.items()}
-    chosen = []
-    for part in (part.strip() for part in text.split(",")):
+    """Read "0,5" or "person,bus", in any combination, or a JSON list, whose entries may have commas of their own.
+
+    An entry that is the name of a class in whole means that class; any other is divided at its commas. A part means the
+    class with this id, else the classes with exactly this name, else those with this name in any case of letters. The
+    gateway does the same for other model servers (gateway/detection/classes.py).
+    """
+    exact: dict[str, set[int]] = {}
+    folded: dict[str, set[int]] = {}
+    for index, name in names.items():
+        exact.setdefault(_spelled(name), set()).add(index)
+        folded.setdefault(_spelled(name).casefold(), set()).add(index)
+
+    def find(part: str) -> set[int]:
         if part.isascii() and part.isdigit() and len(part) < 10 and int(part) in names:
-            chosen.append(int(part))
-        elif part.casefold() in by_name:
-            chosen.append(by_name[part.casefold()])
-        elif part:
-            raise InvalidParameter(
-                f"classes names {_quoted(part)}, which is not a class of this model: use ids or names"
-            )
+            return {int(part)}
+        return exact.get(part) or folded.get(part.casefold()) or set()
+
+    chosen: set[int] = set()
+    for entry in map(_spelled, _entries(text)):
+        # Whole numbers are ids, even where a class is named "1,2".
+        whole = set() if entry.isascii() and entry.replace(",", "").isdigit() else find(entry)
+        for part in filter(None, () if whole else entry.split(",")):
+            if not find(part):
+                raise InvalidParameter(
+                    f"classes names {_quoted(part)}, which is not a class of this model: use ids or names"
+                )
+            chosen |= find(part)
+        chosen |= whole
     if not chosen:
         raise InvalidParameter("classes is empty: give ids or names, separated by commas")
-    return tuple(sorted(set(chosen)))
+    return tuple(sorted(chosen))
+
+
+def _entries(text: str) -> list[str]:
+    """Return the entries of a JSON list of texts and numbers, or the text itself."""
+    if text.startswith("["):
+        try:
+            entries = json.loads(text)
+        except (ValueError, RecursionError):
+            return [text]
+        if all(isinstance(entry, (str, int)) for entry in entries):
+            return [str(entry) for entry in entries]
+    return [text]
+
+
+def _spelled(name: str) -> str:
+    """Return a name without blanks at its ends and around its commas."""
+    return ",".join(part.strip() for part in name.split(","))
 
 
 def _quoted(text: str) -> str:

@@ -82,6 +82,15 @@ def test_a_key_depends_on_all_that_changes_an_answer_and_on_nothing_else() -> No
     assert len(others | {base}) == 10
 
 
+def test_the_order_of_classes_changes_no_key_unless_an_entry_may_be_one_name() -> None:
+    def key(classes: str) -> str:
+        return cache_key(b"d" * 32, Parameters(classes=classes), "torchserve", "yolo", SERVED)
+
+    assert key("2,1") == key('["1",2]') == key("1,2")
+    assert key("red,light") != key("light,red")
+    assert key('["light, red","bus"]') == key('["bus","light,red"]') != key("light,red,bus")
+
+
 @pytest.mark.parametrize(
     ("value", "wish"),
     [

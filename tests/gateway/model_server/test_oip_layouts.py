@@ -113,6 +113,14 @@ def test_what_a_server_may_not_know_is_held_to_here() -> None:
     assert read(BOXES, SCORES, IDS, max_det=1).detections == [PERSON]
 
 
+def test_classes_are_matched_as_the_worker_does() -> None:
+    labels = tensor("labels", "BYTES", [2, 1], ["A", "a"])
+    assert [one.class_name for one in read(BOXES, SCORES, labels, names=[], classes="A").detections] == ["A"]
+    assert [one.class_name for one in read(BOXES, SCORES, labels, names=["A", "a"], classes="a").detections] == ["a"]
+    assert read(BOXES, SCORES, IDS, classes="Bus").detections == [BUS]
+    assert read(BOXES, SCORES, IDS, classes='["bus","x, y"]').detections == [BUS]
+
+
 @pytest.mark.parametrize(
     "outputs",
     [

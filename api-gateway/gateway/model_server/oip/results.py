@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import strict_json
+from gateway.detection.classes import matching
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Detection, Prediction
 from gateway.model_server.errors import BackendError
@@ -41,17 +42,21 @@ def read_response(
         found = read_rows(tensors, class_names) if len(tensors) == 1 else read_columns(tensors, class_names)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BackendError(f"the server's answer is no prediction: {error!r}") from error
-    return Prediction(chosen(found, parameters), None, model, version, "detect")
+    return Prediction(chosen(found, parameters, class_names), None, model, version, "detect")
 
 
-def chosen(found: Sequence[Detection], parameters: Parameters) -> list[Detection]:
-    """Return what conf, classes and max_det leave, best first. Doing it again changes nothing."""
+def chosen(found: Sequence[Detection], parameters: Parameters, class_names: Sequence[str]) -> list[Detection]:
+    """Return what conf, classes and max_det leave, best first. Doing it again changes nothing.
+
+    The classes of the model are those of ``class_names``, and those that were found.
+    """
     kept = sorted(found, key=lambda one: -one.confidence)
     if parameters.conf is not None:
         kept = [one for one in kept if one.confidence > parameters.conf]
     if parameters.classes is not None:
-        wanted = set(parameters.classes.split(","))
-        kept = [one for one in kept if one.class_name in wanted or str(one.class_id) in wanted]
+        known = {*enumerate(class_names), *((one.class_id, one.class_name) for one in found)}
+        wanted = matching(parameters.classes, known)
+        kept = [one for one in kept if (one.class_id, one.class_name) in wanted]
     return kept[: parameters.max_det]
 
 
