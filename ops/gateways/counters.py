@@ -12,7 +12,7 @@ from ops.errors import OpsError
 from ops.gateways import api_key
 
 TIMEOUT = httpx.Timeout(10, connect=2)
-COUNTS = ("requests", "errors", "rejected", "fallbacks", "detections")
+COUNTS = ("requests", "errors", "rejected", "fallbacks", "errors_with_fallback", "detections")
 DIFFERENCES = ("compared", "missing", "extra", "moved", "skipped")
 
 
@@ -83,11 +83,14 @@ class Gateways:
 
 
 def _row(entry: dict[str, Any]) -> Row:
+    counts = {name: int(entry.get(name) or 0) for name in (*COUNTS, *DIFFERENCES)}
+    if "errors_with_fallback" not in entry:  # an older gateway: as many as there can be
+        counts["errors_with_fallback"] = min(counts["errors"], counts["fallbacks"])
     return Row(
         version=str(entry["version"]),
         role=str(entry["role"]),
         since=f"{entry.get('since_revision')} {entry.get('since')}",
-        counts={name: int(entry.get(name) or 0) for name in (*COUNTS, *DIFFERENCES)},
+        counts=counts,
         p50_ms=entry.get("p50_ms"),
         p95_ms=entry.get("p95_ms"),
         window=int(entry.get("window") or 0),
@@ -150,9 +153,9 @@ def measure(seen: Iterable[Snapshot], before: Baseline, version: str, role: str)
             total[name] += max(grown[name], 0)
         if row.p95_ms is not None and grown["requests"] > 0:
             weighted, weight = weighted + row.p95_ms * grown["requests"], weight + grown["requests"]
-    # A request that it failed was answered by the stable version and counts as a fallback too; so does one that was not
-    # sent to it because it had no READY worker.
-    absent = max(total["fallbacks"] - total["errors"], 0)
+    # A request that was not sent to it, or that found it not loaded, is a fallback without an error. A timeout is an
+    # error without a fallback.
+    absent = max(total["fallbacks"] - total["errors_with_fallback"], 0)
     return Measured(
         requests=total["requests"] - total["rejected"] + absent,
         failures=total["errors"] + absent,

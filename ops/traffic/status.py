@@ -88,8 +88,10 @@ def remarks(host: Host, present: Routing, seen: list[Snapshot], name: str) -> li
     for gateway in seen:
         for row in gateway.rows:
             if row.role == name and row.counts["fallbacks"]:
+                after_error = row.counts["errors_with_fallback"]
                 lines.append(
-                    f"{row.counts['fallbacks']} requests meant for {row.version} were answered by the stable one"
+                    f"{row.counts['fallbacks']} requests meant for {row.version} were answered by the stable one, "
+                    f"{after_error} of them after {row.version} had failed"
                 )
     watch = autopilot.load(host.store)
     if name == "canary" and watch and present.canary and watch.salt == present.canary.salt:

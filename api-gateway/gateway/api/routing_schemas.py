@@ -69,6 +69,10 @@ class TrafficOut(BaseModel):
     errors: int = Field(description="Failed because of the model server", examples=[0])
     rejected: int = Field(description="Refused by the model because of the image or a parameter", examples=[3])
     fallbacks: int = Field(description="Requests of its share that the default version answered instead", examples=[0])
+    errors_with_fallback: int = Field(
+        description="Of `errors` and `fallbacks`: failed by this version, then answered by the default one",
+        examples=[0],
+    )
     detections: int = Field(description="Objects found", examples=[5210])
     p50_ms: float | None = Field(description="Of the last 1000 answers, as are the next two", examples=[48.1])
     p95_ms: float | None = Field(examples=[83.7])

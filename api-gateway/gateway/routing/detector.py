@@ -64,6 +64,7 @@ class RoutedDetector:
         return await self._ask_chosen(ask, choice, choice.version, routing)
 
     async def _ask_chosen(self, ask: Ask, choice: Choice, version: str, routing: Routing) -> Answer:
+        failed = False
         if self._availability.usable(version):
             try:
                 return await self._ask(replace(ask, version=version), choice.role, routing)
@@ -74,7 +75,8 @@ class RoutedDetector:
                 # or a lost connection no other version is asked: the one took long, the other is the whole server's.
                 if choice.role == "stable":
                     raise
-        self._traffic.of(version, choice.role).fell_back()
+                failed = True
+        self._traffic.of(version, choice.role).fell_back(after_error=failed)
         return await self._ask(ask, "stable", routing)
 
     async def _ask(self, ask: Ask, role: Role, routing: Routing) -> Answer:

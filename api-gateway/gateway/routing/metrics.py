@@ -26,6 +26,9 @@ class RoutingMetrics:
         self.fallbacks = counter(
             "routing_fallbacks", "Requests that the default version answered instead of the one chosen for them"
         )
+        self.error_fallbacks = counter(
+            "routing_error_fallbacks", "Of these, requests that the chosen version had got and failed"
+        )
         self.server_fallbacks = counter(
             "server_fallbacks", "Pictures that the default server answered instead of the one in force", "server"
         )
@@ -42,6 +45,7 @@ class RoutingMetrics:
             self.seconds,
             self.detections,
             self.fallbacks,
+            self.error_fallbacks,
             self.shadow_compared,
             self.shadow_missing,
             self.shadow_extra,

@@ -31,6 +31,8 @@ class TrafficRow:
     errors: int
     rejected: int
     fallbacks: int
+    #: Of ``fallbacks`` and of ``errors``: requests that this version failed before the default one answered.
+    errors_with_fallback: int
     detections: int
     #: Over the last 1000 answers; None before the first.
     p50_ms: float | None
@@ -55,7 +57,7 @@ class VersionTraffic:
         self._revision = revision
         self._since = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
-        self._fallbacks = self._detections = self._compared = self._skipped = 0
+        self._fallbacks = self._errors_with_fallback = self._detections = self._compared = self._skipped = 0
         self._differences = Differences(0, 0, 0)
         self._ms: deque[float] = deque(maxlen=WINDOW)
         self._found: deque[int] = deque(maxlen=WINDOW)
@@ -84,10 +86,13 @@ class VersionTraffic:
         if outcome == "error" and self.role == "shadow":
             self._metrics.shadow_errors.labels(self.version).inc()
 
-    def fell_back(self) -> None:
-        """Count a request that was this version's and was answered by the default one."""
+    def fell_back(self, after_error: bool) -> None:
+        """Count a request of this version that the default one answered; ``after_error`` if it failed here first."""
         self._fallbacks += 1
         self._metrics.fallbacks.labels(self.version).inc()
+        if after_error:
+            self._errors_with_fallback += 1
+            self._metrics.error_fallbacks.labels(self.version).inc()
 
     def compared(self, differences: Differences) -> None:
         """Count how a shadowed answer differs from the stable version's."""
@@ -114,6 +119,7 @@ class VersionTraffic:
             errors=self._counts["error"],
             rejected=self._counts["rejected"],
             fallbacks=self._fallbacks,
+            errors_with_fallback=self._errors_with_fallback,
             detections=self._detections,
             p50_ms=percentile(ordered, 50),
             p95_ms=percentile(ordered, 95),

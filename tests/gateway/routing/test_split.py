@@ -244,8 +244,21 @@ async def test_a_candidate_that_fails_costs_its_clients_nothing_but_is_counted(
     assert set(await versions(client, KEYS[:4])) == {"1.0"}
     found = (await traffic(client))["1.1", "canary"]
     assert (found["requests"], found["errors"], found["fallbacks"]) == (4, 4, 4)
+    assert found["errors_with_fallback"] == 4
+    assert await metric(client, "gateway_routing_error_fallbacks_total", version="1.1") == 4
     failed = {"outcome": "error", "role": "canary", "version": "1.1"}
     assert await metric(client, "gateway_version_requests_total", **failed) == 4
+
+
+async def test_a_timeout_is_an_error_without_a_fallback(
+    settings: SettingsMaker, fake: FakeTorchServe, routing: RoutingJson
+) -> None:
+    fake.predict = lambda asked: Answer(b"", delay_s=30)
+    routing.canary(100)
+    async with running_app(settings(routing_file=str(routing.path), read_timeout_s=0.5)) as (_, client):
+        assert_error(await client.post("/predict", content=JPEG), 504, "backend_timeout")
+        found = (await traffic(client))["1.1", "canary"]
+    assert (found["errors"], found["fallbacks"], found["errors_with_fallback"]) == (1, 0, 0)
 
 
 async def test_a_picture_that_is_refused_is_refused_once_and_is_nobodys_error(

@@ -67,9 +67,11 @@ def test_outcomes_are_told_apart(traffic: Traffic) -> None:
     version.answered(found(0), 0.01)
     version.failed("error")
     version.failed("rejected")
-    version.fell_back()
+    version.fell_back(after_error=True)
+    version.fell_back(after_error=False)
     row = version.row()
-    assert (row.requests, row.errors, row.rejected, row.fallbacks) == (3, 1, 1, 1)
+    assert (row.requests, row.errors, row.rejected) == (3, 1, 1)
+    assert (row.fallbacks, row.errors_with_fallback) == (2, 1)
 
 
 def test_a_shadow_adds_up_its_differences(traffic: Traffic) -> None:
@@ -102,7 +104,7 @@ def test_a_long_life_with_many_releases_is_bounded(traffic: Traffic, registry: C
             version = traffic.of(f"1.{number}", role)
             version.answered(found(1), 0.01)
             version.failed("error")
-            version.fell_back()
+            version.fell_back(after_error=True)
             version.compared(Differences(1, 1, 1))
             version.skipped()
     traffic.of("2.0", "stable").answered(found(1), 0.01)

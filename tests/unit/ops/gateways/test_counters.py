@@ -61,6 +61,13 @@ def test_requests_that_it_could_not_be_asked_are_failures_of_its(gateway):
     assert (found.requests, found.failures, found.answered) == (15, 7, 8)
 
 
+def test_timeouts_do_not_hide_requests_that_it_could_not_be_asked(gateway):
+    # 5 timeouts, which nobody else answered; 3 errors and 4 requests without a READY worker that the stable one did.
+    gateway.happen("1.1", "canary", 20, errors=8, fallbacks=7, errors_with_fallback=3)
+    found = counters.measure(gateways(gateway).read()[0], {}, "1.1", "canary")
+    assert (found.requests, found.failures, found.answered) == (24, 12, 12)
+
+
 def test_a_version_that_nobody_asked_has_done_nothing(gateway):
     found = counters.measure(gateways(gateway).read()[0], {}, "1.1", "canary")
     assert (found, found.found, found.failure_rate) == (Measured(), None, 0.0)

@@ -187,7 +187,7 @@ def test_the_status_of_a_canary_by_gateway_with_what_is_wrong(server, capsys):
     assert "1.1: not loaded" in said
     assert "777" not in said
     assert "note: the gateway http://gateway1 does not answer" in said
-    assert "note: 4 requests meant for 1.1 were answered by the stable one" in said
+    assert "note: 4 requests meant for 1.1 were answered by the stable one, 0 of them after 1.1 had failed" in said
     status.print_status(server.host(), gateways(gateway), "canary", as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert (told["active"], told["canary"]["percent"], told["gateways"][0]["rows"][1]["counts"]["requests"]) == (
