@@ -87,7 +87,7 @@ class HttpClient:
             "write": settings.write_timeout_s,
             "pool": settings.pool_timeout_s,
         }
-        self._extensions = {"timeout": timeouts}
+        self._extensions: Mapping[str, Any] = {"timeout": timeouts}
         tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._pool = httpcore.AsyncConnectionPool(
             tls, max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S
@@ -95,9 +95,14 @@ class HttpClient:
         self._fresh = httpcore.AsyncConnectionPool(tls, max_connections=connections, max_keepalive_connections=0)
 
     async def request(
-        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        read_timeout_s: float | None = None,
     ) -> Reply:
-        """Send a request and return the answer, whatever its status.
+        """Send a request and return the answer, whatever its status. ``read_timeout_s`` overrides the setting.
 
         ``path`` follows the path of the base URL; it contains the query and is encoded already. Raises only
         :class:`~gateway.model_server.errors.BackendFault`.
@@ -114,6 +119,8 @@ class HttpClient:
             opened = opened or event == "connection.connect_tcp.started"
 
         extensions = {**self._extensions, "trace": note_opening}
+        if read_timeout_s is not None:
+            extensions["timeout"] = {**self._extensions["timeout"], "read": read_timeout_s}
         request = httpcore.Request(method, url, headers=lines, content=content, extensions=extensions)
         try:
             try:

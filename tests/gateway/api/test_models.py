@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
+from gateway.model_server.torchserve import backend
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.fake_torchserve import Answer, FakeTorchServe, torchserve_error
 
@@ -99,6 +102,18 @@ async def test_details_of_what_is_loaded_no_more_are_forgotten_and_those_of_the_
     fake.started = "2026-11-24T00:00:00.000Z"  # the same names and workers' numbers, after a restart
     await client.get("/models")
     assert fake.details_asked == 5
+
+
+async def test_versions_that_are_too_busy_to_describe_themselves_are_asked_at_the_same_time(
+    client: httpx.AsyncClient, fake: FakeTorchServe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "DETAILS_TIMEOUT_S", 0.5)
+    fake.workers = {f"1.{number}": ["READY"] for number in range(8)}
+    fake.details = None
+    started = time.monotonic()
+    versions = (await client.get("/models")).json()["models"][0]["versions"]
+    assert [version["version"] for version in versions] == list(fake.workers)
+    assert time.monotonic() - started < 3, "one after another it takes 4 s; four at a time, 1 s"
 
 
 async def test_a_version_without_a_ready_worker_is_not_asked_for_details(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from typing import Any, get_args
 
 import httpcore
@@ -85,6 +86,49 @@ async def test_a_message_of_our_handler_that_is_no_plain_line_is_replaced(
     fake.predict = lambda asked: Answer({"code": 400, "type": "InvalidImage", "message": message}, 400)
     response = await client.post("/predict", content=JPEG)
     assert_error(response, 400, "invalid_image", "cannot be decoded")
+
+
+DIED = torchserve_error(500, "InternalServerException", "Worker died.")
+
+
+def one_after_another(*answers: Answer) -> Any:
+    remaining = iter(answers)
+    return lambda asked: next(remaining)
+
+
+async def test_a_request_whose_worker_dies_is_answered_by_another_one(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    fake.predict = one_after_another(DIED, Answer([STREET]))
+    response = await client.post("/predict?conf=0.4", content=JPEG)
+    assert response.status_code == 200
+    first, second = fake.predictions
+    assert (first.path, first.query, first.body) == (second.path, second.query, second.body)
+
+
+async def test_a_request_of_which_two_workers_die_is_given_up(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    fake.predict = one_after_another(DIED, DIED, Answer([STREET]))
+    assert_error(await client.post("/predict", content=JPEG), 502, "backend_error")
+    assert len(fake.predictions) == 2
+
+
+async def test_the_second_worker_has_only_the_time_that_is_left(settings: SettingsMaker, fake: FakeTorchServe) -> None:
+    late = torchserve_error(500, "InternalServerException", "Worker died.", delay_s=0.6)
+    fake.predict = one_after_another(late, Answer([STREET], delay_s=30))
+    async with running_app(settings(read_timeout_s=1)) as (_, client):
+        started = time.monotonic()
+        assert_error(await client.post("/predict", content=JPEG), 504, "backend_timeout")
+    assert time.monotonic() - started < 10
+    assert len(fake.predictions) == 2
+
+
+@pytest.mark.parametrize("other", [("InternalServerException", "Prediction failed"), ("Some", "thing")])
+async def test_other_failures_are_not_repeated(
+    client: httpx.AsyncClient, fake: FakeTorchServe, other: tuple[str, str]
+) -> None:
+    fake.predict = lambda asked: torchserve_error(500, *other)
+    assert_error(await client.post("/predict", content=JPEG), 502, "backend_error")
+    assert len(fake.predictions) == 1
 
 
 @pytest.mark.parametrize(

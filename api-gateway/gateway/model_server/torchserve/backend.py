@@ -7,6 +7,7 @@ Read in TorchServe 0.12.0 and checked against it:
 - ``POST /predictions/MODEL`` drops the query string; ``POST /models/MODEL/invoke`` hands it to the handler, and so
   does ``POST /MODEL/VERSION/predict`` for one version.
 - Statuses that a handler sets per picture arrive as they are, with the handler's JSON as the body.
+- A worker that dies (killed, out of memory) fails the requests that it had with a 500, "Worker died.".
 - 503 is said for a full queue and for no worker (``ServiceUnavailableException``), and also for an exception in the
   handler (``InternalServerException``). 507 is a worker out of memory. A body over its limit is a 413 without a body.
 - A request to a worker that keeps crashing at its start gets no answer at all; hence ``ready`` and the read timeout.
@@ -14,11 +15,14 @@ Read in TorchServe 0.12.0 and checked against it:
 
 import asyncio
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from gateway.concurrency.bounded import run_bounded
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.http.headers import REQUEST_ID_HEADER
@@ -38,8 +42,12 @@ from gateway.model_server.readiness import ready_in_time
 from gateway.model_server.torchserve import answers
 from gateway.settings import Settings
 
+logger = logging.getLogger("gateway.backends")
+
 #: The model describes itself in its worker, so behind the pictures that wait; /models does without rather than wait.
 DETAILS_TIMEOUT_S = 1.0
+#: Versions asked at a time: some of the connections are left to readiness and routing.
+DETAILS_AT_ONCE = 4
 MANAGEMENT_CONNECTIONS = 8
 HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -51,6 +59,8 @@ HANDLER_ERRORS: Mapping[str, Rejection] = {
     "ImageTooLarge": "image_too_large",
     "InvalidParameter": "invalid_parameter",
 }
+#: What TorchServe says to the requests of a worker whose process ended.
+WORKER_DIED = b'"Worker died.'
 #: A version and its workers.
 _Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
 
@@ -62,6 +72,7 @@ class TorchServeBackend:
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model_name
+        self._read_timeout_s = settings.read_timeout_s
         #: Each version's description of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
         self._inference = HttpClient(settings, settings.torchserve_inference_url, settings.max_connections, HEADERS)
@@ -76,7 +87,13 @@ class TorchServeBackend:
         path = (named or f"/models/{self._model}/invoke") + _query(parameters.as_query())
         # Any content type but a form's makes TorchServe hand the body over untouched.
         headers = {"Content-Type": "application/octet-stream", REQUEST_ID_HEADER: request_id}
+        started = time.monotonic()
         reply = await self._inference.request("POST", path, image, headers)
+        left_s = self._read_timeout_s - (time.monotonic() - started)
+        if _worker_died(reply) and left_s > 0:
+            # Inference has no side effects. Once only: this image may be what the worker died of.
+            logger.warning("a worker died, trying once more on another one", extra={"left_s": round(left_s, 3)})
+            reply = await self._inference.request("POST", path, image, headers, read_timeout_s=left_s)
         if reply.status != HTTPStatus.OK:
             if version is not None and reply.status == HTTPStatus.NOT_FOUND:
                 raise BackendNoSuchVersion(version)
@@ -107,17 +124,17 @@ class TorchServeBackend:
         # Only of what is loaded now, so that the memory of former versions does not grow.
         loadings = {_loading(version) for version in loaded}
         self._details = {loading: told for loading, told in self._details.items() if loading in loadings}
-        return [
-            Model(
-                self._model,
-                [
-                    answers.with_default_and_details(
-                        version, version.version == default[0].version, await self._details_of(version)
-                    )
-                    for version in loaded
-                ],
-            )
+        details: dict[str, Mapping[str, Any]] = {}
+
+        async def look(version: ModelVersion) -> None:
+            details[version.version] = await self._details_of(version)
+
+        await run_bounded(look, loaded, min(DETAILS_AT_ONCE, len(loaded)))
+        versions = [
+            answers.with_default_and_details(one, one.version == default[0].version, details[one.version])
+            for one in loaded
         ]
+        return [Model(self._model, versions)]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -166,6 +183,10 @@ class TorchServeBackend:
         if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE):
             return BackendError(detail) if kind == "InternalServerException" else BackendOverloaded(detail)
         return BackendError(detail)
+
+
+def _worker_died(reply: Reply) -> bool:
+    return reply.status == HTTPStatus.INTERNAL_SERVER_ERROR and WORKER_DIED in reply.content
 
 
 def _query(parameters: Mapping[str, str]) -> str:
