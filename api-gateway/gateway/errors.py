@@ -157,6 +157,10 @@ class InternalError(ApiError, status=500, code="internal_error"):
     """The gateway failed; its log has the details under this request_id."""
 
 
+class StatisticsNotKept(ApiError, status=501, code="statistics_not_kept"):
+    """The protocol's statistics are not kept; GET /models has requests, errors and latency of each version."""
+
+
 class UpstreamError(ApiError, status=502, code="backend_error"):
     """The model server failed on this request; its log has the details under this request_id."""
 

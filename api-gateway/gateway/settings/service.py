@@ -20,6 +20,13 @@ class ServiceSettings(BaseSettings):
     batch_concurrency: int = Field(
         default=4, ge=1, le=256, description="Images of one batch that are at the model server at a time."
     )
+    deepstack_max_detections: int = Field(
+        default=20,
+        ge=1,
+        le=3000,
+        description="DeepStack's routes: maximum number of detections in an answer, highest confidence first. Frigate "
+        "has room for 20 and fails beyond.",
+    )
     draw_concurrency: int = Field(
         default=2,
         ge=1,

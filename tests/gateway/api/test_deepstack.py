@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from gateway.api.deepstack.schemas import DeepStackResponse
+from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.peers.environment import HERE, python_with
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
 from tests.gateway.support.gateway_process import gateway_process
@@ -63,6 +64,22 @@ async def test_min_confidence_is_taken_and_what_else_clients_send_is_not_minded(
     response = await client.post(DETECTION, data=form, files={"image": JPEG})
     assert response.status_code == 200
     assert fake.predictions[0].query == {"conf": "0.75"}
+
+
+@pytest.mark.parametrize(("setting", "most"), [({}, 20), ({"deepstack_max_detections": 3}, 3)])
+async def test_an_answer_has_no_more_predictions_than_frigate_has_room_for(
+    settings: SettingsMaker, fake: FakeTorchServe, setting: dict[str, int], most: int
+) -> None:
+    boxes = [
+        {"xyxy": [0, 0, 9, 9], "conf": 0.9 - number / 100, "cls": number, "name": f"class {number}"}
+        for number in range(40)
+    ]
+    fake.predict = lambda asked: Answer([{**STREET, "boxes": boxes}])
+    async with running_app(settings(**setting)) as (_, client):
+        body = (await client.post(DETECTION, files={"image": JPEG})).json()
+    assert [found["label"] for found in body["predictions"]] == [f"class {number}" for number in range(most)]
+    assert body["count"] == most
+    assert body["message"].endswith(f"class {most - 1}")
 
 
 async def test_nothing_found_is_a_success_without_predictions(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:

@@ -76,6 +76,15 @@ def test_the_client_finds_the_server_alive_and_ready_and_reads_its_metadata(
     assert client.get_model_metadata("yolo", "1.0") == metadata
 
 
+@pytest.mark.parametrize("model", [("",), ("yolo",), ("yolo", "1.0")])
+def test_the_client_is_told_that_no_statistics_are_kept(
+    client: triton.InferenceServerClient, model: tuple[str, ...]
+) -> None:
+    with pytest.raises(InferenceServerException, match=r"statistics are not kept.*GET /models") as caught:
+        client.get_inference_statistics(*model)
+    assert caught.value.status() == "501"
+
+
 def test_the_client_is_told_when_no_worker_is_ready(client: triton.InferenceServerClient, fake: FakeTorchServe) -> None:
     fake.workers = {"1.0": ["UNLOADED"]}
     time.sleep(REUSE_S)

@@ -50,7 +50,7 @@ NOT_OF_A_ROUTE = (
     errors.MethodNotAllowed,
     errors.ClientClosed,
 )
-OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.ModelNotFound)
+OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.ModelNotFound, errors.StatisticsNotKept)
 
 
 def error_model(path: str) -> type[BaseModel]:

@@ -64,5 +64,6 @@ async def _answer(request: Request, services: Services) -> Response:
     parameters = Parameters(conf=read_options(DeepStackOptions, fields).min_confidence)
     ask = make_ask(request, services, form.only_file(FIELD), parameters, requested_version(request))
     answer = await unless_client_leaves(request, services.detector.detect(ask))
-    body = deepstack_json(answer.prediction, ask.request_id, (time.perf_counter() - started) * 1000)
+    most = services.settings.deepstack_max_detections
+    body = deepstack_json(answer.prediction, most, ask.request_id, (time.perf_counter() - started) * 1000)
     return Response(compact(body), headers=answer_headers(answer), media_type="application/json")

@@ -18,9 +18,13 @@ class DeepStackOptions(BaseModel):
     min_confidence: float = Field(0.4, ge=0, le=1, allow_inf_nan=False, description="Least confidence of a prediction")
 
 
-def deepstack_json(prediction: Prediction, request_id: str, total_ms: float) -> dict[str, Any]:
-    """Build a :class:`DeepStackResponse`; ``total_ms`` is all of the gateway's time in milliseconds."""
-    labels = list(dict.fromkeys(found.class_name for found in prediction.detections))
+def deepstack_json(prediction: Prediction, most: int, request_id: str, total_ms: float) -> dict[str, Any]:
+    """Build a :class:`DeepStackResponse` of the ``most`` first detections.
+
+    ``total_ms`` is all of the gateway's time in milliseconds.
+    """
+    detections = prediction.detections[:most]
+    labels = list(dict.fromkeys(found.class_name for found in detections))
     return {
         "success": True,
         "predictions": [
@@ -30,9 +34,9 @@ def deepstack_json(prediction: Prediction, request_id: str, total_ms: float) -> 
                 # Whole pixels, truncated as DeepStack does.
                 **dict(zip(_EDGES, map(int, found.bbox), strict=True)),
             }
-            for found in prediction.detections
+            for found in detections
         ],
-        "count": len(prediction.detections),
+        "count": len(detections),
         "message": f"Found {', '.join(labels)}" if labels else "No objects found",
         "inferenceMs": round(prediction.timings_ms.get("infer", 0)),
         "processMs": round(prediction.timings_ms.get("total", 0)),

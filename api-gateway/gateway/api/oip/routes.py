@@ -53,6 +53,8 @@ SERVER = OipServerMetadata(name="yolo-serving gateway", version=__version__, ext
 SELF = (errors.InternalError,)
 MODEL: errors.Kinds = (errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM)
 Route = TypeVar("Route", bound=Callable[..., Any])
+#: The end of the addresses of Triton's statistics extension; those of all models are at ``/v2/models/stats``.
+STATISTICS = "stats"
 ONE, EACH = "/models/{name}", "/models/{name}/versions/{version}"
 
 
@@ -85,9 +87,11 @@ async def models(services: ServicesOf) -> OipModelsResponse:
     return OipModelsResponse(models=[services.settings.model_name])
 
 
-@_get(ONE, _described("yolo", ["1.0", "1.1"]), MODEL, NAME)
+@_get(ONE, _described("yolo", ["1.0", "1.1"]), (*MODEL, errors.StatisticsNotKept), NAME)
 async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
     """Describe the model's loaded versions, its input and its outputs."""
+    if name == STATISTICS and name != services.settings.model_name:
+        raise errors.StatisticsNotKept
     return _described(name, [loaded.version for loaded in await _versions(name, services)])
 
 
@@ -112,6 +116,13 @@ async def version_ready(name: Name, version: Version, services: ServicesOf) -> O
     if not any(worker.state == "READY" for worker in found.workers):
         raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")
     return OipModelReadyResponse(name=name, ready=True)
+
+
+@router.get(f"{ONE}/{STATISTICS}", include_in_schema=False)
+@router.get(f"{EACH}/{STATISTICS}", include_in_schema=False)
+async def statistics() -> None:
+    """Answer clients of Triton's statistics extension that there are none here."""
+    raise errors.StatisticsNotKept
 
 
 async def _versions(name: str, services: Services) -> list[ModelVersion]:
