@@ -46,7 +46,7 @@ _require_willing_gateway() {
   local reasons='
     $1 == "PUBLISHED_BIND:" && $2 !~ /^"?127\./ { found = 1 }
     $1 == "PUBLISHED_PROFILES:" && /edge/ { found = 1 }
-    $1 == "AUTH:" && $2 != "auto" { found = 1 }
+    $1 == "AUTH:" && tolower($2) != "auto" { found = 1 }
     $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
     END { exit !found }'
   if [[ ! -e secrets/api_keys.jsonl ]] && ! docker compose config | awk "$reasons"; then return 0; fi

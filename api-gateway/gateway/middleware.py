@@ -17,6 +17,7 @@ from gateway.limits.rate_counters import RateLimits
 from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.settings import Settings
 from gateway.settings.limits import split
+from gateway.settings.placement import EDGE
 
 
 def layers(
@@ -28,6 +29,8 @@ def layers(
 ) -> list[Middleware]:
     """Return every layer that the settings ask for; ``authenticator`` and ``rate_limits`` are None when off."""
     proxies, origins = split(settings.forwarded_allow_ips), split(settings.cors_origins)
+    if settings.is_behind_edge:
+        proxies = (EDGE, *proxies)
     return [
         # First, so that logs and limits by address see the client's address and not the proxy's.
         *([Middleware(TrustedProxiesMiddleware, proxies=proxies)] if proxies else []),

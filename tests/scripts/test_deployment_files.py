@@ -188,7 +188,16 @@ def test_a_service_of_a_profile_is_off_by_default_pinned_and_hardened(name):
 
 @pytest.mark.parametrize(
     ("auth", "profiles", "starts"),
-    [("auto", "", False), ("auto", "redis", False), ("auto", "redis,edge", True), ("on", "", True), ("off", "", True)],
+    [
+        ("auto", "", False),
+        ("auto", "redis", False),
+        ("auto", "redis,edge", True),
+        ("auto", "redis, edge", True),
+        ("auto", "hedge", False),
+        ("on", "", True),
+        ("On", "", True),
+        ("OFF", "redis", True),
+    ],
 )
 def test_the_edge_starts_only_if_the_gateway_knows_that_it_is_published(tmp_path, auth, profiles, starts):
     """Containers cannot see the option `--profile edge`, so the gateway would require no API key."""
@@ -200,7 +209,7 @@ def test_the_edge_starts_only_if_the_gateway_knows_that_it_is_published(tmp_path
         [*shell, script.replace("$$", "$")], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode == 0, done.stdout == "started\n") == (starts, starts)
-    assert starts or "COMPOSE_PROFILES=edge" in done.stderr
+    assert ("COMPOSE_PROFILES=edge" in done.stderr) is ("edge" not in re.split("[ ,]+", profiles))
 
 
 def test_redis_is_on_an_internal_network_and_the_edge_cannot_reach_the_model_server():
@@ -214,10 +223,12 @@ def test_redis_is_on_an_internal_network_and_the_edge_cannot_reach_the_model_ser
     assert "edge" not in found["torchserve"]["networks"]
 
 
-def test_the_gateway_trusts_the_edge_by_default_and_both_have_the_same_limits_of_bodies():
+def test_the_gateway_knows_whether_the_edge_is_there_and_both_have_the_same_limits_of_bodies():
     found = services("docker-compose.yml", *PROFILE_FILES)
     gateway = found["api-gateway"]["environment"]
-    assert gateway["FORWARDED_ALLOW_IPS"] == "edge,${FORWARDED_ALLOW_IPS:-}"
+    # A host called edge is trusted only if the profile is enabled: without it the name may be a stranger's.
+    assert gateway["FORWARDED_ALLOW_IPS"] == "${FORWARDED_ALLOW_IPS:-}"
+    assert gateway["PUBLISHED_PROFILES"] == found["edge"]["environment"]["PUBLISHED_PROFILES"]
     caddyfile = text("deploy/edge/Caddyfile")
     for variable in ("MAX_BODY_BYTES", "MAX_BATCH_BYTES"):
         assert found["edge"]["environment"][variable] == gateway[variable]

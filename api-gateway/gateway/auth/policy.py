@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.auth.authenticator import Authenticator, Tokens
 from gateway.auth.key_file import KeyFile
 from gateway.settings import Settings
+from gateway.settings.placement import EDGE
 from gateway.settings.secret_files import SecretFileError, read_secret
 
 logger = logging.getLogger("gateway.auth")
@@ -20,16 +21,12 @@ class AuthSettingsError(Exception):
     """The settings would leave the gateway open, or closed to everybody; the message says how to fix it."""
 
 
-#: The Compose profile whose proxy stands between the internet and a gateway that is itself on loopback.
-EDGE = "edge"
-
-
 def published_address(settings: Settings) -> str:
     """Return where others meet the gateway: a container listens everywhere, what counts is what is published of it.
 
     A proxy in front counts for the gateway behind it: then this is the word for that proxy, and no address.
     """
-    if EDGE in (profile.strip() for profile in settings.published_profiles.split(",")):
+    if settings.is_behind_edge:
         return f"the profile {EDGE}"
     return settings.published_bind or settings.gateway_host
 

@@ -5,6 +5,10 @@ from pydantic_settings import BaseSettings
 
 from gateway.settings.model_server import BaseUrl
 
+#: The Compose profile whose proxy stands between the internet and a gateway that is itself on loopback, and the name of
+#: the proxy's host.
+EDGE = "edge"
+
 
 class PlacementSettings(BaseSettings):
     """A part of :class:`~gateway.settings.Settings`."""
@@ -31,3 +35,8 @@ class PlacementSettings(BaseSettings):
     api_keys_file: str = Field(
         default="", description="File of API keys, as `scripts/keys.sh` writes it. Empty: no keys."
     )
+
+    @property
+    def is_behind_edge(self) -> bool:
+        """Whether the profile edge is enabled, so that the host of that name is its proxy and not a stranger."""
+        return EDGE in (profile.strip() for profile in self.published_profiles.split(","))

@@ -163,6 +163,24 @@ async def test_only_a_trusted_proxys_word_counts_in_the_log_and_for_limits(
     assert other.status_code == (429 if seen == peer else 200), "a spoofed address buys nothing"
 
 
+@pytest.mark.parametrize(
+    ("profiles", "seen"), [("", "127.0.0.1"), ("redis,hedge", "127.0.0.1"), ("redis, edge", "203.0.113.5")]
+)
+async def test_a_host_called_edge_is_trusted_only_if_its_profile_is_enabled(
+    settings: SettingsMaker,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    profiles: str,
+    seen: str,
+) -> None:
+    monkeypatch.setattr("gateway.http.proxies._addresses_of", Resolver("127.0.0.1"))
+    caplog.set_level(logging.INFO, "gateway.access")
+    async with running_app(settings(published_profiles=profiles, auth="off")) as (_, client):
+        await client.get("/models", headers={"X-Forwarded-For": "203.0.113.5"})
+    (line,) = (record for record in caplog.records if record.name == "gateway.access")
+    assert getattr(line, "client", None) == seen
+
+
 class Resolver:
     """A name's addresses as a test sets them; None is a resolver that is away."""
 
