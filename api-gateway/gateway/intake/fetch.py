@@ -16,6 +16,7 @@ from functools import partial
 import httpx
 
 from gateway import __version__
+from gateway.concurrency.shares import Place, Shares
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, printable
 from gateway.intake.url_policy import UrlPolicy, host_of
 from gateway.settings import Settings
@@ -45,7 +46,10 @@ def _free(size: int) -> None:
 
 
 class SystemResolver:
-    """The system's resolver, in threads of its own: a slow name server must not delay the model server's name."""
+    """The system's resolver, in threads of its own: a slow name server must not delay the model server's name.
+
+    A thread cannot be stopped: there must be one for each name that is looked up at a time.
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
@@ -58,28 +62,29 @@ class SystemResolver:
 
 
 class ImageFetcher:
-    """Downloads a bounded number of images at a time; time, size and redirects of each are limited."""
+    """Downloads a bounded number of images at a time, and for each caller; time, size and redirects are limited."""
 
     def __init__(self, settings: Settings, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
-        self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private)
+        self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private, settings.url_deny)
         self._resolve = resolver or SystemResolver(settings.url_concurrency)
         self._max_bytes = settings.max_body_bytes
         self._timeout_s = settings.url_timeout_s
         self._max_redirects = settings.url_max_redirects
-        self._slots = asyncio.Semaphore(settings.url_concurrency)
+        self._shares = Shares(settings.url_concurrency, settings.url_concurrency_per_caller)
         self._tls = tls
         self._made: httpx.AsyncHTTPTransport | None = None
 
-    async def fetch(self, text: str, take: Take = _free) -> bytes:
+    async def fetch(self, text: str, take: Take = _free, caller: str = "") -> bytes:
         """Return the bytes at a URL, which may or may not be an image.
 
-        ``take`` reserves memory as the bytes arrive; the caller releases it.
+        ``caller`` is the one whose share of the downloads this one belongs to. ``take`` reserves memory as the bytes
+        arrive; whoever passed it releases it.
         Raises :class:`~gateway.errors.UrlNotAllowed`, :class:`~gateway.errors.UrlFailed`, or
         :class:`~gateway.errors.BodyTooLarge`.
         """
         try:
-            async with asyncio.timeout(self._timeout_s), self._slots:
-                return await self._follow(self._policy.check_url(text), take)
+            async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
+                return await self._follow(self._policy.check_url(text), take, place)
         except TimeoutError as error:
             raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:
@@ -91,9 +96,9 @@ class ImageFetcher:
         if self._made is not None:
             await self._made.aclose()
 
-    async def _follow(self, url: httpx.URL, take: Take) -> bytes:
+    async def _follow(self, url: httpx.URL, take: Take, place: Place) -> bytes:
         for _ in range(self._max_redirects + 1):
-            answer = await self._get(url, take)
+            answer = await self._get(url, take, place)
             if isinstance(answer, bytes):
                 return answer
             if url.scheme == "https" and answer.scheme != "https":
@@ -101,9 +106,9 @@ class ImageFetcher:
             url = self._policy.check_url(str(answer))
         raise UrlFailed(f"The URL redirects more than {self._max_redirects} times.")
 
-    async def _get(self, url: httpx.URL, take: Take) -> bytes | httpx.URL:
+    async def _get(self, url: httpx.URL, take: Take, place: Place) -> bytes | httpx.URL:
         """Return the body, or the URL that it redirects to."""
-        response = await self._connect(url)
+        response = await self._connect(url, place)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _join(url, response.headers["location"])
@@ -130,10 +135,12 @@ class ImageFetcher:
             received += chunk
         return bytes(received)
 
-    async def _connect(self, url: httpx.URL) -> httpx.Response:
+    async def _connect(self, url: httpx.URL, place: Place) -> httpx.Response:
         host = host_of(url)
+        # The resolver's thread goes on after a timeout; until it ends, it counts for the caller.
+        place.busy = asyncio.ensure_future(self._resolve(host, url.port or (443 if url.scheme == "https" else 80)))
         try:
-            addresses = await self._resolve(host, url.port or (443 if url.scheme == "https" else 80))
+            addresses = await asyncio.shield(place.busy)
         except (OSError, UnicodeError) as error:
             raise UrlFailed(f"The host {printable(host)} cannot be resolved.") from error
         problem: Exception | None = None

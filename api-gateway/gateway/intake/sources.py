@@ -52,14 +52,14 @@ class SentImages:
     fields: Fields = ()
 
 
-async def load_image(source: Source, max_bytes: int, fetcher: ImageFetcher, take: Take) -> bytes:
-    """Return an image's bytes, at most ``max_bytes``. ``take`` reserves memory for what is downloaded.
+async def load_image(source: Source, max_bytes: int, fetcher: ImageFetcher, take: Take, caller: str) -> bytes:
+    """Return an image's bytes, at most ``max_bytes``. ``take`` reserves memory for what is downloaded for ``caller``.
 
     Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` and :func:`decode_base64` do.
     """
     match source:
         case ImageUrl():
-            return await fetcher.fetch(source.url, take)
+            return await fetcher.fetch(source.url, take, caller)
         case Base64Image():
             return decode_base64(source.text, max_bytes)
         case bytes():

@@ -1,18 +1,21 @@
 """Which URLs images are downloaded from: hosts on an allow-list, and only those with public addresses.
 
 The form of the allow-list is in :mod:`gateway.settings.url_allow`. Whatever it contains, these addresses are refused:
-this machine, private networks, link-local ones (where clouds keep their machines' credentials), multicast, reserved and
-documentation ranges, and every IPv6 range that embeds an IPv4 address. The networks in ``private`` are allowed, for
-cameras and tests.
+this machine (its public addresses too), private networks, link-local ones (where clouds keep their machines'
+credentials), multicast, reserved and documentation ranges, and every IPv6 range that embeds an IPv4 address. The
+networks in ``private`` are allowed, for cameras and tests, and those in ``deny`` never are.
 """
 
+import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx
 
 from gateway.errors import UrlNotAllowed, printable
-from gateway.settings.url_allow import parse_allowed, parse_networks
+from gateway.settings.url_allow import Network, parse_allowed, parse_networks
+
+Address = IPv4Address | IPv6Address
 
 LONGEST_URL = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -34,9 +37,10 @@ _GLOBAL_IPV6 = IPv6Network("2000::/3")
 class UrlPolicy:
     """Decides about a URL, and about the addresses that its host resolves to."""
 
-    def __init__(self, allow: str, private: str = "") -> None:
+    def __init__(self, allow: str, private: str = "", deny: str = "") -> None:
         self._allowed = parse_allowed(allow)
         self._private = parse_networks(private)
+        self._denied = parse_networks(deny)
 
     @property
     def enabled(self) -> bool:
@@ -66,15 +70,12 @@ class UrlPolicy:
 
     def check_addresses(self, addresses: Sequence[str]) -> Sequence[str]:
         """Return the addresses that a name resolved to. Raises if any of them is not public."""
-        for text in addresses:
-            address = ip_address(text)
-            if not is_public(address) and not self._is_allowed_private(address):
+        for address in map(ip_address, addresses):
+            is_allowed = _is_in(address, self._private) or (is_public(address) and not is_own(address))
+            if not is_allowed or _is_in(address, self._denied):
                 # The client is not told the address.
                 raise UrlNotAllowed("Images from this host are not allowed: it has an address that is not public.")
         return addresses
-
-    def _is_allowed_private(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address.version == network.version and address in network for network in self._private)
 
 
 def host_of(url: httpx.URL) -> str:
@@ -82,8 +83,25 @@ def host_of(url: httpx.URL) -> str:
     return url.raw_host.decode("ascii").lower().rstrip(".")
 
 
-def is_public(address: IPv4Address | IPv6Address) -> bool:
+def is_public(address: Address) -> bool:
     """Return whether an address is that of one host on the public internet."""
     if isinstance(address, IPv6Address) and address not in _GLOBAL_IPV6:
         return False
-    return not any(address.version == network.version and address in network for network in _REFUSED)
+    return not _is_in(address, _REFUSED)
+
+
+def is_own(address: Address) -> bool:
+    """Return whether an address is one of this machine's interfaces: packets to it would have it as their source too.
+
+    Nothing is sent. An address that a router translates for this machine, as for a container, cannot be told.
+    """
+    try:
+        with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return ip_address(probe.getsockname()[0]) == address
+    except OSError:
+        return False  # no way leads there, and so no connection
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)

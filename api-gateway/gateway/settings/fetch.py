@@ -28,6 +28,19 @@ class UrlSettings(BaseSettings):
         "`192.168.7.0/24` for cameras. Everybody who may call the gateway can then make it send requests there, to the "
         "hosts that `URL_ALLOW` lists.",
     )
+    url_deny: NetworkList = Field(
+        default="",
+        description="Addresses and networks from which images are never downloaded, whatever `URL_ALLOW` and "
+        "`URL_ALLOW_PRIVATE` say. The addresses of this machine's own interfaces are refused anyway; name here the "
+        "public address of a machine behind NAT, and of the host in Compose.",
+    )
     url_timeout_s: Seconds = Field(default=10, description="Seconds to download one image, redirects included.")
     url_max_redirects: int = Field(default=3, ge=0, le=10, description="Maximum number of redirects to an image.")
-    url_concurrency: int = Field(default=8, ge=1, le=256, description="Images downloaded at a time.")
+    url_concurrency: int = Field(default=16, ge=1, le=256, description="Images downloaded at a time.")
+    url_concurrency_per_caller: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        description="Images downloaded at a time for one caller (API key, or else address; for IPv6 the /64 network). "
+        "Others wait, within `URL_TIMEOUT_S`.",
+    )

@@ -17,7 +17,7 @@ import pytest
 
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed
 from gateway.intake.fetch import ImageFetcher, Resolver
-from gateway.intake.url_policy import UrlPolicy, is_public
+from gateway.intake.url_policy import UrlPolicy, is_own, is_public
 from gateway.main import create_app
 from gateway.settings import Settings
 from gateway.settings.url_allow import parse_allowed
@@ -339,6 +339,30 @@ async def test_a_name_that_leads_to_an_address_that_is_not_public_is_refused_unc
     assert server.asked == []
 
 
+def test_an_address_of_this_machine_is_told_from_others() -> None:
+    assert is_own(ip_address("127.0.0.1"))
+    assert not is_own(ip_address("8.8.8.8"))
+    assert not is_own(ip_address("2001:4860::1"))
+
+
+def test_public_addresses_of_this_machine_are_refused_like_private_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {ip_address("8.8.8.8"), ip_address("2a00:1450::1")}
+    monkeypatch.setattr("gateway.intake.url_policy.is_own", own.__contains__)
+    for address in map(str, own):
+        with pytest.raises(UrlNotAllowed, match="not public"):
+            UrlPolicy("*").check_addresses([address])
+        assert UrlPolicy("*", private=address).check_addresses([address]) == [address]
+    assert UrlPolicy("*").check_addresses(["9.9.9.9"]) == ["9.9.9.9"]
+
+
+def test_denied_addresses_are_refused_whatever_else_is_allowed() -> None:
+    policy = UrlPolicy("*", private="10.0.0.0/8", deny="9.9.9.0/24, 10.1.0.0/16, 2a00:1450::/32")
+    assert policy.check_addresses(["8.8.8.8", "10.2.0.1"])
+    for address in ("9.9.9.9", "10.1.2.3", "2a00:1450::1"):
+        with pytest.raises(UrlNotAllowed, match="not public"):
+            policy.check_addresses(["8.8.8.8", address])
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "2130706433", "0x7f.1", "017700000001", "127.1", "[::1]", "[::ffff:7f00:1]"]
 )
@@ -503,6 +527,58 @@ async def test_no_more_are_fetched_at_once_than_the_setting_says(site: tuple[Sit
     async with fetching(Names(**HERE), url_allow=f"{NAME}:{port}", url_concurrency=2) as fetcher:
         await asyncio.gather(*(fetcher.fetch(f"http://{NAME}:{port}/busy") for _ in range(8)))
     assert server.most_at_once == 2
+
+
+async def test_slow_urls_of_one_caller_leave_places_for_the_others(site: tuple[Site, int]) -> None:
+    server, port = site
+    async with fetching(Names(**HERE), url_allow=f"{NAME}:{port}", url_timeout_s=60) as fetcher:
+        slow = [
+            asyncio.create_task(fetcher.fetch(f"http://{NAME}:{port}/silent", caller="key:slow")) for _ in range(20)
+        ]
+        await until(lambda: len(server.asked) == 4)
+        async with asyncio.timeout(LATE):
+            assert await fetcher.fetch(f"http://{NAME}:{port}/picture.jpg", caller="key:other") == JPEG
+        assert server.paths.count("/silent") == 4
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_look_up_that_goes_on_after_the_timeout_counts_for_its_caller(site: tuple[Site, int]) -> None:
+    _, port = site
+    over = asyncio.Event()
+    slow: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        if host == "slow.test":
+            slow.append(host)
+            await over.wait()  # as a thread of the system's resolver, it does not end because nobody waits any more
+        return ["127.0.0.1"]
+
+    limits = {"url_concurrency": 2, "url_concurrency_per_caller": 1, "url_timeout_s": 1.0}
+    async with fetching(resolve, url_allow=f"slow.test,{NAME}:{port}", **limits) as fetcher:
+        lost = [fetcher.fetch("http://slow.test/", caller="key:slow") for _ in range(2)]
+        assert {type(error) for error in await asyncio.gather(*lost, return_exceptions=True)} == {UrlFailed}
+        assert slow == ["slow.test"]
+        assert await fetcher.fetch(f"http://{NAME}:{port}/picture.jpg", caller="key:other") == JPEG
+        over.set()
+
+
+async def test_the_callers_of_the_route_have_shares_of_their_own(
+    settings: SettingsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers = []
+
+    async def fetch(self: ImageFetcher, text: str, take: Any, caller: str) -> bytes:
+        callers.append(caller)
+        return JPEG
+
+    monkeypatch.setattr(ImageFetcher, "fetch", fetch)
+    async with running_app(settings(forwarded_allow_ips="127.0.0.1")) as (_, client):
+        for path, body in (("", {"url": "x"}), ("/batch", {"images": [{"url": "x"}, {"url": "y"}]})):
+            answer = await client.post(f"/predict{path}", json=body, headers={"X-Forwarded-For": "192.0.2.7"})
+            assert answer.status_code == 200
+    assert callers == ["ip:192.0.2.7"] * 3
 
 
 async def test_a_client_that_leaves_ends_the_fetching(

@@ -16,6 +16,7 @@ from gateway.concurrency.bounded import run_bounded
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
 from gateway.errors import InternalError
+from gateway.http.caller import caller_of
 from gateway.http.errors import error_body
 from gateway.intake.sources import LONGEST_NAME, NamedImage, load_image
 
@@ -62,11 +63,13 @@ async def outcome(
     request: Request, services: Services, index: int, sent: NamedImage, parameters: Parameters, version: str | None
 ) -> Outcome:
     """Return one image's outcome; an error concerns this image alone."""
-    started = time.perf_counter()
+    started, caller = time.perf_counter(), caller_of(request.scope)
     answer: Answer | None = None
     try:
         with services.uploads.share() as share:
-            image = await load_image(sent.source, services.settings.max_body_bytes, services.fetcher, share.take)
+            image = await load_image(
+                sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
+            )
             ask = make_ask(request, services, image, parameters, version)
             answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000

@@ -15,6 +15,7 @@ from gateway.api.predict.options import PredictOptions
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import requested_version
 from gateway.detection.parameters import read_options
+from gateway.http.caller import caller_of
 from gateway.http.disconnect import unless_client_leaves
 from gateway.intake.request_body import read_image
 from gateway.intake.sources import load_image
@@ -33,11 +34,13 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     sent = await read_image(request, services.settings)
     options = read_options(PredictOptions, request.query_params.multi_items(), sent.fields)
     version = requested_version(request, options.version)
-    drawing = options.drawing(request.headers.get("accept"))
+    drawing, caller = options.drawing(request.headers.get("accept")), caller_of(request.scope)
 
     async def answer() -> Response:
         with services.uploads.share() as share:  # of what is downloaded, until it is answered
-            image = await load_image(sent.source, services.settings.max_body_bytes, services.fetcher, share.take)
+            image = await load_image(
+                sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
+            )
             ask = make_ask(request, services, image, options, version)
             found = await services.detector.detect(ask)
             if drawing is None:
