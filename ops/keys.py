@@ -21,7 +21,7 @@ from typing import Any
 
 from ops.errors import OpsError, UsageError
 from ops.paths import shown
-from ops.system.files import atomic
+from ops.system.files import atomic, is_readable_by_others
 from ops.terminal.console import say, say_to_stderr
 from ops.terminal.table import table
 
@@ -174,6 +174,8 @@ def _cell(value: Any) -> str:
 
 
 def hand_over(path: Path) -> None:
-    """Make KEYS_OWNER the owner of the file, if it is set and the file has another owner."""
+    """Make KEYS_OWNER the owner of the file, if it is set and the file has another owner; warn of an open file."""
     if path.is_file() and _give(path):
         say_to_stderr(f"  {shown(path)} now belongs to the user that the gateway runs as.")
+    if is_readable_by_others(path):
+        say_to_stderr(f"  warning: every user of this machine can read it. Fix it: chmod 600 {shown(path)}")

@@ -20,7 +20,7 @@ from gateway.http.logs import configure_logging
 from gateway.http.protocol import bounded_protocol
 from gateway.main import create_app
 from gateway.model_server.registry import UnknownBackendError
-from gateway.settings import Settings, describe_invalid
+from gateway.settings import Settings, describe_invalid, open_secrets
 
 BAD_SETTING, CANNOT_LISTEN = 2, 3
 #: Longer than clients keep an idle connection themselves, so that we are not the side that closes it under a request.
@@ -47,6 +47,9 @@ def main() -> None:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
     except (UnknownBackendError, AuthSettingsError) as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
+    for variable, path in open_secrets(settings).items():
+        facts = {"setting": variable, "path": path, "fix": f"chmod o-r {path}"}
+        logger.warning("every user of this machine can read a secret", extra=facts)
     if sys.argv[1:] == ["check"]:
         raise SystemExit(0)
     allow_open_files(settings.max_clients + settings.max_connections + OTHER_FILES)

@@ -15,7 +15,8 @@ FORMATS = ("table", "jsonl", "csv", "coco", "yolo", "jpeg", "png", "webp")
 TEXT = """\
 Pictures are files, folders (with all below them), patterns in quotes ('in/**/*.jpg') and http(s)
 addresses. An address may contain user and password, as in http://user:password@camera/snapshot.jpg;
-they never appear in an output.
+they never appear in an output. But every user of this machine can read a command line: --netrc-file
+takes them from a file instead, with a line 'machine camera login user password secret' for each host.
 
 formats:
   table      a few lines for a person (the default without --out)
@@ -61,6 +62,7 @@ def add(root: Parser) -> None:
     predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, 'pattern' or http(s) address")
     predict.add_argument("--url", help="the gateway (default: GATEWAY_URL, else this machine's)")
     predict.add_argument("--api-key-file", type=Path, metavar="FILE", help="file that holds the gateway's API key")
+    predict.add_argument("--netrc-file", type=Path, metavar="FILE", help="users and passwords of cameras, as for curl")
     predict.add_argument("--format", choices=FORMATS, help="what to write, see above")
     predict.add_argument("--out", metavar="OUT", help="file or folder to write to; - prints jsonl")
     predict.add_flag("--again", "ask for everything again and replace what is in OUT")

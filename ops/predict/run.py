@@ -13,7 +13,7 @@ import httpx
 
 from ops.errors import NotRunningError, NotServingError, OpsError, UsageError, from_os_error
 from ops.gateways import api_key
-from ops.predict import fetching, outputs, sources
+from ops.predict import credentials, fetching, outputs, sources
 from ops.predict.client import Gateway, RefusedError, Reply, connect, no_answer
 from ops.predict.outputs import DRAWN, Output
 from ops.predict.progress import progress
@@ -35,6 +35,7 @@ class Job:
     out: Path | None = None
     url: str | None = None
     api_key_file: Path | None = None
+    netrc_file: Path | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
     jobs: int = 4
@@ -52,6 +53,8 @@ def run(job: Job) -> int:
     url = (job.url or found.environment.get("GATEWAY_URL") or found.gateway).rstrip("/")
     headers = api_key.headers(job.api_key_file)
     items = sources.find(job.pictures)
+    if job.netrc_file is not None:
+        items = credentials.add_credentials(items, job.netrc_file)
     if job.every is not None and any(item.url is None for item in items):
         raise UsageError("--every is for addresses: a file does not change")
     if job.format in ("yolo", *DRAWN):

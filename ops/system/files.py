@@ -35,6 +35,15 @@ def atomic(path: Path, mode: int = 0o644, *, durable: bool = True) -> Iterator[P
         partial.unlink(missing_ok=True)
 
 
+def is_readable_by_others(path: Path) -> bool:
+    """Return whether every user of this machine can read the file; False where that cannot be found out."""
+    try:
+        found = path.resolve(strict=True)
+        return bool(found.stat().st_mode & 0o004) and all(folder.stat().st_mode & 0o001 for folder in found.parents)
+    except OSError:
+        return False
+
+
 def sync(path: Path) -> None:
     """Flush a file to the disk; a folder's entries, such as a rename, if it is a folder. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)

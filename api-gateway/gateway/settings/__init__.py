@@ -12,7 +12,7 @@ from gateway.settings.fetch import UrlSettings
 from gateway.settings.limits import LimitSettings
 from gateway.settings.model_server import BackendSettings
 from gateway.settings.placement import PlacementSettings
-from gateway.settings.secret_files import SecretFileError, read_secret_text
+from gateway.settings.secret_files import SecretFileError, read_secret_text, readable_by_others
 from gateway.settings.service import ServiceSettings
 from gateway.settings.shared import SharedSettings
 
@@ -65,6 +65,13 @@ def secrets() -> tuple[str, ...]:
     """Return the fields that may come from a file instead (``NAME_file`` exists). They are never printed."""
     fields = Settings.model_fields
     return tuple(name for name in fields if f"{name}_file" in fields)
+
+
+def open_secrets(settings: Settings) -> dict[str, str]:
+    """Return the files of secrets that every user of this machine can read, by the variable that names them."""
+    paths = {name: getattr(settings, name) for name in Settings.model_fields if name.endswith("_file")}
+    del paths["routing_file"]
+    return {name.upper(): path for name, path in paths.items() if path and readable_by_others(Path(path))}
 
 
 def describe_invalid(error: ValidationError) -> str:

@@ -10,6 +10,15 @@ class SecretFileError(Exception):
     """The file is unreadable or empty. The message says how to fix it, and reveals nothing of the contents."""
 
 
+def readable_by_others(path: Path) -> bool:
+    """Return whether every user of this machine can read the file; False where that cannot be found out."""
+    try:
+        found = path.resolve(strict=True)
+        return bool(found.stat().st_mode & 0o004) and all(folder.stat().st_mode & 0o001 for folder in found.parents)
+    except OSError:
+        return False
+
+
 def read_secret(path: Path) -> bytes:
     """Return the contents of the file without its last line end. Raises :class:`SecretFileError`."""
     try:

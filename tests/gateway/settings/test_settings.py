@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from gateway.model_server.registry import BACKENDS, UnknownBackendError, create_backend
-from gateway.settings import Settings, describe_invalid
+from gateway.settings import Settings, describe_invalid, open_secrets
 from gateway.settings.placement import PlacementSettings
 from tests.support import ROOT
 
@@ -165,6 +166,19 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         with pytest.raises(ValidationError) as caught:
             Settings()
         assert f"REDIS_URL_FILE={str(file)!r} cannot be read: {says}" in describe_invalid(caught.value)
+
+
+def test_a_secret_that_every_user_can_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        file = folder / "address"
+        file.write_text("redis://:secret@redis:6379/0")
+        for folder_mode, mode, is_open in ((0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False)):
+            file.chmod(mode)
+            folder.chmod(folder_mode)
+            settings = Settings(redis_url_file=str(file), routing_file=str(file), jwt_secret_file="/nowhere/x")
+            assert open_secrets(settings) == ({"REDIS_URL_FILE": str(file)} if is_open else {})
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import stat
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +145,18 @@ def test_operations_show_the_key_of_a_file_or_a_variable_or_none(tmp_path, monke
         api_key.headers()
     file.write_text("two\n")
     assert api_key.headers() == {"X-API-Key": "two"}
+
+
+def test_a_key_that_every_user_can_read_draws_a_warning(monkeypatch, capsys):
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "key"
+        file.write_text("two")
+        Path(name).chmod(0o755)
+        for mode, is_open in ((0o644, True), (0o640, False), (0o600, False)):
+            file.chmod(mode)
+            assert api_key.headers(file) == {"X-API-Key": "two"}
+            assert (f"chmod 600 {file}" in capsys.readouterr().err) is is_open
+        keys.add(file, "b", ["predict"], None)
+        file.chmod(0o644)
+        keys.print_all(file)
+        assert "every user of this machine can read it" in capsys.readouterr().err
