@@ -100,6 +100,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         description="Every address that takes GET takes HEAD too: the same status and headers, without the body.",
         version=__version__,
         lifespan=lifespan,
+        docs_url=None,  # it loads scripts from another host: see gateway.api.page
         redoc_url=None,
         redirect_slashes=False,  # a redirect would have no error body, and drop a form on the way
         telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics and our own log lines do it

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from gateway.api.page.files import FOLDER, MEDIA_TYPES, PAGE, static_files
+from gateway.api.page.files import DOCS, FOLDER, MEDIA_TYPES, PAGE, SWAGGER_UI_FILES, static_files
 from gateway.api.page.routes import wants_page
 from tests.gateway.conftest import assert_error
 
@@ -91,7 +91,7 @@ async def test_page_and_files_carry_headers_that_let_nothing_foreign_in(client: 
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", [name for name in NAMES if name != PAGE])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (PAGE, DOCS)])
 async def test_a_file_comes_with_its_type_and_is_not_sent_twice(client: httpx.AsyncClient, name: str) -> None:
     first = await client.get(f"/static/{name}")
     assert first.status_code == 200
@@ -114,11 +114,24 @@ async def test_the_page_is_not_sent_twice_and_never_mistaken_for_the_json(client
 
 
 @pytest.mark.anyio
+async def test_the_documentation_comes_from_the_gateway_alone(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert (page.status_code, page.text) == (200, text(DOCS))
+    for name in SWAGGER_UI_FILES:
+        file = await client.get(f"/static/{name}")
+        assert file.status_code == 200
+        assert len(file.content) > 50_000
+    assert (await client.get("/redoc")).status_code == 404
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "path",
     [
         "nothing.js",
         PAGE,
+        DOCS,
+        "index.html",
         "",
         "../main.py",
         "..%2fmain.py",
@@ -138,10 +151,10 @@ async def test_nothing_else_is_a_file_of_the_page(client: httpx.AsyncClient, pat
 
 
 def test_every_file_is_served_and_used() -> None:
-    assert sorted(static_files()) == NAMES, "a file of a type that is not served"
+    assert sorted(static_files()) == sorted([*NAMES, *SWAGGER_UI_FILES]), "a file of a type that is not served"
     used = " ".join(map(text, NAMES))
-    for name in NAMES:
-        assert name == PAGE or name in used, f"{name} is used by nobody"
+    for name in static_files():
+        assert name in (PAGE, DOCS) or name in used, f"{name} is used by nobody"
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_stands_inline() -> None:
@@ -149,7 +162,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_stands_inline() -> None:
         foreign = [url for url in re.findall(r"\w+://[^\s\"')]+", text(name)) if url != "http://www.w3.org/2000/svg"]
         assert foreign == [], name
         assert not re.search(r"(?:src|href)=\"(?://|data:)|\burl\(|@import", text(name)), name
-    page = text(PAGE)
+    page = text(PAGE) + text(DOCS)
     assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:", page)
     assert re.findall(r"<script(?![^>]*\ssrc=)", page) == []
     assert re.findall(r"(?:src|href)=\"/", page) == [], "addresses are relative: the gateway may live under a prefix"
@@ -162,16 +175,20 @@ def test_scripts_write_no_markup_and_import_only_each_other(name: str) -> None:
     assert {target.removeprefix("./") for target in re.findall(r'from "([^"]+)"', source)} <= set(MODULES)
 
 
-def test_every_element_that_a_script_asks_for_is_in_the_page() -> None:
-    page = text(PAGE)
+@pytest.mark.parametrize(
+    ("page_name", "modules"),
+    [(PAGE, [name for name in MODULES if name != "docs.js"]), (DOCS, ["docs.js", "key.js", "api.js"])],
+)
+def test_every_element_that_a_script_asks_for_is_in_the_page(page_name: str, modules: list[str]) -> None:
+    page = text(page_name)
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(set(ids)) == len(ids)
-    for name in MODULES:
+    for name in modules:
         for wanted in re.findall(r'(?:getElementById|byId)\("([^"]+)"\)', text(name)):
             assert wanted in ids, f"{name} asks for #{wanted}"
     for wanted in re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]+)"', page):
         assert wanted in ids, wanted
-    code = "".join(text(name) for name in NAMES if name != PAGE)
+    code = "".join(text(name) for name in NAMES if name not in (PAGE, DOCS))
     for own in ids:
         used = re.search(rf'"{own}"|#{own}\b', code) or re.search(rf'\s(?:for|name|aria-\w+)="{own}"', page)
         assert used, f"#{own} is used by nobody"

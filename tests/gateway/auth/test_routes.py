@@ -90,6 +90,7 @@ def test_what_nobody_named_needs_predict() -> None:
         ("/", None, False, False),
         ("/static/page.js", None, False, False),
         ("/docs", None, False, False),
+        ("/openapi.json", "predict", False, False),
         ("/health", None, False, True),
         ("/health/live", None, False, True),
         ("/health/ready", None, False, True),
@@ -123,9 +124,9 @@ async def test_open_addresses_are_open_and_unknown_ones_are_not_told_from_known(
     guarded: tuple[FastAPI, httpx.AsyncClient], key: str
 ) -> None:
     _, client = guarded
-    for address in ("/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json"):
+    for address in ("/", "/health", "/health/live", "/health/ready", "/docs", "/static/docs.js"):
         assert (await client.get(address)).status_code == 200, address
-    for address in ("/models", "/nothing", "/predict/", "/static"):
+    for address in ("/openapi.json", "/models", "/nothing", "/predict/", "/static"):
         assert_error(await client.get(address), 401, "unauthenticated")
     refused = await client.get("/v2")  # in the words of its protocol
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
@@ -152,10 +153,10 @@ async def test_without_authentication_nobody_is_asked_and_no_layer_stands_in_the
 
 
 async def test_openapi_describes_schemes_requirements_and_refusals(
-    guarded: tuple[FastAPI, httpx.AsyncClient],
+    guarded: tuple[FastAPI, httpx.AsyncClient], key: str
 ) -> None:
     _, client = guarded
-    document = (await client.get("/openapi.json")).json()
+    document = (await client.get("/openapi.json", headers=bearer(key))).json()
     assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
     for address, methods in document["paths"].items():
         for operation in methods.values():
@@ -169,12 +170,13 @@ async def test_openapi_describes_schemes_requirements_and_refusals(
                 for status in ("401", "403", "503"):
                     schema = operation["responses"][status]["content"]["application/json"]["schema"]
                     assert schema == {"$ref": f"#/components/schemas/{error_model(address).__name__}"}
-    assert document == (await client.get("/openapi.json")).json()  # nothing is added twice
+    again = await client.get("/openapi.json", headers=bearer(key))
+    assert document == again.json()  # nothing is added twice
 
 
 async def test_with_authentication_predict_documents_every_error_there_is(
-    guarded: tuple[FastAPI, httpx.AsyncClient],
+    guarded: tuple[FastAPI, httpx.AsyncClient], key: str
 ) -> None:
-    operation = (await guarded[1].get("/openapi.json")).json()["paths"]["/predict"]["post"]
+    operation = (await guarded[1].get("/openapi.json", headers=bearer(key))).json()["paths"]["/predict"]["post"]
     not_of_a_route = {kind.code for kind in (*NOT_OF_A_ROUTE, *OF_OTHER_PROTOCOLS)}
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route

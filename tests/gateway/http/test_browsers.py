@@ -51,7 +51,9 @@ async def test_a_bug_is_answered_with_them_too(settings: SettingsMaker) -> None:
 async def test_the_documentation_works_in_a_browser_and_is_framed_by_nobody(client: httpx.AsyncClient) -> None:
     policy = (await client.get("/docs")).headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
-    assert "default-src" not in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
+    assert "http" not in policy
+    assert "unsafe" not in policy
 
 
 async def test_what_a_route_has_set_stays(settings: SettingsMaker) -> None:

@@ -1,4 +1,4 @@
-"""The page at ``/`` and its files."""
+"""The page at ``/``, the API's documentation at ``/docs``, and the files of both."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from gateway import errors
 from gateway.api.openapi.document import error_answers, path_parameter, text_example
-from gateway.api.page.files import PAGE, file_response, static_files
+from gateway.api.page.files import DOCS, DOCS_POLICY, PAGE, file_response, static_files
 from gateway.http.negotiation import accepted
 
 router = APIRouter(responses=error_answers(errors.InternalError))
@@ -31,13 +31,19 @@ def page_response(request: Request) -> Response:
     return file_response(request, static_files()[PAGE], {"Vary": "Accept"})
 
 
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> Response:
+    """Return the page that shows the OpenAPI document."""
+    return file_response(request, static_files()[DOCS], {"Content-Security-Policy": DOCS_POLICY})
+
+
 @router.get(
     "/static/{name}",
     tags=["about"],
     response_class=Response,
     responses={
         200: {
-            "description": "A style sheet, a script or an icon of the page at `/`, with an ETag",
+            "description": "A style sheet, a script or an icon of the pages at `/` and `/docs`, with an ETag",
             "content": {
                 "text/css": text_example("main { display: grid }"),
                 "text/javascript": text_example('import { predict } from "./api.js";'),
@@ -50,9 +56,9 @@ def page_response(request: Request) -> Response:
     openapi_extra={"parameters": [path_parameter("name", "A file of the page", "app.js")]},
 )
 async def static_file(request: Request) -> Response:
-    """Return a file of the page at `/`."""
+    """Return a file of the pages at `/` and `/docs`."""
     name = request.path_params["name"]
     file = static_files().get(name)
-    if file is None or name == PAGE:
+    if file is None or name in (PAGE, DOCS):
         raise errors.NotFound
     return file_response(request, file)
