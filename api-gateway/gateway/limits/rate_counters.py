@@ -87,17 +87,22 @@ class RateLimits:
             await self._redis.aclose()
 
     async def _count(self, limiter: SlidingWindowCounterRateLimiter, caller: str) -> Verdict:
-        closest: Verdict | None = None
+        """Count the request for every rate that has room for it, also when another one refuses it.
+
+        The order of the rates has no effect, and a caller that exceeds the rate of a second still uses up its hour.
+        """
+        verdicts: list[Verdict] = []
         for rate in self._rates:
             allowed = await limiter.hit(rate, caller)
             stats = await limiter.get_window_stats(rate, caller)
             reset_s = max(math.ceil(stats.reset_time - time.time()), 0)
-            if not allowed:
-                return Verdict(False, rate.amount, 0, max(reset_s, 1))
-            if closest is None or stats.remaining < closest.remaining:
-                closest = Verdict(True, rate.amount, stats.remaining, reset_s)
-        assert closest is not None, "made with at least one rate"  # noqa: S101
-        return closest
+            verdicts.append(
+                Verdict(True, rate.amount, stats.remaining, reset_s)
+                if allowed
+                else Verdict(False, rate.amount, 0, max(reset_s, 1))
+            )
+        # Of the rates that refuse, the one that refuses for longest; else the one with the fewest requests left.
+        return min(verdicts, key=lambda each: (each.allowed, each.remaining, 0 if each.allowed else -each.reset_s))
 
 
 def create_rate_limits(settings: Settings, registry: CollectorRegistry) -> RateLimits | None:

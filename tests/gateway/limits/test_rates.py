@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from limits import parse
+from limits import parse, parse_many
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.caller import caller_of
@@ -298,3 +299,13 @@ async def test_every_route_documents_what_comes_before_it(client: httpx.AsyncCli
                 overloaded = operation["responses"]["503"]
                 assert "overloaded" in overloaded["content"]["application/json"]["examples"]
                 assert overloaded["description"].count("`overloaded`") == 1
+
+
+@pytest.mark.parametrize("order", ["2/second;5/hour", "5/hour;2/second"])
+async def test_a_request_that_one_rate_refuses_counts_for_the_others(order: str) -> None:
+    """Whatever the order of the rates: a caller that is refused every second uses up its hour."""
+    limits = rate_counters.RateLimits(parse_many(order), "", CollectorRegistry())
+    taken = [await limits.take("a") for _ in range(6)]
+    assert [verdict.allowed for verdict in taken] == [True, True, False, False, False, False]
+    assert [verdict.limit for verdict in taken] == [2, 2, 2, 2, 2, 5], "the hour is used up, and refuses for longest"
+    assert taken[-1].reset_s > 60
