@@ -1,12 +1,13 @@
 """The JSON of an answer, as every protocol that answers in the gateway's own format writes it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from gateway.api.answer_headers import answer_headers
 from gateway.detection.image_header import ImageHeader
-from gateway.detection.prediction import Prediction
+from gateway.detection.prediction import Detection, Prediction
 from gateway.detection.request import Answer, Ask
 from gateway.strict_json import compact
 
@@ -26,20 +27,26 @@ def prediction_json(prediction: Prediction, header: ImageHeader, request_id: str
     width, height = prediction.image_size or (header.width, header.height)
     fixed = {
         "status": "success",
-        "detections": [
-            {
-                "confidence": found.confidence,
-                "class": found.class_name,
-                "bbox": found.bbox,
-                "class_id": found.class_id,
-                **found.extra,
-            }
-            for found in prediction.detections
-        ],
+        "detections": [_detection_json(found) for found in prediction.detections],
         "image": {"width": width, "height": height},
         "model": {"name": prediction.model_name, "version": prediction.model_version},
         "task": prediction.task,
         "timings_ms": prediction.all_timings(total_ms),
         "request_id": request_id,
     }
-    return {**fixed, **{key: value for key, value in prediction.extra.items() if key not in fixed}}
+    return _with_extra(fixed, prediction.extra)
+
+
+def _detection_json(found: Detection) -> dict[str, Any]:
+    fixed = {
+        "confidence": found.confidence,
+        "class": found.class_name,
+        "bbox": found.bbox,
+        "class_id": found.class_id,
+    }
+    return _with_extra(fixed, found.extra) if found.extra else fixed
+
+
+def _with_extra(fixed: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what is not there yet."""
+    return {**fixed, **{key: value for key, value in extra.items() if key not in fixed}}

@@ -98,6 +98,18 @@ async def test_the_example_of_an_oriented_box_is_one(client: httpx.AsyncClient) 
     assert hull == pytest.approx(example["detections"][0]["bbox"], abs=0.02)
 
 
+async def test_what_a_model_adds_to_a_box_never_replaces_what_every_box_has(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    added = {"confidence": 2, "class": "nothing", "bbox": [], "class_id": -1, "area": 7}
+    box = {**STREET["boxes"][0], **added}
+    fake.predict = lambda asked: Answer([{**STREET, "boxes": [box], "detections": [], "status": "error"}])
+    answer = (await client.post("/predict", content=JPEG)).json()
+    right = {"confidence": 0.8912, "class": "person", "bbox": [245.31, 184.2, 456.8, 298.1], "class_id": 0, "area": 7}
+    assert answer["detections"] == [right]
+    assert answer["status"] == "success"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
