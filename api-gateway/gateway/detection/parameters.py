@@ -1,6 +1,8 @@
 """The parameters of one prediction: read from query, form and JSON, validated once, sent on only where given."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from itertools import chain
 from typing import Annotated, Any, TypeVar
@@ -13,6 +15,14 @@ from gateway.errors import InvalidParameter, printable
 #: Pairs of a query or a form as they came, in order; a name may occur several times.
 Pairs = Iterable[tuple[str, str]]
 Fields = tuple[tuple[str, str], ...]
+
+
+#: How axios, jQuery, PHP and qs write the entries of a list.
+_LIST = re.compile(r"classes\[[0-9]{0,4}\]")
+#: How many unknown names an error repeats, and up to how many characters one is taken for a typing error.
+_SHOWN_NAMES, _LONGEST_TYPO = 8, 32
+#: Characters of everything that is given as classes, repetitions included.
+_LONGEST_LIST = 16_384
 
 
 def _classes(value: str) -> str:
@@ -63,20 +73,33 @@ Options = TypeVar("Options", bound=BaseModel)
 
 
 def read_options(kind: type[Options], *sources: Pairs) -> Options:
-    """Merge and validate options from the query, the form and so on.
+    """Merge and validate options from the query, the form and so on. An empty value counts as absent.
 
-    Raises :class:`~gateway.errors.InvalidParameter` for a value out of bounds, an unknown name (a misspelt one would
-    otherwise silently mean the default), and an option that is given twice with different values.
+    A list may be written as ``classes=0,5``, ``classes=0&classes=5``, ``classes[]=0&classes[]=5`` or
+    ``classes[0]=0&classes[1]=5``.
+    Raises :class:`~gateway.errors.InvalidParameter` for an unknown name (a misspelt one would otherwise silently mean
+    the default), an option that is given twice with different values, and a value out of bounds, in this order.
     """
+    names = _names(kind)
     given: dict[str, str] = {}
     classes: list[str] = []
-    for name, value in chain.from_iterable(sources):
-        if name == "classes":
-            classes.append(value)  # many clients write a list as classes=0&classes=5
-        elif given.setdefault(name, value) != value:
-            raise InvalidParameter(
-                f"{printable(name)}: given twice, as {printable(given[name])} and {printable(value)}. Send it once."
-            )
+    unknown: dict[str, None] = {}
+    twice: tuple[str, str, str] | None = None
+    for written, value in chain.from_iterable(sources):
+        name = _LIST.sub("classes", written) if "[" in written else written
+        if name not in names:
+            unknown[name] = None
+        elif not value or value.isspace():
+            continue  # an input of a page that was left empty
+        elif name == "classes":
+            classes.append(value)
+        elif given.setdefault(name, value) != value and twice is None:
+            twice = name, given[name], value
+    if unknown:
+        raise InvalidParameter("; ".join(_refuse_names(list(unknown), names)))
+    if twice is not None:
+        name, first, second = map(printable, twice)
+        raise InvalidParameter(f"{name}: given twice, as {first} and {second}. Send it once.")
     if classes:
         given["classes"] = _one_list(classes)
     if not given:
@@ -85,11 +108,13 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        raise InvalidParameter("; ".join(_explain(problem, kind) for problem in error.errors())) from error
+        raise InvalidParameter("; ".join(map(_explain, error.errors()))) from error
 
 
 def _one_list(classes: list[str]) -> str:
     """Return what was given once as it is, and what was given several times as one list."""
+    if sum(map(len, classes)) > _LONGEST_LIST:  # before it is read; the list itself may be shorter
+        raise InvalidParameter("'classes': should have at most 2000 characters")
     if len(set(classes)) == 1:
         return classes[0]
     try:
@@ -121,12 +146,26 @@ def _texts(name: str, value: object) -> list[str]:
     )
 
 
-def _explain(problem: Any, kind: type[BaseModel]) -> str:
+def _explain(problem: Any) -> str:
     name = printable(str(problem["loc"][0])) if problem["loc"] else "parameters"
-    if problem["type"] == "extra_forbidden":
-        return f"{name}: not a parameter; known are {', '.join(kind.model_fields)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{name}: {message[0].lower()}{message[1:]} (given: {printable(str(problem['input']))})"
+
+
+def _refuse_names(unknown: list[str], names: Sequence[str]) -> Iterator[str]:
+    for name in unknown[:_SHOWN_NAMES]:
+        plain = name[:_LONGEST_TYPO].lower()
+        likely = [known for known in names if plain.startswith(known)] or get_close_matches(plain, names, 1)
+        hint = f" (did you mean {likely[0]}?)" if likely else ""
+        yield f"{printable(name)}: not a parameter{hint}"
+    if len(unknown) > _SHOWN_NAMES:
+        yield f"and {len(unknown) - _SHOWN_NAMES} more"
+    yield f"known are {', '.join(names)}"
+
+
+@cache
+def _names(kind: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(str(field.validation_alias or name) for name, field in kind.model_fields.items())
 
 
 @cache

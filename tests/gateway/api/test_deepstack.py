@@ -88,12 +88,20 @@ async def test_nothing_found_is_a_success_without_predictions(client: httpx.Asyn
     assert (body["success"], body["predictions"], body["message"]) == (True, [], "No objects found")
 
 
-@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan", "", " ", ["0.5", "0.6"]])
+@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan", ["0.5", "0.6"]])
 async def test_a_confidence_that_is_none_is_400_as_in_deepstack(
     client: httpx.AsyncClient, value: str | list[str]
 ) -> None:
     response = await client.post(DETECTION, data={"min_confidence": value}, files={"image": JPEG})
     assert_refused(response, 400, "invalid_parameter", "min_confidence")
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+async def test_a_confidence_that_was_left_empty_is_the_default(
+    client: httpx.AsyncClient, fake: FakeTorchServe, empty: str
+) -> None:
+    assert (await client.post(DETECTION, data={"min_confidence": empty}, files={"image": JPEG})).status_code == 200
+    assert fake.predictions[0].query == {"conf": "0.4"}
 
 
 async def test_every_error_has_deepstacks_body_and_a_status_that_its_clients_know(

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from gateway.api.openapi.options import query_parameters
+from gateway.api.predict.options import PredictOptions
 from gateway.detection.parameters import Parameters, read_options
 from gateway.errors import InvalidParameter
 from tests.gateway.conftest import assert_error
@@ -47,12 +48,11 @@ def test_a_good_value_is_sent_on(name: str, value: str, sent: str) -> None:
         ("conf", "nan"),
         ("conf", "inf"),
         ("conf", "high"),
-        ("conf", ""),
         ("iou", "1.01"),
         ("max_det", "0"),
         ("max_det", "3001"),
         ("max_det", "1.5"),
-        ("classes", ""),
+        ("classes", ","),
         ("classes", "0,,5"),
         ("classes", "person\nbus"),
         ("agnostic_nms", "perhaps"),
@@ -69,6 +69,51 @@ def test_a_bad_value_or_name_is_refused_by_name(name: str, value: str) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(InvalidParameter, match="known are conf, iou, max_det, classes, agnostic_nms, imgsz"):
         read_options(Parameters, [("threshold", "0.5")])
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("confidence", "conf"), ("Conf", "conf"), ("iou_threshold", "iou"), ("clases", "classes"), ("max-det", "max_det")],
+)
+def test_a_typing_error_is_answered_with_the_nearest_name(written: str, meant: str) -> None:
+    with pytest.raises(InvalidParameter, match=rf"'{written}': not a parameter \(did you mean {meant}\?\); known are"):
+        read_options(Parameters, [(written, "0.5")])
+
+
+def test_unknown_names_come_before_doubles_and_the_list_of_known_ones_has_all_of_the_route() -> None:
+    with pytest.raises(InvalidParameter, match="'treshold': not a parameter") as refused:
+        read_options(PredictOptions, [("conf", "1"), ("conf", "0"), ("treshold", "1"), ("treshold", "2")])
+    assert "twice" not in refused.value.message
+    known = refused.value.message.partition("known are ")[2].split(", ")
+    own = ("version", "format", "quality", "max_side")
+    assert known == ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", *own]
+
+
+def test_thousands_of_unknown_names_make_a_short_message() -> None:
+    with pytest.raises(InvalidParameter, match="and 3992 more") as refused:
+        read_options(Parameters, [(f"p{number}" * 20, "1") for number in range(4000)])
+    assert len(refused.value.message) < 1500
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\t"])
+def test_an_empty_value_is_an_absent_one(empty: str) -> None:
+    given = [(name, empty) for name in PredictOptions.model_fields]
+    assert read_options(PredictOptions, given) == PredictOptions()
+    assert read_options(Parameters, [("conf", empty), ("conf", "0.5"), ("conf", empty)]) == Parameters(conf=0.5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("classes", "classes"), ("classes[]", "classes[]"), ("classes[0]", "classes[1]"), ("classes", "classes[]")],
+)
+def test_a_list_may_be_written_as_clients_write_them(names: tuple[str, str]) -> None:
+    assert read_options(Parameters, list(zip(names, ("0", "5"), strict=True))).classes == "0,5"
+
+
+@pytest.mark.parametrize("name", ["conf[]", "classes[a]", "classes[", "classes[][]", "[]"])
+def test_other_brackets_are_unknown_names(name: str) -> None:
+    with pytest.raises(InvalidParameter, match="not a parameter"):
+        read_options(Parameters, [(name, "0")])
 
 
 def test_every_bad_value_is_named_at_once() -> None:
