@@ -12,6 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from gateway import errors
+from gateway.api.addresses import not_found
 from gateway.http.errors import error_response
 from gateway.model_server import errors as backend
 
@@ -78,6 +79,8 @@ def install_error_handlers(app: FastAPI) -> None:
     """Register the answer for each kind of exception; ``UnhandledErrorMiddleware`` catches the others."""
 
     async def answer(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == errors.NotFound.status:
+            error = not_found(app, request.scope)
         headers = getattr(error, "headers", None)
         if isinstance(error, HTTPException) and error.status_code == errors.MethodNotAllowed.status:
             headers = {**(headers or {}), "Allow": ", ".join(allowed_methods(app, request.scope))}
