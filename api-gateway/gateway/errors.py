@@ -50,7 +50,7 @@ class InvalidJson(ApiError, status=400, code="invalid_json"):
 
 
 class InvalidBase64(ApiError, status=400, code="invalid_base64"):
-    """The image is not valid base64 (RFC 4648: the standard alphabet, padded, no line breaks)."""
+    """The image is not valid base64 (RFC 4648)."""
 
 
 class InvalidRequest(ApiError, status=400, code="invalid_request"):
@@ -188,7 +188,10 @@ class UpstreamTimeout(ApiError, status=504, code="backend_timeout"):
 Kinds = tuple[type[ApiError], ...]
 #: Why an image may be refused, why an upload may be refused, and how the model server may fail.
 IMAGE: Kinds = (InvalidImage, ImageTooLarge, UnsupportedImage)
-UPLOAD: Kinds = (BodyTooLarge, UnsupportedMediaType, InvalidForm, MissingFile, TooManyFiles, InvalidParameter)
+UPLOAD: Kinds = (
+    *(BodyTooLarge, UnsupportedMediaType, InvalidRequest, InvalidForm),
+    *(MissingFile, TooManyFiles, InvalidParameter),
+)
 UPSTREAM: Kinds = (InternalError, UpstreamError, UpstreamUnavailable, ModelNotReady, Overloaded, UpstreamTimeout)
 
 

@@ -11,7 +11,7 @@ GATEWAY = ROOT / "api-gateway/gateway"
 
 #: From the ground up. Rooms of one layer may import each other, though never in a circle.
 LAYERS = (
-    ("errors", "strict_json", "redis", "settings", "concurrency"),
+    ("errors", "strict_json", "client_json", "redis", "settings", "concurrency"),
     ("detection",),
     ("oip", "http", "intake", "drawing", "model_server"),
     ("auth", "limits", "cache", "routing"),
@@ -23,7 +23,7 @@ LAYERS = (
 #: Each wraps an ASGI application or a detector, whichever others there are.
 WRAPPERS = ("auth", "limits", "cache", "routing")
 #: Rooms that know no HTTP.
-PURE = ("errors", "strict_json", "settings", "detection", "drawing", "oip")
+PURE = ("errors", "strict_json", "client_json", "settings", "detection", "drawing", "oip")
 HTTP_LIBRARIES = ("starlette", "fastapi", "uvicorn", "httpx")
 
 FORBIDDEN = [

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from gateway import strict_json
+from gateway.client_json import Document, bounds_for, parse
 from gateway.detection.parameters import json_fields
-from gateway.errors import InvalidJson, MissingFile, TooManyFiles, printable
+from gateway.errors import InvalidJson, MissingFile, TooManyFiles, UrlNotAllowed, printable
 from gateway.intake.sources import LONGEST_NAME, Base64Image, ImageUrl, NamedImage, SentImage, SentImages
+from gateway.intake.url_policy import LONGEST_URL
+from gateway.strict_json import JsonError
 
 #: Bytes that a JSON body may have besides its images.
 _OTHER_BYTES = 64 * 1024
-#: Commas and brackets that one image may need (its URL or name can contain some), and those of the rest of the body.
-_MARKS_PER_IMAGE, _OTHER_MARKS = 1024, 8192
 
 
 def most_json_bytes(image_bytes: int) -> int:
@@ -18,21 +18,17 @@ def most_json_bytes(image_bytes: int) -> int:
     return image_bytes * 4 // 3 + _OTHER_BYTES
 
 
-def most_json_marks(images: int) -> int:
-    """Return how many commas and brackets the JSON of so many images may have: see :mod:`gateway.strict_json`."""
-    return images * _MARKS_PER_IMAGE + _OTHER_MARKS
-
-
 def read_one(body: bytes) -> SentImage:
     """Read ``{"image": "<base64 or data: URL>", …}`` or ``{"url": "https://…", …}``; other keys are parameters.
 
+    A text under the other of the two keys is accepted, because no URL is base64. A long image stays in ``body``.
     Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile` or
     :class:`~gateway.errors.InvalidParameter`.
     """
-    given = _object(body, 1)
+    document, given = _parse(body, 1)
     if "images" in given:
         raise TooManyFiles("'images' is for POST /predict/batch; send one image here, as 'image' or 'url'.")
-    return SentImage(_take_source(given, "the body"), json_fields(given))
+    return SentImage(_take_source(document, given, "the body"), json_fields(given))
 
 
 def read_many(body: bytes, max_files: int) -> SentImages:
@@ -40,7 +36,7 @@ def read_many(body: bytes, max_files: int) -> SentImages:
 
     Raises what :func:`read_one` does, and :class:`~gateway.errors.TooManyFiles`.
     """
-    given = _object(body, max_files)
+    document, given = _parse(body, max_files)
     entries = given.pop("images", None)
     if not isinstance(entries, list):
         raise MissingFile('Expected the images as {"images": ["<base64>", {"url": "https://…"}, …]}.')
@@ -48,18 +44,20 @@ def read_many(body: bytes, max_files: int) -> SentImages:
         raise MissingFile("'images' is an empty list.")
     if len(entries) > max_files:
         raise TooManyFiles(f"'images' has {len(entries)} entries; at most {max_files} are allowed.")
-    return SentImages(tuple(_named(entry, index) for index, entry in enumerate(entries)), json_fields(given))
+    images = tuple(_named(document, entry, index) for index, entry in enumerate(entries))
+    return SentImages(images, json_fields(given))
 
 
-def _object(body: bytes, images: int) -> dict[str, Any]:
+def _parse(body: bytes, images: int) -> tuple[Document, dict[str, Any]]:
+    if body.lstrip(b"\r\n")[:2] == b"--":
+        raise InvalidJson("The body looks like a multipart form; send it as multipart/form-data with its boundary.")
     try:
-        strict_json.check_marks(body, most_json_marks(images))
-        given = strict_json.loads(body, pairs=_without_duplicates)
-    except strict_json.JsonError as error:
+        document = parse(body, bounds_for(images), _without_duplicates)
+    except JsonError as error:
         raise InvalidJson(f"{InvalidJson.default} It cannot be read: {error}.") from error
-    if not isinstance(given, dict):
+    if not isinstance(document.value, dict):
         raise InvalidJson
-    return given
+    return document, document.value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -69,21 +67,22 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return given
 
 
-def _named(entry: object, index: int) -> NamedImage:
+def _named(document: Document, entry: object, index: int) -> NamedImage:
+    where = f"images[{index}]"
     if isinstance(entry, str):
-        return NamedImage("", Base64Image(entry))
+        return NamedImage("", _source(document, "image", entry))
     if not isinstance(entry, dict):
-        raise InvalidJson(f"images[{index}] is neither base64 text nor an object with 'image' or 'url'.")
+        raise InvalidJson(f"{where} is neither base64 text nor an object with 'image' or 'url'.")
     name = entry.pop("name", "")
     if not isinstance(name, str) or len(name) > LONGEST_NAME:
-        raise InvalidJson(f"images[{index}]: 'name' must be text of at most {LONGEST_NAME} characters.")
-    source = _take_source(entry, f"images[{index}]")
+        raise InvalidJson(f"{where}: 'name' must be text of at most {LONGEST_NAME} characters.")
+    source = _take_source(document, entry, where)
     if entry:
-        raise InvalidJson(f"images[{index}] has {printable(next(iter(entry)))}; known are image, url and name.")
+        raise InvalidJson(f"{where} has {printable(next(iter(entry)))}; known are image, url and name.")
     return NamedImage(name, source)
 
 
-def _take_source(given: dict[str, Any], where: str) -> Base64Image | ImageUrl:
+def _take_source(document: Document, given: dict[str, Any], where: str) -> Base64Image | ImageUrl:
     """Remove the image's key from an object and return its value."""
     keys = [key for key in ("image", "url") if key in given]
     if len(keys) > 1:
@@ -94,4 +93,14 @@ def _take_source(given: dict[str, Any], where: str) -> Base64Image | ImageUrl:
     value = given.pop(keys[0])
     if not isinstance(value, str):
         raise InvalidJson(f"'{keys[0]}' in {where} must be text.")
-    return Base64Image(value) if keys[0] == "image" else ImageUrl(value)
+    return _source(document, keys[0], value)
+
+
+def _source(document: Document, key: str, value: str) -> Base64Image | ImageUrl:
+    encoded = document.encoded(value)
+    start = (value[:8] if encoded is None else bytes(encoded[:8]).decode("latin-1")).lower()
+    if start.startswith("data:") or (key == "image" and not start.startswith(("http:", "https:"))):
+        return Base64Image(value if encoded is None else encoded)
+    if encoded is not None:
+        raise UrlNotAllowed(f"The URL is longer than {LONGEST_URL} characters.")
+    return ImageUrl(value)

@@ -4,9 +4,11 @@ from starlette.requests import Request
 
 from gateway.errors import InvalidImage, UnsupportedMediaType, printable
 from gateway.intake import json_body
-from gateway.intake.body import check_declared, media_type_of, read_body, stream_body
+from gateway.intake.base64_text import decode_image
+from gateway.intake.body import charset_of, check_declared, gather, media_type_of, read_body, stream_body
+from gateway.intake.charset import check_charset
 from gateway.intake.form import FIELD, MANY_FIELD, read_form
-from gateway.intake.sources import NamedImage, SentImage, SentImages
+from gateway.intake.sources import Base64Image, NamedImage, SentImage, SentImages
 from gateway.settings import Settings
 
 FORM, JSON = "multipart/form-data", "application/json"
@@ -14,6 +16,8 @@ FORM, JSON = "multipart/form-data", "application/json"
 
 async def read_image(request: Request, settings: Settings) -> SentImage:
     """Read one image from the form field ``file``, from JSON, or from the body itself (image content type or none).
+
+    The image is decoded and the body released, except for an image that has to be downloaded.
 
     Raises :class:`~gateway.errors.BodyTooLarge` as soon as the declared or counted size exceeds ``max_body_bytes``,
     :class:`~gateway.errors.UnsupportedMediaType` for other content types, and what :mod:`gateway.intake.form` and
@@ -33,9 +37,13 @@ async def read_image(request: Request, settings: Settings) -> SentImage:
             f"'{FIELD}' (curl -F {FIELD}=@image.jpg), the image itself as image/jpeg, image/png and so on, or "
             f"{JSON} with 'image' (base64) or 'url'."
         )
-    content = b"".join([chunk async for chunk in body])
     if media_type == JSON:
-        return json_body.read_one(content)
+        check_charset(charset_of(request.headers["content-type"]))
+        sent = json_body.read_one(await gather(body))
+        if not isinstance(sent.source, Base64Image):
+            return sent
+        return SentImage(await decode_image(sent.source.text, most), sent.fields)
+    content = await gather(body)
     if not content:
         raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the image itself.")
     return SentImage(content)
@@ -54,6 +62,7 @@ async def read_images(request: Request, settings: Settings) -> SentImages:
             raise form.missing_file(MANY_FIELD)
         return SentImages(tuple(NamedImage(sent.filename, sent.data) for sent in form.files), form.fields)
     if media_type == JSON:
+        check_charset(charset_of(request.headers["content-type"]))
         return json_body.read_many(await read_body(request, json_body.most_json_bytes(most)), most_files)
     check_declared(request, most)
     raise UnsupportedMediaType(

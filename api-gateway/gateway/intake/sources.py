@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from gateway.detection.image_size import check_bytes
 from gateway.detection.parameters import Fields
-from gateway.intake.base64_text import decode_base64
+from gateway.intake.base64_text import decode_image
 from gateway.intake.fetch import ImageFetcher, Take
+from gateway.intake.look_alikes import refuse_look_alikes
 
 #: Characters of the name that a client gives an image.
 LONGEST_NAME = 255
@@ -13,9 +14,9 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Base64Image:
-    """Base64 text or a data: URL, not yet decoded."""
+    """Base64 text or a data: URL, not yet decoded; a memoryview is a part of a JSON body, escapes included."""
 
-    text: str
+    text: str | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class ImageUrl:
     url: str
 
 
-Source = bytes | Base64Image | ImageUrl
+#: A memoryview is a file of a form.
+Source = bytes | memoryview | Base64Image | ImageUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,17 @@ class SentImages:
 async def load_image(source: Source, max_bytes: int, fetcher: ImageFetcher, take: Take, caller: str) -> bytes:
     """Return an image's bytes, at most ``max_bytes``. ``take`` reserves memory for what is downloaded for ``caller``.
 
-    Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` and :func:`decode_base64` do.
+    Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` and
+    :func:`~gateway.intake.base64_text.decode_base64` do, and :class:`~gateway.errors.UnsupportedImage` for text in
+    place of an image.
     """
     match source:
         case ImageUrl():
-            return await fetcher.fetch(source.url, take, caller)
+            image = await fetcher.fetch(source.url, take, caller)
         case Base64Image():
-            return decode_base64(source.text, max_bytes)
-        case bytes():
+            image = await decode_image(source.text, max_bytes)
+        case bytes() | memoryview():
             check_bytes(len(source), max_bytes)
-            return source
+            image = bytes(source)  # no copy of bytes
+    refuse_look_alikes(image)
+    return image

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import Overloaded, RequestTimeout
+from gateway.intake.body import RESERVE
 
 
 class UploadMemory:
@@ -118,5 +119,6 @@ class BodyLimitsMiddleware:
             complete = not message.get("more_body", False)
             return message
 
+        scope[RESERVE] = share.take
         with share:
             await self.app(scope, bounded_receive, send)

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway import strict_json
+from gateway import client_json, strict_json
+from gateway.client_json import Bounds, Document
 from gateway.http.headers import HEAD_LENGTH_HEADER
 from gateway.oip.tensors import TensorError, flatten, unpack
 
@@ -21,25 +22,41 @@ def head_length(declared: str | None) -> int | None:
     return int(declared)
 
 
-def split(body: bytes, length: int | None, most_marks: int | None = None) -> tuple[dict[str, Any], memoryview]:
-    """Return the head as an object, and the data after it; a ``length`` of None means that the head is the whole body.
+def split(body: bytes, length: int | None) -> tuple[dict[str, Any], memoryview]:
+    """Return the head of a trusted sender as an object, and the data after it.
 
-    ``most_marks`` bounds the head of an untrusted sender, see :func:`gateway.strict_json.check_marks`.
-    Raises :class:`TensorError` if the head is longer than the body, exceeds that bound, or is not a JSON object.
+    A ``length`` of None means that the head is the whole body.
+    Raises :class:`TensorError` if the head is longer than the body, or is not a JSON object.
     """
-    if length is not None and length > len(body):
-        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, but the whole body has {len(body)} bytes")
-    whole = memoryview(body)
-    text = body if length is None else body[:length]
+    text, data = _divide(body, length)
     try:
-        if most_marks is not None:
-            strict_json.check_marks(text, most_marks)
-        head = strict_json.loads(text)
+        return _object(strict_json.loads(text)), data
     except strict_json.JsonError as error:
         raise TensorError(f"the JSON cannot be read: {error}") from error
+
+
+def split_request(body: bytes, length: int | None, bounds: Bounds) -> tuple[dict[str, Any], Document, memoryview]:
+    """Return what :func:`split` does for a client's request, and the document of the head, which has its long texts."""
+    text, data = _divide(body, length)
+    try:
+        document = client_json.parse(text, bounds)
+    except strict_json.JsonError as error:
+        raise TensorError(f"the JSON cannot be read: {error}") from error
+    return _object(document.value), document, data
+
+
+def _divide(body: bytes, length: int | None) -> tuple[bytes, memoryview]:
+    if length is None:
+        return body, memoryview(b"")
+    if length > len(body):
+        raise TensorError(f"{HEAD_LENGTH_HEADER} is {length}, but the whole body has {len(body)} bytes")
+    return body[:length], memoryview(body)[length:]
+
+
+def _object(head: Any) -> dict[str, Any]:
     if not isinstance(head, dict):
         raise TensorError("the JSON is not an object")
-    return head, whole[len(body) if length is None else length :]
+    return head
 
 
 def join(head: Mapping[str, Any], binary: Sequence[bytes]) -> tuple[bytes, int | None]:

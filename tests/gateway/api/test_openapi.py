@@ -44,7 +44,6 @@ def codes(operation: dict[str, Any]) -> set[str]:
 
 #: These come before there is a route, from the addresses themselves, or are never received by anybody.
 NOT_OF_A_ROUTE = (
-    errors.InvalidRequest,
     errors.OriginRefused,
     errors.NotFound,
     errors.MethodNotAllowed,

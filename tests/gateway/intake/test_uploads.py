@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 from collections.abc import AsyncIterator
 
 import httpx
@@ -192,13 +194,114 @@ async def test_other_content_types_are_415_with_the_ways_that_work(
         (BOUNDARY, b"no boundary in here"),
         (BOUNDARY, part("", JPEG)),
         (BOUNDARY, part('; name="note"', b"x" * 70_000)),
+        (BOUNDARY, part('; name="file"; filename="a.jpg"', JPEG)[:-4]),
         (f"multipart/form-data; boundary={'b' * 5000}", JPEG),
     ],
-    ids=["no boundary", "empty boundary", "not a form", "a part without a name", "a huge field", "a huge boundary"],
+    ids=[
+        "no boundary",
+        "empty boundary",
+        "not a form",
+        "a part without a name",
+        "a huge field",
+        "cut short",
+        "a huge boundary",
+    ],
 )
 async def test_a_broken_form_is_400(client: httpx.AsyncClient, content_type: str, body: bytes) -> None:
     response = await client.post("/predict", content=body, headers={"Content-Type": content_type})
     assert_error(response, 400, "invalid_form")
+
+
+@pytest.mark.parametrize(
+    ("headers", "data"),
+    [
+        ('; name="file"\r\nContent-Type: image/jpeg', JPEG),
+        ('; name="file"\r\nContent-Type: image/jpeg', JPEG.ljust(100_000, b"\0")),
+        ('; name="file"\r\nContent-Type: IMAGE/PNG; x=y', JPEG),
+        ('; name="file"\r\nContent-Type: application/octet-stream', JPEG.ljust(100_000, b"\0")),
+        ("; name=\"file\"; filename*=UTF-8''a.jpg", JPEG),
+    ],
+)
+async def test_a_picture_without_a_file_name_is_taken_by_its_type(
+    client: httpx.AsyncClient, fake: FakeTorchServe, headers: str, data: bytes
+) -> None:
+    response = await client.post("/predict", content=part(headers, data), headers={"Content-Type": BOUNDARY})
+    assert response.status_code == 200, response.text
+    assert fake.predictions[0].body == data
+
+
+@pytest.mark.parametrize("size", [len(JPEG), 65_536, 65_537, 2_000_000])
+async def test_a_picture_without_name_and_type_is_told_what_it_lacks(client: httpx.AsyncClient, size: int) -> None:
+    body = part('; name="file"', JPEG.ljust(size, b"\0"))
+    response = await client.post("/predict", content=body, headers={"Content-Type": BOUNDARY})
+    message = response.json()["error"]["message"]
+    assert response.status_code in (400, 422)
+    assert "no file name" in message
+    assert "boundary" not in message
+    if size > 65_536:
+        assert "65536" in message, "a limit is reported as the limit"
+
+
+async def test_an_empty_second_file_input_of_a_page_is_ignored(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    empty = b'--b\r\nContent-Disposition: form-data; name="mask"; filename=""\r\nContent-Type: application/octet-stream'
+    body = empty + b"\r\n\r\n\r\n" + part('; name="file"; filename="a.jpg"', JPEG)
+    assert (await client.post("/predict", content=body, headers={"Content-Type": BOUNDARY})).status_code == 200
+    many = body.replace(b'"file"', b'"files"')
+    answer = await client.post("/predict/batch", content=many, headers={"Content-Type": BOUNDARY})
+    assert answer.json()["succeeded"] == 1
+    alone = empty + b"\r\n\r\n\r\n--b--\r\n"
+    response = await client.post("/predict", content=alone, headers={"Content-Type": BOUNDARY})
+    assert_error(response, 422, "missing_file", "without a file")
+
+
+async def test_an_input_that_was_left_empty_means_the_default(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    fields = {"conf": "", "classes": " ", "format": "", "version": ""}
+    response = await client.post("/predict?iou=&conf=0.5", files={"file": JPEG}, data=fields)
+    assert response.status_code == 200, response.text
+    assert fake.predictions[0].query == {"conf": "0.5"}
+
+
+async def test_too_many_fields_are_reported_as_such(client: httpx.AsyncClient) -> None:
+    fields = {f"f{number}": "1" for number in range(65)}
+    response = await client.post("/predict", files={"file": JPEG}, data=fields)
+    assert_error(response, 400, "invalid_form", "more than 64 fields")
+
+
+async def test_a_preamble_and_blanks_after_the_boundary_are_taken(client: httpx.AsyncClient) -> None:
+    body = b"A preamble.\r\n" + part('; name="file"; filename="a.jpg"', JPEG).replace(b"--b\r\n", b"--b  \r\n")
+    assert (await client.post("/predict", content=body, headers={"Content-Type": BOUNDARY})).status_code == 200
+
+
+FORM = part('; name="file"; filename="a.jpg"', JPEG)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "says"),
+    [
+        ("application/json", FORM, "multipart form"),
+        ("image/jpeg", FORM, "multipart form"),
+        ("image/jpeg", base64.b64encode(JPEG), "base64"),
+        ("image/jpeg", b"\n" + base64.b64encode(JPEG), "base64"),
+        ("image/jpeg", b'{"image": "AAAA"}', "application/json"),
+        ("", b'  {"url": "https://x"}', "application/json"),
+        ("image/jpeg", b"data:image/jpeg;base64,AAAA", "data: URL"),
+        ("image/jpeg", b"https://example.com/a.jpg", "a URL"),
+        ("image/jpeg", b"<!DOCTYPE html><html>", "a page"),
+        ("image/svg+xml", b"<svg xmlns='x'/>", "markup"),
+        ("application/octet-stream", b"%PDF-1.7", "PDF"),
+        ("application/octet-stream", b"PK\3\4....", "ZIP"),
+        ("image/jpeg", gzip.compress(JPEG), "gzip"),
+        (BOUNDARY, part('; name="file"; filename="a.jpg"', base64.b64encode(JPEG)), "base64"),
+        (BOUNDARY, part('; name="file"; filename="a.jpg"', b"<html>404 not found</html>"), "a page"),
+    ],
+)
+async def test_what_is_sent_by_mistake_is_called_by_its_name(
+    client: httpx.AsyncClient, fake: FakeTorchServe, content_type: str, body: bytes, says: str
+) -> None:
+    response = await client.post("/predict", content=body, headers={"Content-Type": content_type})
+    assert response.status_code in (400, 415)
+    assert says in response.json()["error"]["message"]
+    assert fake.predictions == []
 
 
 async def test_after_all_of_these_the_next_picture_is_answered(client: httpx.AsyncClient) -> None:

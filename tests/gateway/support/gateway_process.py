@@ -67,6 +67,15 @@ class Gateway:
 @contextlib.contextmanager
 def gateway_process(root: Path = ROOT, python: Path | str = sys.executable, **variables: str) -> Iterator[str]:
     """Run a gateway on a free port until the block ends; yields its URL once it listens."""
+    with running_gateway(root, python, **variables) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def running_gateway(
+    root: Path = ROOT, python: Path | str = sys.executable, **variables: str
+) -> Iterator[tuple[str, int]]:
+    """Run a gateway as :func:`gateway_process` does; yields its URL and the id of its process."""
     gateway = Gateway(root, python, **variables)
     try:
         url = gateway.url()
@@ -77,7 +86,7 @@ def gateway_process(root: Path = ROOT, python: Path | str = sys.executable, **va
     reader = threading.Thread(target=gateway.process.communicate)
     reader.start()
     try:
-        yield url
+        yield url, gateway.process.pid
     finally:
         gateway.process.terminate()
         reader.join(30)

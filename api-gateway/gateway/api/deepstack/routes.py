@@ -24,6 +24,7 @@ from gateway.http.errors import DEEPSTACK
 from gateway.http.observe import current_request_id
 from gateway.intake.body import media_type_of, stream_body
 from gateway.intake.form import read_form
+from gateway.intake.look_alikes import refuse_look_alikes
 from gateway.strict_json import compact
 
 router = APIRouter(tags=["DeepStack"])
@@ -59,11 +60,19 @@ async def _answer(request: Request, services: Services) -> Response:
         raise errors.UnsupportedMediaType(
             f"Send a multipart form with the image in the field '{FIELD}' (curl -F {FIELD}=@image.jpg)."
         )
-    form = await read_form(request.headers, stream_body(request, services.settings.max_body_bytes))
-    fields = [field for field in form.fields if field[0] in DeepStackOptions.model_fields]
-    parameters = Parameters(conf=read_options(DeepStackOptions, fields).min_confidence)
-    ask = make_ask(request, services, form.only_file(FIELD), parameters, requested_version(request))
+    image, options = await _read(request, services)
+    parameters = Parameters(conf=options.min_confidence)
+    ask = make_ask(request, services, image, parameters, requested_version(request))
     answer = await unless_client_leaves(request, services.detector.detect(ask))
     most = services.settings.deepstack_max_detections
     body = deepstack_json(answer.prediction, most, ask.request_id, (time.perf_counter() - started) * 1000)
     return Response(compact(body), headers=answer_headers(answer), media_type="application/json")
+
+
+async def _read(request: Request, services: Services) -> tuple[bytes, DeepStackOptions]:
+    """Return the image and the options; the body is released."""
+    form = await read_form(request.headers, stream_body(request, services.settings.max_body_bytes))
+    fields = [field for field in form.fields if field[0] in DeepStackOptions.model_fields]
+    image = form.only_file(FIELD)
+    refuse_look_alikes(image)
+    return image, read_options(DeepStackOptions, fields)

@@ -13,7 +13,7 @@ from gateway import errors
 from gateway.api.answer_headers import answer_headers
 from gateway.api.ask import make_ask
 from gateway.api.oip.openapi import NAME, VERSION, infer_operation
-from gateway.api.oip.requests import InferRequest, Limits, read_infer, read_raw
+from gateway.api.oip.requests import InferRequest, Limits, read_request
 from gateway.api.oip.responses import write_response
 from gateway.api.oip.routes import Name, Version
 from gateway.api.oip.several import about_image, detect_all
@@ -23,7 +23,8 @@ from gateway.detection.request import Ask
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.errors import OIP
 from gateway.http.headers import HEAD_LENGTH_HEADER
-from gateway.intake.body import read_body
+from gateway.intake.body import charset_of, read_body
+from gateway.intake.charset import check_charset
 from gateway.intake.json_body import most_json_bytes
 from gateway.oip.messages import head_length
 from gateway.oip.tensors import TensorError
@@ -68,12 +69,7 @@ async def _infer(name: str, version: str | None, request: Request, services: Ser
 
 
 async def _read(request: Request, services: Services) -> InferRequest:
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise errors.UnsupportedMediaType(
-            f"Content-Encoding {errors.printable(encoding)} is not supported: images are compressed already. "
-            "Send the request without request_compression_algorithm."
-        )
+    check_charset(charset_of(request.headers.get("content-type", "")))
     try:
         length = head_length(request.headers.get(HEAD_LENGTH_HEADER))
     except TensorError as error:
@@ -82,7 +78,7 @@ async def _read(request: Request, services: Services) -> InferRequest:
     limits = Limits(settings.max_batch_files, settings.max_body_bytes)
     most = settings.max_batch_bytes if length is not None else most_json_bytes(settings.max_batch_bytes)
     body = await read_body(request, most)
-    return read_raw(body, limits) if length == 0 else read_infer(body, length, limits)
+    return await read_request(body, length, limits)
 
 
 def _ask(request: Request, services: Services, wanted: InferRequest, number: int, version: str | None) -> Ask:

@@ -34,6 +34,7 @@ _ANSWER = {
 }
 _BINARY_BODY = {**BINARY, "description": f"The same JSON, as long as {HEAD_LENGTH_HEADER} says, then binary data"}
 _INVALID: errors.Kinds = (
+    errors.InvalidRequest,
     errors.InvalidInferRequest,
     errors.InvalidBase64,
     errors.InvalidParameter,

@@ -1,5 +1,6 @@
 """Read an inference request: its images, its parameters, and the outputs it wants in which encoding."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,13 @@ from pydantic import ValidationError
 
 from gateway.api.oip.schemas import InferBody, InferOptions
 from gateway.api.oip.several import about_image
+from gateway.client_json import Document, bounds_for
 from gateway.detection.image_size import check_bytes
 from gateway.detection.parameters import NO_PARAMETERS, Parameters, json_fields, read_options
 from gateway.errors import InvalidInferRequest, TooManyFiles
 from gateway.intake.base64_text import decode_base64
-from gateway.intake.json_body import most_json_marks
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
-from gateway.oip.messages import split, take_data, values_of
+from gateway.oip.messages import split_request, take_data, values_of
 from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
 
 #: Parameters of the protocol, its extensions and its clients that have no meaning here; so do all of Triton's.
@@ -22,6 +23,8 @@ _IGNORED = frozenset(
     {"content_type", "headers", "priority", "sequence_end", "sequence_id", "sequence_start", "timeout"}
 )
 _IGNORED_PREFIX = "triton_"
+#: Bytes of a request that is read within a millisecond.
+_SHORT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ def read_raw(image: bytes, limits: Limits) -> InferRequest:
     return InferRequest([image], NO_PARAMETERS, dict.fromkeys(OUTPUT_NAMES, True))
 
 
+async def read_request(body: bytes, head_length: int | None, limits: Limits) -> InferRequest:
+    """Read a request as :func:`read_raw` or :func:`read_infer` does; a large one off the event loop."""
+    if head_length == 0:
+        return read_raw(body, limits)
+    if len(body) <= _SHORT:
+        return read_infer(body, head_length, limits)
+    return await asyncio.to_thread(read_infer, body, head_length, limits)
+
+
 def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferRequest:
     """Read a request; ``head_length`` is the length of the JSON before the binary data, from the client's header.
 
@@ -57,9 +69,9 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     :class:`~gateway.errors.InvalidBase64`.
     """
     try:
-        head, binary = split(body, head_length, most_json_marks(limits.images))
+        head, document, binary = split_request(body, head_length, bounds_for(limits.images))
         wanted = InferBody.model_validate(head)
-        images = _images(head["inputs"], binary, limits)
+        images = _images(head["inputs"], document, binary, limits)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where, message = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
@@ -81,7 +93,7 @@ def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferReq
     )
 
 
-def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[bytes]:
+def _images(inputs: Sequence[Any], document: Document, binary: memoryview, limits: Limits) -> list[bytes]:
     try:
         (data,) = take_data(inputs, binary, limits.images)
         values = values_of("BYTES", data, limits.images)
@@ -93,11 +105,11 @@ def _images(inputs: Sequence[Any], binary: memoryview, limits: Limits) -> list[b
     images: list[bytes] = []
     for number, value in enumerate(values):
         with about_image(number, len(values)):
-            images.append(_image(number, value, limits))
+            images.append(_image(number, value, document, limits))
     return images
 
 
-def _image(number: int, value: Any, limits: Limits) -> bytes:
+def _image(number: int, value: Any, document: Document, limits: Limits) -> bytes:
     """Return an image's bytes from binary data, or in JSON from base64, a data: URL, or KServe's {"b64": …}."""
     if isinstance(value, bytes):
         check_bytes(len(value), limits.image_bytes)
@@ -106,4 +118,5 @@ def _image(number: int, value: Any, limits: Limits) -> bytes:
         value = value.get("b64")
     if not isinstance(value, str):
         raise TensorError(f"element {number} of '{INPUT}' is neither base64 text nor {{'b64': …}}")
-    return decode_base64(value, limits.image_bytes)
+    encoded = document.encoded(value)
+    return decode_base64(value if encoded is None else encoded, limits.image_bytes)

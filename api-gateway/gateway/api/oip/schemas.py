@@ -10,6 +10,8 @@ from gateway.detection.parameters import Parameters
 from gateway.oip.layout import OUTPUT_NAMES
 
 LONGEST_ID = 256
+#: More than there are, since a client may repeat one.
+_MOST_OUTPUTS = 64
 _B64 = {"type": "object", "required": ["b64"], "properties": {"b64": BASE64}}
 _IMAGES = {"type": "array", "minItems": 1, "items": {"anyOf": [BASE64, _B64]}}
 _SIZES = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}
@@ -59,7 +61,7 @@ class InferBody(BaseModel):
     id: Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_printable)] | None = None
     parameters: Annotated[dict[str, Any], WithJsonSchema(_PARAMETERS)] | None = None
     inputs: list[InferInput] = Field(min_length=1, max_length=1)
-    outputs: list[InferOutput] | None = Field(None, description="Default: all of them")
+    outputs: list[InferOutput] | None = Field(None, max_length=_MOST_OUTPUTS, description="Default: all of them")
 
 
 class InferTensor(BaseModel):

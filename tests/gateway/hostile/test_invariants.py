@@ -1,0 +1,201 @@
+"""What docs/security.md promises of forms, JSON and tensors, held by a real gateway process against hostile bodies.
+
+Whatever is in a body, it keeps no other request waiting, and its memory and CPU time are bounded by its size. Run
+HOSTILE_REQUESTS=20000 for the long version of the test of memory that stays.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import httpx
+import psutil
+import pytest
+
+from tests.gateway.hostile.documents import batch, documents, one, tensor
+from tests.gateway.hostile.forms import JPEG, Bodies, Body, forms
+from tests.gateway.hostile.tensors import tensors
+from tests.gateway.support.fake_torchserve import FakeTorchServe
+from tests.gateway.support.gateway_process import running_gateway
+from tests.gateway.support.watch import Cost, Watch
+
+#: The promises of docs/security.md.
+MOST_STALL_S = 0.1
+MEMORY_FACTOR, MEMORY_CONSTANT = 2, 32 * 2**20
+CPU_CONSTANT_S, CPU_PER_BYTE_S = 0.5, 20e-9
+#: Of a hostile body; a compressed one becomes ten times as large and more.
+SIZE = 2_000_000
+HOSTILE_REQUESTS = int(os.environ.get("HOSTILE_REQUESTS", "2000"))
+INFER = "/v2/models/yolo/infer"
+
+Running = tuple[str, int]
+
+
+@pytest.fixture(scope="module")
+def gateway(_running: tuple[FakeTorchServe, str]) -> Iterator[Running]:
+    _, backend = _running
+    with running_gateway(AUTH="off", TORCHSERVE_INFERENCE_URL=backend, TORCHSERVE_MANAGEMENT_URL=backend) as running:
+        post(running[0], "/predict", ({"Content-Type": "image/jpeg"}, JPEG))  # what is loaded at the first request
+        yield running
+
+
+def request(method: str, url: str, body: Body) -> httpx.Response:
+    headers, content = body
+    return httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60)
+
+
+def post(url: str, path: str, body: Body) -> httpx.Response:
+    return request("POST", f"{url}{path}", body)
+
+
+def find_problem(gateway: Running, send: Callable[[], httpx.Response], size: int) -> str:
+    """Send a request of ``size`` bytes; say which promise it breaks, "" for none. A machine may be busy, so thrice."""
+    problem = ""
+    for _ in range(3):
+        with Watch(*gateway) as watch:
+            answer = send()
+        if answer.status_code >= 500:
+            return f"{answer.status_code}: {answer.text[:200]}"
+        problem = beyond(watch.cost, size)
+        if not problem:
+            break
+    return problem
+
+
+def beyond(cost: Cost, size: int) -> str:
+    """Say which promise a request of ``size`` bytes has broken; "" for none."""
+    if cost.stall_s > MOST_STALL_S:
+        return f"others waited {cost.stall_s:.2f} s"
+    if cost.memory > MEMORY_FACTOR * size + MEMORY_CONSTANT:
+        return f"it took {cost.memory / 2**20:.0f} MiB for {size / 2**20:.0f} MiB"
+    if cost.cpu_s > CPU_CONSTANT_S + CPU_PER_BYTE_S * size:
+        return f"it took {cost.cpu_s:.2f} s of CPU time"
+    return ""
+
+
+CASES: Mapping[str, Bodies] = {
+    "/predict": {**forms(SIZE), **documents(SIZE, one)},
+    "/predict/batch": {**forms(SIZE), **documents(SIZE, batch)},
+    "/v1/vision/detection": forms(SIZE),
+    INFER: {**tensors(SIZE), **documents(SIZE, tensor)},
+}
+#: A compressed body counts as what it becomes, which is no more than the limit of its route.
+DECODED = {"/predict": 20 * 2**20, "/v1/vision/detection": 20 * 2**20, "/predict/batch": 86 * 2**20, INFER: 86 * 2**20}
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_a_hostile_body_costs_what_its_size_costs(gateway: Running, path: str) -> None:
+    url, _ = gateway
+    problems = {}
+    for name, make in CASES[path].items():
+        body = make()
+        size = DECODED[path] if "Content-Encoding" in body[0] else len(body[1])
+        if problem := find_problem(gateway, partial(post, url, path, body), size):
+            problems[name] = problem
+    assert not problems
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", INFER])
+def test_the_largest_body_keeps_nobody_waiting(gateway: Running, path: str) -> None:
+    """An image of MAX_BODY_BYTES as base64, half of it escaped as PHP and .NET do."""
+    url, _ = gateway
+    image = base64.b64encode(JPEG.ljust(20 * 2**20 - 1000, b"\xff")).replace(b"/", b"\\/", 200_000)[:27_900_000]
+    wrap = {"/predict": one, "/predict/batch": batch, INFER: tensor}[path]
+    body = wrap(b'"' + image[: len(image) // 4 * 4 - 4] + b'"')
+    typed: Body = ({"Content-Type": "application/json"}, body)
+    assert not find_problem(gateway, lambda: post(url, path, typed), len(body))
+
+
+HEADS: Mapping[str, tuple[str, dict[str, str]]] = {
+    "a query of many parameters": ("&".join(f"p{number}=1" for number in range(100_000)), {}),
+    "as many unknown ones as fit": ("&".join(f"p{number}=1" for number in range(1000)), {}),
+    "as many classes as fit": ("&".join(f"classes={number}" for number in range(600)), {}),
+    "as many empty ones as fit": ("&" * 8000, {}),
+    "a long value": ("conf=" + "1" * 8000, {}),
+    "a long header": ("", {"X-Client-Key": "x" * 200_000}),
+    "a header of commas": ("", {"Cache-Control": "max-age=1," * 1500}),
+    "an Accept of many types": ("", {"Accept": "a/b;q=0.1," * 1500}),
+    "many headers": ("", {f"X-{number}": "x" for number in range(5000)}),
+    "a coding of many": ("", {"Content-Encoding": "gzip," * 3000}),
+    "a long Content-Type": ("", {"Content-Type": "multipart/form-data; " + "a=b;" * 3500}),
+    "a Content-Type of quotes": ("", {"Content-Type": 'multipart/form-data; boundary="' + ';"' * 7000}),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_hostile_head_costs_nothing(gateway: Running, name: str) -> None:
+    url, _ = gateway
+    query, headers = HEADS[name]
+
+    def send() -> httpx.Response:
+        try:
+            return post(url, f"/predict?{query}", ({"Content-Type": "image/jpeg", **headers}, JPEG))
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return httpx.Response(400)  # refused while it was still being sent
+
+    assert not find_problem(gateway, send, 0)
+
+
+def test_on_every_other_route_a_hostile_body_is_not_even_read(gateway: Running) -> None:
+    url, _ = gateway
+    document = httpx.get(f"{url}/openapi.json", trust_env=False).json()
+    hostile = {**forms(500_000), **documents(500_000, one)}
+    bodies = itertools.cycle(make() for make in hostile.values())
+    routes = [(path, method) for path, methods in document["paths"].items() if path not in CASES for method in methods]
+    for path, method in routes:
+        body = next(bodies)
+        address = path.replace("{name}", "yolo").replace("{version}", "1.0")
+        send = partial(request, method, f"{url}{address}", body)
+        assert not find_problem(gateway, send, len(body[1])), (method, path)
+
+
+def test_several_large_documents_at_once_stay_within_the_memory_of_uploads(gateway: Running) -> None:
+    """A wide character makes Python keep four bytes for each character of a text: the bodies are never texts."""
+    url, _ = gateway
+    image = base64.b64encode(bytes(18 * 2**20))
+    body = batch(b",".join([b'"' + image + b'"', b'{"name": "\xf0\x9f\x8d\x8b", "image": "AAAA"}']))
+    answers: list[httpx.Response] = []
+
+    def send() -> httpx.Response:
+        answers.clear()
+        threads = [
+            threading.Thread(
+                target=lambda: answers.append(post(url, "/predict/batch", ({"Content-Type": "application/json"}, body)))
+            )
+            for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers[0]
+
+    assert not find_problem(gateway, send, 3 * len(body))
+    assert [answer.status_code for answer in answers] == [200] * 3
+
+
+def test_memory_does_not_grow_with_the_number_of_hostile_requests(gateway: Running) -> None:
+    url, pid = gateway
+    bodies = [
+        *((path, make()) for path in ("/predict", "/predict/batch") for make in forms(20_000).values()),
+        *(("/predict", make()) for make in documents(20_000, one).values()),
+        *((INFER, make()) for make in tensors(20_000).values()),
+    ]
+    process = psutil.Process(pid)
+    before = 0
+    with httpx.Client(base_url=url, trust_env=False, timeout=60, headers={"Connection": "close"}) as client:
+        for number, (path, (headers, content)) in zip(
+            range(HOSTILE_REQUESTS // 2), itertools.cycle(bodies), strict=False
+        ):
+            answer = client.post(path, headers=headers, content=content)
+            assert answer.status_code < 500, answer.text
+            unheard = {"Content-Type": f"multipart/form-data; boundary=b; charset=unheard-of-{number}"}
+            assert client.post("/predict", headers=unheard, content=content).status_code == 415
+            if number == 50:
+                before = process.memory_info().rss
+    assert process.memory_info().rss < before * 1.1
