@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.errors import DriftError, OpsError
+from ops.packaging.export import class_name
 
 
 class NoAnswerError(OpsError):
@@ -60,7 +61,8 @@ def compare(
     tasks = {answer.task for answer in before.values()}, {answer.task for answer in after.values()}
     if all(tasks) and tasks[0] != tasks[1]:
         problems.append(f"another task: {', '.join(sorted(tasks[1]))}, not {', '.join(sorted(tasks[0]))}")
-    gone = [name for key, name in names_before.items() if names_after.get(key) != name]
+    # An archive of an older packager may have blanks and quotes at the ends of its names.
+    gone = [name for key, name in names_before.items() if class_name(names_after.get(key, "")) != class_name(name)]
     if gone and names_after:
         problems.append(f"other classes: {_some(gone)} of the running version; now {_some(list(names_after.values()))}")
     problems += [

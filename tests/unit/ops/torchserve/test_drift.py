@@ -55,6 +55,7 @@ def some(found, task="detect"):
         ({"a": some(1)}, {"a": some(1, "segment")}, {}, {}, "another task: segment, not detect"),
         ({"a": some(1)}, {"a": some(1)}, {"0": "x", "1": "y"}, {"0": "x"}, "other classes: y"),
         ({"a": some(1)}, {"a": some(1)}, {"0": "x"}, {"0": "z"}, "other classes: x"),
+        ({"a": some(1)}, {"a": some(1)}, {"0": "x\r", "1": ' "y"'}, {"0": "x", "1": "y"}, None),
     ],
 )
 def test_only_what_somebody_should_have_meant_is_drift(before, after, names_before, names_after, problem):
