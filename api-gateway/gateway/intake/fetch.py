@@ -20,6 +20,7 @@ from gateway.concurrency.shares import Place, Shares
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, printable
 from gateway.intake.url_policy import UrlPolicy, host_of
 from gateway.settings import Settings
+from gateway.settings.netrc_file import read_netrc
 
 #: From a host and a port to its addresses, in the order to try them.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -67,6 +68,7 @@ class ImageFetcher:
     def __init__(self, settings: Settings, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = UrlPolicy(settings.url_allow, settings.url_allow_private, settings.url_deny)
         self._resolve = resolver or SystemResolver(settings.url_concurrency)
+        self._users = read_netrc(settings.url_netrc_file)
         self._max_bytes = settings.max_body_bytes
         self._timeout_s = settings.url_timeout_s
         self._max_redirects = settings.url_max_redirects
@@ -155,12 +157,28 @@ class ImageFetcher:
                 },
             )
             try:
-                return await self._transport().handle_async_request(request)
+                return await self._send(request, host)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 problem = error
             except httpx.HTTPError as error:
                 raise UrlFailed(f"The host {printable(host)} did not answer in HTTP.") from error
         raise UrlFailed(f"No connection to {printable(host)} could be made.") from problem
+
+    async def _send(self, request: httpx.Request, host: str) -> httpx.Response:
+        """Send a request; again with the user and password of the host if it requires them and they are known."""
+        response = await self._transport().handle_async_request(request)
+        user = self._users.get(host)
+        if user is None or response.status_code != httpx.codes.UNAUTHORIZED:
+            return response
+        await response.aclose()
+        response.request = request
+        if "digest" in response.headers.get("www-authenticate", "").lower():
+            digest = httpx.DigestAuth(*user).auth_flow(request)
+            next(digest)
+            request = digest.send(response)
+        else:
+            request = next(httpx.BasicAuth(*user).auth_flow(request))
+        return await self._transport().handle_async_request(request)
 
     def _transport(self) -> httpx.AsyncHTTPTransport:
         # No client around it, which would keep cookies, use proxies and follow redirects. And no kept connections: one

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from gateway.settings.fields import parsed_by
 from gateway.settings.limits import Seconds
+from gateway.settings.netrc_file import read_netrc
 from gateway.settings.url_allow import parse_allowed, parse_networks
 
 UrlAllowList = Annotated[str, parsed_by(parse_allowed)]
@@ -33,6 +34,13 @@ class UrlSettings(BaseSettings):
         description="Addresses and networks from which images are never downloaded, whatever `URL_ALLOW` and "
         "`URL_ALLOW_PRIVATE` say. The addresses of this machine's own interfaces are refused anyway; name here the "
         "public address of a machine behind NAT, and of the host in Compose.",
+    )
+    url_netrc_file: Annotated[str, parsed_by(read_netrc)] = Field(
+        default="",
+        description="File with users and passwords of cameras, such as `machine HOST login USER password PASSWORD`, a "
+        "line each. Relative to the repository root; in Compose below `secrets/`. Everybody who may call the gateway "
+        "gets the images of these hosts, if `URL_ALLOW` lists them. A password is sent to its host only, and as Digest "
+        "where the host offers that.",
     )
     url_timeout_s: Seconds = Field(default=10, description="Seconds to download one image, redirects included.")
     url_max_redirects: int = Field(default=3, ge=0, le=10, description="Maximum number of redirects to an image.")

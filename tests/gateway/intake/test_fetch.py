@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
+import hashlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -73,6 +75,8 @@ class Site:
                 await self._endless(receive, send, 1)
             case "/silent":
                 await self._wait(receive)
+            case "/basic" | "/digest":
+                await self._camera(scope["path"], self.asked[-1].get("authorization", ""), send)
             case "/busy":
                 self.at_once += 1
                 self.most_at_once = max(self.most_at_once, self.at_once)
@@ -89,6 +93,19 @@ class Site:
         await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
         if body or length:
             await send({"type": "http.response.body", "body": body})
+
+    async def _camera(self, path: str, authorization: str, send: Any) -> None:
+        """Answer the user admin with the password "p: ss"; as Digest of RFC 2069, the form of the oldest cameras."""
+        if path == "/basic":
+            is_known = authorization == f"Basic {base64.b64encode(b'admin:p: ss').decode()}"
+            challenge = 'Basic realm="camera"'
+        else:
+            hashes = [hashlib.md5(text).hexdigest() for text in (b"admin:camera:p: ss", b"GET:/digest")]
+            expected = hashlib.md5(f"{hashes[0]}:n0nce:{hashes[1]}".encode()).hexdigest()
+            is_known = authorization.startswith("Digest ") and f'response="{expected}"' in authorization
+            challenge = 'Digest realm="camera", nonce="n0nce"'
+        headers = [] if is_known else [(b"www-authenticate", challenge.encode())]
+        await self._answer(send, 200 if is_known else 401, JPEG, headers)
 
     async def _endless(self, receive: Any, send: Any, size: int) -> None:
         leaving = asyncio.create_task(self._wait(receive))
@@ -185,6 +202,53 @@ async def test_the_whole_way_through_the_gateway(
         assert [entry.get("error", {}).get("code") for entry in batch.json()["results"]] == [None, "url_failed"]
         response = await client.post("/predict", json={"url": f"http://localhost:{port}/page"})
         assert_error(response, 415, "unsupported_image")
+
+
+@pytest.fixture
+def password() -> str:
+    return "p: ss"
+
+
+@pytest.fixture
+def netrc_file(tmp_path: Path, password: str) -> str:
+    path = tmp_path / "cameras.netrc"
+    path.write_text(f'machine {NAME} login admin password "{password}"\ndefault login any password secret\n')
+    return str(path)
+
+
+@pytest.mark.parametrize("path", ["basic", "digest"])
+async def test_a_camera_gets_the_password_that_a_file_has_for_it(
+    site: tuple[Site, int], netrc_file: str, path: str
+) -> None:
+    server, port = site
+    async with fetching(Names(**HERE), url_allow=f"{NAME}:{port}", url_netrc_file=netrc_file) as fetcher:
+        assert await fetcher.fetch(f"http://{NAME}:{port}/{path}") == JPEG
+        assert await fetcher.fetch(f"http://{NAME}:{port}/picture.jpg") == JPEG
+    assert ["authorization" in asked for asked in server.asked] == [False, True, False], "only where it is required"
+
+
+async def test_a_password_goes_to_no_other_host(site: tuple[Site, int], netrc_file: str) -> None:
+    server, port = site
+    names = Names(pictures_test=["127.0.0.1"], other_test=["127.0.0.1"])
+    server.location = f"http://other.test:{port}/basic"
+    allow = {"url_allow": f"{NAME}:{port}, other.test:{port}", "url_netrc_file": netrc_file}
+    for url in (f"http://other.test:{port}/basic", f"http://{NAME}:{port}/to"):
+        message = await refusal(url, names, UrlFailed, **allow)
+        assert "401" in message
+    assert all("authorization" not in asked for asked in server.asked)
+
+
+@pytest.mark.parametrize("password", ["wrong"])
+async def test_a_wrong_password_is_sent_once(site: tuple[Site, int], netrc_file: str) -> None:
+    server, port = site
+    for path in ("basic", "digest"):
+        server.asked.clear()
+        names, allow = Names(**HERE), f"{NAME}:{port}"
+        message = await refusal(
+            f"http://{NAME}:{port}/{path}", names, UrlFailed, url_allow=allow, url_netrc_file=netrc_file
+        )
+        assert "401" in message
+        assert len(server.asked) == 2
 
 
 async def test_without_an_allow_list_nothing_is_fetched_and_the_answer_says_why(

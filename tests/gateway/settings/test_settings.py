@@ -168,6 +168,29 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
         assert f"REDIS_URL_FILE={str(file)!r} cannot be read: {says}" in describe_invalid(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("machine camera login admin secret-word", "line 1 is not valid; write: machine HOST"),
+        ("", "it is empty"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_of_passwords_that_cannot_be_used_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, says: str
+) -> None:
+    file = tmp_path / "cameras"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("URL_NETRC_FILE", str(file))
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    said = describe_invalid(caught.value)
+    assert "URL_NETRC_FILE" in said
+    assert says in said
+    assert "secret-word" not in said
+
+
 def test_a_secret_that_every_user_can_read_is_named() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
