@@ -25,7 +25,10 @@ STREET = SAMPLES / "street.jpg"
 
 # Suffixes of the pictures that are read from a folder. A file that is named on the command line may have any suffix.
 PICTURE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".ppm"]
+    [
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"),
+        *(".heic", ".heif", ".hif", ".jp2", ".ppm", ".pgm", ".pnm"),
+    ]
 )
 
 

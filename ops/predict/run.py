@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,7 +53,11 @@ def run(job: Job) -> int:
     found = settings.load()
     url = (job.url or found.environment.get("GATEWAY_URL") or found.gateway).rstrip("/")
     headers = api_key.headers(job.api_key_file)
-    items = sources.find(job.pictures)
+    passed_over: Counter[str] = Counter()
+    items = sources.find(job.pictures, job.out if job.format in DRAWN else None, passed_over)
+    if passed_over and not job.quiet:
+        kinds = ", ".join(f"{suffix or 'without a suffix'} {count}" for suffix, count in passed_over.most_common(5))
+        say_to_stderr(f"  passed over {passed_over.total()} file(s) that are not pictures by their names: {kinds}")
     if job.netrc_file is not None:
         items = credentials.add_credentials(items, job.netrc_file)
     if job.every is not None and any(item.url is None for item in items):

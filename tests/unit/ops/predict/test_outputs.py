@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path, PurePosixPath
@@ -59,6 +61,54 @@ def test_a_folder_gives_its_pictures_with_all_below_and_nothing_hidden(tree):
     found = sources.find(["in"])
     assert [one.name for one in found] == ["in/a.PNG", "in/b.jpg", "in/deep/c.webp"]
     assert [str(one.place) for one in found] == ["a", "b", "deep/c"]
+
+
+def test_a_folder_gives_pictures_of_every_usual_name_and_counts_what_is_passed_over(tree):
+    for name in ("in/a.jfif", "in/a.jpe", "in/a.MPO", "in/a.pdf", "in/README"):
+        (tree / name).write_bytes(b"x")
+    passed_over = Counter()
+    names = [one.name for one in sources.find(["in"], None, passed_over)]
+    assert {"in/a.jfif", "in/a.jpe", "in/a.MPO"} <= set(names)
+    assert passed_over == {".txt": 1, ".pdf": 1, "": 1}
+
+
+@pytest.mark.parametrize("source", ["in", "in/**/*.jpg"])
+def test_pictures_that_this_command_has_written_are_not_read_again(tree, source):
+    drawn = tree / "in/drawn/b.jpg"
+    drawn.parent.mkdir()
+    drawn.write_bytes(b"x")
+    names = [one.name for one in sources.find([source], Path("in/drawn"))]
+    assert "in/b.jpg" in names
+    assert "in/drawn/b.jpg" not in names
+    assert "in/drawn/b.jpg" in [one.name for one in sources.find([source])]
+    assert [one.name for one in sources.find(["in/drawn/b.jpg"], Path("in/drawn"))] == ["in/drawn/b.jpg"]
+
+
+def test_pictures_are_not_written_over_those_that_are_read(tree):
+    with pytest.raises(UsageError, match="--out in is the folder that is read"):
+        sources.find([str(tree / "in")], Path("in"))
+
+
+def test_a_pattern_with_a_bracket_that_matches_nothing_gets_a_hint(tree):
+    (tree / "shots [1]").mkdir()
+    (tree / "shots [1]/a.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"no file matches.*'shots \[\[\]1\]/\*\.jpg'"):
+        sources.find(["shots [1]/*.jpg"])
+    assert len(sources.find(["shots [[]1]/*.jpg"])) == 1
+
+
+def test_a_file_whose_name_is_not_utf_8_has_a_name_that_can_be_written(tree):
+    path = Path(os.fsdecode(b"in/caf\xe9.jpg"))
+    path.write_bytes(b"x")
+    (found,) = [one for one in sources.find(["in"]) if one.path == path]
+    assert found.name == r"in/caf\xe9.jpg"
+    for kind in ("jsonl", "csv", "coco"):
+        output = outputs.create(kind, tree / f"out.{kind}", False)
+        output.add(found, reply(), "T")
+        output.close()
+    output = outputs.create("yolo", tree / "labels", False)
+    output.add(found, reply(), "T")
+    assert [file.name for file in (tree / "labels").iterdir()] == [os.fsdecode(b"caf\xe9.txt")]
 
 
 def test_a_file_that_is_named_is_a_picture_whatever_it_is_called(tree):
