@@ -19,7 +19,7 @@ from ops.rollout import failure
 from ops.rollout.recovery import Operation
 from ops.samples import pictures
 from ops.store import audit, intent, inventory
-from ops.system.signals import uninterrupted
+from ops.system.signals import PATIENCE_S, uninterrupted
 from ops.terminal.console import say
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
@@ -68,7 +68,8 @@ class Change:
         decided = False
         try:
             self.prepare()
-            with self.operation.steps.step(self.decision) as remarks, uninterrupted():
+            doing = f"{self.decision} is completed, or taken back if that takes more than {PATIENCE_S:.0f} s"
+            with self.operation.steps.step(self.decision) as remarks, uninterrupted(doing):
                 remarks.append(self.decide() or "")
                 decided = True
         except BaseException as error:
@@ -97,7 +98,7 @@ class Change:
             raise KeyboardInterrupt
 
     def _undo(self, error: BaseException) -> None:
-        with uninterrupted():
+        with uninterrupted("what was begun is undone"):
             try:
                 self.undo(error)
                 intent.clear(self.host.store)

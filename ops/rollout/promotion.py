@@ -35,6 +35,7 @@ from ops.store import archive, intent, inventory, releases, routing
 from ops.store.intent import Intent
 from ops.store.routing import Routing
 from ops.system.files import sync
+from ops.system.signals import bounded_wait
 from ops.torchserve import drift
 from ops.torchserve.client import RefusedError, UnreachableError
 
@@ -135,7 +136,8 @@ class Promotion:
             self.staged.replace(self.live)
             try:
                 sync(self.store)
-                self._move_default()
+                with bounded_wait():
+                    self._move_default()
             except BaseException:
                 self.previous.replace(self.live)
                 with contextlib.suppress(OpsError):

@@ -6,6 +6,7 @@ Run by `test_interrupted`, in a process of its own.
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from ops.rollout import failure
 from ops.rollout.candidate import Packaging
 from ops.store import audit, inventory, lock, releases, routing
 from ops.store.bluegreen import GREEN, Made
+from ops.system import signals
 from ops.traffic import canary
 from tests.unit.ops.conftest import assert_consistent
 from tests.unit.ops.fake_server import error
@@ -64,6 +66,27 @@ def test_an_interruption_of_the_decision_lets_the_new_version_live_and_is_told(s
     assert_consistent(served)
     assert audit.read(served.store)[-1]["outcome"] == "done"
     assert "1.1 is live already" in capsys.readouterr().out
+    assert lock.holder(served.store) is None
+
+
+def test_a_decision_that_hangs_is_taken_back_soon_after_an_interruption_and_says_so(served, monkeypatch, capfd):
+    monkeypatch.setattr(signals, "PATIENCE_S", 0.2)
+
+    def hang(fake):
+        fake.faults.clear()
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(60)
+
+    served.faults["PUT /models/yolo/1.1/set-default"] = hang
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        redeployed(served)
+    assert time.monotonic() - begun < 30
+    assert (inventory.look(served.store)[0].current, served.default, list(served.workers)) == ("1.0", "1.0", ["1.0"])
+    assert not (served.store / "yolo-1.1.mar").exists()
+    assert_consistent(served)
+    said = capfd.readouterr().err
+    assert "interrupted; first make it current and the default is completed, or taken back" in said
     assert lock.holder(served.store) is None
 
 
