@@ -6,11 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from ops.errors import OpsError
 from ops.paths import ROOT
-from ops.system import variables
+from ops.system import env_file, variables
 from ops.system.variables import BIND
 
 PORTS = {port.name: int(port.default) for port in (*variables.PORTS, *variables.NATIVE_PORTS)}
@@ -39,9 +37,7 @@ class Settings:
 
 def load(path: Path = ROOT / ".env") -> Settings:
     """Read the settings. Raises OpsError for an invalid port, or one that is used twice."""
-    # An empty value in .env means "the default", as Compose passes it.
-    file = {key: value for key, value in dotenv_values(path).items() if value} if path.is_file() else {}
-    environment = {**file, **os.environ}
+    environment = {**env_file.read(path), **os.environ}
     ports = {}
     for name, default in PORTS.items():
         text = environment.get(name, "").strip() or str(default)

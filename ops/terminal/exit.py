@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 
 from ops.errors import OpsError, from_os_error
@@ -12,6 +14,9 @@ INTERRUPTED = 130
 
 def run_command(work: Callable[[], int], doing: str, interrupted: str = "interrupted") -> int:
     """Run `work` and return its exit code, or that of its error (see `ops.errors`). `doing` completes "while …"."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character, and a file name may not be text
+            stream.reconfigure(errors="backslashreplace")
     try:
         return work()
     except OpsError as error:
