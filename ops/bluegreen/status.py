@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 
 from ops.bluegreen.pair import Pair
+from ops.errors import OpsError
 from ops.store import bluegreen, intent
 from ops.terminal.console import say
 from ops.torchserve.client import RefusedError, UnreachableError
@@ -15,7 +17,9 @@ from ops.torchserve.host import Host
 def print_status(pair: Pair, as_json: bool = False) -> None:
     """Print the state of both servers. Changes nothing. Raises OpsError."""
     present, answering = bluegreen.read(pair.store), pair.serving.side
-    found = intent.read(pair.store)
+    found = None
+    with contextlib.suppress(OpsError):  # one that is not understood here
+        found = intent.read(pair.store)
     states = {host.side: describe(host) for host in (pair.blue, pair.green)}
     if as_json:
         pending = found.to if found and found.kind == "server" else ""

@@ -96,11 +96,12 @@ def how(arguments: argparse.Namespace) -> Packaging:
 
 def _package(arguments: argparse.Namespace) -> None:
     from ops.packaging import package
+    from ops.rollout.recovery import settle_switch
     from ops.setup import prepare
 
     weights = arguments.weights or WEIGHTS
     if arguments.if_needed:
-        prepare.prepare(arguments.store, weights)
+        prepare.prepare(arguments.store, weights, settle=settle_switch)
         return
     stdout = os.dup(1)
     if arguments.print_version:  # libraries write to the descriptor, past sys.stdout
@@ -113,6 +114,7 @@ def _package(arguments: argparse.Namespace) -> None:
         calibration=arguments.calibration,
         force=arguments.force,
         current=not arguments.keep_only,
+        settle=settle_switch,
     )
     package.report(made)
     os.dup2(stdout, 1)

@@ -61,6 +61,7 @@ request. If TorchServe is down, it makes the version current on disk and restart
   audit    what was done, by whom, when, and how it ended
   prune    remove all but the newest N versions; never the current or previous one, a canary, a
            shadow, one of an experiment, or one that is loaded
+  recover  complete or undo an operation that was cut off, as every other operation does first
   unlock   show who holds the lock (exit code 3), or that there is nothing to unlock: the lock of an
            operation that was killed is released at once
 """,
@@ -68,7 +69,11 @@ request. If TorchServe is down, it makes the version current on disk and restart
     )
     releases.set_defaults(run=on_host(_releases), check=_check_releases)
     releases.add_argument(
-        "action", nargs="?", default="list", choices=["list", "audit", "prune", "unlock"], help="default: list"
+        "action",
+        nargs="?",
+        default="list",
+        choices=["list", "audit", "prune", "recover", "unlock"],
+        help="default: list",
     )
     releases.add_argument("--keep", type=int, metavar="N", help="prune: how many of the newest versions stay")
     releases.add_flag("--json", "list and audit: print JSON")
@@ -117,6 +122,8 @@ def _releases(host: Host, arguments: argparse.Namespace) -> None:
             history.print_audit(host, arguments.json)
         case "prune":
             prune.prune(host, arguments.keep, arguments.dry_run)
+        case "recover":
+            history.finish_interrupted(host)
         case "unlock":
             history.unlock(host)
         case _:

@@ -40,8 +40,9 @@ archives, images and .venv stay.
 
 def _up(arguments: argparse.Namespace) -> None:
     from ops.native import service
+    from ops.rollout.recovery import settle_switch
 
-    service.up()
+    service.up(settle=settle_switch)
 
 
 def _down(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -13,16 +14,18 @@ from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
 from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
+from ops.packaging.package import require_settled
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import text
 from ops.setup import java
 from ops.setup.prepare import prepare
-from ops.store import archive, bluegreen
+from ops.store import archive, bluegreen, lock
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.files import read_json, write_json
 from ops.system.polling import poll
 from ops.system.settings import GREEN as GREEN_PREFIX
 from ops.system.settings import Settings, load
+from ops.system.variables import WEIGHTS
 from ops.terminal.console import progress, say
 
 STATE = RUN / "state.json"
@@ -30,6 +33,8 @@ STATE = RUN / "state.json"
 SECRET_FILES = ("JWT_SECRET_FILE",)
 # Starting the JVM, importing torch and compiling the engine take seconds, more on a small machine under load.
 READY_S = 180.0
+# How long `up` waits for a redeploy or another operation to end.
+OPERATION_S = 600.0
 # A program that is seen so often in a row waiting for its next try counts as unable to start.
 FAILING_AT_MOST = 5
 
@@ -159,16 +164,22 @@ def await_ready(settings: Settings) -> None:
             )
 
 
-def up(picture: Path = STREET) -> None:
-    """Set up what is missing, start the services, and show a first detection. After a failed start nothing runs."""
+def up(picture: Path = STREET, settle: Callable[[Path], None] = require_settled) -> None:
+    """Set up what is missing, start the services, and show a first detection. After a failed start nothing runs.
+
+    `settle`: see `ops.packaging.package`. Raises OpsError.
+    """
     settings = load()
     say("Weights, samples, archive")
-    prepare()
+    prepare(given=settings.environment.get(WEIGHTS.name, ""), settle=settle)
     say("Services")
     was_running = bool(supervisor.states())
+    if holder := lock.holder(STORE):
+        say(f"  waiting for another operation: {holder}")
     try:
-        start(settings)
-        await_ready(settings)
+        with lock.held(STORE, "up", OPERATION_S):  # an operation on a server that is just being restarted would fail
+            start(settings)
+            await_ready(settings)
         say()
         try:
             text.show(settings.gateway, picture)

@@ -1,42 +1,30 @@
-"""Export weights: describe the model for the archive, and convert it to OpenVINO IR.
-
-Loading a checkpoint runs code in it: only package weights whose origin you trust. Ultralytics works offline, on a copy
-of the weights in a temporary folder that also holds its settings.
-"""
+"""Export weights: describe the model for the archive, and convert it to OpenVINO IR. See `checkpoint` for loading."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
-import io
-import logging
-import os
+import re
 import shutil
-import tempfile
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ops.packaging import checkpoint
+from ops.packaging.checkpoint import ExportError
 from ops.store.archive import WEIGHTS, sha256
 
-TASKS = ("detect", "segment", "pose", "obb", "classify")
+__all__ = ["ExportError", "export", "inspect"]
+
 IR = "openvino/model.xml"
 LIBRARIES = {
     "ultralytics": "ultralytics-opencv-headless",
     "torch": "torch",
     "openvino": "openvino",
 }
-# Files that are often mistaken for weights, by their first bytes.
-_MISTAKEN = (
-    (b"<", "an HTML or XML page, not weights: the download went wrong, fetch the file again"),
-    (b"version https://git-lfs", "a Git LFS pointer, not weights: run `git lfs pull` in the repository it came from"),
-    (b"\x08", "an ONNX model: package the .pt it was exported from"),
+_RENUMBER = (
+    "import torch; c = torch.load('best.pt', weights_only=False); m = c.get('ema') or c['model']; "
+    "m.names = dict(enumerate(m.names.values())); torch.save(c, 'best.pt')"
 )
-
-
-class ExportError(Exception):
-    """The weights cannot be served or exported; the message says why and what to do."""
 
 
 def inspect(weights: Path) -> dict[str, Any]:
@@ -44,20 +32,22 @@ def inspect(weights: Path) -> dict[str, Any]:
 
     `imgsz` is [height, width] in pixels. Raises ExportError when the file is not a YOLO checkpoint that can be served.
     """
-    with _ultralytics(weights) as copy:
-        return {**_describe(_load(copy, weights)), "source": _source(weights)}
+    with checkpoint.opened(weights) as model:
+        return {**_described(model, weights), "source": _source(weights)}
 
 
-def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str, Any]:
+def export(
+    weights: Path, directory: Path, *, end2end: bool = False, tell: Callable[[str], None] = lambda remark: None
+) -> dict[str, Any]:
     """Write the model to `directory`/openvino/model.{xml,bin}, with dynamic batch, height and width, and run it once.
 
     Returns the content of `yolo.json` without `version` and `created`. `end2end` exports the head without NMS of models
-    that have one (v10, 26); the default is the other head, as in Ultralytics' predict. Raises ExportError when the
-    weights are not a YOLO checkpoint that can be served, or the exported model does not work.
+    that have one (v10, 26); the default is the other head, as in Ultralytics' predict. `tell` is called with what the
+    user should know. Raises ExportError when the weights are not a YOLO checkpoint that can be served, or the exported
+    model does not work.
     """
-    with _ultralytics(weights) as copy:
-        model = _load(copy, weights)
-        description = _describe(model, end2end)
+    with checkpoint.opened(weights) as model:
+        description = _described(model, weights, end2end, tell)
         try:
             produced = Path(
                 model.export(
@@ -70,7 +60,9 @@ def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str
                 )
             )
         except Exception as error:  # ultralytics passes on what the converters raise
-            raise ExportError(f"{weights.name} cannot be exported to OpenVINO: {error}") from error
+            raise ExportError(
+                f"{weights.name} cannot be exported to OpenVINO: {checkpoint.first_line(error)}"
+            ) from error
         target = directory / Path(IR).parent
         target.mkdir(parents=True, exist_ok=True)
         for suffix in (".xml", ".bin"):
@@ -86,84 +78,23 @@ def export(weights: Path, directory: Path, *, end2end: bool = False) -> dict[str
     }
 
 
-@contextlib.contextmanager
-def _ultralytics(weights: Path) -> Iterator[Path]:
-    """Yield a copy of the weights in a temporary folder, with ultralytics imported quietly; undo its side effects."""
-    if not weights.is_file():
-        raise ExportError(f"{weights} is not a file: put your weights there, or name them with --weights")
-    _refuse_mistaken(weights)
-    with tempfile.TemporaryDirectory(prefix="yolo-export-") as folder:
-        os.environ["YOLO_AUTOINSTALL"] = "false"
-        os.environ["YOLO_OFFLINE"] = "true"
-        os.environ.setdefault("YOLO_CONFIG_DIR", folder)
-        copy = Path(folder) / WEIGHTS
-        shutil.copyfile(weights, copy)
-        try:
-            with _quiet():
-                yield copy
-        finally:
-            if os.environ.get("YOLO_CONFIG_DIR") == folder:
-                del os.environ["YOLO_CONFIG_DIR"]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence ultralytics, and restore the numbers of threads that it changes."""
-    import cv2
-    import torch
-
-    threads, opencv_threads = torch.get_num_threads(), cv2.getNumThreads()
-    omp = os.environ.get("OMP_NUM_THREADS")
-    logger = logging.getLogger("ultralytics")
+def _described(
+    model: Any, weights: Path, end2end: bool = False, tell: Callable[[str], None] = lambda remark: None
+) -> dict[str, Any]:
+    """Describe the model. Raises ExportError, also for a model whose parts are not those of Ultralytics' own."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant
-            import ultralytics  # noqa: F401
-
-            logger.setLevel(logging.ERROR)
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(opencv_threads)
-        if omp is None:
-            os.environ.pop("OMP_NUM_THREADS", None)
-
-
-def _refuse_mistaken(weights: Path) -> None:
-    with weights.open("rb") as file:
-        start = file.read(256).lstrip()
-    if not start:
-        raise ExportError(f"{weights.name} is empty: copy or download the weights again")
-    for magic, what in _MISTAKEN:
-        if start.startswith(magic):
-            raise ExportError(f"{weights.name} is {what}")
-
-
-def _load(copy: Path, weights: Path) -> Any:
-    """Return the ultralytics model of `copy`. Raises ExportError, which names the file as the user does."""
-    from ultralytics import RTDETR, YOLO
-    from ultralytics.nn.tasks import BaseModel, load_checkpoint
-
-    try:
-        network = load_checkpoint(copy)[0]
-    except Exception as error:  # unpickling raises anything
+        return _describe(model, end2end, tell)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise ExportError(
-            f"{weights.name} cannot be loaded as a YOLO checkpoint; is it the best.pt of an Ultralytics training, "
-            f"whole and undamaged? ({_first_line(error, copy)})"
+            f"{weights.name} is not built like a model of Ultralytics ({checkpoint.first_line(error)}): package the "
+            "best.pt of a training with Ultralytics itself"
         ) from error
-    if not isinstance(network, BaseModel):
-        raise ExportError(f"{weights.name} holds a {type(network).__name__}, not a YOLO model trained by Ultralytics")
-    head = type(network.model[-1]).__name__
-    model = RTDETR(copy) if head == "RTDETRDecoder" else YOLO(copy)
-    if model.task not in TASKS:
-        raise ExportError(f"{weights.name} is a {model.task} model; these tasks can be served: {', '.join(TASKS)}")
-    return model
 
 
-def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
+def _describe(model: Any, end2end: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     network = model.model
     head = network.model[-1]
-    channels = int(network.yaml.get("channels", 3))
+    channels = int((getattr(network, "yaml", None) or {}).get("channels", 3))
     if channels not in (1, 3):
         raise ExportError(f"The model reads {channels} channels; pictures have 1 or 3")
     stride = max(int(network.stride.max()), 32)
@@ -177,7 +108,7 @@ def _describe(model: Any, end2end: bool = False) -> dict[str, Any]:
         raise ExportError(f"The model has no end-to-end head ({type(head).__name__}): export it without")
     return {
         "task": model.task,
-        "names": {str(index): class_name(name) for index, name in model.names.items()},
+        "names": _names(network, head, tell),
         "imgsz": _imgsz(network, model.task, stride),
         "stride": stride,
         "channels": channels,
@@ -196,17 +127,53 @@ def class_name(name: object) -> str:
     return text
 
 
+def _names(network: Any, head: Any, tell: Callable[[str], None]) -> dict[str, str]:
+    """Return a name for each class of the head, by its number: the given one, or the number itself.
+
+    Like predict, it needs no name for a class, and ignores a name without one. Raises ExportError for the numbers that
+    predict refuses.
+    """
+    from ultralytics.nn.autobackend import check_class_names
+
+    given = getattr(network, "names", None) or {}
+    numbered = dict(given if isinstance(given, dict) else enumerate(given))
+    linear = getattr(head, "linear", None)  # of a classifier
+    classes = int(getattr(head, "nc", 0) or getattr(linear, "out_features", 0) or len(numbered))
+    if not numbered:
+        names = {}
+    else:
+        try:
+            names = check_class_names(numbered)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ExportError(
+                f"The names of its classes are numbered {', '.join(map(str, list(numbered)[:4]))}…, where {classes} "
+                f"classes are numbered from 0 to {classes - 1}. Number them anew and check that each name still fits: "
+                f'python -c "{_RENUMBER}"'
+            ) from error
+    if len(names) != classes:
+        tell(
+            f"the model has {classes} classes, and {len(names)} names: "
+            + ("the others have their number for a name" if len(names) < classes else "the names beyond are left out")
+        )
+    return {str(index): class_name(names.get(index, index)) for index in range(classes)}
+
+
 def _unranked(predictions: Any) -> Any:
     """Replace the head's top-k: return every anchor's row [box 4, class scores, extras]."""
     return predictions
 
 
 def _imgsz(network: Any, task: str, stride: int) -> list[int]:
-    """Return the [height, width] in pixels that it was trained at, rounded up to the stride as in predict."""
-    trained = dict(getattr(network, "args", None) or {}).get("imgsz") or (224 if task == "classify" else 640)
-    sides = [trained] if isinstance(trained, int) else list(trained)
-    rounded = [max(-(-int(side) // stride) * stride, stride) for side in sides]
-    return rounded * 2 if len(rounded) == 1 else rounded[:2]
+    """Return the [height, width] in pixels that it was trained at, rounded up to the stride as in predict.
+
+    A checkpoint may say it as a number, a list, or the text of either.
+    """
+    trained = dict(getattr(network, "args", None) or {}).get("imgsz")
+    sides = [int(float(side)) for side in re.findall(r"\d+(?:\.\d+)?", str(trained))][:2]
+    if not sides or min(sides) < 1:
+        sides = [224 if task == "classify" else 640]
+    rounded = [-(-side // stride) * stride for side in sides]
+    return rounded * 2 if len(rounded) == 1 else rounded
 
 
 def _try(model: Path, description: dict[str, Any]) -> None:
@@ -222,15 +189,10 @@ def _try(model: Path, description: dict[str, Any]) -> None:
         compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         outputs = [np.asarray(output) for output in compiled([grey]).values()]
     except RuntimeError as error:
-        raise ExportError(f"The exported model does not run: {error}") from error
+        raise ExportError(f"The exported model does not run: {checkpoint.first_line(error)}") from error
     if not outputs or not all(output.size and bool(np.isfinite(output).all()) for output in outputs):
         raise ExportError("The output of the exported model is not finite: did the training of these weights finish?")
 
 
 def _source(weights: Path) -> dict[str, Any]:
     return {"name": weights.name, "sha256": sha256(weights), "bytes": weights.stat().st_size}
-
-
-def _first_line(error: Exception, copy: Path) -> str:
-    text = str(error).replace(str(copy), copy.name).splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

@@ -7,21 +7,21 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
-from ops.packaging import archiver
+from ops.packaging import archiver, trial
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
-from ops.store import archive, lock, versions
+from ops.store import archive, intent, lock, versions
 from ops.terminal.console import progress, say, size
 
 # Free space needed, in sizes of the weights: the exported engine is about twice as large, archiving copies both twice,
-# and yolo.mar is a copy of the archive.
-ROOM_FACTOR = 10
+# the trial unpacks the archive, and yolo.mar is a copy of it.
+ROOM_FACTOR = 13
 STALE_S = 3600.0
 # A redeploy or rollback holds the lock for seconds.
 LOCK_WAIT_S = 300.0
@@ -35,6 +35,16 @@ class Package:
     version: str
     size: int
     sha256: str
+
+
+def require_settled(store: Path) -> None:
+    """Raise OpsError when a switch of versions was cut off: what it did is told by yolo.mar."""
+    found = intent.read(store)
+    if found is not None and found.kind == "switch":
+        raise OpsError(
+            f"the {found.action} of {found.to} was cut off. Finish it first: bash scripts/releases.sh recover. Nothing "
+            "changed"
+        )
 
 
 @contextmanager
@@ -66,17 +76,21 @@ def package(
     calibration: Path | None = None,
     force: bool = False,
     current: bool = True,
+    settle: Callable[[Path], None] = require_settled,
 ) -> Package:
     """Package weights as a new version and make it current. Raises OpsError; then nothing has changed.
 
     Without `current` the version is only kept: the served version stays the same, also after a restart. With
     `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
-    detections agree too little with those of fp32.
+    detections agree too little with those of fp32. `settle` is called with the store before yolo.mar is replaced, to
+    finish a release that was cut off.
     """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
     if version is not None and kept_archive(versions.check(version), store).exists():
         raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
+    if current:
+        intent.read(store)  # refuses one that is not understood, before minutes of work
     if calibration is not None:
         sys.path.append(str(SERVING))  # calibration and comparison use the modules that serve
         from ops.packaging.int8 import convert
@@ -87,10 +101,13 @@ def package(
             # Importing ultralytics takes seconds: the checks above come first.
             from ops.packaging.export import ExportError, export
 
+            remarks: list[str] = []
             try:
-                metadata = export(weights, directory / "extra")
+                metadata = export(weights, directory / "extra", tell=remarks.append)
             except ExportError as error:
                 raise OpsError(f"{weights}: {error}. Nothing changed") from error
+        for remark in remarks:
+            say(f"  note: {remark}")
         if calibration is not None:
             metadata = convert.convert(directory / "extra", metadata, pictures, force)
         source = metadata["source"]["sha256"]
@@ -108,6 +125,8 @@ def package(
             with progress(f"archiving version {number}"):
                 built = archiver.build(attempt, weights, number)
                 archive.verify_new(built, number, source)
+            with progress(f"trying version {number} as the server loads it"):
+                trial.run(built, attempt)
             try:
                 kept_path = archive.add(built, number, store)
             except FileExistsError:  # a concurrent run took the number
@@ -120,6 +139,7 @@ def package(
         try:
             # A redeploy or rollback may not change yolo.mar at the same time.
             with lock.held(store, f"package of {number}", wait_s=LOCK_WAIT_S):
+                settle(store)
                 path = archive.make_current(kept_path, store)
         except OpsError:
             kept_path.unlink()  # it has never served, so nobody needs to roll back to it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from ops.rollout.recovery import operation
 from ops.store import audit, intent, inventory, lock, releases, routing
 from ops.terminal.console import say, size
 from ops.terminal.table import table
@@ -66,8 +67,8 @@ def _notes(
     found = lock.holder(host.store)
     if found is not None:
         lines.append(f"the lock is held by {found}")
-    elif intent.read(host.store) is not None:
-        lines.append("an operation was cut off; the next one completes or undoes it")
+    elif (host.store / intent.NAME).exists():
+        lines.append("an operation was cut off; the next one (or releases.sh recover) completes or undoes it")
     return lines
 
 
@@ -87,6 +88,14 @@ def print_audit(host: Host, as_json: bool = False) -> None:
         return
     for line in table(audit.rows(entries), ["when", "by", "what", "versions", "outcome", "took", ""]):
         say(line)
+
+
+def finish_interrupted(host: Host) -> None:
+    """Complete or undo an operation that was cut off. Raises OpsError."""
+    found = (host.store / intent.NAME).exists()
+    with operation(host, "recovery"):  # which recovers first
+        if not found:
+            say("Nothing to recover: no operation was cut off.")
 
 
 def unlock(host: Host) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ops.paths import kept_archive
 from ops.store import audit, bluegreen, intent, inventory, lock, releases, routing
@@ -22,6 +23,7 @@ from ops.store.releases import Releases
 from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
+from ops.torchserve import host as hosts
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
@@ -56,9 +58,9 @@ def operation(
 
 def recover(host: Host) -> Releases:
     """Settle what an interrupted operation left, and note what others changed. Needs the lock. Returns the releases."""
+    found = intent.read(host.store)
     state, noticed = inventory.look(host.store)
     _replace_damaged_routing(host, state)
-    found = intent.read(host.store)
     if found is None:
         intent.clear(host.store)
         for line in noticed:
@@ -70,6 +72,16 @@ def recover(host: Host) -> Releases:
     routing.forget_autopilot(host.store)
     releases.save(host.store, state)
     return state
+
+
+def settle_switch(store: Path) -> None:
+    """Settle a switch that was cut off, before something else than an operation replaces yolo.mar. Needs the lock.
+
+    What a switch did is told by yolo.mar. Raises OpsError.
+    """
+    found = intent.read(store)
+    if found is not None and found.kind == "switch":
+        recover(hosts.here(store))
 
 
 def unload(host: Host, steps: Steps, versions: Iterable[str], playing: Iterable[str]) -> None:
@@ -113,7 +125,7 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
         routing.write(store, routed)
         if present.playing or routed.playing:
             routing.await_notice()
-    if removed and record and not record.served:
+    if removed and record and not record.served and not _may_serve(host, found.to):
         kept_archive(found.to, store).unlink(missing_ok=True)
         state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
     with contextlib.suppress(UnreachableError):  # such a server has nothing loaded, and will load what is on disk
@@ -127,6 +139,16 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     intent.clear(store)
     return done
+
+
+def _may_serve(host: Host, version: str) -> bool:
+    """Tell whether a server answers with this version, as far as is known: one that is not reached may."""
+    try:
+        return host.server.default().version == version
+    except UnreachableError:
+        return True
+    except RefusedError:  # it has no model
+        return False
 
 
 def _settle_server(host: Host, decided: str | None) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
-from ops.packaging.package import Package, package, report
+from ops.packaging.package import Package, package, report, require_settled
 from ops.paths import SAMPLES, STORE, WEIGHTS, current_archive
 from ops.setup import weights
 from ops.store import archive, releases
@@ -18,35 +20,51 @@ from ops.terminal.console import say
 PICTURES = {"street.jpg": "bus.jpg", "people.jpg": "zidane.jpg"}
 
 
-def prepare(store: Path = STORE, source: Path = WEIGHTS) -> Package | None:
+def prepare(
+    store: Path = STORE,
+    source: Path = WEIGHTS,
+    given: str | None = None,
+    settle: Callable[[Path], None] = require_settled,
+) -> Package | None:
     """Obtain what is missing. Returns the new package, or None if the weights are packaged already. Raises OpsError.
 
-    The weights count as packaged if any kept version was made from them, so that a rollback is not undone.
+    The weights count as packaged if any kept version was made from them, so that a rollback is not undone. `given` is
+    where weights come from if `source` is absent, by default WEIGHTS. `settle`: see `ops.packaging.package`.
     """
+    given = os.environ.get("WEIGHTS", "") if given is None else given
     copy_samples()
     current = current_archive(store)
-    if not source.is_file() and current.is_file():
+    if not source.is_file() and not given and current.is_file():
         say(f"  archive: version {archive.describe(current).version} (already there)")
         return None
-    weights.obtain(source)
-    digest = archive.sha256(source)
-    if current.is_file():
-        present = archive.describe(current)
-        if digest in {present.source_sha256, *(kept.source_sha256 for kept in archive.list_kept(store))}:
-            say(f"  archive: version {present.version} (already there)")
-            return None
-        known = releases.read(store)
-        if known is not None and known.sources.get(digest, {}).get("outcome", "gone") != "gone":
-            gone = known.sources[digest]
-            say(
-                f"  archive: version {present.version}; {source.name} was version {gone['version']} ({gone['outcome']})"
-            )
-            say("  to serve it all the same: bash scripts/redeploy.sh models/weights/best.pt")
-            return None
-        say(f"  {source.name} is new: packaging it")
-    made = package(source, store=store)
+    weights.obtain(source, given)
+    if current.is_file() and is_packaged(store, source):
+        return None
+    made = package(source, store=store, settle=settle)
     report(made)
     return made
+
+
+def is_packaged(store: Path, source: Path) -> bool:
+    """Tell whether the weights were packaged already, and say which version is served and which one they are."""
+    digest, present = archive.sha256(source), archive.describe(current_archive(store))
+    served = f"  archive: version {present.version}"
+    if digest == present.source_sha256:
+        say(f"{served} (already there)")
+        return True
+    kept = [one.version for one in archive.list_kept(store) if one.source_sha256 == digest]
+    if kept:
+        say(f"{served}; {source.name} is version {kept[-1]}, which is kept and not served")
+        say(f"  to serve it: bash scripts/rollback.sh {kept[-1]}")
+        return True
+    known = releases.read(store)
+    if known is not None and known.sources.get(digest, {}).get("outcome", "gone") != "gone":
+        gone = known.sources[digest]
+        say(f"{served}; {source.name} was version {gone['version']} ({gone['outcome']})")
+        say("  to serve it all the same: bash scripts/redeploy.sh models/weights/best.pt")
+        return True
+    say(f"  {source.name} is new: packaging it")
+    return False
 
 
 def copy_samples(directory: Path = SAMPLES) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
-from ops.paths import WEIGHTS
+from ops.paths import WEIGHTS, shown
 from ops.store.archive import sha256
 from ops.system import urls
 from ops.terminal.console import progress, say, size
@@ -72,10 +72,23 @@ def take_given(source: str, target: Path) -> str:
     if urls.is_url(source):
         download(source, target)
     elif not Path(source).is_file():
-        raise OpsError(f"WEIGHTS={source}: there is no such file")
+        raise OpsError(
+            f"WEIGHTS={source}: there is no such file ({Path(source).absolute()}). Name one that exists, or remove "
+            "WEIGHTS from .env and the environment. In Compose, copy it to models/weights/best.pt. Nothing changed"
+        )
     else:
         shutil.copyfile(source, target)
     return f"WEIGHTS={_display(source)}"
+
+
+def _why_unused(source: str, target: Path) -> str:
+    """Return what to say of weights that WEIGHTS names and `target` takes the place of; empty if they are the same."""
+    if urls.is_url(source):
+        return ". To download it, move that file away and run this again"
+    if not Path(source).is_file():
+        return ", and there is no such file"
+    same = Path(source).stat().st_size == target.stat().st_size and sha256(Path(source)) == sha256(target)
+    return "" if same else ". To serve it, move that file away and run this again"
 
 
 def _display(source: str) -> str:
@@ -129,8 +142,8 @@ def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
     """Make sure that `target` exists; return where the weights come from. Raises OpsError."""
     source = os.environ.get("WEIGHTS", "") if source is None else source
     if target.is_file():
-        if source:
-            say(f"  {target} exists already: WEIGHTS={_display(source)} is not used (move that file away first)")
+        if source and (why := _why_unused(source, target)):
+            say(f"  note: WEIGHTS={_display(source)} is not used, because {shown(target)} is there already{why}")
         return f"{target} (already there)"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

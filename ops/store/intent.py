@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from ops.paths import MODEL, current_archive
+from ops.errors import OpsError
+from ops.paths import MODEL, current_archive, shown
 from ops.store import bluegreen, routing
 from ops.system.files import read_json, write_json
 
@@ -42,12 +43,25 @@ def write(store: Path, intent: Intent) -> None:
 
 
 def read(store: Path) -> Intent | None:
-    """Return what an operation that was cut off was about to do, None when there is none."""
-    try:
-        return Intent(**(read_json(store / NAME) or {}))
-    except TypeError:
+    """Return what an operation that was cut off was about to do, None when there is none.
+
+    Raises OpsError when the file is not understood: newer code wrote it, and settles it.
+    """
+    if not (store / NAME).exists():
         side = bluegreen.pending(store)
         return Intent("bluegreen", side, bluegreen.other(side), kind="server") if side else None
+    document = read_json(store / NAME)
+    try:
+        found = Intent(**document) if document is not None else None
+    except TypeError:
+        found = None
+    if found is None or found.kind not in get_args(Kind):
+        raise OpsError(
+            f"an operation was cut off, and {NAME} in the model store, which says what it was doing, is not understood "
+            "here: a newer version of this program wrote it. Finish it with that version: bash scripts/releases.sh "
+            f"recover. If nothing is to be finished, remove the file: rm {shown(store / NAME)}. Nothing changed"
+        )
+    return found
 
 
 def clear(store: Path) -> None:

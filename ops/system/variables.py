@@ -44,7 +44,8 @@ WEIGHTS = Variable(
     "WEIGHTS",
     "",
     "Source of the weights if `models/weights/best.pt` is absent: a path (scripts) or a URL (scripts and Compose). "
-    "Empty: demonstration weights are downloaded.",
+    "They are packaged also if there is an archive of other weights. Empty: that archive is served, or demonstration "
+    "weights are downloaded.",
 )
 
 NATIVE_PORTS = (

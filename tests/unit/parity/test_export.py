@@ -6,8 +6,11 @@ import hashlib
 import os
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,9 +18,10 @@ import openvino as ov
 import pytest
 import torch
 
-from ops.packaging.export import ExportError, export, inspect
+from ops.packaging.export import _RENUMBER, ExportError, export, inspect
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import CLASSIFY, DETECT, IMGSZ, POSE
+from yolo import metadata
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +145,59 @@ def test_weights_that_answer_no_numbers_are_refused(tmp_path: Path, served: Serv
 def test_an_end_to_end_head_that_is_not_there_is_refused(tmp_path: Path, served: Served) -> None:
     with pytest.raises(ExportError, match="no end-to-end head"):
         export(served.weights, tmp_path, end2end=True)
+
+
+@pytest.fixture
+def changed(tmp_path: Path, served: Served) -> Callable[..., Path]:
+    """Return a function that saves the weights with another attribute of the model, or another training argument."""
+
+    def change(names: Any = None, **arguments: Any) -> Path:
+        checkpoint = torch.load(served.weights, weights_only=False)
+        if names is not None:
+            checkpoint["model"].names = names
+        checkpoint["train_args"].update(arguments)
+        torch.save(checkpoint, tmp_path / "best.pt")
+        return tmp_path / "best.pt"
+
+    return change
+
+
+def test_every_class_of_the_head_has_a_name_however_many_were_given(changed: Callable[..., Path]) -> None:
+    few = inspect(changed({0: "person", 1: "bicycle", 2: "car"}))["names"]
+    assert (len(few), few["0"], few["2"], few["3"], few["79"]) == (80, "person", "car", "3", "79")
+    many = inspect(changed([f"class {index}" for index in range(100)]))["names"]
+    assert (len(many), many["79"]) == (80, "class 79")
+    assert inspect(changed({}))["names"]["5"] == "5"
+
+
+def test_the_user_is_told_that_names_and_head_disagree(changed: Callable[..., Path], tmp_path: Path) -> None:
+    told: list[str] = []
+    document = export(changed({0: "person", 1: "bicycle", 2: "car"}), tmp_path / "out", tell=told.append)
+    assert told == ["the model has 80 classes, and 3 names: the others have their number for a name"]
+    assert len(metadata.parse({"version": "1.0", **document}).names) == 80
+
+
+@pytest.mark.parametrize("names", [{1: "a", 2: "b"}, {0: "a", 7: "b"}, {"x": "a"}], ids=["from 1", "a gap", "text"])
+def test_names_that_predict_refuses_are_refused_with_the_fix(changed: Callable[..., Path], names: Any) -> None:
+    with pytest.raises(
+        ExportError, match=r"classes are numbered from 0 to 79.*dict\(enumerate\(m\.names\.values"
+    ) as caught:
+        inspect(changed(names))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_fix_for_names_numbered_from_1_works(changed: Callable[..., Path]) -> None:
+    path = changed({index + 1: f"class {index}" for index in range(80)})
+    subprocess.run([sys.executable, "-c", _RENUMBER], cwd=path.parent, check=True)
+    assert inspect(path)["names"]["79"] == "class 79"
+
+
+@pytest.mark.parametrize(
+    ("given", "side"),
+    [("640", [640, 640]), ("[640, 480]", [640, 480]), ((320, 640), [320, 640]), (600.0, [608, 608]), ("", [640, 640]),
+     (None, [640, 640]), (0, [640, 640]), ([416], [416, 416])],
+)  # fmt: skip
+def test_the_size_in_a_checkpoint_may_be_a_number_a_list_or_text(
+    changed: Callable[..., Path], given: Any, side: Any
+) -> None:
+    assert inspect(changed(imgsz=given))["imgsz"] == side

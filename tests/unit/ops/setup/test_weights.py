@@ -29,7 +29,11 @@ def test_weights_that_are_there_are_used_and_a_named_source_is_said_to_be_unused
     target.write_bytes(b"mine")
     assert "already there" in weights.obtain(target, source="/elsewhere.pt")
     assert target.read_bytes() == b"mine"
-    assert "not used" in capsys.readouterr().out
+    assert "WEIGHTS=/elsewhere.pt is not used" in capsys.readouterr().out
+    weights.obtain(target, source="http://me:geheim@host/w.pt")
+    said = capsys.readouterr().out
+    assert "To download it, move that file away" in said
+    assert "geheim" not in said
 
 
 def test_a_named_file_is_copied(tmp_path):

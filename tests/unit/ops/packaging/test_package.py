@@ -1,0 +1,155 @@
+"""A new archive is tried as a worker would load it before anything of it is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+# Set before ultralytics is imported anywhere: it must not install, call home or write to the home folder.
+os.environ["YOLO_AUTOINSTALL"] = "false"
+os.environ["YOLO_OFFLINE"] = "true"
+os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="yolo-config-"))
+
+import pytest
+
+from ops.errors import OpsError
+from ops.packaging import export, package, trial
+from ops.store import intent
+from ops.store.intent import Intent
+
+# The smallest network with a detection head: it is exported in a moment.
+TINY = {
+    "nc": 3,
+    "scales": {"n": [1, 1, 1024]},
+    "backbone": [[-1, 1, "Conv", [8, 3, 2]]] * 5,
+    "head": [[[2, 3, 4], 1, "Detect", ["nc"]]],
+}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.pt"
+    torch.manual_seed(0)
+    torch.save({"model": DetectionModel(TINY, verbose=False), "train_args": {"imgsz": 64, "task": "detect"}}, path)
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with an archive that serves."""
+    (tmp_path / "yolo.mar").write_bytes(b"serves")
+    return tmp_path
+
+
+def test_an_archive_that_a_worker_can_serve_becomes_current(weights, store, capsys):
+    made = package.package(weights, store=store)
+    assert made.path == store / "yolo.mar"
+    assert made.path.read_bytes() == (store / "yolo-1.0.mar").read_bytes()
+    assert "trying version 1.0 as the server loads it: done" in capsys.readouterr().out
+    assert [path.name for path in store.glob(".*")] == [".release-guard"]
+
+
+def test_an_archive_that_a_worker_cannot_serve_replaces_nothing(weights, store, monkeypatch):
+    def wrong(*arguments, **options):
+        document = exported(*arguments, **options)
+        return {**document, "names": {str(index): str(index) for index in range(80)}}
+
+    exported = export.export
+    monkeypatch.setattr(export, "export", wrong)
+    with pytest.raises(OpsError, match=r"a worker could not serve the new archive: .*Nothing changed"):
+        package.package(weights, store=store)
+    assert [path.name for path in store.iterdir()] == ["yolo.mar"]
+    assert (store / "yolo.mar").read_bytes() == b"serves"
+
+
+def test_a_release_that_was_cut_off_is_finished_before_yolo_mar_is_replaced(weights, store, monkeypatch):
+    monkeypatch.setattr(trial, "run", lambda archive, scratch: None)
+    intent.write(store, Intent("redeploy", "1.1", "1.0", fresh=True))
+    with pytest.raises(OpsError, match=r"the redeploy of 1\.1 was cut off"):
+        package.package(weights, store=store)
+    assert not list(store.glob("yolo-*.mar"))
+    settled = []
+
+    def settle(where: Path) -> None:
+        assert (store / "yolo.mar").read_bytes() == b"serves"
+        settled.append(where)
+
+    package.package(weights, store=store, settle=settle)
+    assert settled == [store]
+
+
+def test_an_intent_that_is_not_understood_is_refused_before_anything_is_exported(weights, store, monkeypatch):
+    monkeypatch.setattr(export, "export", lambda *_, **__: pytest.fail("exported"))
+    (store / intent.NAME).write_text('{"schema": 9}')
+    with pytest.raises(OpsError, match="newer version of this program"):
+        package.package(weights, store=store)
+    assert (store / intent.NAME).exists()
+
+
+HANDLER = """
+import {needed}
+class Handler:
+    def initialize(self, context):
+        {initialize}
+    def handle(self, data, context):
+        return ['[{{"model": {{"version": "1.0"}}}}]']
+"""
+# Instead of TorchServe, which takes seconds to import: the part of it that a trial uses.
+STUB = """
+import importlib
+class ModelLoaderFactory:
+    @staticmethod
+    def get_model_loader(): return Loader()
+class Loader:
+    def load(self, name, folder, handler, gpu, batch):
+        self.handler = importlib.import_module(handler.removesuffix(".py")).Handler()
+        self.handler.initialize(self)
+        self.context, self._entry_point = self, self.handler.handle
+        return self
+class RequestProcessor:
+    def __init__(self, headers): pass
+"""
+
+
+def archive(folder: Path, needed: str = "json", initialize: str = "pass", version: str = "1.0") -> Path:
+    model = {"modelName": "yolo", "modelVersion": version, "handler": "yolo_handler.py"}
+    path = folder / "yolo.mar"
+    with zipfile.ZipFile(path, "w") as mar:
+        mar.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": model}))
+        mar.writestr("yolo_handler.py", HANDLER.format(needed=needed, initialize=initialize))
+        for module in ("__init__", "context", "model_loader"):
+            mar.writestr(f"ts/{module}.py", STUB)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"needed": "nonsense_module"}, "ModuleNotFoundError: No module named 'nonsense_module'"),
+        ({"initialize": "raise ValueError('head: 80 classes')"}, "ValueError: head: 80 classes"),
+        ({"initialize": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"}, "memory is short"),
+        ({"initialize": "import time; time.sleep(30)"}, "it was not ready within 1 s"),
+        ({"version": "2.0"}, "the handler says that its version is 1.0"),
+    ],
+)
+def test_the_reason_is_told_in_one_line(tmp_path, monkeypatch, wrong, why):
+    if "sleep" in wrong.get("initialize", ""):
+        monkeypatch.setattr(trial, "TIMEOUT_S", 1.0)
+    begun = time.monotonic()
+    with pytest.raises(OpsError) as caught:
+        trial.run(archive(tmp_path, **wrong), tmp_path)
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - begun < 25
+    assert not (tmp_path / "trial").exists()
+
+
+def test_a_worker_that_answers_is_taken(tmp_path):
+    trial.run(archive(tmp_path), tmp_path)
