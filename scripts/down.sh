@@ -5,6 +5,7 @@ set -Eeuo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
 read_command_line down "$@"
+hold_service_lock
 if [[ -d .run && -x .venv/bin/python ]]; then
   .venv/bin/python -m ops down
 fi

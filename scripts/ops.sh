@@ -31,6 +31,76 @@ read_command_line() {
   eval "$values"
 }
 
+# hold_service_lock: let one up.sh or down.sh at a time work in this checkout; another one waits here. The lock is an flock
+# on the folder, on descriptor 9: the kernel releases it when this script and what it becomes have ended.
+hold_service_lock() {
+  exec 9<.
+  if _flock --nonblock; then return 0; fi
+  echo "Another up.sh or down.sh is at work in this folder; waiting for it" >&2
+  _flock
+}
+
+# _flock [--nonblock]: lock descriptor 9. Succeeds where nothing here can lock: without flock(1), with an old Python, or on
+# a file system without locks.
+_flock() {
+  local python status=0
+  if command -v flock >/dev/null; then
+    flock --conflict-exit-code 75 "$@" 9 2>/dev/null || status=$?
+  elif python=$(find_python 2>/dev/null); then
+    "$python" -c '
+import fcntl, sys
+try:
+    fcntl.flock(9, fcntl.LOCK_EX | (fcntl.LOCK_NB if sys.argv[1:] else 0))
+except BlockingIOError:
+    sys.exit(75)
+' "$@" 2>/dev/null || status=$?
+  fi
+  ((status != 75))
+}
+
+# await_operation: wait until no release operation holds the lock of the model store, where flock(1) can tell.
+await_operation() {
+  local guard=serving/torchserve/model-store/.release-guard status=0
+  if [[ ! -r $guard ]] || ! command -v flock >/dev/null; then return 0; fi
+  flock --shared --nonblock --conflict-exit-code 75 "$guard" true 2>/dev/null || status=$?
+  if ((status != 75)); then return 0; fi
+  echo "Another operation is at work (bash scripts/releases.sh unlock names it); waiting for it" >&2
+  flock --shared "$guard" true
+}
+
+# env_value NAME: print the value of a setting: from the environment, else from .env, where quotes mean what they mean to
+# bash, Compose and Python.
+env_value() {
+  local value=${!1:-}
+  if [[ -z $value && -f .env ]]; then
+    value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 | tr -d '\r')
+    case $value in
+      \'*\'*) value=${value#\'} value=${value%%\'*} ;;
+      \"*\"*) value=${value#\"} value=${value%%\"*} ;;
+      *) value=$(sed -E 's/[[:space:]]+#.*//; s/[[:space:]]+$//' <<<"$value") ;;
+    esac
+  fi
+  printf '%s' "$value"
+}
+
+# name_odd_env_lines: name the lines of .env that set nothing. Natively, ops/system/env_file.py says more. Compose reads
+# `NAME: value` too.
+name_odd_env_lines() {
+  if [[ ! -f .env ]]; then return 0; fi
+  awk '
+    open { if (index($0, open)) open = ""; next }
+    /^[[:space:]]*(#|$)/ { next }
+    /^[[:space:]]*(export[[:space:]]+)?[A-Za-z_][A-Za-z0-9_.]*[[:space:]]*=/ {
+      value = $0
+      sub(/^[^=]*=[[:space:]]*/, "", value)
+      quote = substr(value, 1, 1)
+      if ((quote == "\047" || quote == "\"") && !index(substr(value, 2), quote)) open = quote
+      next
+    }
+    { sub(/[=:].*/, ""); printf "note: .env, line %d is not NAME=value, and may mean nothing: %s\n", NR, $0 }
+  ' .env >&2
+}
+
 # user_name: print the caller's name, or the number of one without a name (for which `id -un` prints something and fails).
 user_name() {
   local name

@@ -6,15 +6,24 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 
 # The containers see only the checkout: weights that lie elsewhere are copied into it, unless some are there already.
 _fetch_local_weights() {
-  local given=${WEIGHTS:-}
-  if [[ -z $given && -f .env ]]; then given=$(sed -n 's/^WEIGHTS=//p' .env | tail -n 1); fi
-  if [[ -z $given || $given == http://* || $given == https://* || -e models/weights/best.pt ]]; then return 0; fi
+  local given best=models/weights/best.pt
+  given=$(env_value WEIGHTS)
+  if [[ -z $given ]]; then return 0; fi
+  if [[ -e $best ]]; then
+    if [[ ! -f $given ]] || ! cmp -s -- "$given" "$best"; then
+      # Not the whole address: it may contain a password or a token.
+      [[ $given != *://* ]] || given="${given%%://*}://…"
+      echo "note: WEIGHTS=$given is not used, because $best is there already. To serve it, move that file away and run this again"
+    fi
+    return 0
+  fi
+  if [[ $given == http://* || $given == https://* ]]; then return 0; fi
   if [[ ! -f $given ]]; then
-    echo "error: WEIGHTS=$given: there is no such file. Nothing was started" >&2
+    echo "error: WEIGHTS=$given: there is no such file. Name one that exists, or remove WEIGHTS from .env and the environment. Nothing was started" >&2
     return 1
   fi
-  echo "+ cp $given models/weights/best.pt"
-  cp -- "$given" models/weights/best.pt
+  echo "+ cp $given $best"
+  cp -- "$given" "$best"
 }
 
 # Nothing is started if another program holds one of the ports. This project's own running containers may hold them.
@@ -128,10 +137,13 @@ if [[ $where != native ]] && reason=$(engine_missing); then
   if [[ -z $where ]]; then echo "Docker: $reason; running natively"; fi
   where=native
 fi
+hold_service_lock
 if [[ $where == native ]]; then
   python=$(find_python)
   echo "Python environment"
   "$python" -m ops.setup.environment
   exec .venv/bin/python -m ops up
 fi
+name_odd_env_lines
+await_operation
 compose_up

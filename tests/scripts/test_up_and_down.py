@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+
+from ops.store import lock
 
 
 @pytest.fixture
@@ -254,3 +258,74 @@ def test_down_with_nothing_there_does_nothing(checkout, docker, python):
     assert done.returncode == 0, done.stderr
     assert python() == []
     assert ["compose", "down"] not in docker.calls
+
+
+@pytest.fixture
+def slow_stack(checkout, started):
+    """Compose commands that take a moment; returns what began and ended, in this order."""
+    log = checkout.root / "log"
+    for command in ("up", "down"):
+        started.answer("compose", command, do=f'echo "{command} begins" >>log; sleep 0.4; echo "{command} ends" >>log')
+    started.answer("compose", "ps", "-aq", say="0123456789ab\n")
+    return lambda: log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("other", ["up", "down"])
+def test_two_scripts_at_the_same_moment_work_one_after_the_other(checkout, slow_stack, other):
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(checkout.run, ["up.sh", f"{other}.sh"]))
+    first, second = slow_stack()[0].split()[0], slow_stack()[2].split()[0]
+    assert slow_stack() == [f"{first} begins", f"{first} ends", f"{second} begins", f"{second} ends"]
+    assert sorted([first, second]) == sorted(["up", other])
+    assert any("is at work in this folder; waiting for it" in one.stderr for one in done)
+
+
+def test_the_stack_is_not_touched_while_a_release_is_at_work(checkout, slow_stack):
+    argv = ["bash", str(checkout.root / "scripts/up.sh")]
+    with lock.held(checkout.root / "serving/torchserve/model-store", "redeploy of 1.1"):
+        process = subprocess.Popen(argv, env=checkout.environment, stderr=subprocess.PIPE, text=True)
+        assert "Another operation is at work" in process.stderr.readline()
+        assert not (checkout.root / "log").exists()
+    process.communicate(timeout=60)
+    assert slow_stack() == ["up begins", "up ends"]
+
+
+@pytest.mark.parametrize(
+    "line", ['WEIGHTS="{}"', "WEIGHTS='{}'", "export WEIGHTS={}  # mine", "WEIGHTS = '{}' # mine\r"]
+)
+def test_quotes_and_comments_in_dotenv_are_no_part_of_the_path(checkout, started, tmp_path, line):
+    mine = tmp_path / "mine 1.pt"
+    mine.write_bytes(b"weights")
+    (checkout.root / ".env").write_text(line.format(mine) + "\n")
+    done = checkout.run("up.sh", "--docker")
+    assert (checkout.root / "models/weights/best.pt").read_bytes() == b"weights", done.stderr
+
+
+def test_weights_that_are_not_used_are_named_with_the_reason(checkout, started, tmp_path):
+    (tmp_path / "mine.pt").write_bytes(b"others")
+    best = checkout.root / "models/weights/best.pt"
+    best.write_bytes(b"weights")
+    for given in (str(tmp_path / "mine.pt"), "/nowhere/best.pt", "https://me:geheim@host/best.pt"):
+        done = checkout.run("up.sh", "--docker", WEIGHTS=given)
+        assert "is not used, because models/weights/best.pt is there already" in done.stdout
+        assert "geheim" not in done.stdout + done.stderr
+    assert "not used" not in checkout.run("up.sh", "--docker", WEIGHTS=str(best)).stdout
+
+
+def test_lines_of_dotenv_that_set_nothing_are_named(checkout, started):
+    (checkout.root / ".env").write_text("# ok\nGATEWAY_PORT: 8011\nA='x\ny: z'\nexport B=1\nPASSWORD geheim\n")
+    done = checkout.run("up.sh", "--docker")
+    named = [line for line in done.stderr.splitlines() if line.startswith("note: .env")]
+    assert [line.split()[3] for line in named] == ["2", "6"]
+    assert "GATEWAY_PORT" in named[0]
+    assert "8011" not in done.stderr
+
+
+def test_a_folder_whose_path_breaks_a_program_is_refused_before_anything_is_installed(checkout, docker, folder):
+    odd = folder / "yolo: a #1"
+    checkout.root.rename(odd)
+    checkout.root = odd
+    done = checkout.run("up.sh", "--native")
+    assert done.returncode == 1
+    assert "the path of this folder has ':', ' #' in it" in done.stderr
+    assert not (odd / ".venv").exists()
