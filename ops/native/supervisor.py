@@ -83,7 +83,7 @@ def _program(name: str, command: str, directory: Path, *, autostart: bool = True
         name=name,
         command=command.replace("%", "%%"),
         directory=str(directory).replace("%", "%%"),
-        logs=str(LOGS).replace("%", "%%"),
+        logs=str(LOGS).replace("%", "%%%%"),  # supervisord expands the path of a log twice
         stop=STOP_S,
         autostart=str(autostart).lower(),
     )
@@ -121,7 +121,7 @@ def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None
     try:
         LOGS.mkdir(parents=True, exist_ok=True)
         make_private(socket_dir())
-        CONFIG.write_text(render(resting))
+        CONFIG.write_text(render(resting), encoding="utf-8")
     except OSError as error:
         raise from_os_error(error, "writing the supervisor's files") from error
     argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)]

@@ -140,6 +140,19 @@ def install_torch() -> None:
         pip("install", requirement, *constraints, title=f"installing {requirement}")
 
 
+def require_usable_folder(folder: Path = ROOT) -> None:
+    """Raise OpsError when the folder's path has characters that Python, supervisord or Java take for something else."""
+    text = str(folder)
+    # A colon separates folders in PATH and in Java's class path; supervisord takes " #" and " ;" for comments.
+    bad = [mark for mark in (":", " #", " ;", '"', "\\", "\n") if mark in text]
+    if not text.isprintable() or bad:
+        named = ", ".join(repr(mark) for mark in bad) or "characters that cannot be printed"
+        raise OpsError(
+            f"the path of this folder has {named} in it, with which the service cannot run natively: {text!a}. Move or "
+            "rename the folder (mv), then run the same command again. Nothing was changed"
+        )
+
+
 def create() -> None:
     """Create the virtual environment unless there is a working one. Raises OpsError."""
     try:
@@ -209,6 +222,7 @@ def main() -> int:
         return 1
 
     def work() -> int:
+        require_usable_folder()
         done = [install(RUNTIME, "runtime")]
         if arguments.int8 or arguments.test:
             done.append(install([INT8], "int8"))

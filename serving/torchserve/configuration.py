@@ -131,4 +131,11 @@ def render_properties(config: Configuration) -> str:
         "max_request_size": server.max_body_bytes + MULTIPART_OVERHEAD,
         "max_response_size": server.max_body_bytes + MULTIPART_OVERHEAD,
     }
-    return "".join(f"{key}={value}\n" for key, value in lines.items())
+    return "".join(f"{key}={_escape(str(value))}\n" for key, value in lines.items())
+
+
+def _escape(value: str) -> str:
+    """Write a value of a Java properties file, which Java reads as ISO-8859-1, with backslashes as escapes."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be", "surrogatepass")
+    numbers = (int.from_bytes(units[index : index + 2], "big") for index in range(0, len(units), 2))
+    return "".join(chr(number) if number < 128 else f"\\u{number:04x}" for number in numbers)

@@ -74,6 +74,8 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
     """Return the environment of the server, which its workers inherit."""
     result = {
         **env,
+        # Without a UTF-8 locale (LC_ALL=C, as under cron) Java cannot name a file with letters outside ASCII.
+        **({} if is_utf8(env) else {"LC_ALL": "C.UTF-8"}),
         "THREADS": str(config.threads),
         "WORKERS": str(config.workers),
         # The workers' temporary files go next to the server's.
@@ -86,6 +88,12 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
     ):  # TorchServe appends the archive's folder to PYTHONPATH, so this folder comes first
         result["PYTHONPATH"] = os.pathsep.join([str(HERE), *([env["PYTHONPATH"]] if "PYTHONPATH" in env else [])])
     return result
+
+
+def is_utf8(env: Mapping[str, str]) -> bool:
+    """Tell whether an environment's locale is a UTF-8 one."""
+    locale = next((env[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
+    return locale.lower().replace("-", "").endswith("utf8")
 
 
 def main(argv: list[str]) -> int:

@@ -20,7 +20,7 @@ def command(config: Configuration, env: Mapping[str, str]) -> list[str]:
         executable(env),
         f"-Dmodel_server_home={home}",
         f"-Djava.io.tmpdir={config.run_dir}",
-        f"-Dlog4j.configurationFile=file://{HERE / 'log4j2.xml'}",
+        f"-Dlog4j.configurationFile={(HERE / 'log4j2.xml').as_uri()}",
         # Restart when memory runs out, rather than run on and fail half of the requests.
         "-XX:+ExitOnOutOfMemoryError",
         *options(config.server.java_opts),

@@ -52,3 +52,12 @@ def test_a_truncated_archive_is_refused_with_the_way_to_restore_a_kept_one(store
     archive.write_bytes(archive.read_bytes()[:40])
     with pytest.raises(ConfigurationError, match=r"cp yolo-<version>\.mar yolo\.mar"):
         configuration.read({"MODEL_STORE": str(store)})
+
+
+def test_a_path_that_is_not_ascii_is_escaped_as_java_reads_it(tmp_path, store):
+    odd = tmp_path / "Büro\\😀"
+    odd.mkdir()
+    (store / "yolo.mar").rename(odd / "yolo.mar")
+    text = configuration.render_properties(configuration.read({"MODEL_STORE": str(odd)}))
+    (line,) = [line for line in text.splitlines() if line.startswith("model_store=")]
+    assert line.endswith(r"/B\u00fcro\\\ud83d\ude00")

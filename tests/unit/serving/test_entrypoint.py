@@ -36,3 +36,19 @@ def test_the_remains_of_a_killed_server_are_removed(store, started):
 def test_an_unknown_argument_is_a_configuration_error(capsys):
     assert entrypoint.main(["dance"]) == entrypoint.EX_CONFIG
     assert "serve|healthcheck" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("locale", "given"),
+    [
+        ({}, "C.UTF-8"),
+        ({"LC_ALL": "C"}, "C.UTF-8"),
+        ({"LC_ALL": "", "LANG": "POSIX"}, "C.UTF-8"),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "de_DE.utf8"}, None),
+        ({"LC_ALL": "en_US.UTF-8"}, "en_US.UTF-8"),
+    ],
+)
+def test_java_gets_a_locale_that_can_name_every_file(store, started, locale, given):
+    entrypoint.serve({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store / "run"), **locale})
+    assert started[0].get("LC_ALL") == given

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from supervisor.options import ServerOptions
 
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.native import green, service, supervisor
@@ -109,3 +110,22 @@ def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, 
         with pytest.raises(OpsError, match="quotation mark"):
             green.describe(made)
     green.check("blue", Made())
+
+
+def test_the_supervisor_reads_the_paths_of_a_checkout_with_percent_signs(monkeypatch, tmp_path):
+    folder = tmp_path / "100 %s $HOME"
+    monkeypatch.setattr(supervisor, "RUN", folder)
+    monkeypatch.setattr(supervisor, "LOGS", folder)
+    monkeypatch.setattr(supervisor, "ROOT", folder)
+    monkeypatch.setattr(supervisor, "SERVING", folder)
+    monkeypatch.setattr(supervisor, "PYTHON", folder / "python")
+    folder.mkdir()
+    config = folder / "supervisord.conf"
+    config.write_text(supervisor.render(), encoding="utf-8")
+    options = ServerOptions()
+    options.realize(["-c", str(config)])
+    (program,) = [group.process_configs[0] for group in options.process_group_configs if group.name == "torchserve"]
+    assert program.directory == str(folder)
+    assert program.command == f'"{folder}/python" entrypoint.py'
+    assert program.stdout_logfile == f"{folder}/torchserve.log"
+    assert options.logfile == f"{folder}/supervisord.log"

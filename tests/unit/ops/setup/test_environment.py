@@ -78,3 +78,14 @@ def test_gigabytes_of_cuda_are_refused_with_the_mend_unless_they_are_asked_for(o
 def test_a_cpu_build_of_the_package_index_in_use_is_taken_from_there(offline, monkeypatch):
     monkeypatch.delenv("ALLOW_CUDA", raising=False)
     assert environment.torch_index(offline("torch", "sympy"), "torch==2") is None
+
+
+@pytest.mark.parametrize("name", ["a:b", "a #b", "a ;b", 'a"b', "a\\b", "a\nb", "a\udcff"])
+def test_a_folder_whose_path_breaks_a_program_is_refused_at_once_with_the_fix(tmp_path, name):
+    with pytest.raises(OpsError, match=r"the path of this folder has .*rename the folder"):
+        environment.require_usable_folder(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "a$b", "ü#ñ", "it's", "[a]"])
+def test_a_folder_with_another_odd_path_is_taken(tmp_path, name):
+    environment.require_usable_folder(tmp_path / name)
