@@ -110,6 +110,7 @@ AS_DELIVERED = """\
         (('PROFILES: ""', "PROFILES: redis"), False),
         (('PROFILES: ""', "PROFILES: redis,edge"), True),
         (("auto", '"on"'), True),
+        (("auto", "Auto"), False),
         (('JWKS_URL: ""', "JWKS_URL: https://id.example.org/keys"), True),
         (('SECRET_FILE: ""', "SECRET_FILE: secrets/jwt"), True),
     ],
