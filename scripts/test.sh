@@ -36,6 +36,8 @@ ended() {
   begin=$SECONDS
 }
 
+# Where no bytecode is kept, each of the processes that tests start would compile its code again.
+unset PYTHONDONTWRITEBYTECODE
 python=$(find_python)
 "$python" -m ops.setup.environment --test
 bin=$PWD/.venv/bin
@@ -78,7 +80,7 @@ ring "gateway, scripts, serving, benchmarks" \
   "${two[@]}" tests/gateway tests/scripts tests/unit/serving tests/unit/benchmarks tests/unit/support
 ring "yolo, parity" tests/unit/yolo tests/unit/parity
 ring "ops" "${two[@]}" tests/unit/ops
-ring "browser" tests/browser
+ring "browser" "${two[@]}" tests/browser
 # The native ring waits for programs that start most of the time. Meanwhile the engine and the images are prepared.
 nice "$bin/python" tests/compose/engine.py warm >/dev/null 2>&1 &
 warming=$!

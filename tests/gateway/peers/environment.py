@@ -30,11 +30,11 @@ def python_with(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once make it once
         if not stamp.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-            done = subprocess.run(
-                [*pip, "-r", requirements, "-c", constraints], capture_output=True, text=True, check=False
-            )
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+            # With the pip of the tests, and without compiling what no test imports.
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--python", python]
+            install = ["install", "--quiet", "--no-compile", "-r", requirements, "-c", constraints]
+            done = subprocess.run([*pip, *install], capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 cannot_run(f"{name} cannot be installed from the package index: {done.stderr[-500:]}")
             stamp.touch()

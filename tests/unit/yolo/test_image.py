@@ -184,7 +184,9 @@ def test_a_jpeg_whose_rest_was_never_written_is_an_invalid_image() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}, {"exif": turned(6)}], ids=str
+    "options",
+    [{}, {"progressive": True}, {"restart_marker_blocks": 4}, {"exif": turned(6)}],
+    ids=["plain", "progressive", "with restart markers", "turned"],
 )
 def test_a_jpeg_that_was_cut_and_then_closed_is_an_invalid_image(options: dict[str, object]) -> None:
     data = encode(np.random.default_rng(1).integers(0, 255, (200, 300, 3), dtype=np.uint8), "JPEG", **options)
