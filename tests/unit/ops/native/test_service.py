@@ -3,6 +3,7 @@
 import configparser
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from supervisor.options import ServerOptions
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.native import green, service, supervisor
 from ops.paths import API_KEYS, ROOT
+from ops.store import lock
 from ops.store.bluegreen import Made, Sides
 from ops.system import settings
+from tests.support import wait_until
 
 
 @pytest.fixture
@@ -129,3 +132,20 @@ def test_the_supervisor_reads_the_paths_of_a_checkout_with_percent_signs(monkeyp
     assert program.command == f'"{folder}/python" entrypoint.py'
     assert program.stdout_logfile == f"{folder}/torchserve.log"
     assert options.logfile == f"{folder}/supervisord.log"
+
+
+def test_up_waits_for_an_operation_and_keeps_others_away_while_it_starts(monkeypatch, tmp_path, capsys):
+    began = []
+    monkeypatch.setattr(service, "STORE", tmp_path)
+    monkeypatch.setattr(service, "prepare", lambda **options: None)
+    monkeypatch.setattr(service.supervisor, "states", dict)
+    monkeypatch.setattr(service, "start", lambda settings: began.append(lock.holder(tmp_path).what))
+    monkeypatch.setattr(service, "await_ready", lambda settings: began.append(lock.holder(tmp_path).what))
+    monkeypatch.setattr(service.text, "show", lambda url, picture: began.append(lock.holder(tmp_path)))
+    with ThreadPoolExecutor(1) as pool:
+        with lock.held(tmp_path, "redeploy of 1.1"):
+            up = pool.submit(service.up)
+            wait_until(lambda: "waiting for another operation" in capsys.readouterr().out, "up waits")
+            assert began == []
+        up.result()
+    assert began == ["up", "up", None]

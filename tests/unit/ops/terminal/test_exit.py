@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -60,3 +61,15 @@ def test_where_a_package_is_missing_it_says_what_installs_it(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs httpx" in done.stderr
     assert "bash scripts/predict.sh" in done.stderr
+
+
+def test_a_terminal_that_lacks_a_character_gets_its_number_and_no_traceback(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    def work():
+        print("packaging … caf\udce9.pt", flush=True)
+        return 0
+
+    assert run_command(work, "testing") == 0
+    assert written.getvalue() == rb"packaging \u2026 caf\udce9.pt" + b"\n"
