@@ -112,7 +112,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         detector=detector,
         readiness=readiness,
         metrics=metrics,
-        studio=Studio(settings.draw_concurrency),
+        studio=Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes),
         fetcher=fetcher,
         uploads=uploads,
         versions=versions,

@@ -40,10 +40,15 @@ COMPOSE = (
     Variable(
         "TORCHSERVE_MEMORY",
         "4g",
-        "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB per worker, plus the unpacked archives "
-        "(`TORCHSERVE_TMP`).",
+        "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB and `MAX_DECODE_BYTES` per worker, plus the "
+        "unpacked archives (`TORCHSERVE_TMP`).",
     ),
-    Variable("GATEWAY_MEMORY", "1g", "Memory limit of the gateway's container."),
+    Variable(
+        "GATEWAY_MEMORY",
+        "1g",
+        "Memory limit of the gateway's container: about 0.1 GB, plus twice "
+        "`UPLOAD_MEMORY_BYTES`, plus `DRAW_MEMORY_BYTES`.",
+    ),
     Variable("ARCHIVER_MEMORY", "4g", "Memory limit of the packager's container."),
     Variable(
         "TORCHSERVE_TMP", "2g", "Space for unpacked archives, in memory: the size of the .mar for each loaded version."

@@ -25,7 +25,9 @@ class YoloHandler:
         self.log = logs.configure(configured.log_level)
         self.model = metadata.read(folder)
         engine = engines.load(folder, self.model, configured, properties.get("gpu_id"))
-        self.pipeline = Pipeline(engine, self.model, configured.max_image_pixels, configured.fast_decode)
+        self.pipeline = Pipeline(
+            engine, self.model, configured.max_image_pixels, configured.fast_decode, configured.max_decode_bytes
+        )
         self.plan = configured.plan
         self.name = getattr(context, "model_name", None) or "yolo"
         engines.use_threads(configured.plan.threads)

@@ -25,7 +25,8 @@ def make_ask(
     """
     no_store, max_age_s = cache_control(request.headers)
     client, request_id = client_key(request), current_request_id() or ""
-    header = read_image_header(image, services.settings.max_image_pixels)
+    settings = services.settings
+    header = read_image_header(image, settings.max_image_pixels, settings.max_decode_bytes)
     return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s)
 
 

@@ -8,23 +8,38 @@
                       → style           sizes, colours, printable names
 """
 
+import sys
+
 from PIL import Image, ImageDraw
 
+from gateway.detection.formats.inspect import check_body
+from gateway.detection.image_header import read_image_header
 from gateway.detection.prediction import Prediction
-from gateway.drawing.codec import Wanted, encode, open_upright
+from gateway.drawing.codec import encode, open_upright
 from gateway.drawing.marks import Frame, marks_of, most_likely
+from gateway.drawing.memory import plan_drawing
 from gateway.drawing.strokes import draw_caption, draw_fill, draw_labels, draw_outline, draw_skeleton
 from gateway.drawing.style import style_for
+from gateway.drawing.wanted import Wanted
 from gateway.errors import InvalidImage
 
+#: For a caller that sets no limit: what drawing on 64 megapixels takes.
+_MOST_BYTES = 2**30
 
-def annotate(data: bytes, prediction: Prediction, wanted: Wanted) -> bytes:
+
+def annotate(data: bytes, prediction: Prediction, wanted: Wanted, most_bytes: int = _MOST_BYTES) -> bytes:
     """Return the encoded image, upright, with everything in ``prediction`` drawn on it.
 
-    Raises :class:`~gateway.errors.InvalidImage` if Pillow cannot decode what the model server could.
+    An image that takes more than ``most_bytes`` of memory is drawn smaller, if its format allows that. Raises
+    :class:`~gateway.errors.ImageTooLarge` if it does not, and :class:`~gateway.errors.InvalidImage` if Pillow cannot
+    decode what the model server could.
     """
+    facts = read_image_header(data, sys.maxsize).facts
+    assert facts is not None  # noqa: S101 - for mypy
+    plan = plan_drawing(facts, wanted, most_bytes)
     try:
-        image, profile = open_upright(data, prediction.image_size, wanted)
+        check_body(facts, data)
+        image, profile = open_upright(data, facts, prediction.image_size, wanted, plan.halvings)
     except Exception as error:
         raise InvalidImage("The image cannot be decoded for drawing; ask for JSON, or send it as JPEG.") from error
     draw_prediction(image, prediction)

@@ -9,27 +9,38 @@ from anyio import CapacityLimiter, to_thread
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.prediction import Prediction
 from gateway.drawing.annotate import annotate
-from gateway.drawing.codec import Wanted
+from gateway.drawing.memory import plan_drawing
+from gateway.drawing.wanted import Wanted
 from gateway.errors import Overloaded
 
 Draw = Callable[[bytes, Prediction, Wanted], bytes]
 
-#: A decoded image takes 4 bytes per pixel, and twice that while it is turned upright: of images with more pixels than
-#: this, only one is drawn at a time.
-LARGE_PIXELS = 16_000_000
+#: Bytes per pixel of an image of which only the size is known.
+_UNKNOWN_FORMAT = 12
 #: Images that may wait for each one that is drawn; each is held in memory, encoded.
 WAITING_PER_SLOT = 8
 
 
 class Studio:
-    """Draws annotated images."""
+    """Draws annotated images, all together within ``memory_bytes``.
 
-    def __init__(self, concurrency: int, draw: Draw = annotate) -> None:
-        self._draw = draw
+    Most images are small: each may take a share of a quarter of the memory. One larger image at a time takes the rest.
+    """
+
+    def __init__(self, concurrency: int, draw: Draw | None = None, memory_bytes: int = 2**30) -> None:
+        self._share = memory_bytes // (4 * concurrency)
+        self._most_bytes = memory_bytes - (concurrency - 1) * self._share
+        self._draw = draw or partial(annotate, most_bytes=self._most_bytes)
         self._limiter = CapacityLimiter(concurrency)
         self._large = CapacityLimiter(1)
         self._most = concurrency * (1 + WAITING_PER_SLOT)
         self._present = 0
+
+    def needed_bytes(self, header: ImageHeader, wanted: Wanted) -> int:
+        """Return the memory that drawing takes. Raises :class:`~gateway.errors.ImageTooLarge` if that is too much."""
+        if header.facts is None:
+            return header.width * header.height * _UNKNOWN_FORMAT
+        return plan_drawing(header.facts, wanted, self._most_bytes).needed
 
     async def annotate(self, image: bytes, header: ImageHeader, prediction: Prediction, wanted: Wanted) -> bytes:
         """Return the encoded annotated image. Raises what :func:`~gateway.drawing.annotate.annotate` does.
@@ -39,9 +50,10 @@ class Studio:
         """
         if self._present >= self._most:
             raise Overloaded("Too many images are waiting to be drawn; try again in a moment, or ask for JSON.")
+        is_large = self.needed_bytes(header, wanted) > self._share
         self._present += 1
         try:
-            async with self._large if header.width * header.height > LARGE_PIXELS else nullcontext():
+            async with self._large if is_large else nullcontext():
                 return await to_thread.run_sync(partial(self._draw, image, prediction, wanted), limiter=self._limiter)
         finally:
             self._present -= 1

@@ -31,8 +31,16 @@ class ServiceSettings(BaseSettings):
         default=2,
         ge=1,
         le=64,
-        description="Annotated images drawn at a time. Each takes 4 to 8 bytes of memory per pixel. Of images larger "
-        "than 16 megapixels only one is drawn at a time.",
+        description="Annotated images drawn at a time, all within `DRAW_MEMORY_BYTES`.",
+    )
+    draw_memory_bytes: int = Field(
+        default=402_653_184,
+        ge=16_777_216,
+        le=17_179_869_184,
+        description="Maximum memory, in bytes, of all annotated images that are drawn at a time. An image that takes "
+        "more is drawn at half of its size or less if it is JPEG or JPEG 2000; others: 413. A pixel takes, in bytes: "
+        "JPEG and PNG 5, rotated 8, progressive JPEG up to 10; PNG with transparency 8, of 16 bits 10; BMP 8; GIF 9; "
+        "TIFF and PPM 10; AVIF and HEIC 12; WebP 17; JPEG 2000 20 in colour; an annotated PNG 8, WebP 12.",
     )
     shadow_in_flight: int = Field(
         default=2,

@@ -21,6 +21,15 @@ class SharedSettings(BaseSettings):
         le=PILLOW_PIXEL_CEILING,
         description="Maximum size of an image in pixels, width times height, whatever its file size. Larger: 413.",
     )
+    max_decode_bytes: int = Field(
+        default=536_870_912,
+        ge=1_048_576,
+        le=17_179_869_184,
+        description="Maximum memory, in bytes, to decode one image, as its format and size announce it. Larger: 413. "
+        "A pixel takes, in bytes: JPEG, PNG, BMP and PPM 6; progressive JPEG up to 9; WebP 7, animated 11; GIF 8; "
+        "HEIC 10; TIFF 10, in one strip more; AVIF 12, with more than 8 bits 18; JPEG 2000 20 in colour. The default "
+        "is 86 megapixels of JPEG and 26 of JPEG 2000.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Minimum level of log messages."
     )

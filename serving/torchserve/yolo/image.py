@@ -9,6 +9,7 @@ the decoder nothing.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -16,13 +17,15 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from yolo import header, jpeg, png
+from yolo import header
 from yolo.errors import InvalidImage, UnsupportedImage
-from yolo.header import Header
+from yolo.formats import jpeg
+from yolo.formats.facts import Facts
 from yolo.letterbox import Pixels
 
 _BY_PILLOW = ("GIF", "AVIF", "HEIF")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_ROWS = 256
 _FILLER = bytes(range(1, 65))
 # libjpeg's scaled decoding, and OpenCV's flag for each: at 1/8 one coefficient of 64 is transformed.
 _REDUCED = {8: 64, 4: 32, 2: 16}
@@ -31,31 +34,41 @@ _REDUCED = {8: 64, 4: 32, 2: 16}
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, reduced: int = 0) -> Pixels:
+def decode(data: bytes | bytearray, max_pixels: int, channels: int = 3, max_bytes: int | None = None) -> Pixels:
     """Return the upright image as (H, W, channels) uint8: RGB when `channels` is 3, grey when it is 1.
 
-    `reduced` is OpenCV's flag for a scaled decode (see `decode_reduced`). `max_pixels` bounds width × height
-    in the header, before a pixel is decoded. Raises InvalidImage (empty, damaged or truncated), UnsupportedImage (a
-    known format or sample type that is not supported) or ImageTooLarge.
+    `max_pixels` bounds width × height in the header, and `max_bytes` the memory that decoding takes, before a pixel is
+    decoded. Raises InvalidImage (empty, damaged or
+    truncated), UnsupportedImage (a known format or sample type that is not supported) or ImageTooLarge.
     """
-    head = header.read(data, max_pixels)
-    stop = jpeg.end(data, head.scan) if head.format == "JPEG" else 0
+    return _decode(data, header.read(data, max_pixels, max_bytes), channels)
+
+
+def _decode(data: bytes | bytearray, head: Facts, channels: int, reduced: int = 0) -> Pixels:
+    """Decode a file whose header was checked; `reduced` is OpenCV's flag for a scaled decode."""
+    stop = jpeg.find_end(data, head.scan) if head.format == "JPEG" else 0
     if stop < 0:
         raise InvalidImage("The JPEG is truncated, its end is missing: send the whole file")
     if head.format in _BY_PILLOW:
         return _pillow(data, head, channels)
-    if head.format == "PNG":
-        png.check(data)
     pixels = _opencv(data, channels, reduced)
     if pixels is None:
+        if head.is_slow:
+            raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file")
         return _pillow(data, head, channels)
-    if head.format == "JPEG" and _has_grey_corner(pixels) and _lacks_scan_data(data, stop, pixels, reduced):
-        raise InvalidImage("The JPEG is truncated, part of its image data is missing: send the whole file")
+    if head.format == "JPEG" and _has_grey_corner(pixels):
+        # Bytes inserted before the end marker change the image only if the decoder was still waiting for data; a
+        # complete image ignores them. The first image makes room for the second, which is the same if they are alike.
+        first = hashlib.blake2b(pixels.data).digest()
+        del pixels
+        pixels = _opencv(b"".join((data[:stop], _FILLER, data[stop:])), channels, reduced)
+        if pixels is None or hashlib.blake2b(pixels.data).digest() != first:
+            raise InvalidImage("The JPEG is truncated, part of its image data is missing: send the whole file")
     return pixels
 
 
 def decode_reduced(
-    data: bytes | bytearray, max_pixels: int, channels: int, target: tuple[int, int]
+    data: bytes | bytearray, max_pixels: int, channels: int, target: tuple[int, int], max_bytes: int | None = None
 ) -> tuple[Pixels, tuple[int, int]]:
     """Decode a JPEG much larger than `target` (height, width) at 1/2, 1/4 or 1/8 of its size, never below `target`.
 
@@ -63,13 +76,13 @@ def decode_reduced(
     reduction, are decoded in full. Raises the errors of `decode`. The pixels differ from those of a full decode
     followed by a resize: boxes move a little.
     """
-    head = header.read(data, max_pixels)
+    head = header.read(data, max_pixels, max_bytes)
     # However EXIF rotates the image, its reduced longest side still fills the target's.
     factor = next((factor for factor in _REDUCED if max(head.width, head.height) >= factor * max(target)), 1)
     if head.format != "JPEG" or factor == 1:
-        pixels = decode(data, max_pixels, channels)
+        pixels = _decode(data, head, channels)
         return pixels, (pixels.shape[0], pixels.shape[1])
-    pixels = decode(data, max_pixels, channels, _REDUCED[factor])
+    pixels = _decode(data, head, channels, _REDUCED[factor])
     # The header has the sides of the stored image; EXIF may have rotated it. If the two sides differ by less than a
     # reduced pixel the rotation cannot be detected, and the mistake moves a box by less than that.
     stored = (head.height, head.width)
@@ -88,33 +101,33 @@ def _opencv(data: bytes | bytearray, channels: int, reduced: int = 0) -> Pixels 
     return np.asarray(pixels, dtype=np.uint8).reshape(*pixels.shape[:2], channels)
 
 
-def _pillow(data: bytes | bytearray, head: Header, channels: int) -> Pixels:
+def _pillow(data: bytes | bytearray, head: Facts, channels: int) -> Pixels:
     """Decode the first frame, upright. Raises InvalidImage when damaged, UnsupportedImage for deep samples."""
     try:
+        header.register_decoder(head.format)
         with Image.open(io.BytesIO(data), formats=(head.format,)) as picture:
             mode = picture.mode
             if mode in _EIGHT_BIT:
-                upright = ImageOps.exif_transpose(picture)
-                pixels = np.asarray(upright.convert("RGB" if channels == 3 else "L"), dtype=np.uint8)
+                ImageOps.exif_transpose(picture, in_place=True)
+                pixels = _to_array(picture, channels)
     except Exception as error:  # damaged bytes make Pillow's decoders raise any error
         raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file") from error
     if mode not in _EIGHT_BIT:
         raise UnsupportedImage(f"{head.format} files with {mode} samples are not supported: send 8 bits per sample")
-    return pixels.reshape(*pixels.shape[:2], channels)
+    return pixels
+
+
+def _to_array(picture: Image.Image, channels: int) -> Pixels:
+    """Convert some rows at a time: all at once takes three copies of the image."""
+    width, height = picture.size
+    pixels = np.empty((height, width, channels), dtype=np.uint8)
+    for top in range(0, height, _ROWS):
+        rows = picture.crop((0, top, width, min(height, top + _ROWS))).convert("RGB" if channels == 3 else "L")
+        pixels[top : top + _ROWS] = np.asarray(rows, dtype=np.uint8).reshape(rows.height, width, channels)
+    return pixels
 
 
 def _has_grey_corner(pixels: Pixels) -> bool:
     """Return whether a corner is exactly mid-grey, as libjpeg fills missing data (any corner: EXIF rotates)."""
     corners = (pixels[:4, :4], pixels[:4, -4:], pixels[-4:, :4], pixels[-4:, -4:])
     return any(bool((corner == 128).all()) for corner in corners)
-
-
-def _lacks_scan_data(data: bytes | bytearray, stop: int, pixels: Pixels, reduced: int) -> bool:
-    """Return whether the decoder needs more scan data than there is before the end marker.
-
-    Bytes inserted before the marker change the image only if the decoder was still waiting for data; a complete image
-    ignores them. This costs a second decode, only for images with a mid-grey corner.
-    """
-    longer = b"".join((data[:stop], _FILLER, data[stop:]))
-    again = _opencv(longer, pixels.shape[2], reduced)
-    return again is None or not np.array_equal(again, pixels)

@@ -53,10 +53,13 @@ class _Prepared:
 class Pipeline:
     """Runs requests. Used by one thread at a time; a second thread decodes ahead."""
 
-    def __init__(self, engine: Engine, model: Metadata, max_pixels: int, fast_decode: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, model: Metadata, max_pixels: int, fast_decode: bool = False, max_bytes: int | None = None
+    ) -> None:
         self.engine = engine
         self.model = model
         self.max_pixels = max_pixels
+        self.max_bytes = max_bytes
         # A classifier crops from the full image.
         self.fast_decode = fast_decode and model.task != "classify"
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode")
@@ -119,8 +122,8 @@ class Pipeline:
         """Return the upright pixels and the (height, width) of the full image."""
         if self.fast_decode:
             target = request.parameters.imgsz
-            return image.decode_reduced(request.data, self.max_pixels, self.model.channels, target)
-        picture = image.decode(request.data, self.max_pixels, self.model.channels)
+            return image.decode_reduced(request.data, self.max_pixels, self.model.channels, target, self.max_bytes)
+        picture = image.decode(request.data, self.max_pixels, self.model.channels, self.max_bytes)
         return picture, (picture.shape[0], picture.shape[1])
 
     def _fit(

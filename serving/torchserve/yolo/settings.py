@@ -17,8 +17,9 @@ from yolo.variables import variable
 class Settings:
     """Typed settings of one worker; the field `max_image_pixels` is the variable MAX_IMAGE_PIXELS, and so on."""
 
-    # The gateway's settings explain these two as well, and have the same defaults and bounds.
+    # The gateway's settings explain these three as well, and have the same defaults and bounds.
     max_image_pixels: int = variable(64_000_000, low=1, high=178_956_970)
+    max_decode_bytes: int = variable(536_870_912, low=1_048_576, high=17_179_869_184)
     log_level: str = variable("INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     workers: int | None = variable(
         None,

@@ -16,11 +16,11 @@ from PIL import Image, ImageChops
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.prediction import Detection, Prediction
 from gateway.drawing.annotate import annotate
-from gateway.drawing.codec import Format, Wanted
 from gateway.drawing.labels import fit_text, place_label
 from gateway.drawing.strokes import FILL
 from gateway.drawing.studio import Studio
 from gateway.drawing.style import BLACK, COLOURS, WHITE, colour_of, font, ink_on, luminance, readable_name, style_for
+from gateway.drawing.wanted import Format, Wanted
 from gateway.errors import InvalidImage, Overloaded
 from tests.gateway.conftest import assert_error, until
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe

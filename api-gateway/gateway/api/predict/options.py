@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from gateway.api.versioning import VersionedOptions
-from gateway.drawing.codec import DEFAULT_QUALITY, Format, Wanted
+from gateway.drawing.wanted import DEFAULT_QUALITY, Format, Wanted
 from gateway.http.negotiation import negotiate
 
 JSON, NDJSON = "application/json", "application/x-ndjson"

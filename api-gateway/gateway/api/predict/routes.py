@@ -42,6 +42,8 @@ async def predict(request: Request, services: ServicesOf) -> Response:
                 sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
             )
             ask = make_ask(request, services, image, options, version)
+            if drawing is not None:  # before the model server works for an image that cannot be drawn
+                services.studio.needed_bytes(ask.header, drawing)
             found = await services.detector.detect(ask)
             if drawing is None:
                 return json_response(found, ask, (time.perf_counter() - started) * 1000)
