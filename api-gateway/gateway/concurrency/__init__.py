@@ -1,1 +1,1 @@
-"""Single flight, deferred work, and a circuit breaker."""
+"""Single flight, deferred work, computation off the event loop, and a circuit breaker."""

@@ -1,12 +1,12 @@
 """A multipart form: its files and its text fields."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
 
+from gateway.concurrency.off_loop import run_off_loop
 from gateway.detection.parameters import Fields
 from gateway.errors import InvalidForm, MissingFile, TooManyFiles, UnsupportedMediaType, printable
 from gateway.intake.body import charset_of, gather, parameter_of
@@ -90,7 +90,7 @@ async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], max_fil
     content = await gather(body)
     if len(content) <= _SHORT:
         return _read(content, boundary, max_files)
-    return await asyncio.to_thread(_read, content, boundary, max_files)
+    return await run_off_loop(_read, content, boundary, max_files)
 
 
 def _read(body: bytes, boundary: bytes, max_files: int) -> Form:

@@ -1,6 +1,5 @@
 """Read an inference request: its images, its parameters, and the outputs it wants in which encoding."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 from gateway.api.oip.schemas import InferBody, InferOptions
 from gateway.api.oip.several import about_image
 from gateway.client_json import Document, bounds_for
+from gateway.concurrency.off_loop import run_off_loop
 from gateway.detection.image_size import check_bytes
 from gateway.detection.parameters import NO_PARAMETERS, Parameters, json_fields, read_options
 from gateway.errors import InvalidInferRequest, TooManyFiles
@@ -58,7 +58,7 @@ async def read_request(body: bytes, head_length: int | None, limits: Limits) -> 
         return read_raw(body, limits)
     if len(body) <= _SHORT:
         return read_infer(body, head_length, limits)
-    return await asyncio.to_thread(read_infer, body, head_length, limits)
+    return await run_off_loop(read_infer, body, head_length, limits)
 
 
 def read_infer(body: bytes, head_length: int | None, limits: Limits) -> InferRequest:

@@ -28,7 +28,12 @@ def about_image(number: int, of: int) -> Iterator[None]:
     try:
         yield
     except (ApiError, BackendFault) as error:
-        refusal = as_api_error(error)
-        if of == 1 or refusal.status >= 500:
+        if of == 1 or as_api_error(error).status >= 500:
             raise
-        raise type(refusal)(f"Image {number}: {refusal.message}") from error
+        raise _numbered(number, as_api_error(error)) from error
+
+
+def _numbered(number: int, error: ApiError) -> ApiError:
+    # Not above: an error in a variable of a frame that its traceback refers to keeps the images until the next garbage
+    # collection.
+    return type(error)(f"Image {number}: {error.message}")

@@ -80,6 +80,8 @@ async def outcome(
         if isinstance(api_error, InternalError):
             logger.exception("unhandled error", extra={"index": index})
         body = error_body(api_error)
+        # Its traceback refers to this frame, and so to the image, which would stay until the next garbage collection.
+        del api_error
     place = {"index": index, "file": _encodable(sent.name[:LONGEST_NAME])}
     return Outcome({**place, **body, **place}, answer)  # first, and never replaced by the body
 
