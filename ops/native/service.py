@@ -67,7 +67,6 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_MANAGEMENT_URL": f"http://127.0.0.1:{port['MANAGEMENT_PORT']}",
         "TORCHSERVE_SERVERS": list_servers(settings),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

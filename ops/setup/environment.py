@@ -37,6 +37,8 @@ NO_DEPS = ROOT / "ops" / "requirements-no-deps.txt"
 JAVA = ROOT / "ops" / "requirements-java.txt"
 INT8 = ROOT / "ops" / "requirements-int8.txt"
 TEST = ROOT / "tests" / "requirements.txt"
+# What the services import when they start. Only that is compiled to bytecode: all of torch takes three times as long.
+SERVED = "cv2, fastapi, httpx, openvino, torch, ts.model_service_worker, uvicorn, yaml"
 
 
 def fingerprint(files: list[Path]) -> str:
@@ -135,9 +137,17 @@ def install_torch() -> None:
     requirement = pinned_requirement("torch", RUNTIME[0])
     constraints = ("-c", str(CONSTRAINTS))
     if index := torch_index(PYTHON, requirement, *constraints):
-        pip("install", requirement, "--index-url", index, title=f"installing {requirement} (CPU build)")
+        how, title = ["--index-url", index], f"installing {requirement} (CPU build)"
     else:
-        pip("install", requirement, *constraints, title=f"installing {requirement}")
+        how, title = list(constraints), f"installing {requirement}"
+    pip("install", "--no-compile", requirement, *how, title=title)
+
+
+def compile_imports() -> None:
+    """Compile to bytecode what the services import. What fails to import fails again, and says so, when they start."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with progress("compiling what the services import"):
+        subprocess.run([str(PYTHON), "-c", f"import {SERVED}"], env=environment, capture_output=True, check=False)
 
 
 def require_usable_folder(folder: Path = ROOT) -> None:
@@ -194,10 +204,13 @@ def install(files: list[Path], name: str) -> bool:
     }[name]
     # NNCF declares more dependencies than it needs here: the requirements file names each package.
     how = ["--no-deps"] if name == "int8" else ["--no-warn-conflicts"]
+    if name == "runtime":
+        how.append("--no-compile")
     pip("install", *how, *arguments, "-c", str(CONSTRAINTS), title=title)
     if name == "runtime":
         pip(
             "install",
+            "--no-compile",
             "--no-deps",
             "-r",
             str(NO_DEPS),
@@ -205,6 +218,7 @@ def install(files: list[Path], name: str) -> bool:
         )
         # Without this package OpenVINO uses a stub. With it the model converter would send usage data.
         pip("uninstall", "--yes", "openvino-telemetry", title="removing OpenVINO's telemetry")
+        compile_imports()
     stamp.write_text(wanted)
     return True
 

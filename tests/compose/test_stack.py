@@ -109,6 +109,26 @@ def test_the_archiver_ran_as_the_owner_and_kept_no_right(service):
     assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == int(fields["CapBnd"], 16) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "modules"),
+    [
+        ("torchserve", ("entrypoint", "healthcheck")),
+        ("release", ("ops.__main__", "ops.releases.redeploy", "ops.traffic.autopilot", "ops.bluegreen.switch")),
+        ("api-gateway", ("gateway.main",)),
+    ],
+)
+def test_no_code_is_compiled_at_a_start(service, name, modules):
+    code = (
+        "import importlib, os, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "cached = {module.__name__: getattr(module, '__cached__', None) for module in list(sys.modules.values())}\n"
+        "print(sorted(name for name, path in cached.items() if path and not os.path.exists(path)))\n"
+    )
+    run = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "--entrypoint", "python", name)
+    done = service.run(*run, "-c", code, *modules)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stdout
+
+
 def test_only_loopback_is_published_and_the_model_store_cannot_be_written(service):
     for name in SERVERS:
         description = service.inspect(name)

@@ -34,6 +34,11 @@ def test_natively_the_address_that_is_listened_on_decides_who_is_asked(environme
     assert "JWT_SECRET_FILE" not in found
 
 
+def test_what_a_service_has_compiled_is_kept_for_its_next_start(environment, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    assert "PYTHONDONTWRITEBYTECODE" not in environment()
+
+
 def test_a_secret_is_found_from_the_checkout_as_in_compose(environment, monkeypatch):
     monkeypatch.setenv("JWT_SECRET_FILE", "secrets/jwt_secret")
     assert environment()["JWT_SECRET_FILE"] == str(ROOT / "secrets/jwt_secret")

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -89,3 +90,27 @@ def test_a_folder_whose_path_breaks_a_program_is_refused_at_once_with_the_fix(tm
 @pytest.mark.parametrize("name", ["a b", "100%", "a$b", "ü#ñ", "it's", "[a]"])
 def test_a_folder_with_another_odd_path_is_taken(tmp_path, name):
     environment.require_usable_folder(tmp_path / name)
+
+
+def test_what_the_services_import_is_compiled_and_nothing_else(tmp_path, monkeypatch):
+    asked: list[tuple[str, ...]] = []
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    # It compiles each module that it imports, as Python does, whatever the caller's shell forbids.
+    python.write_text('#!/bin/sh\n[ "$PYTHONDONTWRITEBYTECODE" ] || echo "$2" >>"$0.ran"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    for name, value in {"VENV": tmp_path, "PYTHON": python, "RUNTIME": [environment.RUNTIME[0]]}.items():
+        monkeypatch.setattr(environment, name, value)
+    monkeypatch.setattr(environment, "pip", lambda *arguments, title: asked.append(arguments))
+    monkeypatch.setattr(environment, "torch_index", lambda *_: None)
+    assert environment.install(environment.RUNTIME, "runtime")
+    installs = [arguments for arguments in asked if arguments[0] == "install"]
+    assert len(installs) == 3
+    assert all("--no-compile" in arguments for arguments in installs)
+    assert (tmp_path / "bin" / "python.ran").read_text().splitlines()[-1] == f"import {environment.SERVED}"
+
+
+@pytest.mark.parametrize("module", environment.SERVED.split(", "))
+def test_what_is_compiled_is_installed(module):
+    assert importlib.util.find_spec(module.partition(".")[0])
