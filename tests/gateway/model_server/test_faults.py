@@ -96,10 +96,12 @@ def one_after_another(*answers: Answer) -> Any:
     return lambda asked: next(remaining)
 
 
+@pytest.mark.parametrize("status", [500, 507], ids=["it crashed", "it was killed"])
 async def test_a_request_whose_worker_dies_is_answered_by_another_one(
-    client: httpx.AsyncClient, fake: FakeTorchServe
+    client: httpx.AsyncClient, fake: FakeTorchServe, status: int
 ) -> None:
-    fake.predict = one_after_another(DIED, Answer([STREET]))
+    died = torchserve_error(status, "InternalServerException", "Worker died.")
+    fake.predict = one_after_another(died, Answer([STREET]))
     response = await client.post("/predict?conf=0.4", content=JPEG)
     assert response.status_code == 200
     first, second = fake.predictions

@@ -7,7 +7,8 @@ Read in TorchServe 0.12.0 and checked against it:
 - ``POST /predictions/MODEL`` drops the query string; ``POST /models/MODEL/invoke`` hands it to the handler, and so
   does ``POST /MODEL/VERSION/predict`` for one version.
 - Statuses that a handler sets per picture arrive as they are, with the handler's JSON as the body.
-- A worker that dies (killed, out of memory) fails the requests that it had with a 500, "Worker died.".
+- A worker that dies fails the requests that it had with "Worker died.": a 507 if it was killed (SIGKILL, as by the
+  kernel when memory is short), otherwise a 500.
 - 503 is said for a full queue and for no worker (``ServiceUnavailableException``), and also for an exception in the
   handler (``InternalServerException``). 507 is a worker out of memory. A body over its limit is a 413 without a body.
 - A request to a worker that keeps crashing at its start gets no answer at all; hence ``ready`` and the read timeout.
@@ -186,7 +187,9 @@ class TorchServeBackend:
 
 
 def _worker_died(reply: Reply) -> bool:
-    return reply.status == HTTPStatus.INTERNAL_SERVER_ERROR and WORKER_DIED in reply.content
+    return reply.status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.INSUFFICIENT_STORAGE) and (
+        WORKER_DIED in reply.content
+    )
 
 
 def _query(parameters: Mapping[str, str]) -> str:
