@@ -100,6 +100,13 @@ def _pictures(kind: str, brand: bytes, weight: int) -> Iterator[tuple[str, bytes
         box(b"ftyp", {"AVIF": b"avis", "HEIF": b"hevc"}[kind] + bytes(4))
         + box(b"moov", box(b"trak", b"") * (weight // 8)),
     )
+    crowd = box(b"trak", box(b"free", b"") * 900) * (weight // 7208)
+    yield (
+        "a sequence of crowded tracks",
+        box(b"ftyp", {"AVIF": b"avis", "HEIF": b"hevc"}[kind] + bytes(4)) + box(b"moov", crowd),
+    )
+    yield "many boxes of items", meta(box(b"iinf", bytes(4) + b"\0\1" + item * 900) * (weight // (900 * len(item))))
+    yield "many boxes of boxes", head + box(b"meta", bytes(4) + box(b"free", b"") * 900) * (weight // 7212)
 
 
 def _nested(depth: int) -> bytes:

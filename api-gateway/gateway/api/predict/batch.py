@@ -70,6 +70,7 @@ async def outcome(
             image = await load_image(
                 sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
             )
+            await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
             ask = make_ask(request, services, image, parameters, version)
             answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000

@@ -27,16 +27,24 @@ class _Items:
     kinds: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, tuple[int, list[_Range]]] = field(default_factory=dict)
     data: _Range = (0, 0)
+    #: Boxes, items, their pieces and properties that may still be looked at, in the whole file.
+    left: int = 4 * MOST_PARTS
+
+    def count(self) -> None:
+        """Count one more. Raises Damaged beyond the last one."""
+        self.left -= 1
+        if self.left < 0:
+            raise Damaged(f"it has more than {4 * MOST_PARTS} boxes, items and properties")
 
 
 def read(data: Bytes, kind: str) -> Facts:
     """Read the primary image's size and rotation, and the size of every part. Raises Damaged."""
     items, track = _Items(), None
-    for name, start, end in _boxes(data, 0, len(data)):
+    for name, start, end in _boxes(data, 0, len(data), items):
         if name == b"meta":
             _read_meta(data, start + 4, end, items)
         elif name == b"moov" and bytes(data[8:12]) in (b"avis", b"msf1", b"hevc", b"hevx"):
-            track = _track_size(data, start, end)
+            track = _track_size(data, start, end, items)
     size, crop, turned, sizes = track, None, False, [track] if track else []
     bits = 8
     for number, (name, (start, end)) in enumerate(items.properties, 1):
@@ -68,19 +76,17 @@ def read(data: Bytes, kind: str) -> Facts:
     )
 
 
-def _boxes(data: Bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each box's type, and where its content begins and ends. Raises Damaged beyond MOST_PARTS."""
-    for _ in range(MOST_PARTS):
-        if position + 8 > end:
-            return
+def _boxes(data: Bytes, position: int, end: int, items: _Items) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each box's type, and where its content begins and ends. Raises Damaged if there are too many."""
+    while position + 8 <= end:
+        items.count()
         length, kind, start = read_box(data, position)
         yield kind, start, min(end, position + length)
         position += length
-    raise Damaged(f"it has more than {MOST_PARTS} boxes")
 
 
 def _read_meta(data: Bytes, start: int, end: int, items: _Items) -> None:
-    for name, at, stop in _boxes(data, start, end):
+    for name, at, stop in _boxes(data, start, end, items):
         version = data[at] if at < stop else 0
         if name == b"pitm":
             (items.primary,) = struct.unpack_from(">I" if version else ">H", data, at + 4)
@@ -90,17 +96,17 @@ def _read_meta(data: Bytes, start: int, end: int, items: _Items) -> None:
             _read_places(data, at, version, items)
         elif name == b"idat":
             items.data = (at, stop)
-    for name, at, stop in _boxes(data, start, end):  # once the primary item is known
+    for name, at, stop in _boxes(data, start, end, items):  # once the primary item is known
         if name == b"iprp":
-            for inner, first, last in _boxes(data, at, stop):
+            for inner, first, last in _boxes(data, at, stop, items):
                 if inner == b"ipco":
-                    items.properties = [(kind, (one, two)) for kind, one, two in _boxes(data, first, last)]
+                    items.properties = [(kind, (one, two)) for kind, one, two in _boxes(data, first, last, items)]
                 elif inner == b"ipma":
                     _read_associations(data, first, items)
 
 
 def _read_kinds(data: Bytes, at: int, stop: int, version: int, items: _Items) -> None:
-    for name, start, _ in _boxes(data, at + (8 if version else 6), stop):
+    for name, start, _ in _boxes(data, at + (8 if version else 6), stop, items):
         if name == b"infe" and data[start] >= 2:
             form = ">IH4s" if data[start] >= 3 else ">HH4s"
             number, _, kind = struct.unpack_from(form, data, start + 4)
@@ -116,10 +122,8 @@ def _read_places(data: Bytes, at: int, version: int, items: _Items) -> None:
     wide = ">I" if version >= 2 else ">H"
     (count,) = struct.unpack_from(wide, data, at + 6)
     position = at + 6 + struct.calcsize(wide)
-    extents = 0
-    if count > MOST_PARTS:
-        raise Damaged(f"it has more than {MOST_PARTS} items")
     for _ in range(count):
+        items.count()
         (number,) = struct.unpack_from(wide, data, position)
         position += struct.calcsize(wide)
         method = 0
@@ -131,11 +135,9 @@ def _read_places(data: Bytes, at: int, version: int, items: _Items) -> None:
         position += base_size
         (pieces,) = struct.unpack_from(">H", data, position)
         position += 2
-        extents += pieces
-        if extents > 2 * MOST_PARTS:
-            raise Damaged("its items have too many pieces")
         places = []
         for _ in range(pieces):
+            items.count()
             position += index_size
             offset = base + _number(data, position, offset_size)
             length = _number(data, position + offset_size, length_size)
@@ -148,9 +150,8 @@ def _read_associations(data: Bytes, at: int, items: _Items) -> None:
     version, flags = data[at], data[at + 3]
     (count,) = struct.unpack_from(">I", data, at + 4)
     position = at + 8
-    if count > MOST_PARTS:
-        raise Damaged(f"it has more than {MOST_PARTS} items")
     for _ in range(count):
+        items.count()
         (number,) = struct.unpack_from(">I" if version else ">H", data, position)
         position += 4 if version else 2
         pieces = data[position]
@@ -200,13 +201,13 @@ def _crop(data: Bytes, start: int) -> tuple[int, int] | None:
     return across // of_width, down // of_height
 
 
-def _track_size(data: Bytes, start: int, end: int) -> tuple[int, int] | None:
+def _track_size(data: Bytes, start: int, end: int, items: _Items) -> tuple[int, int] | None:
     """Return the largest size of an image sequence's tracks."""
     sizes = []
-    for name, first, last in _boxes(data, start, end):
+    for name, first, last in _boxes(data, start, end, items):
         if name != b"trak":
             continue
-        for inner, at, _ in _boxes(data, first, last):
+        for inner, at, _ in _boxes(data, first, last, items):
             if inner == b"tkhd":
                 width, height = struct.unpack_from(">II", data, at + (88 if data[at] else 76))
                 sizes.append((width >> 16, height >> 16))
