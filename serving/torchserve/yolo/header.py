@@ -31,11 +31,13 @@ def read(data: bytes | bytearray, max_pixels: int, max_bytes: int | None = None)
         facts = read_facts(kind, data)
         if kind == "JPEG" and facts.bits != 8:
             raise UnsupportedImage(f"{facts.bits}-bit JPEG files are not supported: send 8 bits per sample")
-        if facts.pixels > max_pixels:
+        if facts.width * facts.height > max_pixels:
             raise ImageTooLarge(
                 f"The image has {facts.width} x {facts.height} pixels, more than the allowed {max_pixels}: "
                 "scale it down"
             )
+        if facts.pixels > max_pixels:
+            raise Damaged("a part of it is larger than the image")
         if max_bytes is not None and (needed := decode_bytes(facts)) > max_bytes:
             variant = f"{kind} ({facts.mode})" if facts.mode else kind
             raise ImageTooLarge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import struct
 
@@ -110,3 +111,33 @@ def test_what_pillow_knows_by_itself_is_read_before_the_first_heic_too(monkeypat
     with pytest.raises(UnsupportedImage):
         read_image_header(b"text", LIMIT)
     assert "HEIF" not in Image.OPEN
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_the_size_that_the_stream_announces_counts_too(kind: str) -> None:
+    real = picture(kind, (1920, 1088))
+    lie = real.replace(struct.pack(">II", 1920, 1088), struct.pack(">II", 64, 48))
+    assert lie != real
+    header = read_image_header(lie, LIMIT)
+    assert (header.width, header.height) == (64, 48)
+    assert header.facts is not None
+    assert header.facts.pixels == 1920 * 1088
+    with pytest.raises(InvalidImage, match="larger than the image"):
+        read_image_header(lie, 1_000_000)
+
+
+def test_a_frame_of_a_gif_may_be_larger_than_its_screen() -> None:
+    data = bytearray(picture("GIF", (640, 480)))
+    struct.pack_into("<HH", data, 6, 10, 10)
+    assert read_image_header(bytes(data), LIMIT) == ImageHeader("GIF", 640, 480)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_an_avif_stored_sideways_has_its_upright_size(orientation: int) -> None:
+    assert read_image_header(picture("AVIF", (64, 48), orientation), LIMIT) == ImageHeader("AVIF", 48, 64)
+
+
+def test_of_several_tiffs_in_one_file_the_first_is_read() -> None:
+    out = io.BytesIO()
+    Image.new("L", (64, 48)).save(out, "TIFF", save_all=True, append_images=[Image.new("L", (30, 20))], big_tiff=True)
+    assert read_image_header(out.getvalue(), LIMIT) == ImageHeader("TIFF", 64, 48)
