@@ -26,12 +26,14 @@ def build(staging: Path, weights: Path, version: str) -> Path:
     argv = [
         *(sys.executable, "-m", "model_archiver.model_packaging"),
         *("--model-name", MODEL, "--version", version),
-        *("--handler", str(SERVING / HANDLER), "--serialized-file", str(staging / WEIGHTS)),
-        *("--extra-files", str(extra), "--requirements-file", str(SERVING / REQUIREMENTS)),
+        *("--handler", str(SERVING / HANDLER), "--serialized-file", WEIGHTS),
+        # Relative: it takes a comma for a separator and brackets for a pattern.
+        *("--extra-files", extra.name, "--requirements-file", str(SERVING / REQUIREMENTS)),
         # Weights do not compress, and stored files are unpacked faster when a version goes live.
-        *("--archive-format", "zip-store", "--export-path", str(staging)),
+        *("--archive-format", "zip-store", "--export-path", "."),
     ]
-    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(scratch)}, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    done = subprocess.run(argv, cwd=staging, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")
     return staging / f"{MODEL}.mar"

@@ -62,7 +62,7 @@ def staging(store: Path, weights: Path) -> Iterator[Path]:
                 f"{size(free)} free in {store}, packaging needs about {size(needed)}. Free some space; nothing changed"
             )
         with tempfile.TemporaryDirectory(prefix=".package-", dir=store) as directory:
-            yield Path(directory)
+            yield Path(directory).absolute()  # the archiver and the trial run in it
     except OSError as error:
         raise from_os_error(error, "packaging") from error
 

@@ -61,9 +61,11 @@ def exported(weights, tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A store with an archive that serves."""
-    (tmp_path / "yolo.mar").write_bytes(b"serves")
-    return tmp_path
+    """A store with an archive that serves, in a folder with an odd name."""
+    store = tmp_path / "100%, ü #[1]"
+    store.mkdir()
+    (store / "yolo.mar").write_bytes(b"serves")
+    return store
 
 
 def test_an_archive_that_a_worker_can_serve_becomes_current(weights, store, capsys):
