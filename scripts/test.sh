@@ -72,8 +72,9 @@ ring() {
   "$bin/python" -m pytest "$@" || status=1
   ended "$name"
 }
-# Tests that use one core each run in two processes, each with whole files.
-two=(--numprocesses 2 --dist loadfile)
+# Tests that use one core each run in two processes, each with whole files, in the order of tests/conftest.py: by
+# default xdist would begin with the files of most tests, and end with the longest tests.
+two=(--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 # One call of pytest for each line: ultralytics replaces Pillow's open, and NNCF Python's logger class, for the whole
 # process. The packager lives with that; the handler and the gateway never meet them, here as in service.
 ring "gateway, scripts, serving, benchmarks" \

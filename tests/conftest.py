@@ -11,6 +11,16 @@ from tests.support import ROOT, SHARED
 RINGS = ("unit", "gateway", "scripts", "browser", "native", "compose")
 # In the native ring the tests of a newcomer's first run come first, and those that need another service last.
 FIRST, LAST = Path("native/test_service.py"), Path("native/rollout")
+# Files of few, long tests come first, so that at the end of a ring in two processes neither waits long for the other.
+LONG = {
+    Path("gateway/api/test_schema_fuzz.py"),
+    Path("gateway/detection/test_hostile_pictures.py"),
+    Path("gateway/hostile/test_body_fuzz.py"),
+    Path("gateway/intake/test_malformed_uploads.py"),
+    Path("gateway/limits/test_bodies.py"),
+    Path("unit/benchmarks/test_overhead.py"),
+    Path("unit/ops/packaging/test_int8.py"),
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,10 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place_of)
 
 
-def place_of(item: pytest.Item) -> tuple[int, bool, bool]:
+def place_of(item: pytest.Item) -> tuple[int, bool, bool, bool]:
     """Return what tests are sorted by; those of the same place keep their order."""
     path = item.path.relative_to(ROOT / "tests")
-    return RINGS.index(ring_of(item)), path != FIRST, path.is_relative_to(LAST)
+    return RINGS.index(ring_of(item)), path not in LONG, path != FIRST, path.is_relative_to(LAST)
 
 
 def ring_of(item: pytest.Item) -> str:
