@@ -304,6 +304,16 @@ async def test_what_is_sent_by_mistake_is_called_by_its_name(
     assert fake.predictions == []
 
 
+async def test_in_the_inference_protocol_too(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    text = base64.b64encode(JPEG)
+    raw = await client.post("/v2/models/yolo/infer", content=text, headers={"Inference-Header-Content-Length": "0"})
+    twice = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [base64.b64encode(text).decode()]}
+    for response in (raw, await client.post("/v2/models/yolo/infer", json={"inputs": [twice]})):
+        assert response.status_code == 415
+        assert "base64 text" in response.json()["error"]
+    assert fake.predictions == []
+
+
 async def test_after_all_of_these_the_next_picture_is_answered(client: httpx.AsyncClient) -> None:
     for bad in (b"", b"text", JPEG[:30], huge_png()):
         assert (await client.post("/predict", files={"file": bad})).is_client_error

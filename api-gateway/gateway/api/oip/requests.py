@@ -14,6 +14,7 @@ from gateway.detection.image_size import check_bytes
 from gateway.detection.parameters import NO_PARAMETERS, Parameters, json_fields, read_options
 from gateway.errors import InvalidInferRequest, TooManyFiles
 from gateway.intake.base64_text import decode_base64
+from gateway.intake.look_alikes import refuse_look_alikes
 from gateway.oip.layout import INPUT, OUTPUT_NAMES
 from gateway.oip.messages import split_request, take_data, values_of
 from gateway.oip.tensors import TensorError, TooManyElementsError, check_shape
@@ -49,6 +50,7 @@ class InferRequest:
 def read_raw(image: bytes, limits: Limits) -> InferRequest:
     """Read a request without a head: the body is the one image, and every output is answered in binary."""
     check_bytes(len(image), limits.image_bytes)
+    refuse_look_alikes(image)
     return InferRequest([image], NO_PARAMETERS, dict.fromkeys(OUTPUT_NAMES, True))
 
 
@@ -106,6 +108,7 @@ def _images(inputs: Sequence[Any], document: Document, binary: memoryview, limit
     for number, value in enumerate(values):
         with about_image(number, len(values)):
             images.append(_image(number, value, document, limits))
+            refuse_look_alikes(images[-1])
     return images
 
 
