@@ -57,12 +57,18 @@ packager=$("${compose[@]}" config --images "$service") # its tag may be set in .
 inside=/weights/$(basename -- "$weights")
 pictures=()
 if [[ -n $calibration ]]; then pictures=(--mount "$(bind_mount /calibration "$calibration" readonly)"); fi
+settings=()
+for name in WEIGHTS_SHA256 TRUST_WEIGHTS; do
+  value=$(env_value "$name")
+  if [[ -n $value ]]; then settings+=(--env "$name=$value"); fi
+done
 # Of an option that is given twice, the last one counts: the paths inside the container.
 run=(
   docker run --rm
   --user "$user"
   --network none --read-only --tmpfs "/tmp:mode=1777,size=1g"
   --cap-drop ALL --security-opt no-new-privileges
+  ${settings[@]+"${settings[@]}"}
   --mount "$(bind_mount "$inside" "$weights" readonly)"
   --mount "$(bind_mount /app/serving/torchserve/model-store "$store")"
   ${pictures[@]+"${pictures[@]}"}

@@ -25,9 +25,9 @@ BLOCK = re.compile(
     r"(?P<lines>.*?)(?P<end> *# End of the settings\.\n)",
     re.MULTILINE | re.DOTALL,
 )
-COMPOSE_DEFAULT = re.compile(r"(?<!\$)(\$\{(?P<name>[A-Z_]+):-)[^}]*")
-CADDY_DEFAULT = re.compile(r"(\{\$(?P<name>[A-Z_]+):)[^}]*")
-ARGUMENT_DEFAULT = re.compile(r"^(ARG (?P<name>[A-Z_]+)=).*$", re.MULTILINE)
+COMPOSE_DEFAULT = re.compile(r"(?<!\$)(\$\{(?P<name>[A-Z0-9_]+):-)[^}]*")
+CADDY_DEFAULT = re.compile(r"(\{\$(?P<name>[A-Z0-9_]+):)[^}]*")
+ARGUMENT_DEFAULT = re.compile(r"^(ARG (?P<name>[A-Z0-9_]+)=).*$", re.MULTILINE)
 #: With batches one worker keeps a GPU busy, so the file for GPUs has defaults of its own.
 OTHER_DEFAULTS = {"docker-compose.gpu.yml": {"WORKERS", "BATCH_SIZE"}}
 

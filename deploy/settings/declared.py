@@ -28,7 +28,9 @@ from ops.system.variables import (
     NATIVE_PORTS,
     PORTS,
     TORCH_INDEX,
+    TRUST_WEIGHTS,
     WEIGHTS,
+    WEIGHTS_SHA256,
     Variable,
 )
 from server_settings import Placement, ServerSettings
@@ -46,7 +48,7 @@ class Section:
 
 #: Compose and the scripts set these; the documentation leaves them out.
 INTERNAL = (*of_gateway(PlacementSettings), *of_model_server(Placement))
-SCRIPTS = (BIND, *PORTS, *NATIVE_PORTS, WEIGHTS, MODEL_STORE, TORCH_INDEX, ALLOW_CUDA)
+SCRIPTS = (BIND, *PORTS, *NATIVE_PORTS, WEIGHTS, WEIGHTS_SHA256, TRUST_WEIGHTS, MODEL_STORE, TORCH_INDEX, ALLOW_CUDA)
 COMPOSE_READS = (BIND, *PORTS, *COMPOSE, INFERENCE_BIND, GREEN_HANDLER_FROM, TORCH_INDEX, TORCH_CUDA_INDEX)
 MODEL_SERVER = (*of_model_server(WorkerSettings), *of_model_server(ServerSettings))
 #: Of the workers in native mode only: a container keeps no files.
@@ -54,7 +56,7 @@ MODEL_SERVER = (*of_model_server(WorkerSettings), *of_model_server(ServerSetting
 
 SECTIONS = (
     Section("Addresses and ports", (BIND, INFERENCE_BIND, *PORTS), "See [Network](network.md)."),
-    Section("Weights", (WEIGHTS,)),
+    Section("Weights", (WEIGHTS, WEIGHTS_SHA256, TRUST_WEIGHTS), "See [Security](security.md#weights-are-code)."),
     Section("Gateway and model server", of_gateway(SharedSettings)),
     Section(
         "Model server",

@@ -48,6 +48,7 @@ def add(root: Parser) -> None:
         package.add_flag("--keep-only", "keep the version; leave yolo.mar as it is")
         package.add_flag("--print-version", "print the version, and all else to standard error")
         package.add_argument("--if-needed", action="store_true", help=argparse.SUPPRESS)  # the container of up.sh
+        package.add_argument("--weights-only", action="store_true", help=argparse.SUPPRESS)  # the one that downloads
         package.add_argument("--store", type=Path, default=STORE, help=argparse.SUPPRESS)
 
 
@@ -100,6 +101,9 @@ def _package(arguments: argparse.Namespace) -> None:
     from ops.setup import prepare
 
     weights = arguments.weights or WEIGHTS
+    if arguments.weights_only:
+        prepare.obtain_weights(arguments.store, weights)
+        return
     if arguments.if_needed:
         prepare.prepare(arguments.store, weights, settle=settle_switch)
         return

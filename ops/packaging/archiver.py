@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from ops.errors import OpsError
 from ops.paths import MODEL, SERVING
 from ops.store.archive import HANDLER, REQUIREMENTS, WEIGHTS
+from ops.system.environment import PACKAGING, only
 
 
 def build(staging: Path, weights: Path, version: str) -> Path:
@@ -32,7 +32,7 @@ def build(staging: Path, weights: Path, version: str) -> Path:
         # Weights do not compress, and stored files are unpacked faster when a version goes live.
         *("--archive-format", "zip-store", "--export-path", "."),
     ]
-    environment = {**os.environ, "TMPDIR": str(scratch)}
+    environment = {**only(PACKAGING), "TMPDIR": str(scratch)}
     done = subprocess.run(argv, cwd=staging, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")

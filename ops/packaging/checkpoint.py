@@ -1,7 +1,8 @@
 """Load a checkpoint with Ultralytics.
 
-Loading runs code in the checkpoint: only package weights whose origin you trust. Ultralytics works offline, on a copy
-of the weights in a temporary folder that also holds its settings.
+A checkpoint is a pickle, and an unrestricted pickle runs code. Ultralytics therefore loads it with torch's restricted
+unpickler, which builds only classes of Ultralytics and torch, unless TRUST_WEIGHTS says otherwise. Ultralytics works
+offline, on a copy of the weights in a temporary folder that also holds its settings.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import contextlib
 import io
 import logging
 import os
+import pickle
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,6 +22,7 @@ from typing import Any
 
 from ops.packaging import diagnosis
 from ops.store.archive import WEIGHTS
+from ops.system.variables import TRUST_WEIGHTS
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 
@@ -44,11 +48,25 @@ def opened(weights: Path) -> Iterator[Any]:
         copy = Path(folder) / WEIGHTS
         shutil.copyfile(weights, copy)
         try:
-            with _quiet():
+            with _quiet(), _restricted(os.environ.get(TRUST_WEIGHTS.name) == "true"):
                 yield _load(copy, weights)
         finally:
             if os.environ.get("YOLO_CONFIG_DIR") == folder:
                 del os.environ["YOLO_CONFIG_DIR"]
+
+
+@contextlib.contextmanager
+def _restricted(trusted: bool) -> Iterator[None]:
+    """Let ultralytics load only its own and torch's classes, unless the weights are `trusted`."""
+    from ultralytics.nn import tasks
+
+    if not tasks._SafeLoad.SUPPORTED:  # it would load without restriction, and say nothing
+        raise ExportError("This torch cannot load weights restricted to known classes: install the pinned version")
+    before, tasks.SAFE_LOAD = tasks.SAFE_LOAD, not trusted
+    try:
+        yield
+    finally:
+        tasks.SAFE_LOAD = before
 
 
 @contextlib.contextmanager
@@ -85,6 +103,11 @@ def _load(copy: Path, weights: Path) -> Any:
             head = type(network.model[-1]).__name__
             model = RTDETR(copy) if head == "RTDETRDecoder" else YOLO(copy)
     except Exception as error:  # unpickling raises anything
+        if isinstance(error.__cause__, pickle.UnpicklingError) and (foreign := _foreign_names(copy)):
+            raise ExportError(
+                f"{weights.name} holds more than a YOLO model: {', '.join(foreign)}. Loading it would run its code. If "
+                "you trust its origin, set TRUST_WEIGHTS=true"
+            ) from error
         why = diagnosis.explain(copy) or (
             "is it the best.pt of an Ultralytics training, whole and undamaged? Copy or download it again "
             f"({first_line(error, copy)})"
@@ -98,6 +121,21 @@ def _load(copy: Path, weights: Path) -> Any:
     if model.task not in TASKS:
         raise ExportError(f"{weights.name} is a {model.task} model; these tasks can be served: {', '.join(TASKS)}")
     return model
+
+
+def _foreign_names(copy: Path) -> list[str]:
+    """Return the functions and classes of this environment that a checkpoint names and that are no part of a model."""
+    import torch
+
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(copy)
+    except Exception:  # not a checkpoint at all
+        return []
+    return sorted(name for name in names if _exists(*name.rpartition(".")[::2]))[:5]
+
+
+def _exists(module: str, name: str) -> bool:
+    return hasattr(sys.modules.get(module), name)
 
 
 def first_line(error: BaseException, copy: Path | None = None) -> str:

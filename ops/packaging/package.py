@@ -15,6 +15,8 @@ from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
 from ops.packaging import archiver, trial
+from ops.packaging.checksum import require_expected
+from ops.packaging.loader import export_apart
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
 from ops.store import archive, intent, lock, versions
 from ops.terminal.console import progress, say, size
@@ -91,6 +93,7 @@ def package(
         raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
     if current:
         intent.read(store)  # refuses one that is not understood, before minutes of work
+    require_expected(weights, str(weights))
     if calibration is not None:
         sys.path.append(str(SERVING))  # calibration and comparison use the modules that serve
         from ops.packaging.int8 import convert
@@ -98,14 +101,7 @@ def package(
         pictures = convert.prepare(calibration)
     with staging(store, weights) as directory:
         with progress("loading and exporting the weights"):
-            # Importing ultralytics takes seconds: the checks above come first.
-            from ops.packaging.export import ExportError, export
-
-            remarks: list[str] = []
-            try:
-                metadata = export(weights, directory / "extra", tell=remarks.append)
-            except ExportError as error:
-                raise OpsError(f"{weights}: {error}. Nothing changed") from error
+            metadata, remarks = export_apart(weights, directory / "extra")
         for remark in remarks:
             say(f"  note: {remark}")
         if calibration is not None:

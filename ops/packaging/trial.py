@@ -5,7 +5,6 @@ That happens in a process of its own, which may die, and whose libraries are loa
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from ops.errors import OpsError
 from ops.samples import pictures
+from ops.system.environment import PACKAGING, WORKER_SETTINGS, only
 
 WORKER = Path(__file__).with_name("trial_worker.py")
 # TorchServe gives a worker 120 s to load (STARTUP_TIMEOUT_S).
@@ -29,7 +29,7 @@ def run(archive: Path, scratch: Path) -> None:
         with zipfile.ZipFile(archive) as mar:
             mar.extractall(folder)
         environment = {
-            **os.environ,
+            **only((*PACKAGING, *WORKER_SETTINGS)),
             "PYTHONPATH": str(folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(folder),

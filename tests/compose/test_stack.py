@@ -23,11 +23,12 @@ def normals(names: list[str]) -> int:
 
 
 def test_one_command_on_a_fresh_clone_ends_with_both_services_healthy(running):
-    assert set(running.services()) == {"model-archiver", *SERVERS}
+    assert set(running.services()) == {"weights", "model-archiver", *SERVERS}
     for name in SERVERS:
         assert running.inspect(name)["State"]["Health"]["Status"] == "healthy"
-    archiver = running.inspect("model-archiver")["State"]
-    assert (archiver["Status"], archiver["ExitCode"]) == ("exited", 0)
+    for name in ("weights", "model-archiver"):
+        state = running.inspect(name)["State"]
+        assert (state["Status"], state["ExitCode"]) == ("exited", 0), name
 
 
 def test_what_the_first_start_laid_down_belongs_to_the_owner_of_the_checkout(service):
@@ -127,6 +128,13 @@ def test_no_code_is_compiled_at_a_start(service, name, modules):
     run = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "--entrypoint", "python", name)
     done = service.run(*run, "-c", code, *modules)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stdout
+
+
+def test_what_loads_weights_has_no_network_and_no_address_of_a_download(service):
+    archiver = service.inspect("model-archiver")
+    assert archiver["HostConfig"]["NetworkMode"] == "none"
+    assert archiver["HostConfig"]["ReadonlyRootfs"]
+    assert not [pair for pair in archiver["Config"]["Env"] if pair.startswith("WEIGHTS=")]
 
 
 def test_only_loopback_is_published_and_the_model_store_cannot_be_written(service):
@@ -283,12 +291,12 @@ def test_weights_that_cannot_be_loaded_are_refused_and_nothing_changes(service):
 
 def test_without_archive_weights_and_network_the_log_says_what_to_do(empty_stack):
     override = empty_stack.root / "no-network.yml"
-    override.write_text("services: {model-archiver: {networks: !reset [], network_mode: none}}\n")
+    override.write_text("services: {weights: {networks: !reset [], network_mode: none}}\n")
     files = ("-f", "docker-compose.yml", "-f", override.name)
     done = empty_stack.run("docker", "compose", *files, "up", "-d", "--wait")
     assert done.returncode != 0
-    assert "model-archiver" in done.stdout
-    assert "models/weights/best.pt" in empty_stack.compose(*files, "logs", "model-archiver")
+    assert "weights" in done.stdout
+    assert "models/weights/best.pt" in empty_stack.compose(*files, "logs", "weights")
     # And the server itself, started without its archive, names the command that makes one.
     empty_stack.compose("up", "-d", "--no-deps", "torchserve")
     wait_until(

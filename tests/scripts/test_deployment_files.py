@@ -73,7 +73,7 @@ def example() -> dict[str, str]:
 def substitutions(*names: str) -> list[tuple[str, str | None]]:
     """Every ${NAME:-default} of compose files."""
     joined = "".join(line.split(" #")[0] for name in names for line in text(name).splitlines(keepends=True))
-    return re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}", joined)
+    return re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)(?::-([^}]*))?\}", joined)
 
 
 def read_by_the_server() -> dict[str, str]:
@@ -104,6 +104,7 @@ def test_a_long_running_service_restarts_is_hardened_and_has_limits(name):
 
 def test_a_service_without_healthcheck_is_a_one_shot():
     assert {n for n, s in services(*COMPOSE_FILES).items() if "healthcheck" not in s} == {
+        "weights",
         "model-archiver",
         "model-archiver-int8",
         "release",
@@ -121,6 +122,7 @@ def test_only_two_services_publish_ports_and_the_management_port_stays_on_loopba
             "127.0.0.1:${MANAGEMENT_PORT:-8086}:8086",
         ],
         "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
+        "weights": [],
         "model-archiver": [],
         "model-archiver-int8": [],
         "release": [],
@@ -138,6 +140,18 @@ def test_the_gateway_mounts_only_the_routing_folder_of_the_model_store():
     assert kept.stdout.splitlines() == ["serving/torchserve/model-store/routing/README.md"]
     ignored = ["git", "check-ignore", "--quiet", f"{mount['source']}/routing.json"]
     assert subprocess.run(ignored, cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_downloads_weights_does_not_load_them_and_what_loads_them_has_no_network():
+    found = services("deploy/compose/model-archiver.yml")
+    download, packager = found["weights"], found["model-archiver"]
+    assert packager["network_mode"] == "none"
+    assert "networks" not in packager
+    assert packager["depends_on"] == {"weights": {"condition": "service_completed_successfully"}}
+    assert "WEIGHTS" not in packager["environment"], "a URL may hold a password"
+    assert download["entrypoint"][-1].rstrip().endswith("package --weights-only")
+    for key in ("user", "read_only", "cap_drop", "cap_add", "security_opt", "image", "restart"):
+        assert download[key] == packager[key], key
 
 
 def test_the_int8_packager_equals_the_packager_except_for_its_image_and_never_starts_automatically():
@@ -240,7 +254,7 @@ def test_the_gateway_knows_whether_the_edge_is_there_and_both_have_the_same_limi
 def test_no_container_name_is_fixed_and_every_image_has_a_tag():
     for name, service in services(*COMPOSE_FILES).items():
         assert "container_name" not in service
-        if name == "release":  # runs the packager's image and builds no own one
+        if name in ("release", "weights"):  # run the packager's image and builds no own one
             assert (service["pull_policy"], service["image"]) == (
                 "never",
                 services(*COMPOSE_FILES)["model-archiver"]["image"],

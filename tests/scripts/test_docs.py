@@ -15,7 +15,7 @@ SCRIPT = re.compile(r"scripts/([a-z_0-9]+\.sh)")
 
 def settings_of_the_example() -> dict[str, str]:
     lines = (ROOT / ".env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
+    return dict(line.split("=", 1) for line in lines if re.match(r"[A-Z0-9_]+=", line))
 
 
 def run_script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

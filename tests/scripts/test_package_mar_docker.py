@@ -1,3 +1,4 @@
+import itertools
 import os
 import shlex
 import shutil
@@ -98,6 +99,15 @@ def test_a_tag_set_in_dotenv_is_the_one_that_runs(checkout, docker, best):
     docker.answer("compose", "config", "--images", say="yolo-serving/model-archiver:mine\n")
     checkout.run(SCRIPT)
     assert "yolo-serving/model-archiver:mine" in run_call(docker)
+
+
+def test_the_settings_about_weights_reach_the_container(checkout, docker, best):
+    (checkout.root / ".env").write_text("TRUST_WEIGHTS=true\n")
+    done = checkout.run(SCRIPT, WEIGHTS_SHA256="0" * 64)
+    assert done.returncode == 0, done.stderr
+    call = run_call(docker)
+    given = [after for option, after in itertools.pairwise(call) if option == "--env"]
+    assert given == [f"WEIGHTS_SHA256={'0' * 64}", "TRUST_WEIGHTS=true"]
 
 
 def test_what_to_do_next_is_said(checkout, docker, best):

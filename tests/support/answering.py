@@ -21,6 +21,9 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str
             headers = list(self.headers.items())
             found = answer(httpx.Request(self.command, f"http://asked{self.path}", headers=headers, content=body))
             self.send_response(found.status_code)
+            for name, value in found.headers.items():
+                if name != "content-length":
+                    self.send_header(name, value)
             self.send_header("content-length", str(len(found.content)))
             self.end_headers()
             self.wfile.write(found.content)

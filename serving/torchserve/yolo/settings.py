@@ -50,6 +50,8 @@ class Settings:
         "Decode JPEGs much larger than the network's input at 1/2, 1/4 or 1/8 of their size. Faster; boxes move "
         "slightly.",
     )
+    # The packager's setting explains this one as well.
+    trust_weights: bool = variable(False)
     model_cache_dir: str = variable(
         "", "Folder for compiled models, kept for the next start. Empty: one in the temporary directory."
     )

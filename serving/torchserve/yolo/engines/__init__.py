@@ -43,7 +43,8 @@ def load(folder: Path, metadata: Metadata, settings: Settings, gpu: int | None =
         return OpenVinoEngine(model, threads, settings.model_cache(), settings.precision)
     from yolo.engines.torch import TorchEngine
 
-    return TorchEngine(model, metadata.end2end, threads, "cpu" if gpu is None else f"cuda:{gpu}")
+    device = "cpu" if gpu is None else f"cuda:{gpu}"
+    return TorchEngine(model, metadata.end2end, threads, device, trusted=settings.trust_weights)
 
 
 def use_threads(threads: int) -> None:

@@ -21,12 +21,19 @@ class TorchEngine:
     name = "torch"
 
     def __init__(
-        self, weights: Path, end2end: bool, threads: int, device: str = "cpu", half: bool | None = None
+        self,
+        weights: Path,
+        end2end: bool,
+        threads: int,
+        device: str = "cpu",
+        half: bool | None = None,
+        *,
+        trusted: bool = False,
     ) -> None:
         """Load `weights` onto `device` ("cpu" or "cuda:N").
 
-        `half` computes in f16 instead of f32; None means f16 on a GPU. Raises ArchiveError when the weights cannot
-        be loaded.
+        `half` computes in f16 instead of f32; None means f16 on a GPU. Weights that are not `trusted` may hold only
+        classes of Ultralytics and torch. Raises ArchiveError when the weights cannot be loaded.
         """
         self.device, self.threads = device, threads
         self.grouped = device != "cpu"
@@ -35,7 +42,7 @@ class TorchEngine:
         self._lock = threading.Lock()
         self._type = torch.half if half else torch.float
         try:
-            model = _load(weights)
+            model = _load(weights, trusted)
         except Exception as error:  # unpickling can raise any error
             raise ArchiveError(f"{weights.name} cannot be loaded: package the weights again ({error})") from error
         head = model.model[-1]
@@ -64,11 +71,13 @@ def _unranked(predictions: torch.Tensor) -> torch.Tensor:
     return predictions
 
 
-def _load(weights: Path) -> Any:
+def _load(weights: Path, trusted: bool) -> Any:
     """Load with Ultralytics, which must not install packages, use the network or write to the home folder."""
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="yolo-config-"))
-    from ultralytics.nn.tasks import load_checkpoint
+    os.environ["ULTRALYTICS_SAFE_LOAD"] = str(not trusted).lower()
+    from ultralytics.nn import tasks
 
-    return load_checkpoint(weights)[0]
+    tasks.SAFE_LOAD = not trusted  # where ultralytics was imported before
+    return tasks.load_checkpoint(weights)[0]

