@@ -141,6 +141,10 @@ class UrlFailed(ApiError, status=422, code="url_failed"):
     """The image could not be downloaded from its URL."""
 
 
+class HostRefused(ApiError, status=421, code="host_refused"):
+    """This is not a name of this gateway; the setting ALLOWED_HOSTS lists those that are."""
+
+
 class RateLimited(ApiError, status=429, code="rate_limited"):
     """Too many requests; the Retry-After header says in how many seconds the next one is accepted."""
 

@@ -3,6 +3,7 @@
 from starlette.middleware import Middleware
 
 from gateway.auth.authenticator import Authenticator
+from gateway.auth.hosts import HostsMiddleware
 from gateway.auth.middleware import AuthMiddleware
 from gateway.concurrency.after_answer import AfterAnswerMiddleware
 from gateway.http.cors import CorsMiddleware
@@ -46,7 +47,10 @@ def layers(
             header_bytes=settings.max_header_bytes,
             headers=settings.max_headers,
         ),
-        *([Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)] if authenticator else []),
+        # Where no key is required, the name is all that tells a page of the gateway from one that pretends to be.
+        Middleware(AuthMiddleware, authenticator, metrics, settings.metrics_public)
+        if authenticator
+        else Middleware(HostsMiddleware, allowed=split(settings.allowed_hosts)),
         # These count for the caller, and bound request bodies.
         *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits is not None else []),
         Middleware(

@@ -19,12 +19,15 @@ from tests.compose.packages import Progress
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # The gateway as a browser sees it on another machine, over plain HTTP: no loopback, so not trusted with the camera.
 LAN_NAME = "gateway.test"
+# A foreign page, and one whose owner lets its name lead to the visitor's machine.
+PAGE_NAME = "page.test"
+REBOUND_NAME = "rebound.test"
 ARGUMENTS = (
     "--no-sandbox",  # root, as in CI, may not use it; only our own page is opened
     "--disable-gpu",
     "--force-color-profile=srgb",  # colours are compared
     "--no-proxy-server",
-    f"--host-resolver-rules=MAP {LAN_NAME} 127.0.0.1",
+    "--host-resolver-rules=" + ",".join(f"MAP {name} 127.0.0.1" for name in (LAN_NAME, PAGE_NAME, REBOUND_NAME)),
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )

@@ -39,20 +39,24 @@ def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def _servers() -> Iterator[tuple[FakeTorchServe, str]]:
+def servers() -> Iterator[tuple[FakeTorchServe, str]]:
     """The fake TorchServe, and the address of the gateway before it."""
     fake = FakeTorchServe()
     with ExitStack() as stack:
         url = stack.enter_context(serving(fake))
         settings = Settings(
-            torchserve_inference_url=url, torchserve_management_url=url, max_body_bytes=4_000_000, ready_grace_s=3600
+            torchserve_inference_url=url,
+            torchserve_management_url=url,
+            max_body_bytes=4_000_000,
+            ready_grace_s=3600,
+            allowed_hosts=LAN_NAME,
         )
         yield fake, stack.enter_context(serving(create_app(settings), lifespan="on"))
 
 
 @pytest.fixture
-def fake(_servers: tuple[FakeTorchServe, str]) -> FakeTorchServe:
-    fake, _ = _servers
+def fake(servers: tuple[FakeTorchServe, str]) -> FakeTorchServe:
+    fake, _ = servers
     fake.reset()
     return fake
 
@@ -65,9 +69,9 @@ def two(fake: FakeTorchServe) -> FakeTorchServe:
 
 
 @pytest.fixture
-def visit(chromium: Browser, _servers: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[Open]:
+def visit(chromium: Browser, servers: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Iterator[Open]:
     """Open the page, with Playwright's options for a context. Afterwards the console must be silent."""
-    _, url = _servers
+    _, url = servers
     with ExitStack() as stack:
 
         def open_page(*, lan: bool = False, **options: Any) -> Visit:

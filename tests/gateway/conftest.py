@@ -47,6 +47,7 @@ def settings(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe) -> Sett
     """Make settings that point at the fake; arguments override."""
     _, url = _running
     defaults: dict[str, Any] = {"torchserve_inference_url": url, "torchserve_management_url": url}
+    defaults["allowed_hosts"] = "gateway"  # the name by which `running_app` calls it
     return lambda **changed: Settings(**{**defaults, **changed})
 
 

@@ -66,6 +66,15 @@ def _origins(text: str) -> str:
     return text
 
 
+def _hosts(text: str) -> str:
+    for entry in split(text):
+        if entry != "*" and not _NAME.fullmatch(entry.removeprefix("*.")):
+            raise ValueError(
+                f"{entry!r} is not a host name; write yolo.example.org, *.example.org for all below it, or *"
+            )
+    return text
+
+
 def _proxies(text: str) -> str:
     for entry in split(text):
         # A name of digits and dots is a mistyped address; * would let every caller forge its address.
@@ -134,6 +143,13 @@ class LimitSettings(BaseSettings):
         default="",
         description="Sites whose pages may call the gateway, such as `https://shop.example,https://other.example`; `*` "
         "for all. Empty: none.",
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Names under which the service may be called besides `localhost` and any IP address, such as "
+        "`yolo.example.org,*.lan`; `*` for all. A gateway without authentication and TorchServe's ports answer to no "
+        "other name, so that a web page cannot reach them through a name of its own (DNS rebinding). Compose adds "
+        "`DOMAIN` and the services' names.",
     )
     forwarded_allow_ips: Annotated[str, AfterValidator(_proxies)] = Field(
         default="",

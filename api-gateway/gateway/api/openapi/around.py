@@ -61,7 +61,7 @@ def _complete(path: str, operation: dict[str, Any], scope: str | None) -> None:
 
 def errors_of_limits(path: str, operation: Mapping[str, Any]) -> Iterator[type[errors.ApiError]]:
     """Yield the errors that may be answered before this operation starts, or while its body is read."""
-    yield from (errors.UriTooLong, errors.HeadersTooLarge)
+    yield from (errors.HostRefused, errors.UriTooLong, errors.HeadersTooLarge)
     if policy_for(path).limited:
         yield errors.RateLimited
     if "requestBody" in operation:
