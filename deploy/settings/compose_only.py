@@ -7,8 +7,8 @@ from ops.system.variables import Variable
 INFERENCE_BIND = Variable(
     "INFERENCE_BIND",
     "127.0.0.1",
-    "The same as `BIND` for TorchServe's inference API, in Compose. It has no authentication: open it to a trusted "
-    "network only.",
+    "The same as `BIND` for TorchServe's inference API, in Compose. It has no authentication and refuses only web "
+    "pages: open it to a trusted network only. Under a host name it answers if `ALLOWED_HOSTS` lists that.",
 )
 GREEN_HANDLER_FROM = Variable(
     "GREEN_HANDLER_FROM",

@@ -14,6 +14,7 @@ from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
 from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
+from ops.native.environment import only_of_services
 from ops.packaging.package import require_settled
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import text
@@ -47,7 +48,7 @@ def services_environment(settings: Settings) -> dict[str, str]:
             "Java 17 or newer is not installed; run bash scripts/up.sh, which installs one for this project only"
         )
     port = settings.ports
-    return {
+    wanted = {
         **settings.environment,
         **{name: str(number) for name, number in port.items()},
         "JAVA_HOME": str(home),
@@ -68,6 +69,7 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_SERVERS": list_servers(settings),
         "PYTHONUNBUFFERED": "1",
     }
+    return only_of_services(wanted)
 
 
 def list_servers(settings: Settings) -> str:

@@ -212,9 +212,19 @@ def processes() -> list[psutil.Process]:
         except psutil.Error:
             continue
         gateway = argv[:1] == [str(PYTHON)] and argv[1:3] == ["-m", "gateway"]
-        if process.pid != os.getpid() and (gateway or any(mark in argument for mark in marks for argument in argv)):
+        marked = any(mark in argument for mark in marks for argument in argv)
+        if process.pid != os.getpid() and (gateway or marked or _is_own_entrypoint(process, argv)):
             found.append(process)
     return found
+
+
+def _is_own_entrypoint(process: psutil.Process, argv: Sequence[str]) -> bool:
+    """Tell whether a process is the start of a model server of this checkout, whatever its code and its Python."""
+    if argv[-1:] != ["entrypoint.py"]:
+        return False
+    with contextlib.suppress(psutil.Error):
+        return process.environ().get("TORCHSERVE_RUN_DIR", "").startswith(str(socket_dir()))
+    return False
 
 
 def stop() -> bool:

@@ -36,7 +36,7 @@ PORTS = (
         "MANAGEMENT_PORT",
         8086,
         "Port of TorchServe's management API. It can register and remove models, so it is on 127.0.0.1 whatever `BIND` "
-        "says.",
+        "says, and refuses web pages.",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import routed_versions
+from guard import Port
 from server_settings import Placement, ServerSettings
 from yolo import settings, variables
 from yolo.errors import ArchiveError
@@ -21,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 MODEL = "yolo"
 # A multipart upload wraps the image in a few hundred bytes: the largest allowed image must still fit.
 MULTIPART_OVERHEAD = 64 * 1024
+# The path of a Unix socket has at most 107 bytes.
+LONGEST_RUN_DIR = 107 - len("/management.sock")
 
 
 class ConfigurationError(Exception):
@@ -43,6 +47,19 @@ class Configuration:
     #: The versions that routing.json names but that cannot be loaded, with the reason.
     skipped: tuple[str, ...] = ()
 
+    def ports(self) -> dict[str, Port]:
+        """Return the port of each API, by its name in TorchServe's configuration."""
+        placement = self.placement
+        numbers = {
+            "inference": placement.inference_port,
+            "management": placement.management_port,
+            "metrics": placement.metrics_port,
+        }
+        return {
+            api: Port(placement.torchserve_host, number, self.run_dir / f"{api}.sock")
+            for api, number in numbers.items()
+        }
+
 
 def read(env: Mapping[str, str]) -> Configuration:
     """Read and check the environment. Raises ConfigurationError."""
@@ -54,11 +71,16 @@ def read(env: Mapping[str, str]) -> Configuration:
     plan = _read(settings.Settings, env).plan  # the workers read these again; a mistake is reported before Java runs
     version = read_version(store / f"{MODEL}.mar")
     routed, skipped = routed_versions.find_archives(store, MODEL, version)
+    run_dir = Path(placement.torchserve_run_dir or Path(tempfile.gettempdir()) / "torchserve").resolve()
+    if len(os.fsencode(run_dir)) > LONGEST_RUN_DIR:
+        raise ConfigurationError(
+            f"the path {run_dir} is too long for a socket; set TORCHSERVE_RUN_DIR to a shorter one"
+        )
     return Configuration(
         placement=placement,
         server=server,
         model_store=store,
-        run_dir=Path(placement.torchserve_run_dir or Path(tempfile.gettempdir()) / "torchserve").resolve(),
+        run_dir=run_dir,
         version=version,
         workers=plan.workers,
         threads=plan.threads,
@@ -115,9 +137,7 @@ def render_properties(config: Configuration) -> str:
         for version, name in archives.items()
     }
     lines = {
-        "inference_address": f"http://{placement.torchserve_host}:{placement.inference_port}",
-        "management_address": f"http://{placement.torchserve_host}:{placement.management_port}",
-        "metrics_address": f"http://{placement.torchserve_host}:{placement.metrics_port}",
+        **{f"{api}_address": f"unix:{port.socket}" for api, port in config.ports().items()},
         "grpc_inference_port": placement.grpc_inference_port,
         "grpc_management_port": placement.grpc_management_port,
         "model_store": config.model_store,

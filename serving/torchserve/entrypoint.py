@@ -1,53 +1,77 @@
 """Start TorchServe in the foreground, with a configuration computed from the environment.
 
 The same file starts the server natively and in the container. It checks all that can be checked before Java runs,
-writes `effective.properties`, and then *becomes* Java (`execvp`). The stock `torchserve` launcher is not used: it stays
-as a parent that forwards no signals, and its one pid file per machine allows only one server.
+writes `effective.properties`, runs Java, and holds its ports (`guard.py`). The stock `torchserve` launcher is not
+used: it forwards no signals, and its one pid file per machine allows only one server.
 
     python entrypoint.py              serve (the default)
     python entrypoint.py healthcheck  exit 0 when a worker of the model is READY, else print the states and exit 1
 
-Exit codes: 0 stopped or healthy, 1 unhealthy, 78 (EX_CONFIG) a mistake that the operator has to fix.
+Exit codes: Java's own, 0 healthy, 1 unhealthy, 78 (EX_CONFIG) a mistake that the operator has to fix.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Mapping
-from typing import NoReturn
 
 import configuration
+import environment
+import guard
 import healthcheck
 import java
+import server_process
 from configuration import HERE, MODEL, Configuration, ConfigurationError
+from guard import Port
 
 EX_CONFIG = 78
 
 
-def serve(env: Mapping[str, str]) -> NoReturn:
-    """Write the configuration and become TorchServe. Does not return. Raises ConfigurationError."""
+def serve(env: Mapping[str, str]) -> int:
+    """Write the configuration and run TorchServe; return its exit code. Raises ConfigurationError."""
     config = configuration.read(env)
     prepare_run_dir(config)
     argv = java.command(config, env)
+    ports = take_ports(config)
     report(config)
     try:
-        os.chdir(config.run_dir)
-        os.execvpe(argv[0], argv, worker_environment(config, env))  # noqa: S606 - the purpose of this file
-    except OSError as error:
+        return server_process.run(
+            argv, worker_environment(config, env), config.run_dir, ports, config.placement.allowed_hosts
+        )
+    except (FileNotFoundError, PermissionError) as error:
         raise ConfigurationError(
             f"cannot run {argv[0]} ({error.strerror}); install Java 17 or newer or set JAVA_HOME"
         ) from error
 
 
+def take_ports(config: Configuration) -> dict[Port, socket.socket]:
+    """Return a socket for each port. Raises ConfigurationError when one is taken."""
+    taken = {}
+    for api, port in config.ports().items():
+        try:
+            taken[port] = guard.bind(port)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {port.host}:{port.number} ({error.strerror}); "
+                f"stop what uses it or set {api.upper()}_PORT"
+            ) from error
+    return taken
+
+
 def prepare_run_dir(config: Configuration) -> None:
     """Remove the remains of a killed server and write `effective.properties`. Raises ConfigurationError."""
     try:
-        config.run_dir.mkdir(parents=True, exist_ok=True)
+        config.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Who enters this folder reaches the server past its guard.
+        if config.run_dir.stat().st_uid != os.getuid():
+            raise ConfigurationError(f"{config.run_dir} belongs to another user; remove it or set TORCHSERVE_RUN_DIR")
+        config.run_dir.chmod(0o700)
         # A killed server leaves sockets, which would be "already in use", and unpacked archives, which fill the disk.
-        for socket in config.run_dir.glob(".ts.sock.*"):
-            socket.unlink()
+        for left in (*config.run_dir.glob(".ts.sock.*"), *(port.socket for port in config.ports().values())):
+            left.unlink(missing_ok=True)
         shutil.rmtree(config.run_dir / "models", ignore_errors=True)
         fixed = (HERE / "config.properties").read_text()
         computed = configuration.render_properties(config)
@@ -73,7 +97,7 @@ def report(config: Configuration) -> None:
 def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the server, which its workers inherit."""
     result = {
-        **env,
+        **environment.allowed(env),
         # Without a UTF-8 locale (LC_ALL=C, as under cron) Java cannot name a file with letters outside ASCII.
         **({} if is_utf8(env) else {"LC_ALL": "C.UTF-8"}),
         "THREADS": str(config.threads),
@@ -96,13 +120,21 @@ def is_utf8(env: Mapping[str, str]) -> bool:
     return locale.lower().replace("-", "").endswith("utf8")
 
 
+def drop_foreign_variables(env: Mapping[str, str]) -> None:
+    """Start this program again without the variables that are not for it: others may read what it was started with."""
+    kept = environment.allowed(env)
+    if any(not name.startswith("__") for name in env.keys() - kept.keys()):  # "__": macOS adds such to every process
+        os.execve(sys.executable, sys.orig_argv, kept)  # noqa: S606 - itself
+
+
 def main(argv: list[str]) -> int:
     """Run the subcommand. A mistake of the operator ends in one line on stderr and EX_CONFIG."""
     try:
         if argv == ["healthcheck"]:
             return healthcheck.run(os.environ)
         if argv in ([], ["serve"]):
-            serve(os.environ)
+            drop_foreign_variables(os.environ)
+            return serve(os.environ)
         raise ConfigurationError(f"unknown argument {' '.join(argv)!r}; use: entrypoint.py [serve|healthcheck]")
     except ConfigurationError as error:
         print(f"torchserve: {error}", file=sys.stderr)

@@ -39,6 +39,8 @@ class Placement:
     """Addresses and folders, which Compose and the scripts set. `ops/system/variables.py` explains those for people."""
 
     torchserve_host: str = variable("127.0.0.1")
+    # The gateway's setting explains this one as well.
+    allowed_hosts: str = variable("")
     inference_port: int = variable(8085, low=1, high=65535)
     management_port: int = variable(8086, low=1, high=65535)
     metrics_port: int = variable(8087, low=1, high=65535)

@@ -137,6 +137,27 @@ def test_what_loads_weights_has_no_network_and_no_address_of_a_download(service)
     assert not [pair for pair in archiver["Config"]["Env"] if pair.startswith("WEIGHTS=")]
 
 
+def test_a_web_page_is_refused_on_every_port_and_a_program_is_not(service):
+    for headers, host_counts in (({"Origin": "https://page.example"}, False), ({"Host": "page.example"}, True)):
+        posted = httpx.post(f"{service.management}/models", params={"url": "x.mar"}, headers=headers, timeout=30)
+        called = httpx.post(f"{service.inference}/predictions/yolo", content=b"x", headers=headers, timeout=30)
+        assert (posted.status_code, called.status_code) == (403, 403)
+        assert posted.json()["type"] == "RequestRefused"
+        if host_counts:
+            assert httpx.get(f"{service.gateway}/models", headers=headers, timeout=30).status_code == 421
+    assert httpx.get(f"{service.management}/models", timeout=30).status_code == 200
+
+
+def test_a_container_holds_the_variables_it_needs(service):
+    for name in SERVERS:
+        listed = service.compose("exec", "-T", name, "cat", "/proc/1/environ").split("\0")
+        found = {pair.partition("=")[0] for pair in listed} - {""}
+        assert found <= {pair.partition("=")[0] for pair in service.inspect(name)["Config"]["Env"]} | {
+            *("HOME", "HOSTNAME", "LC_CTYPE")
+        }
+        assert ("REDIS_URL" in found) == (name == "api-gateway")
+
+
 def test_only_loopback_is_published_and_the_model_store_cannot_be_written(service):
     for name in SERVERS:
         description = service.inspect(name)

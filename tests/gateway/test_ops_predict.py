@@ -87,6 +87,27 @@ def test_a_name_with_a_comma_is_selected_by_repeating_classes(predict: Predict, 
     assert [asked.query for asked in fake.predictions] == [{"classes": '["light,red","bus"]'}]
 
 
+def test_it_gets_only_the_variables_of_the_caller_that_it_needs(folder: Path) -> None:
+    wrapper = folder / "bin" / "python"
+    wrapper.parent.mkdir()
+    wrapper.write_text("#!/bin/sh\nenv\n")
+    wrapper.chmod(0o755)
+    script = (ROOT / "scripts/predict.sh").read_text().replace('exec "$python"', f'exec "{wrapper}"')
+    script = script.replace('"$(dirname -- "${BASH_SOURCE[0]}")/.."', f'"{ROOT}"')
+    secret = {"AWS_SECRET_ACCESS_KEY": "hidden", "REDIS_URL": "redis://:hidden@redis", "LS": "hidden"}
+    needed = {"YOLO_API_KEY": "key", "GATEWAY_URL": "http://g", "LC_ALL": "C.UTF-8", "GATEWAY_PORT": "1"}
+    done = subprocess.run(
+        ["bash", "-c", script, "predict.sh", "in"],
+        env={"PATH": os.environ["PATH"], "HOME": "/", **secret, **needed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert needed.items() <= found.items()
+    assert "hidden" not in done.stdout
+
+
 def test_a_second_run_asks_only_for_what_is_missing(predict: Predict, folder: Path, fake: FakeTorchServe) -> None:
     assert predict("in/[0-3].jpg", "--out", "out.jsonl").returncode == 0
     again = predict("in", "--out", "out.jsonl")

@@ -154,6 +154,24 @@ def test_what_downloads_weights_does_not_load_them_and_what_loads_them_has_no_ne
         assert download[key] == packager[key], key
 
 
+def test_a_secret_reaches_only_the_service_that_needs_it():
+    every = services(
+        "docker-compose.yml", *(path.relative_to(ROOT).as_posix() for path in ROOT.glob("deploy/compose/*.yml"))
+    )
+    secret = re.compile("REDIS_URL|API_KEY|JWT|TOKEN|PASSWORD|SECRET")
+    holders = {
+        (name, variable)
+        for name, service in every.items()
+        for variable in service.get("environment", {})
+        if secret.search(variable)
+    }
+    assert {name for name, _ in holders} == {"api-gateway", "release"}
+    assert [variable for name, variable in holders if name == "release"] == ["YOLO_API_KEY"]
+    assert not [name for name, service in every.items() if "env_file" in service]
+    mounting = {name for name, service in every.items() if "./secrets" in str(service.get("volumes", ""))}
+    assert mounting == {"api-gateway", "keys"}
+
+
 def test_the_int8_packager_equals_the_packager_except_for_its_image_and_never_starts_automatically():
     archiver, int8 = (services(*COMPOSE_FILES)[name] for name in ("model-archiver", "model-archiver-int8"))
     assert int8.pop("profiles") == ["int8"]

@@ -90,7 +90,7 @@ def oip(_served: tuple[FakeOip, str]) -> FakeOip:
 @pytest.fixture
 def before(_served: tuple[FakeOip, str], oip: FakeOip) -> Callable[..., Settings]:
     _, url = _served
-    return lambda **changed: Settings(**{"backend": "oip", "oip_url": url, **changed})
+    return lambda **changed: Settings(**{"backend": "oip", "oip_url": url, "allowed_hosts": "gateway", **changed})
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ COCO = "person,bicycle,car,motorcycle,airplane,bus"
 
 
 def served_by(url: str, **changed: Any) -> Settings:
-    return Settings(backend="oip", oip_url=url, **changed)
+    return Settings(backend="oip", oip_url=url, allowed_hosts="gateway", **changed)
 
 
 def version_of(answer: httpx.Response) -> str | None:

@@ -11,6 +11,16 @@ def test_one_variable_bounds_requests_and_leaves_room_for_a_multipart_form(rende
     assert found["max_request_size"] == found["max_response_size"] == str(1_000_000 + 65536)
 
 
+def test_the_server_listens_on_sockets_and_the_guard_on_its_ports(store, rendered):
+    config = configuration.read({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store), "MANAGEMENT_PORT": "9"})
+    assert (config.ports()["management"].host, config.ports()["management"].number) == ("127.0.0.1", 9)
+    found = rendered(TORCHSERVE_RUN_DIR=str(store))
+    for api in ("inference", "management", "metrics"):
+        assert found[f"{api}_address"] == f"unix:{config.ports()[api].socket}"
+    with pytest.raises(ConfigurationError, match="too long"):
+        configuration.read({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": f"/tmp/{'x' * 100}"})
+
+
 def test_the_version_is_the_one_in_the_archive(rendered):
     models = json.loads(rendered()["models"])
     assert models["yolo"]["1.3"]["defaultVersion"] is True

@@ -1,3 +1,6 @@
+import socket
+import sys
+
 import pytest
 
 import entrypoint
@@ -5,10 +8,10 @@ import entrypoint
 
 @pytest.fixture
 def started(monkeypatch):
-    """The environments of the servers that would have replaced this process."""
+    """The environments of the servers that would have been started."""
     environments = []
-    monkeypatch.setattr(entrypoint.os, "execvpe", lambda file, argv, env: environments.append(env))
-    monkeypatch.setattr(entrypoint.os, "chdir", lambda folder: None)
+    monkeypatch.setattr(entrypoint.server_process, "run", lambda argv, env, *rest: environments.append(env) or 0)
+    monkeypatch.setattr(entrypoint.guard, "bind", lambda port: None)
     return environments
 
 
@@ -26,11 +29,48 @@ def test_the_remains_of_a_killed_server_are_removed(store, started):
     unpacked.parent.mkdir(parents=True)
     unpacked.touch()
     (run_dir / ".ts.sock.9000").touch()
+    (run_dir / "management.sock").touch()
     cache = run_dir / "yolo-model-cache-0"
     cache.mkdir()
     environment = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(run_dir), "JAVA_HOME": str(store)}
     entrypoint.serve(environment)
     assert sorted(path.name for path in run_dir.iterdir()) == ["effective.properties", "yolo-model-cache-0"]
+
+
+def test_only_this_user_enters_the_folder_of_the_sockets_behind_the_guard(store, started, monkeypatch):
+    run_dir = store / "run"
+    run_dir.mkdir(mode=0o777)
+    environment = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(run_dir)}
+    entrypoint.serve(environment)
+    assert run_dir.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(entrypoint.os, "getuid", lambda: run_dir.stat().st_uid + 1)
+    with pytest.raises(entrypoint.ConfigurationError, match="belongs to another user"):
+        entrypoint.serve(environment)
+
+
+def test_a_taken_port_is_named_with_its_setting(store, monkeypatch):
+    monkeypatch.setattr(entrypoint.server_process, "run", pytest.fail)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        with pytest.raises(entrypoint.ConfigurationError, match=f"{port} .*INFERENCE_PORT"):
+            entrypoint.serve({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store), "INFERENCE_PORT": port})
+
+
+def test_the_server_gets_no_variable_that_is_not_on_the_list(store, started):
+    secrets = {"REDIS_URL": "redis://:secret@redis", "YOLO_API_KEY": "secret", "AWS_SECRET_ACCESS_KEY": "secret"}
+    kept = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "ONEDNN_MAX_CPU_ISA": "AVX2", "PATH": "/bin", "LOG_LEVEL": "INFO"}
+    entrypoint.serve({"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store / "run"), **kept, **secrets})
+    (environment,) = started
+    assert kept.items() <= environment.items()
+    assert "secret" not in str(environment)
+
+
+def test_the_program_starts_again_without_foreign_variables(monkeypatch):
+    started = []
+    monkeypatch.setattr(entrypoint.os, "execve", lambda path, argv, env: started.append((argv, env)))
+    entrypoint.drop_foreign_variables({"PATH": "/bin", "REDIS_URL": "redis://:secret@redis"})
+    entrypoint.drop_foreign_variables({"PATH": "/bin", "LC_CTYPE": "C.UTF-8", "__CF_USER_TEXT_ENCODING": "0x0"})
+    assert started == [(sys.orig_argv, {"PATH": "/bin"})]
 
 
 def test_an_unknown_argument_is_a_configuration_error(capsys):

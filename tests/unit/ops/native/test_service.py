@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions
 
+from deploy.settings.declared import READERS
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.native import green, service, supervisor
+from ops.native.environment import only_of_services
 from ops.paths import API_KEYS, ROOT
 from ops.store import lock
 from ops.store.bluegreen import Made, Sides
@@ -44,6 +46,26 @@ def test_a_secret_is_found_from_the_checkout_as_in_compose(environment, monkeypa
     assert environment()["JWT_SECRET_FILE"] == str(ROOT / "secrets/jwt_secret")
     monkeypatch.setenv("JWT_SECRET_FILE", "/etc/jwt_secret")
     assert environment()["JWT_SECRET_FILE"] == "/etc/jwt_secret"
+
+
+def test_the_services_get_their_settings_and_nothing_else_of_the_caller(environment, monkeypatch):
+    given = {"AWS_SECRET_ACCESS_KEY": "s3cret", "YOLO_API_KEY": "s3cret", "WEIGHTS": "https://user:s3cret@host/best.pt"}
+    wanted = {
+        "REDIS_URL": "redis://redis:6379/0",
+        "LC_ALL": "C.UTF-8",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "LOG_LEVEL": "DEBUG",
+    }
+    for name, value in {**given, **wanted}.items():
+        monkeypatch.setenv(name, value)
+    found = environment()
+    assert wanted.items() <= found.items()
+    assert "s3cret" not in str(found)
+
+
+def test_a_native_service_may_have_every_setting_that_is_documented_for_it():
+    declared = READERS["gateway"] | READERS["model server"]
+    assert only_of_services(dict.fromkeys(declared, "x")).keys() == declared
 
 
 def test_a_gateway_that_would_refuse_its_settings_is_not_started_at_all(monkeypatch):

@@ -1,0 +1,65 @@
+"""TorchServe as a child of this process, which has its ports: they start and end together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import guard
+import request_head
+from guard import Port
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def run(
+    argv: Sequence[str], env: Mapping[str, str], directory: Path, ports: Mapping[Port, socket.socket], names: str
+) -> int:
+    """Run the server behind its ports until it ends, and return its exit code. Raises OSError if it cannot be run.
+
+    `names` is the setting ALLOWED_HOSTS.
+    """
+    return asyncio.run(_run(argv, env, directory, ports, request_head.split(names)))
+
+
+async def _run(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    directory: Path,
+    ports: Mapping[Port, socket.socket],
+    allowed: frozenset[str],
+) -> int:
+    parent = os.getpid()
+
+    def end_with_parent() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it has ended meanwhile
+                os._exit(1)
+
+    server = await asyncio.create_subprocess_exec(*argv, env=dict(env), cwd=directory, preexec_fn=end_with_parent)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, _pass_on, server, number)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for port, listener in ports.items():
+                group.create_task(guard.open_port(port, listener, allowed, lambda: server.returncode is None))
+            code = await server.wait()
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _pass_on(server: asyncio.subprocess.Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        server.send_signal(number)
