@@ -23,7 +23,7 @@ def operation(method: str, path: str) -> str:
 
 
 @pytest.fixture
-def guarded(fake: FakeTorchServe, _servers: tuple[FakeTorchServe, str], tmp_path: Path) -> Iterator[tuple[str, str]]:
+def guarded(fake: FakeTorchServe, servers: tuple[FakeTorchServe, str], tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The address of a gateway that requires a key, and the key."""
     path = tmp_path / "keys.jsonl"
     key = add_key(path)
