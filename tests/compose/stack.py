@@ -44,26 +44,6 @@ class Stack(Deployment):
     ports: dict[str, int]
     user: int | None
 
-    @property
-    def gateway(self) -> str:
-        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
-
-    @property
-    def inference(self) -> str:
-        return f"http://127.0.0.1:{self.ports['INFERENCE_PORT']}"
-
-    @property
-    def management(self) -> str:
-        return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
-
-    @property
-    def store(self) -> Path:
-        return self.root / "serving/torchserve/model-store"
-
-    @property
-    def street(self) -> Path:
-        return self.root / "samples/street.jpg"
-
     def run(self, *argv: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command as a person with this checkout would; output of both streams in `stdout`."""
         identity: dict[str, Any] = {}
@@ -87,12 +67,6 @@ class Stack(Deployment):
 
     def start(self) -> None:
         self.go("scripts/up.sh", "--docker")
-
-    def archive(self, version: str, **changes: Any) -> Path:
-        path = super().archive(version, **changes)
-        owner = self.root.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-        return path
 
     def up(self, *options: str, **environment: str) -> None:
         """Start what does not run, or runs with other settings, and wait until it is healthy."""

@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 
 from ops.system.settings import PORTS
-from tests.support import copy_tree, free_ports, wait_until
+from tests.support import copy_tree, free_ports
+from tests.support.endpoints import Endpoints
 
 # Settings of this machine that must not reach the checkout.
-FOREIGN = {"JAVA_HOME", "WEIGHTS", "VIRTUAL_ENV"}
+FOREIGN = {"JAVA_HOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "WEIGHTS"}
 
 
 @dataclass
-class Checkout:
+class Checkout(Endpoints):
     """A copy of the tree, the environment of its scripts, and the settings that its service runs with."""
 
     root: Path
@@ -30,18 +30,6 @@ class Checkout:
     ports: dict[str, int]
     settings: dict[str, str] = field(default_factory=dict)
     _started_with: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def gateway(self) -> str:
-        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
-
-    @property
-    def inference(self) -> str:
-        return f"http://127.0.0.1:{self.ports['INFERENCE_PORT']}"
-
-    @property
-    def management(self) -> str:
-        return f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -80,15 +68,6 @@ class Checkout:
             if mark in argv and (str(self.root) in argv or cwd.startswith(str(self.root))):
                 found.append(process)
         return found
-
-    def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.gateway}/health/ready", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def wait_ready(self) -> None:
-        wait_until(self.ready, "the service is ready")
 
     def log(self, name: str) -> str:
         return (self.root / ".run" / "logs" / f"{name}.log").read_text(errors="replace")

@@ -38,11 +38,3 @@ def service(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> C
     checkout.up()
     checkout.wait_ready()
     return checkout
-
-
-@pytest.fixture
-def base(installed: Service) -> Service:
-    """The running service with the default settings, where the base version alone is loaded and answers."""
-    installed.checkout.up()
-    installed.settle()
-    return installed

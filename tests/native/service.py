@@ -5,38 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import zipfile
-from pathlib import Path
 from typing import Any
 
 from tests.native.checkout import Checkout
-from tests.support.deployment import BASE, Deployment
+from tests.support.deployment import Deployment
 
 
 class Service(Deployment):
     """The service of a checkout, and its model store."""
 
     def __init__(self, checkout: Checkout) -> None:
-        self.checkout = checkout
-        self.demo = checkout.root / "demo.pt"
-        with zipfile.ZipFile(self.store / f"yolo-{BASE}.mar") as mar:
-            self.demo.write_bytes(mar.read("best.pt"))
-
-    @property
-    def store(self) -> Path:
-        return self.checkout.root / "serving/torchserve/model-store"
-
-    @property
-    def gateway(self) -> str:
-        return self.checkout.gateway
-
-    @property
-    def management(self) -> str:
-        return self.checkout.management
-
-    @property
-    def street(self) -> Path:
-        return self.checkout.root / "samples/street.jpg"
+        self.checkout, self.root, self.ports = checkout, checkout.root, checkout.ports
 
     def script(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.checkout.run(*argv, **environment)
@@ -50,10 +29,10 @@ class Service(Deployment):
 
     def start_ops(self, *argv: object) -> subprocess.Popen[str]:
         """Start the operation itself and do not wait for its end."""
-        python = self.checkout.root / ".venv/bin/python"
+        python = self.root / ".venv/bin/python"
         return subprocess.Popen(
             [python, "-m", "ops", *map(str, argv)],
-            cwd=self.checkout.root,
+            cwd=self.root,
             env=self.checkout.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -14,13 +14,14 @@ from PIL import Image
 from tests.native.checkout import Checkout
 from tests.native.service import Service
 from tests.support import jpeg, wait_until
+from tests.support.deployment import DEMO
 
 
 @pytest.fixture
 def batching(installed: Service) -> Checkout:
     """The service with batches of three, for which the first picture waits half a second."""
     installed.checkout.up(BATCH_SIZE="3", MAX_BATCH_DELAY_MS="500", WORKERS="1")
-    installed.settle()
+    installed.settle(DEMO)
     return installed.checkout
 
 

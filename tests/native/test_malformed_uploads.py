@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from tests.support import wait_until
+from tests.support.deployment import DEMO
 from tests.support.malformed import malformed_uploads
 from tests.support.malformed.pictures import tolerated
 
@@ -38,8 +39,8 @@ def refused(status, body):
     return 400 <= status < 500 and body["status"] == "error" and "request_id" in body
 
 
-def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(base):
-    service = base.checkout
+def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(installed, service):
+    installed.settle(DEMO)
     before, expected = wait_until(lambda: workers(service), "there are workers"), people(service)
     uploads = [*malformed_uploads(), *tolerated(random.Random(1), TOLERATED)]
     assert len(expected) >= 4

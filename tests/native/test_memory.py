@@ -10,21 +10,20 @@ import httpx
 import psutil
 import pytest
 
-from tests.native import small_models
-from tests.support import huge_png, jpeg
+from tests.support import huge_png, jpeg, small_models
+from tests.support.deployment import BASE
 
 # Shapes met for the first time are compiled and kept, so the first part is where memory is taken.
 REQUESTS = 5_000
 WARM = 2_000
 CLIENTS = 4
-VERSION = "small"
 
 
 @pytest.fixture
-def worker(service, tmp_path) -> Iterator[psutil.Process]:
+def worker(service, installed) -> Iterator[psutil.Process]:
     """The only worker of a small version: the model's size adds to the time of the test and not to what it finds."""
-    with small_models.loaded(service, "yolov8n.yaml", VERSION, tmp_path):
-        (described,) = httpx.get(f"{service.management}/models/yolo/{VERSION}", timeout=30).json()
+    with small_models.loaded(service, installed.keep_base(), BASE):
+        (described,) = httpx.get(f"{service.management}/models/yolo/{BASE}", timeout=30).json()
         (worker,) = described["workers"]
         yield psutil.Process(worker["pid"])
 
@@ -48,7 +47,7 @@ def test_a_worker_does_not_grow_over_five_thousand_mixed_requests(service, worke
     def send(part):
         with httpx.Client(base_url=service.inference, timeout=60) as client:
             return [
-                client.post(f"/yolo/{VERSION}/predict", params=query, content=data).status_code for data, query in part
+                client.post(f"/yolo/{BASE}/predict", params=query, content=data).status_code for data, query in part
             ]
 
     def run(part):

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.native import small_models
 from tests.native.checkout import Checkout
-from tests.support import wait_until
+from tests.support import small_models, wait_until
 
 YAML = {
     "segment": "yolov8n-seg.yaml",
@@ -21,10 +20,12 @@ KEYS = {"segment": "masks", "pose": "keypoints", "obb": "obb", "classify": "prob
 
 
 @pytest.fixture(params=YAML)
-def task(request, service: Checkout, tmp_path) -> Iterator[str]:
+def task(request, service: Checkout) -> Iterator[str]:
     """A version named as its task, loaded next to the one that is served."""
-    with small_models.loaded(service, YAML[request.param], request.param, tmp_path):
+    archive = small_models.keep(YAML[request.param], request.param, service.root)
+    with small_models.loaded(service, archive, request.param):
         yield request.param
+    archive.unlink()
 
 
 def test_every_task_has_its_keys_in_the_answers_of_torchserve_and_of_the_gateway(service, task):

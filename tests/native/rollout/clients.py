@@ -15,7 +15,8 @@ import httpx
 from tests.native.service import Service
 from tests.support import clients, wait_until
 from tests.support.archives import SURE
-from tests.support.deployment import BASE, QUICK
+from tests.support.deployment import BASE
+from tests.support.load import PAUSE_S
 
 CLIENTS = 8
 
@@ -44,13 +45,7 @@ class Clients:
             self._local.key = f"camera-{next(self._numbers)}"
         key, sent = self._local.key, time.monotonic()
         try:
-            answer = httpx.post(
-                f"{self.service.gateway}/predict",
-                params=QUICK,
-                files={"file": self.service.street.read_bytes()},
-                headers={"X-Client-Key": key},
-                timeout=90,
-            )
+            answer = self.service.ask({"X-Client-Key": key})
         except httpx.HTTPError as error:
             self.answers.append(Answer(sent, key, type(error).__name__, None, 0.0))
             raise
@@ -63,9 +58,9 @@ class Clients:
         return answer
 
     @contextmanager
-    def at_work(self) -> Iterator[Clients]:
+    def at_work(self, pause_s: float = PAUSE_S) -> Iterator[Clients]:
         """Send requests; afterwards none of them was lost, and each answer is made by the version that it names."""
-        with clients(CLIENTS, self._ask):
+        with clients(CLIENTS, self._ask, pause_s):
             self.more()
             yield self
             self.more()

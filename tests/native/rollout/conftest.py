@@ -1,4 +1,4 @@
-"""The running service for tests that release to it, with one worker; `test_canary.py` has one test with two."""
+"""The running service for tests that release to it, with one worker; `test_two_workers.py` has two."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A second real TorchServe next to the first: no request is lost, and each answer names the version that made it.
 
-The tests share one service. Each begins with blue alone and version 1.0 current. While green is made of another
+The tests share one service. Each begins with blue alone and the base version current. While green is made of another
 archive the version tells which server answered; its own handler, changed, tells that too.
 """
 
@@ -58,7 +58,7 @@ def versions(answered):
 
 
 def test_eight_clients_lose_no_request_from_blue_to_green_and_back(service, next_archive):
-    with Clients(service).at_work() as people:
+    with Clients(service).at_work(pause_s=0) as people:
         service.go("scripts/bluegreen.sh", "up", "--note", "another archive")
         assert versions(people.more()) == {BASE}
         service.go("scripts/bluegreen.sh", "switch")

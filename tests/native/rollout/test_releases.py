@@ -1,6 +1,6 @@
 """Releases on the real service: live without a lost request, back again; what breaks leaves the old one answering.
 
-The tests share one service. Each begins with version 1.0 (the demonstration weights) current and served.
+The tests share one service. Each begins with the base version, a small model, current and served.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def untouched(service) -> Iterator[None]:
 
 
 def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(service):
-    weights = renamed(service.demo, service.checkout.root / "renamed.pt")
-    with clients(8, service.ask) as load:
+    weights = renamed(service.weights, service.checkout.root / "renamed.pt")
+    with clients(8, service.ask, pause_s=0) as load:
         assert load.fresh_versions() == {BASE}
         service.go("scripts/redeploy.sh", str(weights), "--version", "live", "--note", "under load", "--accept-drift")
         assert load.fresh_versions() == {"live"}
@@ -153,7 +153,7 @@ def test_after_a_release_up_finds_nothing_to_do(service):
 def test_a_broken_version_leaves_the_old_one_answering_and_nothing_behind(service, untouched, sabotage, told):
     with clients(2, service.ask) as load:
         service.archive("bad", **sabotage)
-        done = service.ops("redeploy", service.demo, "--packaged", "bad")
+        done = service.ops("redeploy", service.weights, "--packaged", "bad")
     assert done.returncode == 1, done.stdout
     assert told in done.stdout
     assert {(answer.status, answer.version) for answer in load.answers} == {(200, BASE)}
@@ -161,7 +161,7 @@ def test_a_broken_version_leaves_the_old_one_answering_and_nothing_behind(servic
 
 def test_a_version_that_finds_nothing_any_more_is_stopped(service, untouched):
     service.archive("blind", conf=0.9999)
-    done = service.ops("redeploy", service.demo, "--packaged", "blind")
+    done = service.ops("redeploy", service.weights, "--packaged", "blind")
     assert done.returncode == 4, done.stdout
     assert "nothing found" in done.stdout
     assert "--accept-drift" in done.stdout
@@ -171,7 +171,7 @@ def test_weights_that_cannot_be_loaded_and_a_version_that_is_there_are_refused(s
     garbage = service.checkout.root / "garbage.pt"
     garbage.write_bytes(b"<html>not found</html>")
     assert service.script("scripts/redeploy.sh", "garbage.pt").returncode == 1
-    done = service.script("scripts/redeploy.sh", "demo.pt", "--version", BASE)
+    done = service.script("scripts/redeploy.sh", "base.pt", "--version", BASE)
     assert (done.returncode, "already there" in done.stdout) == (1, True)
 
 
@@ -187,7 +187,7 @@ def test_weights_of_another_task_are_stopped(service, untouched):
 def test_a_full_disk_leaves_the_old_version_answering(service, untouched):
     service.archive("fat")
     # No file that the operation writes may grow beyond 1 MB, as on a disk that is full.
-    limited = "ulimit -f 1000; exec .venv/bin/python -m ops redeploy demo.pt --packaged fat"
+    limited = "ulimit -f 1000; exec .venv/bin/python -m ops redeploy base.pt --packaged fat"
     done = service.script("-c", limited)
     assert done.returncode == 1, done.stdout
     assert "writing yolo.mar" in done.stdout
@@ -197,7 +197,7 @@ def test_a_default_that_torchserve_refuses_leaves_the_old_version_answering(serv
     service.archive("unwanted")
     with refusing("set-default", service.management) as management:
         done = service.script(
-            *("-c", ".venv/bin/python -m ops redeploy demo.pt --packaged unwanted"),
+            *("-c", ".venv/bin/python -m ops redeploy base.pt --packaged unwanted"),
             OPS_MANAGEMENT_URL=management,
             OPS_INFERENCE_URL=service.checkout.inference,
         )
@@ -217,7 +217,7 @@ sys.addaudithook(hook)
 from ops.__main__ import main
 sys.exit(main())
 """
-    killed = service.script("-c", '.venv/bin/python -c "$1" redeploy demo.pt --packaged half', "half", code)
+    killed = service.script("-c", '.venv/bin/python -c "$1" redeploy base.pt --packaged half', "half", code)
     assert killed.returncode in (-9, 137), killed.stdout
     assert service.served() == BASE
     assert "a restart would serve half" in service.script("scripts/releases.sh").stdout
@@ -229,7 +229,7 @@ sys.exit(main())
 def test_a_dry_run_changes_nothing(service, untouched):
     before = {path.name: path.stat().st_mtime_ns for path in service.store.iterdir()}
     for argv in (
-        ("scripts/redeploy.sh", "demo.pt", "--dry-run"),
+        ("scripts/redeploy.sh", "base.pt", "--dry-run"),
         ("scripts/rollback.sh", BASE, "--dry-run"),
         ("scripts/releases.sh", "prune", "--keep", "1", "--dry-run"),
     ):
@@ -241,7 +241,7 @@ def test_a_dry_run_changes_nothing(service, untouched):
 
 def test_while_another_operation_is_at_work_the_next_one_is_refused_and_told_who(service, untouched):
     with lock.held(service.store, "a long lunch"):
-        for argv in (("scripts/redeploy.sh", "demo.pt"), ("scripts/rollback.sh", BASE)):
+        for argv in (("scripts/redeploy.sh", "base.pt"), ("scripts/rollback.sh", BASE)):
             done = service.script(*argv)
             assert done.returncode == 3, done.stdout
             assert "a long lunch" in done.stdout
@@ -249,7 +249,7 @@ def test_while_another_operation_is_at_work_the_next_one_is_refused_and_told_who
 
 def test_torchserve_killed_while_a_version_loads_comes_back_with_the_old_one(service, untouched):
     service.archive("unlucky")
-    running = service.start_ops("redeploy", service.demo, "--packaged", "unlucky")
+    running = service.start_ops("redeploy", service.weights, "--packaged", "unlucky")
     wait_until(lambda: "unlucky" in service.loaded(), "the version is registered", 60)
     service.kill_torchserve()
     said, _ = running.communicate(timeout=240)
@@ -259,7 +259,7 @@ def test_torchserve_killed_while_a_version_loads_comes_back_with_the_old_one(ser
 
 def test_what_a_killed_operator_left_is_undone_by_the_next_operation(service, untouched):
     service.archive("orphan")
-    running = service.start_ops("redeploy", service.demo, "--packaged", "orphan")
+    running = service.start_ops("redeploy", service.weights, "--packaged", "orphan")
     wait_until(lambda: "orphan" in service.loaded(), "the version is registered", 60)
     running.kill()
     running.communicate()
@@ -311,7 +311,7 @@ def test_prune_keeps_the_current_and_the_previous_version(service, live):
 
 def test_where_nothing_runs_redeploy_says_what_to_do_first(service):
     service.script("scripts/down.sh")
-    done = service.script("scripts/redeploy.sh", "demo.pt")
+    done = service.script("scripts/redeploy.sh", "base.pt")
     assert done.returncode == 5, done.stdout
     assert "bash scripts/up.sh" in done.stdout
     assert (service.store / "yolo.mar").is_file()

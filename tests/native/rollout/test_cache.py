@@ -27,8 +27,8 @@ def second_gateway(checkout, **variables: str) -> Iterator[str]:
         yield url
 
 
-def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(base):
-    picture = (base.checkout.root / "samples/street.jpg").read_bytes()
+def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(service):
+    picture = (service.root / "samples/street.jpg").read_bytes()
     over, seen, wrong = threading.Event(), [], []
 
     def ask(client: httpx.Client, url: str) -> tuple[str, str, int]:
@@ -45,13 +45,13 @@ def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_n
                 except (AssertionError, httpx.HTTPError) as error:
                     wrong.append(repr(error))
 
-    with second_gateway(base.checkout, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
+    with second_gateway(service.checkout, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
         thread = threading.Thread(target=keep_asking, args=(url,))
         thread.start()
         try:
             wait_until(lambda: any(cache == "HIT" for cache, _, _ in seen), "an answer is remembered")
-            base.archive(OTHER, conf=0.99)  # finds nothing: its answers can be told from the first's
-            done = base.script("scripts/rollback.sh", OTHER)
+            service.archive(OTHER, conf=0.99)  # finds nothing: its answers can be told from the first's
+            done = service.script("scripts/rollback.sh", OTHER)
             assert done.returncode == 0, done.stdout
             assert ask(client, url)[1:] == (OTHER, 0)
             assert ask(client, url) == ("HIT", OTHER, 0)
@@ -59,17 +59,17 @@ def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_n
             over.set()
             thread.join()
         # The plain way: other content under the same name, and a restart.
-        base.archive(OTHER, conf=0.01).replace(base.store / "yolo.mar")
-        done = base.script("scripts/up.sh", "--native")
+        service.archive(OTHER, conf=0.01).replace(service.store / "yolo.mar")
+        done = service.script("scripts/up.sh", "--native")
         assert done.returncode == 0, done.stdout
         wait_until(lambda: client.get(f"{url}/health/ready").status_code == 200, "the second gateway sees it")
         _, version, found = ask(client, url)
         assert version == OTHER
         assert found > 0
-        done = base.script("scripts/rollback.sh", BASE)
+        done = service.script("scripts/rollback.sh", BASE)
         assert done.returncode == 0, done.stdout
         assert ask(client, url)[1] == BASE
-        (base.store / f"yolo-{OTHER}.mar").unlink(missing_ok=True)
+        (service.store / f"yolo-{OTHER}.mar").unlink(missing_ok=True)
     assert not wrong
     assert {version for _, version, _ in seen} == {BASE, OTHER}
     assert [cache for cache, _, _ in seen].count("HIT") > len(seen) * 0.8
