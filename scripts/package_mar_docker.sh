@@ -53,7 +53,8 @@ if ((EUID == 0)); then
 elif [[ $(docker info --format '{{.SecurityOptions}}') == *name=rootless* ]]; then
   user=0:0
 fi
-packager=$("${compose[@]}" config --images "$service") # its tag may be set in .env
+# Compose also prints the image of `weights`, which the packager depends on; it is the same. The tag may be set in .env.
+packager=$("${compose[@]}" config --images "$service" | tail -n 1)
 inside=/weights/$(basename -- "$weights")
 pictures=()
 if [[ -n $calibration ]]; then pictures=(--mount "$(bind_mount /calibration "$calibration" readonly)"); fi

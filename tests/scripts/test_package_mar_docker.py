@@ -96,7 +96,8 @@ def test_a_relative_file_is_meant_from_where_the_caller_is(checkout, docker, tmp
 
 
 def test_a_tag_set_in_dotenv_is_the_one_that_runs(checkout, docker, best):
-    docker.answer("compose", "config", "--images", say="yolo-serving/model-archiver:mine\n")
+    # Twice: for the packager, and for the container that downloads, on which it depends.
+    docker.answer("compose", "config", "--images", say="yolo-serving/model-archiver:mine\n" * 2)
     checkout.run(SCRIPT)
     assert "yolo-serving/model-archiver:mine" in run_call(docker)
 
