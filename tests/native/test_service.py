@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -136,8 +137,12 @@ def test_one_killed_worker_of_several_is_not_noticed_and_comes_back(service):
         service.up(WORKERS="2")
     wait_until(lambda: ready_workers(service) >= 2, "the others could answer", 30)
     one, *others = service.processes("model_service_worker.py")
-    one.send_signal(signal.SIGKILL)
-    one.wait(10)
+    with ThreadPoolExecutor(4) as clients:
+        asked = [clients.submit(predict, service, **street(service)) for _ in range(16)]
+        wait_until(lambda: sum(answer.done() for answer in asked) >= 2, "every worker has a picture", 30)
+        one.send_signal(signal.SIGKILL)
+        one.wait(10)
+    assert [answer.result().status_code for answer in asked] == [200] * len(asked), "what it had was lost"
     for _ in range(4):
         assert service.ready()
         assert predict(service, **street(service)).status_code == 200
