@@ -44,9 +44,9 @@ class _Header(BaseModel):
 def requested_version(request: Request, named: str | None = None) -> str | None:
     """Return the version ``named`` by an option or the address, else by the header ``X-Model-Version``.
 
-    Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
+    An empty header is an absent one, as with parameters. Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
     """
-    given = request.headers.getlist(VERSION_HEADER)
+    given = [value for value in request.headers.getlist(VERSION_HEADER) if value]
     if not given:
         return named
     in_header = read_options(_Header, [(VERSION_HEADER, value) for value in given]).version

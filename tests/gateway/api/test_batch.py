@@ -213,7 +213,7 @@ async def test_a_client_that_leaves_cancels_what_is_left(
         for _ in range(12)
     )
     head = (
-        f"POST /predict/batch{query} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"POST /predict/batch{query} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         f"Content-Length: {len(body) + 5}\r\n\r\n"
     )
     with serving(create_app(settings(batch_concurrency=2)), lifespan="on") as url:

@@ -88,14 +88,13 @@ async def test_a_version_that_is_not_loaded_is_404(client: httpx.AsyncClient) ->
         ({"params": [("version", "1.0"), ("version", "1.1")]}, "'1.0' and '1.1'"),
         ({"params": {"version": "1.0"}, "data": {"version": "1.1"}}, "'1.0' and '1.1'"),
         ({"headers": [("X-Model-Version", "1.0"), ("X-Model-Version", "1.1")]}, "'1.0' and '1.1'"),
-        ({"params": {"version": ""}}, "(given: '')"),
         ({"params": {"version": "../../models"}}, "not the form of a version"),
         ({"params": {"version": "1..0"}}, "not the form of a version"),
         ({"params": {"version": "1.0\n"}}, "not the form of a version"),
         ({"params": {"version": "x" * 65}}, "not the form of a version"),
         ({"headers": {"X-Model-Version": "1 0"}}, "'X-Model-Version': not the form"),
         (
-            {"params": {"version": "1.0"}, "headers": {"X-Model-Version": ""}},
+            {"params": {"version": "1.0"}, "headers": {"X-Model-Version": "1 0"}},
             "'X-Model-Version': not the form",
         ),
     ],
@@ -169,3 +168,9 @@ async def test_clients_of_other_protocols_name_a_version_and_are_told_which_one_
     assert (contradicting.status_code, contradicting.json()["code"]) == (422, "invalid_parameter")
     response = await client.post("/v1/vision/detection", files={"image": JPEG}, headers=named)
     assert (response.status_code, response.headers["x-model-version"]) == (200, "1.1")
+
+
+@pytest.mark.parametrize("named", [{"params": {"version": ""}}, {"headers": {"X-Model-Version": ""}}])
+async def test_an_empty_version_is_an_absent_one(client: httpx.AsyncClient, named: dict[str, Any]) -> None:
+    response = await client.post("/predict", files={"file": JPEG}, **named)
+    assert (response.status_code, response.headers["x-model-version"]) == (200, "1.0"), response.text

@@ -24,7 +24,7 @@ def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start
     with connect(url) as client:
         client.settimeout(0.02)
         answer = b""
-        for byte in b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + b"X-Slow: " + b"a" * 2000:
+        for byte in b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n" + b"X-Slow: " + b"a" * 2000:
             try:
                 client.sendall(bytes([byte]))
                 answer += client.recv(65536)
@@ -45,7 +45,7 @@ def test_a_connection_without_a_request_is_closed(start: Start) -> None:
 
 def test_the_clock_runs_for_a_second_request_on_the_same_connection_too(start: Start) -> None:
     url = start(HEADER_TIMEOUT_S="0.5").url()
-    whole = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    whole = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with connect(url) as client:
         for _ in range(3):  # whole ones are answered, also past the time for one
             client.sendall(whole)
@@ -58,17 +58,17 @@ def test_the_clock_runs_for_a_second_request_on_the_same_connection_too(start: S
 def test_an_idle_kept_connection_is_not_cut_by_it(start: Start) -> None:
     url = start(HEADER_TIMEOUT_S="0.2").url()
     with connect(url) as client:
-        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(client).startswith(b"HTTP/1.1 200")
         time.sleep(0.6)
-        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(client).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("pieces", [1, 40], ids=["at once", "in pieces"])
 def test_a_head_above_its_limit_is_431(start: Start, pieces: int) -> None:
     url = start(MAX_HEADER_BYTES="4096").url()
-    large = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Large: " + b"a" * 8000 + b"\r\n\r\n"
+    large = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"a" * 8000 + b"\r\n\r\n"
     with connect(url) as client:
         size = len(large) // pieces + 1
         try:
@@ -101,17 +101,17 @@ def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
         b"hello\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\n",
-        b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
-        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"CONNECT example.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     ],
     ids=[
         "TLS",
@@ -153,7 +153,7 @@ def answers_in(received: bytes) -> list[tuple[int, str]]:
 
 
 def live(name: str, more: str = "") -> bytes:
-    return f"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-ID: {name}\r\n{more}\r\n".encode()
+    return f"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {name}\r\n{more}\r\n".encode()
 
 
 def test_requests_sent_at_once_are_answered_in_order_and_what_is_none_ends_the_connection(start: Start) -> None:
@@ -165,7 +165,7 @@ def test_requests_sent_at_once_are_answered_in_order_and_what_is_none_ends_the_c
 
 
 def test_a_waiting_request_with_an_invalid_body_is_dropped(start: Start) -> None:
-    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n"
+    chunked = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n"
     with connect(start().url()) as client:
         client.sendall(head(len(JPEG), b"X-Request-ID: picture\r\n") + JPEG + chunked)
         statuses = [status for status, _ in answers_in(read_all(client))]
@@ -197,7 +197,7 @@ def test_an_upgrade_is_ignored_with_a_body_and_with_a_request_behind_it(start: S
 def test_what_stands_between_chunks_and_after_them_is_bounded(start: Start, endless: bytes) -> None:
     url = start(MAX_HEADER_BYTES="4096").url()
     with connect(url) as client:
-        client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+        client.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
         time.sleep(0.5)  # the bound is on bytes that arrive after the last that was understood
         for _ in range(10):
             time.sleep(0.02)
@@ -222,7 +222,7 @@ def test_a_head_within_its_limit_is_taken_however_much_of_the_body_comes_with_it
 def test_spaces_around_a_value_and_what_follows_the_chunks_mean_nothing(start: Start) -> None:
     with connect(start().url()) as client:
         client.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Request-ID:  mine \t \r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nX-Request-ID:  mine \t \r\nTransfer-Encoding: chunked\r\n\r\n"
             b"%x\r\n%b\r\n0\r\nX-Request-ID: other\r\n\r\n" % (len(JPEG), JPEG) + live("next", "Connection: close\r\n")
         )
         assert answers_in(read_all(client)) == [(200, "mine"), (200, "next")]
@@ -255,7 +255,7 @@ def test_a_chunk_that_is_none_ends_the_request_without_a_traceback(start: Start)
     gateway = start()
     url = gateway.url()
     with connect(url) as client:
-        chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
         client.sendall(chunked + b"5\r\nabcde\r\n")
         time.sleep(0.2)
         client.sendall(b"this is no length\r\n")
@@ -278,7 +278,7 @@ def test_connections_above_the_limit_are_told_so_and_room_comes_back(start: Star
         assert error_in(answer)[:2] == (503, "overloaded")
         assert b"retry-after: 1" in answer
     for client in kept:
-        client.sendall(b"Host: x\r\n\r\n")
+        client.sendall(b"Host: localhost\r\n\r\n")
         assert read_answer(client).startswith(b"HTTP/1.1 200"), "those that were there are not disturbed"
         client.close()
     wait_until(lambda: is_alive(url), "there is room again", 10)
@@ -286,7 +286,7 @@ def test_connections_above_the_limit_are_told_so_and_room_comes_back(start: Star
 
 def test_connections_that_are_only_kept_make_room_for_new_ones(start: Start) -> None:
     url = start(MAX_CLIENTS="3").url()
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     clients = [connect(url) for _ in range(3)]
     for client in clients:
         client.sendall(request)

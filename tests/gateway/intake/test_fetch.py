@@ -653,7 +653,7 @@ async def test_a_client_that_leaves_ends_the_fetching(
     fetcher = ImageFetcher(app.state.services.settings, Names(**HERE))
     app.state.services = dataclasses.replace(app.state.services, fetcher=fetcher)
     body = b'{"url": "http://%s:%d/silent"}' % (NAME.encode(), port)
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     with serving(app, lifespan="on") as url:
         with connect(url) as client:
             client.sendall(head % len(body) + body)

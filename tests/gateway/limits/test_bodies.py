@@ -199,7 +199,7 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
         gone.set()
 
     with bounded(large, send_timeout_s=0.5) as url, connect(url) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert gone.wait(15), "the application is not held up by a client that does not read"
         client.settimeout(10)
         received = 0
@@ -215,7 +215,7 @@ def test_a_reader_that_is_slow_but_reads_gets_everything() -> None:
         await send({"type": "http.response.body", "body": b"a" * 12_000_000})
 
     with bounded(large, send_timeout_s=0.5) as url, connect(url) as client:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         received = 0
         while chunk := client.recv(400_000):
             received += len(chunk)

@@ -241,21 +241,25 @@ async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
     settings: SettingsMaker, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "gateway.limits.rate_limits")
+
+    def logged() -> list[str]:
+        return [record.message for record in caplog.records if record.name == "gateway.limits.rate_limits"]
+
     async with running_app(settings(rate_limit="5/minute", redis_url=redis.url)) as (_, client):
         assert [(await client.get("/models")).status_code for _ in range(2)] == [200, 200]
         redis.kill()
         # From here on this process counts by itself, from nothing.
         assert [(await client.get("/models")).status_code for _ in range(7)] == [200] * 5 + [429] * 2
-        assert [record.message for record in caplog.records] == ["Redis does not answer, rates count in this process"]
+        assert logged() == ["Redis does not answer, rates count in this process"]
         scraped = (await client.get("/metrics")).text
         assert "gateway_rate_limits_shared 0.0" in scraped
         assert "gateway_rate_limit_store_errors_total 1.0" in scraped
         redis.start()
         async with asyncio.timeout(10):
-            while len(caplog.records) < 2:
+            while len(logged()) < 2:
                 await asyncio.sleep(0.2)
                 await client.get("/models")
-        assert caplog.records[1].message == "Redis answers again, rates count for all gateways"
+        assert logged()[1] == "Redis answers again, rates count for all gateways"
         assert "gateway_rate_limits_shared 1.0" in (await client.get("/metrics")).text
 
 

@@ -206,7 +206,7 @@ async def test_over_a_real_connection_the_answer_is_whole_before_the_candidate_i
     fake.predict = slowly_in("1.2", 30)
     with serving(create_app(settings(routing_file=str(routing.path))), lifespan="on") as url:
         parts = urlsplit(url)
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nConnection: close\r\n"
+        head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nConnection: close\r\n"
         with contextlib.closing(socket.create_connection((parts.hostname, parts.port), timeout=10)) as connection:
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(JPEG) + JPEG)
             answer = await asyncio.to_thread(lambda: b"".join(iter(lambda: connection.recv(65536), b"")))

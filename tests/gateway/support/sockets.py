@@ -16,7 +16,7 @@ def connect(url: str, timeout_s: float = 15) -> socket.socket:
 
 def head(length: int, more: bytes = b"") -> bytes:
     """Write the head of a picture of `length` bytes; `more` are further lines, each with its end."""
-    return b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n" % (
+    return b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%b\r\n" % (
         length,
         more,
     )

@@ -32,7 +32,7 @@ class Upload:
 
     def request(self) -> bytes:
         """Write the whole request."""
-        lines = [b"POST " + self.path.encode() + b" HTTP/1.1", b"Host: gateway", b"Connection: close", *self.lines]
+        lines = [b"POST " + self.path.encode() + b" HTTP/1.1", b"Host: localhost", b"Connection: close", *self.lines]
         if self.content_type is not None:
             lines.append(b"Content-Type: " + self.content_type)
         if not any(line.lower().startswith((b"content-length", b"transfer-encoding")) for line in self.lines):
