@@ -44,7 +44,8 @@ class _Header(BaseModel):
 def requested_version(request: Request, named: str | None = None) -> str | None:
     """Return the version ``named`` by an option or the address, else by the header ``X-Model-Version``.
 
-    An empty header is an absent one, as with parameters. Raises :class:`~gateway.errors.InvalidParameter` for an invalid header, even where it does not count.
+    An empty header is an absent one, as with parameters. Raises :class:`~gateway.errors.InvalidParameter` for an
+    invalid header, even where it does not count.
     """
     given = [value for value in request.headers.getlist(VERSION_HEADER) if value]
     if not given:

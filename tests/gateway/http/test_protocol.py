@@ -111,7 +111,8 @@ def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
         b"GET http://x HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     ],
     ids=[
         "TLS",
@@ -222,7 +223,8 @@ def test_a_head_within_its_limit_is_taken_however_much_of_the_body_comes_with_it
 def test_spaces_around_a_value_and_what_follows_the_chunks_mean_nothing(start: Start) -> None:
     with connect(start().url()) as client:
         client.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nX-Request-ID:  mine \t \r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"X-Request-ID:  mine \t \r\nTransfer-Encoding: chunked\r\n\r\n"
             b"%x\r\n%b\r\n0\r\nX-Request-ID: other\r\n\r\n" % (len(JPEG), JPEG) + live("next", "Connection: close\r\n")
         )
         assert answers_in(read_all(client)) == [(200, "mine"), (200, "next")]
@@ -255,7 +257,10 @@ def test_a_chunk_that_is_none_ends_the_request_without_a_traceback(start: Start)
     gateway = start()
     url = gateway.url()
     with connect(url) as client:
-        chunked = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = (
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         client.sendall(chunked + b"5\r\nabcde\r\n")
         time.sleep(0.2)
         client.sendall(b"this is no length\r\n")
