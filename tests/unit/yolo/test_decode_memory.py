@@ -49,7 +49,7 @@ for warm in (True, False):
         most = decode_bytes(read_facts(sniff(data), data)) + SPARE
         if isinstance(cost.result, Exception) or cost.memory > most:
             print(kind, options, cost.memory, most, cost.result if isinstance(cost.result, Exception) else "")
-        assert warm or cost.memory > 2 * SIDE * SIDE  # it is measured at all
+        assert warm or cost.memory > SIDE * SIDE  # it is measured at all; memory that was free already does not count
 """
 
 
