@@ -302,6 +302,7 @@ def test_a_service_that_cannot_start_is_brought_back_by_a_rollback(service):
 
 def test_prune_keeps_the_current_and_the_previous_version(service, live):
     service.archive("old")
+    service.archive("newest")
     assert service.script("scripts/rollback.sh", "live").returncode == 0
     done = service.script("scripts/releases.sh", "prune", "--keep", "1")
     assert done.returncode == 0, done.stdout

