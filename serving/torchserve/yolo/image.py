@@ -56,7 +56,7 @@ def _decode(data: bytes | bytearray, head: Facts, channels: int, reduced: int = 
         if head.is_slow:
             raise InvalidImage(f"The {head.format} file is damaged or truncated: send the whole file")
         return _pillow(data, head, channels)
-    if head.format == "JPEG" and _has_has_grey_corner(pixels):
+    if head.format == "JPEG" and _has_grey_corner(pixels):
         # Bytes inserted before the end marker change the image only if the decoder was still waiting for data; a
         # complete image ignores them. The first image makes room for the second, which is the same if they are alike.
         first = hashlib.blake2b(pixels.data).digest()
@@ -127,7 +127,7 @@ def _to_array(picture: Image.Image, channels: int) -> Pixels:
     return pixels
 
 
-def _has_has_grey_corner(pixels: Pixels) -> bool:
+def _has_grey_corner(pixels: Pixels) -> bool:
     """Return whether a corner is exactly mid-grey, as libjpeg fills missing data (any corner: EXIF rotates)."""
     corners = (pixels[:4, :4], pixels[:4, -4:], pixels[-4:, :4], pixels[-4:, -4:])
     return any(bool((corner == 128).all()) for corner in corners)
