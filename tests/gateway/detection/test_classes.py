@@ -10,33 +10,10 @@ import pytest
 from gateway.detection.classes import matching
 from gateway.detection.parameters import Parameters, json_fields, read_options
 from gateway.errors import InvalidParameter
-
-#: The same table is in tests/unit/yolo/test_parameters.py.
-NAMES = {0: "A", 1: "person", 2: "5", 3: "light, red", 4: "person", 5: "a", 6: " Bus\r", 7: "red", 8: "1,2", 9: "Größe"}
+from tests.support.class_lists import MEANT, NAMES
 
 
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("A", {0}),
-        ("a", {5}),
-        ("person", {1, 4}),
-        ("PERSON", {1, 4}),
-        ("5", {5}),
-        ("2", {2}),
-        ("bus", {6}),
-        ("light, red", {3}),
-        ("Light,Red", {3}),
-        ("red,A", {0, 7}),
-        ('["light, red", "A", 5]', {0, 3, 5}),
-        ('["red,A","bus"]', {0, 6, 7}),
-        ("1,2", {1, 2}),
-        ("005", {5}),
-        ("GRÖSSE", {9}),
-        ("[x", set()),
-        ("10", set()),
-    ],
-)
+@pytest.mark.parametrize(("text", "ids"), MEANT)
 def test_an_id_comes_before_a_name_and_exact_spelling_before_any_case(text: str, ids: set[int]) -> None:
     assert {index for index, _ in matching(text, NAMES.items())} == ids
 
