@@ -1,5 +1,6 @@
 """A multipart form: its files and its text fields."""
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -23,6 +24,8 @@ _CHARSET_FIELD = "_charset_"
 #: A larger form is divided in a thread: the search for boundaries takes up to 3 ms a megabyte.
 _SHORT = 2**20
 _SHOWN_NAMES = 8
+#: How axios, jQuery and PHP name the entries of a list: ``files[]``, ``files[0]``.
+_ENTRY = re.compile(r"\[[0-9]{0,4}\]\Z")
 _FIX = "FormData.append('file', data, 'image.jpg'), files={'file': ('image.jpg', data)}"
 
 
@@ -30,7 +33,8 @@ _FIX = "FormData.append('file', data, 'image.jpg'), files={'file': ('image.jpg',
 class SentFile:
     """One file of a form: the field it came in, the name that the client gave it ("" for none), its bytes.
 
-    The bytes are a part of the body, which is held as long as they are.
+    The field is without the brackets of a list's entry. The bytes are a part of the body, which is held as long as they
+    are.
     """
 
     field: str
@@ -104,7 +108,7 @@ def _read(body: bytes, boundary: bytes, max_files: int) -> Form:
         elif part.filename == b"" and not part.data:
             empty += 1  # a file input of a page in which no file was chosen
         else:
-            files.append(SentFile(name, _file_name(part), part.data))
+            files.append(SentFile(_ENTRY.sub("", name), _file_name(part), part.data))
         if len(files) > max_files:
             raise TooManyFiles(f"The form has more than {max_files} files, the limit.")
         if len(fields) > MAX_FIELDS or empty > MAX_FIELDS:

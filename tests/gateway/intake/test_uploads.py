@@ -151,6 +151,27 @@ async def test_a_wrong_field_name_is_422_with_the_expected_and_the_received(clie
     assert_error(response, 422, "missing_file", "'file'", "received 'image', 'conf'", "curl -F file=@")
 
 
+@pytest.mark.parametrize("brackets", ["[]", "[0]", "[17]"])
+async def test_a_file_may_be_the_entry_of_a_list(
+    client: httpx.AsyncClient, fake: FakeTorchServe, brackets: str
+) -> None:
+    for path, field in (("/predict", "file"), ("/predict/batch", "files"), ("/v1/vision/detection", "image")):
+        response = await client.post(path, files={f"{field}{brackets}": JPEG})
+        assert response.status_code == 200, response.text
+    assert [asked.body for asked in fake.predictions] == [JPEG] * 3
+
+
+@pytest.mark.parametrize("field", ["file[", "file[a]", "file[][]", "file[].jpg", "file[0", "[]", "file[99999]"])
+async def test_other_brackets_are_another_field(client: httpx.AsyncClient, field: str) -> None:
+    for path in ("/predict", "/predict/batch"):
+        assert_error(await client.post(path, files={field: JPEG}), 422, "missing_file", "received")
+
+
+async def test_several_entries_of_a_list_are_too_many_for_one_image(client: httpx.AsyncClient) -> None:
+    response = await client.post("/predict", files=[("file[]", JPEG), ("file[]", JPEG)])
+    assert_error(response, 422, "too_many_files", "2 files")
+
+
 async def test_a_file_field_sent_as_text_is_422_and_names_the_forgotten_at_sign(client: httpx.AsyncClient) -> None:
     body = part('; name="file"', b"street.jpg")
     response = await client.post("/predict", content=body, headers={"Content-Type": BOUNDARY})
