@@ -345,6 +345,8 @@ JPEG = picture("JPEG", (810, 1080))
         ("", "image/gif, */*;q=0.1", "application/json"),
         ("", "*/*", "application/json"),
         ("", "", "application/json"),
+        ("", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/json"),
+        ("", "text/html, image/gif, image/jpeg, */*; q=0.2", "application/json"),
         ("?format=json", "image/png", "application/json"),
         ("?format=image", "application/json", "image/jpeg"),
         ("?format=image", "image/webp", "image/webp"),

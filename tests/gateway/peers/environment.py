@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ops.setup.java import NEEDED, major_version
 from tests.support import cannot_run
+from tests.support.services import find_binary
 
 HERE = Path(__file__).resolve().parent
 #: The npm packages, each pinned with its checksum; no address of a registry is in the lock file.
@@ -55,6 +57,15 @@ def npm_packages() -> Path:
     return _made("npm", NPM, install) / "node_modules"
 
 
+def java() -> str:
+    """Return the `java` of a JDK, which also runs source files. A runtime (JRE) lacks the compiler for it."""
+    compiler = Path(find_binary("javac", "openjdk-17-jdk-headless"))
+    launcher = compiler.resolve().with_name("java")
+    if major_version(str(launcher)) < NEEDED:
+        cannot_run(f"{compiler} is older than Java {NEEDED}: apt-get install openjdk-17-jdk-headless")
+    return str(launcher)
+
+
 def _made(name: str, sources: tuple[Path, ...], install: Callable[[Path], None]) -> Path:
     """Return the folder that `install` made from these files, this time or an earlier one."""
     made_from = hashlib.sha256(platform.python_version().encode())
@@ -90,3 +101,4 @@ if __name__ == "__main__":
         if not requirements.name.endswith(".constraints.txt"):
             python_with(requirements.stem)
     npm_packages()
+    java()

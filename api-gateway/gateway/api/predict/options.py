@@ -11,6 +11,8 @@ from gateway.http.negotiation import negotiate
 JSON, NDJSON = "application/json", "application/x-ndjson"
 #: In the order of the gateway's preference.
 IMAGE_FORMATS: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp"}
+#: How the header begins that Java's HttpURLConnection sends unless it is told otherwise: it is no wish for an image.
+_JAVA_DEFAULT = "text/html, image/gif, image/jpeg, *"
 _ONE, _IMAGE, _MANY = (JSON, *IMAGE_FORMATS), tuple(IMAGE_FORMATS), (JSON, NDJSON)
 
 
@@ -42,6 +44,8 @@ class PredictOptions(VersionedOptions):
         kind: Format | None
         match self.format:
             case "json":
+                return None
+            case None if (accept or "").startswith(_JAVA_DEFAULT):
                 return None
             case None:
                 kind = IMAGE_FORMATS.get(negotiate(accept, _ONE))
