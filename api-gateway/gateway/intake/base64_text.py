@@ -33,18 +33,22 @@ def decode_base64(text: str | memoryview, max_bytes: int) -> bytes:
     """
     # An eighth more for line breaks and escapes.
     check_bytes(len(text) // 3 * 2 - 64, max_bytes)
+    image = BytesIO()  # not a list of pieces: joining them would hold the image twice
+    for piece in _decode(text):
+        image.write(piece)
+        check_bytes(image.tell(), max_bytes)
+    return image.getvalue()
+
+
+def _decode(text: str | memoryview) -> Iterator[bytes]:
     if len(text) <= _SHORT:
-        try:  # as most clients write it, without a copy
+        try:
             image = binascii.a2b_base64(text, strict_mode=True)
         except ValueError:
-            return _decode_in_steps(text, max_bytes)
-        check_bytes(len(image), max_bytes)
-        return image
-    return _decode_in_steps(text, max_bytes)
-
-
-def _decode_in_steps(text: str | memoryview, max_bytes: int) -> bytes:
-    decoded = BytesIO()  # not a list of pieces: joining them would hold the image twice
+            pass  # not as most clients write it
+        else:
+            yield image
+            return
     rest = b""
     try:
         for number, piece in enumerate(_pieces(text)):
@@ -53,14 +57,11 @@ def _decode_in_steps(text: str | memoryview, max_bytes: int) -> bytes:
                 image, left = _decode_quads(rest)
             except binascii.Error:  # not the standard alphabet, or in lines
                 image, left = _decode_quads(rest.translate(_TO_STANDARD, _LINE_BREAKS))
-            decoded.write(image)
+            yield image
             rest = left
-            check_bytes(decoded.tell(), max_bytes)
-        decoded.write(binascii.a2b_base64(_padded(rest.translate(_TO_STANDARD, _LINE_BREAKS)), strict_mode=True))
+        yield binascii.a2b_base64(_padded(rest.translate(_TO_STANDARD, _LINE_BREAKS)), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error, strict_json.JsonError) as error:
         raise InvalidBase64(f"{InvalidBase64.default} In a shell: base64 -w0 image.jpg") from error
-    check_bytes(decoded.tell(), max_bytes)
-    return decoded.getvalue()
 
 
 def _decode_quads(text: bytes) -> tuple[bytes, bytes]:

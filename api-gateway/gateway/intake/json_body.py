@@ -5,7 +5,7 @@ from typing import Any
 from gateway.client_json import Document, bounds_for, parse
 from gateway.detection.parameters import json_fields
 from gateway.errors import InvalidJson, MissingFile, TooManyFiles, UrlNotAllowed, printable
-from gateway.intake.sources import LONGEST_NAME, Base64Image, ImageUrl, NamedImage, SentImage, SentImages
+from gateway.intake.sources import LONGEST_NAME, Base64Image, ImageUrl, NamedImage, SentImage, SentImages, decode
 from gateway.intake.url_policy import LONGEST_URL
 from gateway.strict_json import JsonError
 
@@ -18,23 +18,27 @@ def most_json_bytes(image_bytes: int) -> int:
     return image_bytes * 4 // 3 + _OTHER_BYTES
 
 
-def read_one(body: bytes) -> SentImage:
+async def read_one(body: bytes, max_bytes: int) -> SentImage:
     """Read ``{"image": "<base64 or data: URL>", …}`` or ``{"url": "https://…", …}``; other keys are parameters.
 
-    A text under the other of the two keys is accepted, because no URL is base64. A long image stays in ``body``.
-    Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile` or
-    :class:`~gateway.errors.InvalidParameter`.
+    A text under the other of the two keys is accepted, because no URL is base64. The image is decoded, so that the body
+    can be released.
+    Raises :class:`~gateway.errors.InvalidJson`, :class:`~gateway.errors.MissingFile`,
+    :class:`~gateway.errors.InvalidParameter`, and what :func:`~gateway.intake.sources.decode` does.
     """
     document, given = _parse(body, 1)
     if "images" in given:
         raise TooManyFiles("'images' is for POST /predict/batch; send one image here, as 'image' or 'url'.")
-    return SentImage(_take_source(document, given, "the body"), json_fields(given))
+    source = _take_source(document, given, "the body")
+    fields = json_fields(given)
+    return SentImage(await decode(source, max_bytes), fields)
 
 
 def read_many(body: bytes, max_files: int) -> SentImages:
     """Read ``{"images": [<base64> or {"image": …} or {"url": …}, …], …}``; an object may have a ``name``.
 
-    Raises what :func:`read_one` does, and :class:`~gateway.errors.TooManyFiles`.
+    A long image stays in ``body``. Raises what :func:`read_one` does but for the images' decoding, and
+    :class:`~gateway.errors.TooManyFiles`.
     """
     document, given = _parse(body, max_files)
     entries = given.pop("images", None)

@@ -3,15 +3,12 @@
 from starlette.requests import Request
 
 from gateway.errors import InvalidImage, UnsupportedMediaType, printable
-from gateway.intake import json_body
-from gateway.intake.base64_text import decode_image
-from gateway.intake.body import charset_of, check_declared, gather, media_type_of, read_body, stream_body
-from gateway.intake.charset import check_charset
-from gateway.intake.form import FIELD, MANY_FIELD, read_form
-from gateway.intake.sources import Base64Image, NamedImage, SentImage, SentImages
+from gateway.intake import form, json_body
+from gateway.intake.body import read_body
+from gateway.intake.content_type import FORM, JSON, read_content_type
+from gateway.intake.form import FIELD, MANY_FIELD
+from gateway.intake.sources import SentImage, SentImages
 from gateway.settings import Settings
-
-FORM, JSON = "multipart/form-data", "application/json"
 
 
 async def read_image(request: Request, settings: Settings) -> SentImage:
@@ -24,29 +21,23 @@ async def read_image(request: Request, settings: Settings) -> SentImage:
     :mod:`gateway.intake.json_body` raise.
     """
     most = settings.max_body_bytes
-    media_type = media_type_of(request)
-    body = stream_body(request, json_body.most_json_bytes(most) if media_type == JSON else most)
-    if media_type == FORM:
-        form = await read_form(request.headers, body)
-        return SentImage(form.only_file(FIELD), form.fields)
+    content_type = read_content_type(request.headers.get("content-type", ""))
+    media_type = content_type.media_type
     # `curl -T image.jpg` sends no content type at all; the check of the header decides what it is.
-    if media_type not in ("", "application/octet-stream", JSON) and not media_type.startswith("image/"):
-        check_declared(request, most)
+    if media_type not in ("", "application/octet-stream", FORM, JSON) and not media_type.startswith("image/"):
         raise UnsupportedMediaType(
             f"Content-Type {printable(media_type)} is not supported. Send a multipart form with the image in the field "
             f"'{FIELD}' (curl -F {FIELD}=@image.jpg), the image itself as image/jpeg, image/png and so on, or "
             f"{JSON} with 'image' (base64) or 'url'."
         )
+    body = await read_body(request, json_body.most_json_bytes(most) if media_type == JSON else most)
+    if media_type == FORM:
+        return SentImage(*await form.read_file(body, content_type.boundary))
     if media_type == JSON:
-        check_charset(charset_of(request.headers["content-type"]))
-        sent = json_body.read_one(await gather(body))
-        if not isinstance(sent.source, Base64Image):
-            return sent
-        return SentImage(await decode_image(sent.source.text, most), sent.fields)
-    content = await gather(body)
-    if not content:
+        return await json_body.read_one(body, most)
+    if not body:
         raise InvalidImage("The body is empty (0 bytes). Send a form with the field 'file', or the image itself.")
-    return SentImage(content)
+    return SentImage(body)
 
 
 async def read_images(request: Request, settings: Settings) -> SentImages:
@@ -55,17 +46,12 @@ async def read_images(request: Request, settings: Settings) -> SentImages:
     Raises as :func:`read_image` does, and :class:`~gateway.errors.TooManyFiles`.
     """
     most, most_files = settings.max_batch_bytes, settings.max_batch_files
-    media_type = media_type_of(request)
-    if media_type == FORM:
-        form = await read_form(request.headers, stream_body(request, most), most_files)
-        if not form.files or any(sent.field not in (FIELD, MANY_FIELD) for sent in form.files):
-            raise form.missing_file(MANY_FIELD)
-        return SentImages(tuple(NamedImage(sent.filename, sent.data) for sent in form.files), form.fields)
-    if media_type == JSON:
-        check_charset(charset_of(request.headers["content-type"]))
+    content_type = read_content_type(request.headers.get("content-type", ""))
+    if content_type.media_type == FORM:
+        return await form.read_files(await read_body(request, most), content_type.boundary, most_files)
+    if content_type.media_type == JSON:
         return json_body.read_many(await read_body(request, json_body.most_json_bytes(most)), most_files)
-    check_declared(request, most)
     raise UnsupportedMediaType(
-        f"Content-Type {printable(media_type)} is not supported. Send a multipart form with the images in the field "
-        f"'{MANY_FIELD}' (curl -F {MANY_FIELD}=@a.jpg -F {MANY_FIELD}=@b.jpg), or {JSON} with 'images'."
+        f"Content-Type {printable(content_type.media_type)} is not supported. Send a multipart form with the images in "
+        f"the field '{MANY_FIELD}' (curl -F {MANY_FIELD}=@a.jpg -F {MANY_FIELD}=@b.jpg), or {JSON} with 'images'."
     )

@@ -26,15 +26,15 @@ class ImageUrl:
     url: str
 
 
-#: A memoryview is a file of a form.
+#: A memoryview is a file of a form, a part of its body.
 Source = bytes | memoryview | Base64Image | ImageUrl
 
 
 @dataclass(frozen=True, slots=True)
 class SentImage:
-    """One image, and the fields that came with it (none for a raw body)."""
+    """One image, decoded or to be downloaded, and the fields that came with it (none for a raw body)."""
 
-    source: Source
+    source: bytes | ImageUrl
     fields: Fields = ()
 
 
@@ -54,20 +54,27 @@ class SentImages:
     fields: Fields = ()
 
 
-async def load_image(source: Source, max_bytes: int, fetcher: ImageFetcher, take: Take, caller: str) -> bytes:
-    """Return an image's bytes, at most ``max_bytes``. ``take`` reserves memory for what is downloaded for ``caller``.
+async def decode(source: Source, max_bytes: int) -> bytes | ImageUrl:
+    """Return an image's bytes, at most ``max_bytes``, which no longer refer to the body; a URL stays one.
 
-    Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` and
-    :func:`~gateway.intake.base64_text.decode_base64` do, and :class:`~gateway.errors.UnsupportedImage` for text in
-    place of an image.
+    Raises :class:`~gateway.errors.BodyTooLarge`, and what :func:`~gateway.intake.base64_text.decode_base64` does.
     """
     match source:
         case ImageUrl():
-            image = await fetcher.fetch(source.url, take, caller)
+            return source
         case Base64Image():
-            image = await decode_image(source.text, max_bytes)
+            return await decode_image(source.text, max_bytes)
         case bytes() | memoryview():
             check_bytes(len(source), max_bytes)
-            image = bytes(source)  # no copy of bytes
+            return bytes(source)  # no copy of bytes
+
+
+async def load_image(source: bytes | ImageUrl, fetcher: ImageFetcher, take: Take, caller: str) -> bytes:
+    """Return an image's bytes. ``take`` reserves memory for what is downloaded for ``caller``.
+
+    Raises what :meth:`~gateway.intake.fetch.ImageFetcher.fetch` does, and
+    :class:`~gateway.errors.UnsupportedImage` for text in place of an image.
+    """
+    image = await fetcher.fetch(source.url, take, caller) if isinstance(source, ImageUrl) else source
     refuse_look_alikes(image)
     return image

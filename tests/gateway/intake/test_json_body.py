@@ -13,6 +13,7 @@ import pytest
 from gateway.errors import BodyTooLarge, InvalidBase64, InvalidJson
 from gateway.intake.base64_text import decode_base64
 from gateway.intake.json_body import read_many, read_one
+from gateway.intake.sources import ImageUrl
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.pictures import picture
@@ -193,25 +194,29 @@ async def test_what_is_wrong_is_said(
     assert fake.predictions == []
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("part", [b"[],", b"{},", b"0,", b'"",', b'{"":[', b'"\xf0\x9f\x8d\x8b",'])
-def test_json_that_would_grow_in_memory_is_refused_before_it_is_parsed(part: bytes) -> None:
+async def test_json_that_would_grow_in_memory_is_refused_before_it_is_parsed(part: bytes) -> None:
     body = b'{"images": [' + part * 1_000_000
     tracemalloc.start()
     try:
-        for read in (read_one, lambda body: read_many(body, 32)):
-            with pytest.raises(InvalidJson, match="more than"):
-                read(body)
+        with pytest.raises(InvalidJson, match="more than"):
+            await read_one(body, 2**20)
+        with pytest.raises(InvalidJson, match="more than"):
+            read_many(body, 32)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_names_addresses_and_classes_may_have_commas() -> None:
+@pytest.mark.anyio
+async def test_names_addresses_and_classes_may_have_commas() -> None:
     address = "https://example.com/" + "," * 500
     images = [{"name": "," * 255, "url": address}] * 32
     sent = read_many(json.dumps({"images": images, "classes": list(range(1000))}).encode(), 32)
     assert len(sent.images) == 32
-    assert read_one(json.dumps({"url": address, "classes": "a," * 1000}).encode()).source
+    one = await read_one(json.dumps({"url": address, "classes": "a," * 1000}).encode(), 2**20)
+    assert one.source == ImageUrl(address)
 
 
 @pytest.mark.anyio

@@ -9,10 +9,18 @@ from python_multipart.multipart import MultipartParser
 
 from gateway.errors import InvalidForm
 from gateway.intake.multipart import MAX_HEAD_BYTES, split_parts
+from gateway.intake.part import SentFile, read_part
 
 
-def split(body: bytes, boundary: bytes = b"b") -> list[tuple[bytes, bytes | None, bytes]]:
-    return [(part.name, part.filename, bytes(part.data)) for part in split_parts(body, boundary)]
+def split(body: bytes, boundary: bytes = b"b") -> list[tuple[str, str | None, bytes]]:
+    """Return of each part its field, its file name (None for text) and its content."""
+    parts = [read_part(head, data) for head, data in split_parts(body, boundary)]
+    return [
+        (part.field, part.filename, bytes(part.data))
+        if isinstance(part, SentFile)
+        else (part.field, None, part.text.encode())
+        for part in parts
+    ]
 
 
 def part(head: bytes, data: bytes = b"x") -> bytes:
@@ -21,7 +29,7 @@ def part(head: bytes, data: bytes = b"x") -> bytes:
 
 END = b"--b--\r\n"
 ONE = part(b'name="a"') + END
-FOUND = [(b"a", None, b"x")]
+FOUND = [("a", None, b"x")]
 
 
 @pytest.mark.parametrize(
@@ -33,16 +41,16 @@ FOUND = [(b"a", None, b"x")]
         (b"This is a preamble.\r\nOf two lines.\r\n" + ONE, FOUND),
         (ONE + b"an epilogue\r\n--b\r\n", FOUND),
         (ONE.replace(b"--b\r\n", b"--b \t \r\n"), FOUND),
-        (ONE.replace(b"\r\n\r\nx\r\n", b"\r\n\r\n\r\n"), [(b"a", None, b"")]),
-        (part(b'name="a"; filename=""', b"") + END, [(b"a", b"", b"")]),
-        (part(b'name="a"; filename="C:\\dir\\x.jpg"') + END, [(b"a", b"x.jpg", b"x")]),
-        (part(b'name="a;b"; filename="a\\"b"') + END, [(b"a;b", b'a"b', b"x")]),
+        (ONE.replace(b"\r\n\r\nx\r\n", b"\r\n\r\n\r\n"), [("a", None, b"")]),
+        (part(b'name="a"; filename=""', b"") + END, [("a", "", b"")]),
+        (part(b'name="a"; filename="C:\\dir\\x.jpg"') + END, [("a", "x.jpg", b"x")]),
+        (part(b'name="a;b"; filename="a\\"b"') + END, [("a;b", 'a"b', b"x")]),
         (part(b"name=a") + END, FOUND),
-        (part(b'name="a"', b"\r\n--\r\n-b\r\n") + END, [(b"a", None, b"\r\n--\r\n-b\r\n")]),
+        (part(b'name="a"', b"\r\n--\r\n-b\r\n") + END, [("a", None, b"\r\n--\r\n-b\r\n")]),
         (END, []),
     ],
 )
-def test_a_sound_form_is_divided(body: bytes, found: list[tuple[bytes, bytes | None, bytes]]) -> None:
+def test_a_sound_form_is_divided(body: bytes, found: list[tuple[str, str | None, bytes]]) -> None:
     assert split(body) == found
 
 
@@ -102,4 +110,4 @@ PIECES = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"-", b"--", b"b", b"\
 def test_the_data_is_that_which_the_library_finds(contents: list[bytes], epilogue: bytes) -> None:
     contents = [data for data in contents if b"\r\n--b" not in b"\r\n" + data]
     body = b"".join(part(b'name="a"', data) for data in contents) + END + epilogue
-    assert [data for *_, data in split(body)] == contents == by_the_library(body, b"b")
+    assert [bytes(data) for _, data in split_parts(body, b"b")] == contents == by_the_library(body, b"b")

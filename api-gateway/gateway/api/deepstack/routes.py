@@ -22,8 +22,9 @@ from gateway.detection.parameters import Parameters, read_options
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.errors import DEEPSTACK
 from gateway.http.observe import current_request_id
-from gateway.intake.body import media_type_of, stream_body
-from gateway.intake.form import read_form
+from gateway.intake.body import read_body
+from gateway.intake.content_type import FORM, read_content_type
+from gateway.intake.form import read_file
 from gateway.intake.look_alikes import refuse_look_alikes
 from gateway.strict_json import compact
 
@@ -56,11 +57,12 @@ async def custom(request: Request, services: ServicesOf) -> Response:
 async def _answer(request: Request, services: Services) -> Response:
     started = time.perf_counter()
     services.readiness.require()
-    if media_type_of(request) != "multipart/form-data":
+    content_type = read_content_type(request.headers.get("content-type", ""))
+    if content_type.media_type != FORM:
         raise errors.UnsupportedMediaType(
             f"Send a multipart form with the image in the field '{FIELD}' (curl -F {FIELD}=@image.jpg)."
         )
-    image, options = await _read(request, services)
+    image, options = await _read(request, services, content_type.boundary)
     parameters = Parameters(conf=options.min_confidence)
     ask = make_ask(request, services, image, parameters, requested_version(request))
     answer = await unless_client_leaves(request, services.detector.detect(ask))
@@ -69,10 +71,9 @@ async def _answer(request: Request, services: Services) -> Response:
     return Response(compact(body), headers=answer_headers(answer), media_type="application/json")
 
 
-async def _read(request: Request, services: Services) -> tuple[bytes, DeepStackOptions]:
+async def _read(request: Request, services: Services, boundary: bytes) -> tuple[bytes, DeepStackOptions]:
     """Return the image and the options; the body is released."""
-    form = await read_form(request.headers, stream_body(request, services.settings.max_body_bytes))
-    fields = [field for field in form.fields if field[0] in DeepStackOptions.model_fields]
-    image = form.only_file(FIELD)
+    image, fields = await read_file(await read_body(request, services.settings.max_body_bytes), boundary, FIELD)
     refuse_look_alikes(image)
-    return image, read_options(DeepStackOptions, fields)
+    known = [field for field in fields if field[0] in DeepStackOptions.model_fields]
+    return image, read_options(DeepStackOptions, known)

@@ -24,8 +24,9 @@ from gateway.detection.request import Ask
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.errors import OIP
 from gateway.http.headers import HEAD_LENGTH_HEADER
-from gateway.intake.body import charset_of, read_body
+from gateway.intake.body import read_body
 from gateway.intake.charset import check_charset
+from gateway.intake.content_type import charset_of
 from gateway.intake.json_body import most_json_bytes
 from gateway.oip.messages import head_length
 from gateway.oip.tensors import TensorError

@@ -18,7 +18,7 @@ from gateway.detection.request import Answer
 from gateway.errors import InternalError
 from gateway.http.caller import caller_of
 from gateway.http.errors import error_body
-from gateway.intake.sources import LONGEST_NAME, NamedImage, load_image
+from gateway.intake.sources import LONGEST_NAME, NamedImage, decode, load_image
 
 #: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
@@ -67,9 +67,8 @@ async def outcome(
     answer: Answer | None = None
     try:
         with services.uploads.share() as share:
-            image = await load_image(
-                sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
-            )
+            source = await decode(sent.source, services.settings.max_body_bytes)
+            image = await load_image(source, services.fetcher, share.take, caller)
             await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
             ask = make_ask(request, services, image, parameters, version)
             answer = await services.detector.detect(ask)

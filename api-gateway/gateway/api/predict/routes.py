@@ -38,9 +38,7 @@ async def predict(request: Request, services: ServicesOf) -> Response:
 
     async def answer() -> Response:
         with services.uploads.share() as share:  # of what is downloaded, until it is answered
-            image = await load_image(
-                sent.source, services.settings.max_body_bytes, services.fetcher, share.take, caller
-            )
+            image = await load_image(sent.source, services.fetcher, share.take, caller)
             ask = make_ask(request, services, image, options, version)
             if drawing is not None:  # before the model server works for an image that cannot be drawn
                 services.studio.needed_bytes(ask.header, drawing)
