@@ -97,6 +97,7 @@ def how(arguments: argparse.Namespace) -> Packaging:
 
 def _package(arguments: argparse.Namespace) -> None:
     from ops.packaging import package
+    from ops.packaging.current import package_current
     from ops.rollout.recovery import settle_switch
     from ops.setup import prepare
 
@@ -110,16 +111,16 @@ def _package(arguments: argparse.Namespace) -> None:
     stdout = os.dup(1)
     if arguments.print_version:  # libraries write to the descriptor, past sys.stdout
         os.dup2(2, 1)
-    made = package.package(
-        weights,
-        arguments.version,
-        arguments.note,
-        arguments.store,
-        calibration=arguments.calibration,
-        force=arguments.force,
-        current=not arguments.keep_only,
-        settle=settle_switch,
-    )
+    how = {
+        "version": arguments.version,
+        "note": arguments.note,
+        "calibration": arguments.calibration,
+        "force": arguments.force,
+    }
+    if arguments.keep_only:
+        made = package.package(weights, store=arguments.store, **how)
+    else:
+        made = package_current(weights, arguments.store, settle_switch, **how)
     package.report(made)
     os.dup2(stdout, 1)
     if arguments.print_version:

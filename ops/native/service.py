@@ -15,7 +15,7 @@ from ops.gateways import readiness
 from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
 from ops.native.environment import only_of_services
-from ops.packaging.package import require_settled
+from ops.packaging.current import require_settled
 from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import text
 from ops.setup import java
@@ -168,7 +168,7 @@ def await_ready(settings: Settings) -> None:
 def up(picture: Path = STREET, settle: Callable[[Path], None] = require_settled) -> None:
     """Set up what is missing, start the services, and show a first detection. After a failed start nothing runs.
 
-    `settle`: see `ops.packaging.package`. Raises OpsError.
+    `settle`: see `ops.packaging.current`. Raises OpsError.
     """
     settings = load()
     say("Weights, samples, archive")

@@ -1,4 +1,4 @@
-"""Package weights: export them, archive them, check the archive, keep it, make it current."""
+"""Package weights: export them, archive them, try the archive, keep it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,15 +18,13 @@ from ops.packaging import archiver, trial
 from ops.packaging.checksum import require_expected
 from ops.packaging.loader import export_apart
 from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
-from ops.store import archive, intent, lock, versions
+from ops.store import archive, versions
 from ops.terminal.console import progress, say, size
 
 # Free space needed, in sizes of the weights: the exported engine is about twice as large, archiving copies both twice,
 # the trial unpacks the archive, and yolo.mar is a copy of it.
 ROOM_FACTOR = 13
 STALE_S = 3600.0
-# A redeploy or rollback holds the lock for seconds.
-LOCK_WAIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,6 @@ class Package:
     version: str
     size: int
     sha256: str
-
-
-def require_settled(store: Path) -> None:
-    """Raise OpsError when a switch of versions was cut off: what it did is told by yolo.mar."""
-    found = intent.read(store)
-    if found is not None and found.kind == "switch":
-        raise OpsError(
-            f"the {found.action} of {found.to} was cut off. Finish it first: bash scripts/releases.sh recover. Nothing "
-            "changed"
-        )
 
 
 @contextmanager
@@ -77,22 +65,16 @@ def package(
     *,
     calibration: Path | None = None,
     force: bool = False,
-    current: bool = True,
-    settle: Callable[[Path], None] = require_settled,
 ) -> Package:
-    """Package weights as a new version and make it current. Raises OpsError; then nothing has changed.
+    """Package weights as a new version, which is kept and not served. Raises OpsError; then nothing has changed.
 
-    Without `current` the version is only kept: the served version stays the same, also after a restart. With
-    `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
-    detections agree too little with those of fp32. `settle` is called with the store before yolo.mar is replaced, to
-    finish a release that was cut off.
+    With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
+    detections agree too little with those of fp32. To serve the version after a restart: `ops.packaging.current`.
     """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
     if version is not None and kept_archive(versions.check(version), store).exists():
         raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
-    if current:
-        intent.read(store)  # refuses one that is not understood, before minutes of work
     require_expected(weights, str(weights))
     if calibration is not None:
         sys.path.append(str(SERVING))  # calibration and comparison use the modules that serve
@@ -124,22 +106,12 @@ def package(
             with progress(f"trying version {number} as the server loads it"):
                 trial.run(built, attempt)
             try:
-                kept_path = archive.add(built, number, store)
+                path = archive.add(built, number, store)
             except FileExistsError:  # a concurrent run took the number
                 if version is not None:
                     raise OpsError(f"version {version} was packaged by a concurrent run. Choose another") from None
                 continue
             break
-    path = kept_path
-    if current:
-        try:
-            # A redeploy or rollback may not change yolo.mar at the same time.
-            with lock.held(store, f"package of {number}", wait_s=LOCK_WAIT_S):
-                settle(store)
-                path = archive.make_current(kept_path, store)
-        except OpsError:
-            kept_path.unlink()  # it has never served, so nobody needs to roll back to it
-            raise
     return Package(path, number, path.stat().st_size, archive.sha256(path))
 
 

@@ -82,7 +82,7 @@ def find_loaded(host: Host) -> tuple[str | None, list[str]]:
 
 def print_audit(host: Host, as_json: bool = False) -> None:
     """Print the audit trail, oldest first."""
-    entries = audit.read(host.store)
+    entries = audit.entries(host.store)
     if as_json:
         say(json.dumps(entries, indent=1, ensure_ascii=False))
         return

@@ -23,7 +23,7 @@ def prune(host: Host, keep: int, dry_run: bool = False) -> None:
         for version in removed:
             freed = state.releases[version].size
             inventory.remove_archive(host.store, state, version, "pruned")
-            audit.write(host.store, "prune", "done", to=version)
+            audit.record(host.store, "prune", "done", to=version)
             say(f"  removed {version} ({size(freed)})")
     say(f"{len(state.releases)} version(s) kept: {', '.join(state.releases)}")
 

@@ -74,7 +74,7 @@ def restart_on(operation: Operation, to: str) -> None:
         releases.save(host.store, state)
         intent.clear(host.store)
     details = {"from": before, "to": to, "detail": "TorchServe was down"}
-    audit.write(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))
+    audit.record(host.store, "rollback", "done", **details, seconds=round(steps.seconds, 1))
     if not host.is_supervised():
         steps.report(f"{to} is current. Nothing runs here; start it: bash scripts/up.sh")
         return

@@ -71,7 +71,7 @@ def roll_out(host: Host, request: Request, *, dry_run: bool = False) -> None:
                 inventory.require_intact(host.store, begun.state, version)
                 change = request.change(begun, version, fresh)
             except OpsError as error:
-                audit.write(host.store, request.action, "failed", to=version, detail=str(error))
+                audit.record(host.store, request.action, "failed", to=version, detail=str(error))
                 if fresh:
                     inventory.remove_archive(host.store, begun.state, version, "failed")
                 raise
@@ -148,7 +148,7 @@ def obtain(host: Host, steps: Steps, request: Request) -> str:
     with steps.step("package") as remarks:
         made = package.package(
             Path(request.target), how.version, how.note, host.store,
-            calibration=how.calibration, force=how.force, current=False,
+            calibration=how.calibration, force=how.force,
         )  # fmt: skip
         remarks.append(f"version {made.version}, {size(made.size)}")
     return made.version

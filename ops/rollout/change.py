@@ -112,7 +112,7 @@ class Change:
 
     def _audit(self, outcome: str, detail: str) -> None:
         steps = self.operation.steps
-        audit.write(
+        audit.record(
             self.host.store, self.action, outcome, **{"from": self.before, "to": self.to},
             seconds=round(steps.seconds, 1), steps=steps.took, note=self.note, detail=detail,
         )  # fmt: skip

@@ -50,10 +50,9 @@ def operation(
     steps = steps or Steps()
     if dry_run:
         lock.require_free(host.store)
-        yield Operation(host, steps, inventory.look(host.store)[0], dry_run)
-        return
-    with lock.held(host.store, name, wait_s):
-        yield Operation(host, steps, recover(host), dry_run)
+    with contextlib.nullcontext() if dry_run else lock.held(host.store, name, wait_s):
+        state = inventory.look(host.store)[0] if dry_run else recover(host)
+        yield Operation(host, steps, state, dry_run)
 
 
 def recover(host: Host) -> Releases:
@@ -64,7 +63,7 @@ def recover(host: Host) -> Releases:
     if found is None:
         intent.clear(host.store)
         for line in noticed:
-            audit.write(host.store, "store", "noticed", detail=line)
+            audit.record(host.store, "store", "noticed", detail=line)
     else:
         say(f"  {_settle(host, state, found)}")
         state, _ = inventory.look(host.store)
@@ -136,7 +135,7 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     releases.save(store, state)
     outcome = "had been decided: completed" if decided else "had not been decided: undone"
     done = f"the {found.action} of {found.to} {outcome}{remark}"
-    audit.write(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
+    audit.record(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     intent.clear(store)
     return done
 
@@ -187,9 +186,8 @@ def _replace_damaged_routing(host: Host, state: Releases) -> None:
         routing.read(host.store)
     except routing.DamagedError as error:
         server = bluegreen.server_name(bluegreen.answering_side(host.store))
-        routing.write(host.store, Routing(stable=state.current, server=server))
-        _report_routing(host, f"{error}: replaced by one without a split")
-        _unload_unused(host, set(state.releases) - {state.current}, ())
+        whole = Routing(stable=state.current, server=server)
+        _reroute(host, whole, f"{error}: replaced by one without a split", set(state.releases) - {state.current})
 
 
 def _fit_routing(host: Host, state: Releases) -> None:
@@ -204,20 +202,17 @@ def _fit_routing(host: Host, state: Releases) -> None:
     for part in routing.PARTS:
         if set(present.versions(part)) - set(state.releases):
             fitting = fitting.without(part)
-    if fitting == present:
-        return
-    routing.write(host.store, fitting)
     if fitting.summary != present.summary:
-        _report_routing(host, f"routing was: {present.summary}; is now: {fitting.summary}")
-        _unload_unused(host, present.playing, fitting.playing)
+        _reroute(host, fitting, f"routing was: {present.summary}; is now: {fitting.summary}", present.playing)
+    elif fitting != present:
+        routing.write(host.store, fitting)
 
 
-def _report_routing(host: Host, line: str) -> None:
+def _reroute(host: Host, to: Routing, line: str, versions: Iterable[str]) -> None:
+    """Replace the routing, report that, and remove those of `versions` that then play no part."""
+    routing.write(host.store, to)
     say(f"  {line}")
-    audit.write(host.store, "routing", "mended", detail=line)
-
-
-def _unload_unused(host: Host, versions: Iterable[str], playing: Iterable[str]) -> None:
+    audit.record(host.store, "routing", "mended", detail=line)
     routing.await_notice()
     with contextlib.suppress(UnreachableError, RefusedError):
-        unload(host, Steps(), versions, playing)
+        unload(host, Steps(), versions, to.playing)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ops.errors import OpsError, from_os_error
-from ops.packaging.package import Package, package, report, require_settled
+from ops.packaging.current import package_current, require_settled
+from ops.packaging.package import Package, report
 from ops.paths import SAMPLES, STORE, WEIGHTS, current_archive
 from ops.setup import weights
 from ops.store import archive, releases
@@ -29,7 +30,7 @@ def prepare(
     """Obtain what is missing. Returns the new package, or None if the weights are packaged already. Raises OpsError.
 
     The weights count as packaged if any kept version was made from them, so that a rollback is not undone. `given` is
-    where weights come from if `source` is absent, by default WEIGHTS. `settle`: see `ops.packaging.package`.
+    where weights come from if `source` is absent, by default WEIGHTS. `settle`: see `ops.packaging.current`.
     """
     given = os.environ.get("WEIGHTS", "") if given is None else given
     copy_samples()
@@ -40,7 +41,7 @@ def prepare(
     weights.obtain(source, given)
     if current.is_file() and is_packaged(store, source):
         return None
-    made = package(source, store=store, settle=settle)
+    made = package_current(source, store, settle)
     report(made)
     return made
 

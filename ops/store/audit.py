@@ -13,7 +13,7 @@ from ops.system import identity
 NAME = "audit.log"
 
 
-def write(store: Path, action: str, outcome: str, **details: Any) -> None:
+def record(store: Path, action: str, outcome: str, **details: Any) -> None:
     """Append a line. `outcome`: done, failed, noticed (changed by hand) or mended (recovered). Raises OpsError."""
     line = {"at": identity.now(), "by": identity.name(), "action": action, "outcome": outcome, **details}
     text = json.dumps({key: value for key, value in line.items() if value not in (None, "")}, ensure_ascii=False)
@@ -29,27 +29,27 @@ def write(store: Path, action: str, outcome: str, **details: Any) -> None:
         raise from_os_error(error, f"writing {NAME}") from error
 
 
-def read(store: Path) -> list[dict[str, Any]]:
+def entries(store: Path) -> list[dict[str, Any]]:
     """Return the lines, oldest first, without invalid ones, such as one that a power cut has truncated."""
     try:
         lines = (store / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    entries = []
+    found = []
     for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
+            found.append(entry)
+    return found
 
 
-def rows(entries: list[dict[str, Any]]) -> list[list[str]]:
+def rows(lines: list[dict[str, Any]]) -> list[list[str]]:
     """Return the rows of a table: time, user, action, versions, outcome, duration, details."""
     table = []
-    for entry in entries:
+    for entry in lines:
         versions = " → ".join(str(entry[key]) for key in ("from", "to") if entry.get(key))
         seconds = f"{entry['seconds']:.1f} s" if isinstance(entry.get("seconds"), (int, float)) else ""
         more = "; ".join(str(entry[key]) for key in ("note", "detail") if entry.get(key))

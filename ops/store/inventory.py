@@ -66,7 +66,7 @@ def _stat(path: Path) -> list[int]:
 
 
 def _previous_by_trail(store: Path, state: Releases) -> str | None:
-    for entry in reversed(audit.read(store)):
+    for entry in reversed(audit.entries(store)):
         if entry.get("outcome") == "done" and entry.get("to") == state.current and entry.get("from") != state.current:
             before = entry.get("from")
             return before if before in state.releases else None

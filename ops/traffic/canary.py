@@ -65,7 +65,7 @@ def set_percent(host: Host, percent: float, *, dry_run: bool = False, why: str =
             standby.ensure(now.version)
         routing.write(host.store, replace(present, canary=replace(now, percent=share)))
         detail = "; ".join(filter(None, [f"{now.percent:g} % to {share:g} %", why]))
-        audit.write(host.store, "canary set", "done", to=now.version, detail=detail)
+        audit.record(host.store, "canary set", "done", to=now.version, detail=detail)
     routing.await_notice()  # done means in force
     say(f"{now.version} gets {share:g} % (before: {now.percent:g} %)")
 

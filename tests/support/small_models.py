@@ -36,7 +36,7 @@ def keep(yaml: str, version: str, root: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         weights = save(yaml, Path(folder) / "small.pt", root / "samples")
         store = root / "serving/torchserve/model-store"
-        return package.package(weights, version, store=store, current=False).path
+        return package.package(weights, version, store=store).path
 
 
 @contextmanager

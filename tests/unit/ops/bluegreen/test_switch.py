@@ -67,7 +67,7 @@ class World:
         return sides.read(self.blue.store)
 
     def trail(self):
-        return [(line["action"], line["outcome"]) for line in audit.read(self.blue.store)]
+        return [(line["action"], line["outcome"]) for line in audit.entries(self.blue.store)]
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_a_server_that_was_listed_before_its_start_was_killed_stands_by(world):
     intent.write(world.blue.store, intent.Intent("bluegreen up", GREEN, BLUE, kind="server"))
     recover(world.blue.host())
     assert world.sides.has_both
-    assert audit.read(world.blue.store)[-1]["detail"].endswith("had been decided: completed")
+    assert audit.entries(world.blue.store)[-1]["detail"].endswith("had been decided: completed")
 
 
 def test_the_server_in_force_is_what_operations_act_on(world, monkeypatch):

@@ -19,6 +19,7 @@ import pytest
 
 from ops.errors import OpsError
 from ops.packaging import export, package, trial
+from ops.packaging.current import package_current
 from ops.store import intent
 from ops.store.intent import Intent
 
@@ -69,7 +70,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_an_archive_that_a_worker_can_serve_becomes_current(weights, store, capsys):
-    made = package.package(weights, store=store)
+    made = package_current(weights, store)
     assert made.path == store / "yolo.mar"
     assert made.path.read_bytes() == (store / "yolo-1.0.mar").read_bytes()
     assert "trying version 1.0 as the server loads it: done" in capsys.readouterr().out
@@ -79,7 +80,7 @@ def test_an_archive_that_a_worker_can_serve_becomes_current(weights, store, caps
 def test_an_archive_that_a_worker_cannot_serve_replaces_nothing(weights, store, exported):
     exported["names"] = {str(index): str(index) for index in range(80)}  # the head has three
     with pytest.raises(OpsError, match=r"a worker could not serve the new archive: .*Nothing changed"):
-        package.package(weights, store=store)
+        package_current(weights, store)
     assert [path.name for path in store.iterdir()] == ["yolo.mar"]
     assert (store / "yolo.mar").read_bytes() == b"serves"
 
@@ -88,7 +89,7 @@ def test_a_release_that_was_cut_off_is_finished_before_yolo_mar_is_replaced(weig
     monkeypatch.setattr(trial, "run", lambda archive, scratch: None)
     intent.write(store, Intent("redeploy", "1.1", "1.0", fresh=True))
     with pytest.raises(OpsError, match=r"the redeploy of 1\.1 was cut off"):
-        package.package(weights, store=store)
+        package_current(weights, store)
     assert not list(store.glob("yolo-*.mar"))
     settled = []
 
@@ -96,7 +97,7 @@ def test_a_release_that_was_cut_off_is_finished_before_yolo_mar_is_replaced(weig
         assert (store / "yolo.mar").read_bytes() == b"serves"
         settled.append(where)
 
-    package.package(weights, store=store, settle=settle)
+    package_current(weights, store, settle)
     assert settled == [store]
 
 
@@ -104,7 +105,7 @@ def test_an_intent_that_is_not_understood_is_refused_before_anything_is_exported
     monkeypatch.setattr(package, "export_apart", lambda *_: pytest.fail("exported"))
     (store / intent.NAME).write_text('{"schema": 9}')
     with pytest.raises(OpsError, match="newer version of this program"):
-        package.package(weights, store=store)
+        package_current(weights, store)
     assert (store / intent.NAME).exists()
 
 

@@ -39,7 +39,7 @@ def test_a_rollback_that_was_killed_before_its_other_workers_gets_them_from_the_
     served.workers["1.0"] = [("READY", 200)]
     served.default = "1.0"
     recovery.recover(served.host())
-    assert audit.read(served.store)[-1]["detail"].endswith("completed")
+    assert audit.entries(served.store)[-1]["detail"].endswith("completed")
     assert served.workers == {"1.0": [("READY", 200), ("READY", 201)]}
 
 

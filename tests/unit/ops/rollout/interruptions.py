@@ -64,7 +64,7 @@ def test_an_interruption_of_the_decision_lets_the_new_version_live_and_is_told(s
     assert (inventory.look(served.store)[0].current, served.default) == ("1.1", "1.1")
     assert (served.store / "yolo-1.1.mar").is_file()
     assert_consistent(served)
-    assert audit.read(served.store)[-1]["outcome"] == "done"
+    assert audit.entries(served.store)[-1]["outcome"] == "done"
     assert "1.1 is live already" in capsys.readouterr().out
     assert lock.holder(served.store) is None
 
@@ -145,7 +145,7 @@ def test_a_switch_of_servers_that_is_interrupted_is_completed(served, monkeypatc
     said = capsys.readouterr().out
     assert "green answers already" in said
     assert "drain blue: done" in said
-    last = audit.read(served.store)[-1]
+    last = audit.entries(served.store)[-1]
     assert (last["action"], last["outcome"], last["from"], last["to"]) == ("bluegreen switch", "done", "blue", "green")
     assert lock.holder(served.store) is None
 

@@ -23,7 +23,7 @@ def assert_nothing_happened(served):
     assert list(served.workers) == ["1.0"]
     assert not (served.store / "yolo-1.1.mar").exists()
     assert left_over(served.store) == set()
-    assert audit.read(served.store)[-1]["outcome"] == "failed"
+    assert audit.entries(served.store)[-1]["outcome"] == "failed"
 
 
 def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes_last(served):
@@ -38,7 +38,7 @@ def test_the_new_version_is_loaded_before_it_is_the_default_and_the_old_one_goes
     state = releases.read(served.store)
     assert (state.current, state.previous) == ("1.1", "1.0")
     assert left_over(served.store) == set()
-    (line,) = audit.read(served.store)
+    (line,) = audit.entries(served.store)
     assert (line["from"], line["to"], line["outcome"], line["detail"]) == ("1.0", "1.1", "done", "better")
 
 
@@ -212,7 +212,7 @@ def test_what_a_killed_operator_left_is_undone_before_the_decision_and_completed
     assert state.previous == ("1.0" if decided else None)
     assert (served.store / "yolo-1.1.mar").exists() is decided
     assert left_over(served.store) == set()
-    assert [line["outcome"] for line in audit.read(served.store)] == ["mended"]
+    assert [line["outcome"] for line in audit.entries(served.store)] == ["mended"]
 
 
 def test_signals_wait_until_the_decision_is_over():

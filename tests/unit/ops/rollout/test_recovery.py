@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ops.errors import OpsError
-from ops.packaging import package
+from ops.packaging.current import require_settled
 from ops.releases import history
 from ops.rollout import recovery
 from ops.store import audit, intent, inventory, releases, routing
@@ -40,7 +40,7 @@ def test_a_canary_that_was_ending(served, recover):
     recover(served)
     assert not (served.store / "yolo-1.1.mar").exists()
     assert_consistent(served)
-    assert audit.read(served.store)[-1]["detail"] == "the canary abort of 1.1 had been decided: completed"
+    assert audit.entries(served.store)[-1]["detail"] == "the canary abort of 1.1 had been decided: completed"
 
 
 def test_a_canary_that_was_promoted_gets_its_share_back(served, recover):
@@ -89,11 +89,11 @@ def test_packaging_finishes_a_release_that_was_cut_off_before_it_replaces_yolo_m
     served.default = "1.1"
     make_current(served.store, "1.1")  # decided
     with pytest.raises(OpsError, match=r"the redeploy of 1\.1 was cut off.*releases\.sh recover"):
-        package.require_settled(served.store)
+        require_settled(served.store)
     recovery.settle_switch(served.store)
-    assert audit.read(served.store)[-1]["detail"] == "the redeploy of 1.1 had been decided: completed"
+    assert audit.entries(served.store)[-1]["detail"] == "the redeploy of 1.1 had been decided: completed"
     assert_consistent(served)
-    package.require_settled(served.store)
+    require_settled(served.store)
 
 
 def test_an_operation_that_is_cut_off_can_be_finished_by_itself(served, capsys):

@@ -55,7 +55,7 @@ def test_an_archive_that_was_not_touched_is_not_read_again(store):
 
 
 def test_a_file_that_is_made_again_finds_the_previous_version_in_the_trail(store):
-    audit.write(store, "redeploy", "done", **{"from": "1.0", "to": "1.1"})
+    audit.record(store, "redeploy", "done", **{"from": "1.0", "to": "1.1"})
     (store / releases.NAME).unlink()
     assert inventory.look(store)[0].previous == "1.0"
 
@@ -112,13 +112,13 @@ def test_a_current_archive_whose_name_is_taken_by_another_is_not_overwritten(sto
 
 
 def test_the_files_can_be_read_by_everybody_and_leave_no_scratch(store):
-    audit.write(store, "x", "done")
+    audit.record(store, "x", "done")
     assert {(store / name).stat().st_mode & 0o777 for name in (releases.NAME, audit.NAME)} == {0o644}
     assert not list(store.glob(".*.part"))
 
 
 def test_a_cut_line_of_the_trail_is_passed_over(store):
-    audit.write(store, "one", "done")
+    audit.record(store, "one", "done")
     with (store / audit.NAME).open("a") as stream:
         stream.write('{"action": "tw')
-    assert [entry["action"] for entry in audit.read(store)] == ["one"]
+    assert [entry["action"] for entry in audit.entries(store)] == ["one"]

@@ -48,7 +48,7 @@ def fly(server, clients, **options):
 
 
 def sets(server):
-    return [entry["detail"] for entry in audit.read(server.store) if entry["action"] == "canary set"]
+    return [entry["detail"] for entry in audit.entries(server.store) if entry["action"] == "canary set"]
 
 
 def state_file(server):
@@ -87,7 +87,7 @@ def test_a_bad_canary_is_taken_back_saying_why(split, gateway, harm, told):
     assert routing.read(split.store).canary is None
     assert split.default == "1.0"
     assert not (split.store / "yolo-1.1.mar").exists()
-    assert told in audit.read(split.store)[-1]["detail"]
+    assert told in audit.entries(split.store)[-1]["detail"]
     assert_consistent(split)
 
 

@@ -44,7 +44,7 @@ def test_it_is_loaded_and_checked_before_a_gateway_hears_of_it(served):
     assert routing.read(served.store).stable == "1.0"
     assert state(served).releases["1.1"].made_for == "canary"
     assert_consistent(served)
-    line = audit.read(served.store)[-1]
+    line = audit.entries(served.store)[-1]
     assert (line["action"], line["outcome"], line["to"], line["note"]) == ("canary start", "done", "1.1", "better")
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_refuses_just_as_it_begins_leaves_no_archive(served):
     with pytest.raises(OpsError, match="busy"):
         start(served)
     assert not (served.store / "yolo-1.1.mar").exists()
-    assert audit.read(served.store)[-1]["outcome"] == "failed"
+    assert audit.entries(served.store)[-1]["outcome"] == "failed"
     assert_consistent(served)
 
 
@@ -108,7 +108,7 @@ def test_another_share_is_one_write_and_nothing_is_loaded_anew(split):
     assert split.calls == []
     assert shares(split) == ("1.1", 50)
     assert routing.read(split.store).canary.salt == "s", "the same clients stay in it"
-    assert audit.read(split.store)[-1]["detail"] == "10 % to 50 %"
+    assert audit.entries(split.store)[-1]["detail"] == "10 % to 50 %"
 
 
 def test_a_canary_that_a_restarted_server_came_back_without_is_loaded_again(split):

@@ -54,7 +54,7 @@ def test_an_experiment_loads_its_versions_beside_the_stable_one_and_its_end_remo
     assert list(server.workers) == ["1.0"]
     assert {"1.1", "1.2"} <= set(releases.read(server.store).releases), "its versions stay kept"
     assert_consistent(server)
-    actions = [(entry["action"], entry["to"]) for entry in audit.read(server.store)]
+    actions = [(entry["action"], entry["to"]) for entry in audit.entries(server.store)]
     assert actions[-2:] == [("experiment start", "night"), ("experiment stop", "night")]
 
 
