@@ -90,4 +90,5 @@ def from_os_error(error: OSError, doing: str) -> OpsError:
         return OpsError(f"the disk is full (while {doing}). Free some space and run the same command again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OpsError(f"no permission to write {error.filename or ''} (while {doing}). Check who owns it: ls -l")
-    return OpsError(f"{error.strerror or error} (while {doing})")
+    named = f": {error.filename}" if error.filename else ""
+    return OpsError(f"{error.strerror or error}{named} (while {doing})")

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
 from benchmarks import startup
 
 
@@ -15,3 +19,14 @@ def test_a_detection_is_distinguished_from_earlier_output_of_up():
         "  archive: version 1.0.000 [x]",
     ):
         assert not startup.DETECTION.match(line)
+
+
+def test_the_copy_that_is_started_has_the_files_that_starting_needs(tmp_path, monkeypatch):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "best.pt").write_bytes(b"weights")
+    monkeypatch.setattr(startup, "COPY", tmp_path / "copy")
+    artifacts = SimpleNamespace(store=tmp_path / "store", weights=tmp_path / "best.pt")
+    environment = startup.prepare(artifacts)
+    asked = "from ops.native import service; service.services_environment(service.load())"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=startup.COPY, env=environment, check=False)
+    assert done.returncode == 0

@@ -27,6 +27,7 @@ def raising(error):
         (OpsError("it could not be done"), 1, "error: it could not be done"),
         (NotNowError("not now"), 8, "error: not now"),
         (OSError(28, "No space left on device"), 1, "error: the disk is full (while testing)"),
+        (FileNotFoundError(2, "No such file", "a.yml"), 1, "error: No such file: a.yml (while testing)"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
