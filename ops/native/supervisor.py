@@ -6,7 +6,9 @@ supervisord's configuration and logs are in `.run/`, its socket is in a private 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
 import subprocess
 import sys
 import xmlrpc.client
@@ -48,6 +50,8 @@ ADDED = ".program.conf"
 
 def render(resting: Collection[str] = ()) -> str:
     """Return supervisord's configuration. Programs inherit its environment; those in `resting` are not started."""
+    # A list of patterns apart by spaces; the folder's own brackets and spaces are neither.
+    included = re.sub(r"\s", "?", glob.escape(str(RUN)))
     # "%" starts an expansion in this format.
     run, logs, sockets = (str(path).replace("%", "%%") for path in (RUN, LOGS, socket_dir()))
     programs = {
@@ -70,7 +74,7 @@ chmod=0600
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [include]
-files=*{ADDED}
+files={included.replace("%", "%%")}/*{ADDED}
 """
     return head + "".join(
         _program(name, command, directory, autostart=name not in resting)
@@ -124,7 +128,8 @@ def start(environment: Mapping[str, str], resting: Collection[str] = ()) -> None
         CONFIG.write_text(render(resting), encoding="utf-8")
     except OSError as error:
         raise from_os_error(error, "writing the supervisor's files") from error
-    argv = [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)]
+    # -X utf8: it reads its files in the locale's encoding otherwise.
+    argv = [sys.executable, "-X", "utf8", "-m", "supervisor.supervisord", "-c", str(CONFIG)]
     done = subprocess.run(argv, env=dict(environment), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"supervisord did not start: {(done.stderr or done.stdout).strip()[-500:]}")
@@ -146,7 +151,8 @@ def describe_program(name: str, argv: Sequence[str], directory: Path, environmen
     lines = ",".join(f'{key}="{value}"' for key, value in values.items())
     try:
         RUN.mkdir(parents=True, exist_ok=True)
-        (RUN / f"{name}{ADDED}").write_text(f"{_program(name, command, directory).rstrip()}\nenvironment={lines}\n")
+        text = f"{_program(name, command, directory).rstrip()}\nenvironment={lines}\n"
+        (RUN / f"{name}{ADDED}").write_text(text, encoding="utf-8")
     except OSError as error:
         raise from_os_error(error, "writing the supervisor's files") from error
 

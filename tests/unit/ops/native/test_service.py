@@ -142,8 +142,8 @@ def test_a_side_that_cannot_be_started_is_refused_before_anything_is(described, 
     green.check("blue", Made())
 
 
-def test_the_supervisor_reads_the_paths_of_a_checkout_with_percent_signs(monkeypatch, tmp_path):
-    folder = tmp_path / "100 %s $HOME"
+def test_the_supervisor_reads_the_paths_of_a_checkout_with_an_odd_name(monkeypatch, tmp_path):
+    folder = tmp_path / "100 %s $HOME [a]* ñ"
     monkeypatch.setattr(supervisor, "RUN", folder)
     monkeypatch.setattr(supervisor, "LOGS", folder)
     monkeypatch.setattr(supervisor, "ROOT", folder)
@@ -152,9 +152,12 @@ def test_the_supervisor_reads_the_paths_of_a_checkout_with_percent_signs(monkeyp
     folder.mkdir()
     config = folder / "supervisord.conf"
     config.write_text(supervisor.render(), encoding="utf-8")
+    green.describe(Made())
     options = ServerOptions()
     options.realize(["-c", str(config)])
-    (program,) = [group.process_configs[0] for group in options.process_group_configs if group.name == "torchserve"]
+    programs = {group.name: group.process_configs[0] for group in options.process_group_configs}
+    assert set(programs) == {"torchserve", "api-gateway", "torchserve-green"}
+    program = programs["torchserve"]
     assert program.directory == str(folder)
     assert program.command == f'"{folder}/python" entrypoint.py'
     assert program.stdout_logfile == f"{folder}/torchserve.log"
