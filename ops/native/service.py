@@ -178,7 +178,7 @@ def up(picture: Path = STREET, settle: Callable[[Path], None] = require_settled)
     if holder := lock.holder(STORE):
         say(f"  waiting for another operation: {holder}")
     try:
-        with lock.held(STORE, "up", OPERATION_S):  # an operation on a server that is just being restarted would fail
+        with lock.held(STORE, lock.UP, OPERATION_S):  # an operation on a server that is just being restarted would fail
             start(settings)
             await_ready(settings)
         say()

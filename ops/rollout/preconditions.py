@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from ops.errors import NotNowError, NotRunningError
 from ops.store import bluegreen, lock, routing
+from ops.system.polling import poll
+from ops.terminal.console import say
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
+
+# How long `up` may take to start the servers, which is what an operation waits for at most.
+UP_S = 240.0
+
+
+def await_up(host: Host) -> None:
+    """Wait while `up` starts the servers: it changes no version, and ends soon."""
+    if _starting(host):
+        say(f"  waiting for another operation: {lock.holder(host.store)}")
+        poll(lambda: not _starting(host), UP_S)
+
+
+def _starting(host: Host) -> bool:
+    found = lock.holder(host.store)
+    return found is not None and found.what == lock.UP
 
 
 def preflight(host: Host) -> Loaded:
     """Check what can be checked before minutes of packaging. Returns the version that is served. Raises OpsError."""
+    await_up(host)
     lock.require_free(host.store)
     require_single_server(host)
     return require_service(host)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.paths import kept_archive
+from ops.rollout.preconditions import await_up
 from ops.store import audit, bluegreen, intent, inventory, lock, releases, routing
 from ops.store.intent import Intent
 from ops.store.releases import Releases
@@ -48,6 +49,7 @@ def operation(
     `wait_s`: how long to wait for another operation, in seconds.
     """
     steps = steps or Steps()
+    await_up(host)
     if dry_run:
         lock.require_free(host.store)
     with contextlib.nullcontext() if dry_run else lock.held(host.store, name, wait_s):

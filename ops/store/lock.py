@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ from ops.system.polling import poll
 
 # The file that is locked. It is never removed: another process may have it open.
 GUARD = ".release-guard"
+# What `up` holds the lock for.
+UP = "up"
+# Whoever holds the lock has no name in its first moment and in its last. So long it is waited for.
+NAMED_S = 0.5
 # Who holds the lock. It says nothing while the lock is free: then its writer was killed.
 HOLDER = Path(".release-lock/holder.json")
 
@@ -43,19 +48,32 @@ class Holder:
 
 def holder(store: Path) -> Holder | None:
     """Return who holds the lock, or None when it is free. Raises OpsError when its file cannot be read."""
+    end = time.monotonic() + NAMED_S
+    while not _is_free(store):
+        if found := _read(store):
+            return found
+        if time.monotonic() > end:
+            return Holder("somebody", "an operation", "a moment ago", "this machine", 0)
+        time.sleep(0.02)  # it has only just begun, or is about to end
+    return None
+
+
+def _is_free(store: Path) -> bool:
     try:
         with (store / GUARD).open() as guard:
-            if _try_lock(guard, fcntl.LOCK_SH):
-                return None
+            return _try_lock(guard, fcntl.LOCK_SH)
     except FileNotFoundError:
-        return None
+        return True
     except OSError as error:
         raise from_os_error(error, "reading the release lock") from error
+
+
+def _read(store: Path) -> Holder | None:
     found = read_json(store / HOLDER) or {}
     try:
         return Holder(**{name: found[name] for name in Holder.__dataclass_fields__})
-    except KeyError:  # it has only just begun
-        return Holder("somebody", "an operation", "a moment ago", "this machine", 0)
+    except KeyError:
+        return None
 
 
 def require_free(store: Path) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import resource
 import subprocess
 import sys
@@ -246,3 +247,26 @@ def test_a_version_that_was_packaged_just_now_may_have_the_name_that_was_asked_f
     assert served.default == "1.1"
     with pytest.raises(OpsError, match=r"1\.1 is already there"):
         redeploy.redeploy(served.host(), served.store / "best.pt", Packaging(version="1.1"))
+
+
+def only_begin(server):
+    with recovery.operation(server.host(), "x"):
+        pass
+
+
+@pytest.mark.parametrize("begin", [go, only_begin])
+def test_an_operation_waits_until_up_has_started_the_servers(served, monkeypatch, capsys, begin):
+    up = contextlib.ExitStack()
+    up.enter_context(lock.held(served.store, lock.UP))
+    waited = []
+
+    def wait(is_over, deadline_s):
+        assert not is_over()
+        assert served.calls == []
+        up.close()
+        waited.append(is_over())
+
+    monkeypatch.setattr(preconditions, "poll", wait)
+    begin(served)
+    assert waited == [True]
+    assert "waiting for another operation" in capsys.readouterr().out

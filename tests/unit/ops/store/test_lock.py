@@ -91,6 +91,20 @@ def test_a_holder_whose_name_cannot_be_read_is_still_refused(tmp_path):
             lock.require_free(tmp_path)
 
 
+def test_an_operation_is_named_from_its_first_moment_to_its_last(tmp_path, other):
+    path = tmp_path / lock.HOLDER
+    name = path.read_text()
+    with ThreadPoolExecutor(1) as pool:
+        path.unlink()
+        asked = pool.submit(lock.holder, tmp_path)
+        path.write_text(name)
+        assert asked.result().what == "redeploy of 1.1"
+        path.unlink()
+        asked = pool.submit(lock.holder, tmp_path)
+        other.kill()
+        assert asked.result() is None
+
+
 def test_looking_at_a_free_lock_changes_nothing(tmp_path):
     assert lock.holder(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
