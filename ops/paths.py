@@ -16,7 +16,7 @@ LOGS = RUN / "logs"
 
 SERVING = ROOT / "serving" / "torchserve"
 GATEWAY = ROOT / "api-gateway"
-STORE = Path(os.environ.get("MODEL_STORE") or SERVING / "model-store")
+STORE = ROOT / (os.environ.get("MODEL_STORE") or SERVING / "model-store")
 WEIGHTS = ROOT / "models" / "weights" / "best.pt"
 SAMPLES = ROOT / "samples"
 SECRETS = ROOT / "secrets"

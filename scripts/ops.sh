@@ -68,19 +68,43 @@ await_operation() {
   flock --shared "$guard" true
 }
 
-# env_value NAME: print the value of a setting: from the environment, else from .env, where quotes mean what they mean to
-# bash, Compose and Python.
+# env_value NAME [LINES]: print the value of a setting: from the environment, else from .env (its first LINES lines), where
+# quotes, ${NAME} and ${NAME:-default} mean what they mean to Compose and Python. Fails where another $ is in the value.
 env_value() {
-  local value=${!1:-}
-  if [[ -z $value && -f .env ]]; then
-    value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 | tr -d '\r')
+  local value=${!1:-} lines=${2:-\$} found number
+  if [[ -z $value && -f .env && $lines != 0 ]]; then
+    # The number of the line, and what follows the equals sign.
+    found=$(sed -n "1,${lines}p" .env | sed -nE "/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*/{=;s///p;}" \
+      | tail -n 2 | tr -d '\r')
+    number=${found%%$'\n'*}
+    value=${found#"$number"}
+    value=${value#$'\n'}
     case $value in
       \'*\'*) value=${value#\'} value=${value%%\'*} ;;
-      \"*\"*) value=${value#\"} value=${value%%\"*} ;;
-      *) value=$(sed -E 's/[[:space:]]+#.*//; s/[[:space:]]+$//' <<<"$value") ;;
+      \"*\"*) value=${value#\"} value=$(_expand "${value%%\"*}" "$1" "$number") || return ;;
+      *)
+        value=$(sed -E 's/[[:space:]]+#.*//; s/[[:space:]]+$//' <<<"$value")
+        value=$(_expand "$value" "$1" "$number") || return
+        ;;
     esac
   fi
   printf '%s' "$value"
+}
+
+# _expand TEXT NAME LINE: print the value of a setting with the variables in it replaced, from the lines above LINE.
+_expand() {
+  # shellcheck disable=SC2016 # a pattern
+  local left='' right=$1 known variable='^([^$]*)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^${}]*))?\}(.*)$'
+  while [[ $right =~ $variable ]]; do
+    known=$(env_value "${BASH_REMATCH[2]}" $(($3 - 1))) || return
+    left+=${BASH_REMATCH[1]}${known:-${BASH_REMATCH[4]}}
+    right=${BASH_REMATCH[5]}
+  done
+  if [[ $right == *\$* ]]; then
+    echo "error: .env, line $3: $2 has a \$ in its value that Compose takes for a variable. Write \${NAME} for the value of a variable; for the sign itself use single quotes: $2='…'" >&2
+    return 1
+  fi
+  printf '%s' "$left$right"
 }
 
 # name_odd_env_lines: name the lines of .env that set nothing. Natively, ops/system/env_file.py says more. Compose reads
@@ -100,6 +124,13 @@ name_odd_env_lines() {
     { sub(/[=:].*/, ""); printf "note: .env, line %d is not NAME=value, and may mean nothing: %s\n", NR, $0 }
   ' .env >&2
 }
+
+# take_model_store: natively the archives may be in another folder, which Python learns from the environment alone.
+take_model_store() {
+  MODEL_STORE=$(env_value MODEL_STORE) || exit
+  if [[ -n $MODEL_STORE ]]; then export MODEL_STORE; fi
+}
+take_model_store
 
 # user_name: print the caller's name, or the number of one without a name (for which `id -un` prints something and fails).
 user_name() {

@@ -7,7 +7,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
 # The containers see only the checkout: weights that lie elsewhere are copied into it, unless some are there already.
 _fetch_local_weights() {
   local given best=models/weights/best.pt
-  given=$(env_value WEIGHTS)
+  given=$(env_value WEIGHTS) || return 1
   if [[ -z $given ]]; then return 0; fi
   if [[ -e $best ]]; then
     if [[ ! -f $given ]] || ! cmp -s -- "$given" "$best"; then
@@ -85,6 +85,9 @@ compose_up() {
   _require_free_ports || return 1
   _require_willing_gateway || return 1
   _fetch_local_weights || return 1
+  if [[ -n ${MODEL_STORE:-} ]]; then
+    echo "note: MODEL_STORE is used natively only; in Compose the archives are in serving/torchserve/model-store"
+  fi
   before=$(docker compose ps -q 2>/dev/null)
   echo "+ ${command[*]}"
   if ! "${command[@]}"; then

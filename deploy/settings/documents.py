@@ -23,9 +23,10 @@ DOCS_HEAD = """\
 
 Settings come from the environment or from `.env` (copy `.env.example`). The environment takes precedence over `.env`,
 and an empty value means the default. A line of `.env` is `NAME=value`, in UTF-8; quotes around a value and a comment
-after ` #` are no part of it, and within single quotes `${NAME}` is not replaced. `up.sh` names the lines that set
-nothing. The defaults are safe: everything listens on loopback, and TorchServe's management port does so whatever `BIND`
-says. A process that finds a wrong value does not start and says what it accepts.
+after ` #` are no part of it. `${NAME}` and `${NAME:-default}` are replaced by the value of a variable, of the
+environment or of a line above, but not within single quotes; another `$` outside single quotes is an error. `up.sh`
+names the lines that set nothing. The defaults are safe: everything listens on loopback, and TorchServe's management
+port does so whatever `BIND` says. A process that finds a wrong value does not start and says what it accepts.
 
 [Development](development.md#add-a-setting) says how to add a setting.
 """

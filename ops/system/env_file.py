@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
-from dotenv.variables import parse_variables
 
 from ops.errors import OpsError
 from ops.paths import ROOT
@@ -21,6 +20,8 @@ from ops.terminal.console import say_to_stderr
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 # `NAME: value` is YAML; Compose takes it, bash and Python do not.
 _YAML = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*:\s*(\S.*)")
+# What Compose replaces in a value, as far as bash and Python do it too.
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^${}]*))?\}")
 # How alike a misspelt name is to the setting that was meant.
 _ALIKE = 0.88
 
@@ -28,7 +29,8 @@ _ALIKE = 0.88
 def read(path: Path) -> dict[str, str]:
     """Return the values of the file, without the empty ones, which mean the default; empty without a file.
 
-    A line that means nothing is named on standard error. Raises OpsError when the file is not UTF-8.
+    A line that means nothing is named on standard error. Raises OpsError when the file is not UTF-8, or when Compose
+    would read a value in another way.
     """
     if not path.is_file():
         return {}
@@ -70,12 +72,20 @@ def _decode(path: Path) -> str:
 
 
 def _expand(binding: Binding, before: Mapping[str, str]) -> str:
-    """Return the value with ${NAME} replaced; within single quotes it stays as it is, as in bash and Compose."""
+    """Return the value with ${NAME} and ${NAME:-default} replaced; within single quotes it stays as it is.
+
+    Raises OpsError for another use of the dollar sign, which Compose would take for something else.
+    """
     value = binding.value or ""
     if re.match(r"[^=]*=[^\S\r\n]*'", binding.original.string.lstrip()):
         return value
+    if "$" in _VARIABLE.sub("", value):
+        raise OpsError(
+            f".env, line {_line(binding)}: {binding.key} has a $ in its value that Compose takes for a variable. Write "
+            f"${{NAME}} for the value of a variable; for the sign itself use single quotes: {binding.key}='…'"
+        )
     known = {**before, **os.environ}
-    return "".join(atom.resolve(known) for atom in parse_variables(value))
+    return _VARIABLE.sub(lambda found: known.get(found[1]) or found[2] or "", value)
 
 
 def _odd(binding: Binding) -> Iterator[str]:

@@ -73,7 +73,11 @@ NATIVE_PORTS = (
     _port("GREEN_GRPC_INFERENCE_PORT", 7170, "Port of the second TorchServe's gRPC inference, on 127.0.0.1."),
     _port("GREEN_GRPC_MANAGEMENT_PORT", 7171, "Port of the second TorchServe's gRPC management, on 127.0.0.1."),
 )
-MODEL_STORE = Variable("MODEL_STORE", "", "Folder of the archives. Empty: `serving/torchserve/model-store`.")
+MODEL_STORE = Variable(
+    "MODEL_STORE",
+    "",
+    "Folder of the archives; a relative path begins in the checkout. Empty: `serving/torchserve/model-store`.",
+)
 
 TORCH_INDEX = Variable(
     "TORCH_INDEX",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.compose.stack import OWNER
-from tests.support import BAD_INPUTS, assert_street_coco, wait_until
+from tests.support import BAD_INPUTS, assert_street_coco, env_lines, wait_until
 
 SERVERS = ("torchserve", "api-gateway")
 # Against the 60 s that the gateway waits for a model server that is there: on a busy machine, too, this is at once.
@@ -271,6 +271,19 @@ def test_ones_own_weights_are_packaged_and_served_after_a_restart(service, coco_
     url = f"{service.inference}/predictions/yolo"
     (entry,) = json.loads(service.run("curl", "-sS", "-X", "POST", url, "-T", "samples/street.jpg").stdout)
     assert_street_coco([(box["name"], box["conf"], box["xyxy"]) for box in entry["boxes"]])
+
+
+def test_a_value_of_dotenv_is_what_it_is_to_the_scripts_and_to_python(service, folder):
+    probe = folder / "probe"
+    probe.mkdir()
+    texts = [re.sub(r"\bX\b", f"X{number}", text) for number, text in enumerate(env_lines.VALUES)]
+    values = {f"X{number}": f"${{X{number}:-}}" for number in range(len(texts))}
+    (probe / ".env").write_text("\n".join(texts) + "\n")
+    (probe / "compose.yml").write_text(json.dumps({"services": {"x": {"image": "x", "environment": values}}}))
+    done = service.run("docker", "compose", "config", "--format", "json", cwd=probe, FROM=env_lines.FROM)
+    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout[done.stdout.index("{\n") :])["services"]["x"]["environment"]
+    assert [found[name].replace("$$", "$") for name in values] == list(env_lines.VALUES.values())
 
 
 def test_every_engine_that_can_be_chosen_is_in_the_image(service):

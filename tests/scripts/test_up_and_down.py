@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ops.store import lock
+from tests.support import env_lines
 
 
 @pytest.fixture
@@ -300,6 +301,48 @@ def test_quotes_and_comments_in_dotenv_are_no_part_of_the_path(checkout, started
     (checkout.root / ".env").write_text(line.format(mine) + "\n")
     done = checkout.run("up.sh", "--docker")
     assert (checkout.root / "models/weights/best.pt").read_bytes() == b"weights", done.stderr
+
+
+def test_a_value_of_dotenv_is_what_it_is_to_python_and_compose(checkout):
+    read = 'source scripts/ops.sh; while IFS= read -rd "" text; do printf %s "$text" >.env; env_value X; echo; done'
+    argv = ["bash", "-c", read]
+    environment = {**checkout.environment, "FROM": env_lines.FROM}
+    for texts, refused in ((list(env_lines.VALUES), False), (env_lines.REFUSED, True)):
+        asked = "".join(f"{text}\0" for text in texts)
+        done = subprocess.run(argv, cwd=checkout.root, env=environment, input=asked, capture_output=True, text=True)
+        told = done.stdout.splitlines()
+        assert dict(zip(texts, told, strict=True)) == (dict.fromkeys(texts, "") if refused else env_lines.VALUES)
+        assert done.stderr.count(": X has a $ in its value") == len(texts) * refused
+        assert done.stderr.count("single quotes: X='…'") == len(texts) * refused
+
+
+def test_weights_whose_path_cannot_be_told_are_an_error_before_anything_starts(checkout, docker):
+    (checkout.root / ".env").write_text("WEIGHTS=$HOME/best.pt\n")
+    done = checkout.run("up.sh", "--docker")
+    assert done.returncode == 1
+    assert "error: .env, line 1: WEIGHTS has a $ in its value" in done.stderr
+    assert docker.called("compose", "up") == []
+
+
+@pytest.fixture
+def model_store(checkout, python):
+    """What a command is told of MODEL_STORE."""
+    program = checkout.root / ".venv/bin/python"
+    program.write_text('#!/bin/sh\necho "store: $MODEL_STORE"\n')
+    return lambda *argv, **environment: checkout.run(*argv, **environment).stdout.splitlines()[-1]
+
+
+def test_the_folder_of_the_archives_may_be_named_in_dotenv_and_in_the_environment(checkout, docker, model_store):
+    assert model_store("up.sh", "--native") == "store: "
+    (checkout.root / ".env").write_text("DISK='/big disk'\nMODEL_STORE=${DISK}/archives # mine\n")
+    assert model_store("up.sh", "--native") == "store: /big disk/archives"
+    assert model_store("status.sh") == "store: /big disk/archives"
+    assert model_store("up.sh", "--native", MODEL_STORE="/other") == "store: /other"
+
+
+def test_compose_has_its_own_folder_of_archives_and_says_so(checkout, started):
+    done = checkout.run("up.sh", "--docker", MODEL_STORE="/other")
+    assert "note: MODEL_STORE is used natively only" in done.stdout
 
 
 def test_weights_that_are_not_used_are_named_with_the_reason(checkout, started, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from ops.errors import OpsError
 from ops.system import env_file, settings
+from tests.support import env_lines
 
 
 @pytest.fixture
@@ -33,6 +34,20 @@ def test_quotes_and_comments_mean_what_they_mean_to_bash(write, monkeypatch):
         "F": "elsewhere/x",
         "G": "it's",
     }
+
+
+@pytest.mark.parametrize("text", env_lines.VALUES)
+def test_a_value_is_what_it_is_to_bash_and_compose(write, monkeypatch, text):
+    monkeypatch.setenv("FROM", env_lines.FROM)
+    assert env_file.read(write(text + "\n")).get("X", "") == env_lines.VALUES[text]
+
+
+@pytest.mark.parametrize("text", env_lines.REFUSED)
+def test_a_dollar_sign_that_compose_would_take_for_something_else_is_an_error_with_the_fix(write, monkeypatch, text):
+    monkeypatch.setenv("FROM", env_lines.FROM)
+    with pytest.raises(OpsError, match=r"\.env, line 2: X has a \$ .*\$\{NAME\}.*X='…'") as refused:
+        env_file.read(write(f"A=1\n{text}\n"))
+    assert "word" not in str(refused.value)
 
 
 def test_lines_that_mean_nothing_are_named_once_without_their_value(write, capsys):
