@@ -78,10 +78,23 @@ _start_green() {
   fi
 }
 
+# Print what identifies the archive that TorchServe loads when it starts: a new one is a new file.
+_archive() {
+  ls -li serving/torchserve/model-store/yolo.mar 2>/dev/null || true
+}
+
+# Compose leaves a running TorchServe alone when the packager, which it waits for, has made a new archive.
+_serve_new_archive() {
+  local archive=$1 container=$2
+  if [[ -z $container || $(_archive) == "$archive" ]]; then return 0; fi
+  if [[ $(docker compose --profile green ps -q "$(answering_service)") != "$container" ]]; then return 0; fi
+  restart_model_server
+}
+
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
-  local port before
+  local port before archive container
   _require_free_ports || return 1
   _require_willing_gateway || return 1
   _fetch_local_weights || return 1
@@ -89,6 +102,8 @@ compose_up() {
     echo "note: MODEL_STORE is used natively only; in Compose the archives are in serving/torchserve/model-store"
   fi
   before=$(docker compose ps -q 2>/dev/null)
+  archive=$(_archive)
+  container=$(docker compose --profile green ps -q "$(answering_service)" 2>/dev/null) || true
   echo "+ ${command[*]}"
   if ! "${command[@]}"; then
     docker compose logs --no-color --tail 25 >&2 || true
@@ -100,6 +115,7 @@ compose_up() {
     return 1
   fi
   _start_green
+  _serve_new_archive "$archive" "$container" || return 1
   port=$(docker compose port api-gateway 8000)
   port=${port##*:}
   if command -v curl >/dev/null; then

@@ -12,6 +12,7 @@ import pytest
 
 from tests.compose.stack import OWNER
 from tests.support import BAD_INPUTS, assert_street_coco, env_lines, wait_until
+from tests.support.archives import renamed
 
 SERVERS = ("torchserve", "api-gateway")
 # Against the 60 s that the gateway waits for a model server that is there: on a busy machine, too, this is at once.
@@ -271,6 +272,16 @@ def test_ones_own_weights_are_packaged_and_served_after_a_restart(service, coco_
     url = f"{service.inference}/predictions/yolo"
     (entry,) = json.loads(service.run("curl", "-sS", "-X", "POST", url, "-T", "samples/street.jpg").stdout)
     assert_street_coco([(box["name"], box["conf"], box["xyxy"]) for box in entry["boxes"]])
+
+
+def test_weights_that_are_asked_for_are_served_by_a_stack_that_runs_already(service, folder):
+    best = service.root / "models/weights/best.pt"
+    asked = service.hand_over(renamed(best, folder / "asked for.pt"))
+    best.unlink()  # what up.sh itself advises
+    done = service.run("bash", "scripts/up.sh", "--docker", WEIGHTS=str(asked))
+    assert done.returncode == 0, done.stdout
+    assert "+ docker compose restart torchserve" in done.stdout
+    assert {found["class"].split()[0] for found in service.predict().json()["detections"]} == {"new"}
 
 
 def test_a_value_of_dotenv_is_what_it_is_to_the_scripts_and_to_python(service, folder):

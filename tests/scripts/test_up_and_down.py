@@ -345,6 +345,20 @@ def test_compose_has_its_own_folder_of_archives_and_says_so(checkout, started):
     assert "note: MODEL_STORE is used natively only" in done.stdout
 
 
+@pytest.mark.parametrize(("runs", "packaged", "restarted"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_a_running_server_is_restarted_on_an_archive_that_was_made_meanwhile(
+    checkout, started, runs, packaged, restarted
+):
+    archive = "serving/torchserve/model-store/yolo.mar"
+    (checkout.root / archive).write_text("old")
+    if packaged:
+        started.answer("compose", "up", "--build", do=f"echo new >{archive}.new; mv {archive}.new {archive}")
+    if runs:
+        started.answer("ps", "-q", "torchserve", say="0123abcd\n")
+    checkout.run("up.sh", "--docker")
+    assert started.calls.count(["compose", "restart", "torchserve"]) == restarted
+
+
 def test_weights_that_are_not_used_are_named_with_the_reason(checkout, started, tmp_path):
     (tmp_path / "mine.pt").write_bytes(b"others")
     best = checkout.root / "models/weights/best.pt"
