@@ -17,7 +17,7 @@ def packaged(monkeypatch):
     """The weights that would have been packaged."""
     made = []
     monkeypatch.setattr(prepare, "copy_samples", lambda: None)
-    monkeypatch.setattr(prepare, "package", lambda source, **_: made.append(source.read_bytes()))
+    monkeypatch.setattr(prepare, "package_current", lambda source, *_: made.append(source.read_bytes()))
     monkeypatch.setattr(prepare, "report", lambda package: None)
     monkeypatch.delenv("WEIGHTS", raising=False)
     return made
