@@ -85,8 +85,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parse(data)
         if self._framing > self.limits.max_header_bytes and not self._refused:
             self._refuse(HeadersTooLarge(f"The request's head is larger than {self.limits.max_header_bytes} bytes."))
-        if self._part is not _Part.BODY:
-            self._stop_linger_timer()
         if self._part is _Part.HEAD or (self._part is _Part.BETWEEN and self._all_answered):
             self._await_head()
         else:
@@ -124,6 +122,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._part = _Part.BETWEEN
         self._framing = 0
+        self._stop_linger_timer()  # here, because the next request may have arrived together with the end of this one
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

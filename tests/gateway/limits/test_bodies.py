@@ -189,6 +189,27 @@ def test_a_refused_body_that_ends_leaves_a_connection_that_can_be_used_and_is_no
         assert client.recv(1000) == b""
 
 
+def test_a_refused_body_that_ends_together_with_the_next_request_leaves_a_connection_that_can_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 0.3)
+    request, rest = head(2000) + b"a" * 1000, b"a" * 1000
+    with bounded(refusing) as url, connect(url) as client:
+
+        def send_and_read(data: bytes) -> None:
+            client.sendall(data)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\nno"):
+                assert (piece := client.recv(1000)), "the connection was closed"
+                answer += piece
+
+        send_and_read(request)
+        send_and_read(rest + request)
+        client.sendall(rest)
+        time.sleep(0.6)
+        send_and_read(head(0))
+
+
 def test_an_answer_that_nobody_reads_is_given_up() -> None:
     gone = threading.Event()
 
