@@ -200,7 +200,8 @@ def test_a_refused_body_that_ends_together_with_the_next_request_leaves_a_connec
             client.sendall(data)
             answer = b""
             while not answer.endswith(b"\r\n\r\nno"):
-                assert (piece := client.recv(1000)), "the connection was closed"
+                piece = client.recv(1000)
+                assert piece, "the connection was closed"
                 answer += piece
 
         send_and_read(request)
