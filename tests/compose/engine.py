@@ -21,10 +21,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from ops.paths import ROOT
 from tests.compose import base_image, daemon, packages
 from tests.compose.daemon import FOLDER
 from tests.compose.packages import Progress
-from tests.support import ROOT
 
 CONFIG = FOLDER / "config"  # DOCKER_CONFIG of the client: it holds the plugins, so that no ~/.docker is changed
 

@@ -1,0 +1,76 @@
+"""The whole suite on two cores: python -m tests.suite. It installs the tests' environment, so it needs Python alone.
+
+Which rings run beside each other, and which one after the other, is said here.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from tests.suite.running import Outcome, Step, Suite
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = str(ROOT / ".venv/bin/python")
+# Tests that use one core each run in two processes, each with whole files, in the order of tests/conftest.py: by
+# default xdist would begin with the files of most tests, and end with the longest tests.
+TWO = ("--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
+def ring(name: str, *arguments: str, after: tuple[str, ...]) -> Step:
+    """Return the step that runs a ring of tests."""
+    return Step(name, (PYTHON, "-m", "pytest", *arguments), after)
+
+
+# One call of pytest for each ring: ultralytics replaces Pillow's open, and NNCF Python's logger class, for the whole
+# process. The packager lives with that; the handler and the gateway never meet them, here as in service.
+STEPS = [
+    Step("install", (sys.executable, "-m", "ops.setup.environment", "--test"), required=True),
+    # The compose ring finds the images in the engine's cache.
+    Step("images", ("nice", sys.executable, "tests/compose/engine.py", "warm"), helper=True),
+    # Environments of other programs take minutes to install; a test that needs one waits for it.
+    Step("peers", ("nice", PYTHON, "-m", "tests.gateway.peers.environment"), ("install",), helper=True),
+    # The native ring waits for programs that start, half of the time. Meanwhile the others compute, first those whose
+    # tests depend most on time.
+    ring("native", "tests/native", after=("install",)),
+    Step("lint", ("bash", "scripts/test.sh", "--lint"), ("install",)),
+    ring(
+        "gateway",
+        *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/serving", "tests/unit/benchmarks", "tests/unit/support"),
+        after=("lint",),
+    ),
+    ring("browser", *TWO, "tests/browser", after=("gateway",)),
+    ring("yolo", "tests/unit/yolo", "tests/unit/parity", after=("browser",)),
+    ring("ops", *TWO, "tests/unit/ops", after=("yolo",)),
+    # It waits as much as the native ring does, and is the second longest.
+    ring("compose", "tests/compose", after=("images", "browser")),
+]
+
+
+def row(outcome: Outcome) -> str:
+    """Return a line of the table: seconds on the clock, of CPU time, and the step's name."""
+    if outcome.code is None:
+        return f"{'-':>6}   {'-':>6}    {outcome.step.name}: not run"
+    said = "" if outcome.code == 0 else " (failed)"
+    return f"{outcome.seconds:6.0f} s {outcome.cpu_s:6.0f} s  {outcome.step.name}{said}"
+
+
+def main() -> int:
+    """Run the suite; return 1 if a step failed, 130 where it was interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    suite = Suite(STEPS, ROOT / ".run/tests", lambda text: print(text, flush=True))
+    try:
+        passed = suite.run()
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    print("\nSeconds of each step, on the clock and of CPU time", *map(row, suite.outcomes.values()), sep="\n")
+    if not passed:
+        failed = [name for name, outcome in suite.outcomes.items() if outcome.has_failed]
+        print(f"error: failed or did not run (above): {', '.join(failed)}", file=sys.stderr)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,113 @@
+"""Steps of the suite wait for what they name and for nothing else; each is reported, and an interrupt ends them all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.suite.__main__ import STEPS
+from tests.suite.running import Step, Suite
+from tests.support import ROOT, wait_until
+
+#: Write a mark, wait for other marks, and end with a code: mark MINE CODE OTHERS.
+_MEET = """
+import pathlib, sys, time
+mine, code, *others = sys.argv[1:]
+pathlib.Path(mine).touch()
+while not all(map(pathlib.Path.exists, map(pathlib.Path, others))): time.sleep(0.01)
+print(f"{mine} said this")
+sys.exit(int(code))
+"""
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+def python(code: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-S", "-c", code, *arguments)
+
+
+def suite(folder: Path, told: list[str], *steps: Step) -> Suite:
+    return Suite(steps, folder / "logs", told.append)
+
+
+def test_steps_run_at_the_same_time_and_each_is_told_whole_when_it_ends(tmp_path: Path, told: list[str]) -> None:
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    run = suite(tmp_path, told, Step("one", python(_MEET, a, "0", b)), Step("two", python(_MEET, b, "0", a)))
+    assert run.run(), "each waits for the other's mark"
+    for name, mark in (("one", a), ("two", b)):
+        assert f"\n===== {name} =====\n{mark} said this\n" in told
+        assert run.outcomes[name].code == 0
+        assert 0 < run.outcomes[name].cpu_s <= run.outcomes[name].seconds * 1.5
+
+
+def test_a_step_that_fails_keeps_no_other_from_running_and_fails_the_suite(tmp_path: Path, told: list[str]) -> None:
+    steps = [Step("first", python("raise SystemExit(3)")), Step("second", python("print('here')"), after=("first",))]
+    run = suite(tmp_path, told, *steps)
+    assert not run.run()
+    assert [outcome.code for outcome in run.outcomes.values()] == [3, 0]
+    assert "\n===== second =====\nhere\n" in told
+
+
+def test_what_waits_for_a_required_step_that_failed_is_not_run_and_fails_too(tmp_path: Path, told: list[str]) -> None:
+    steps = [
+        Step("first", python("raise SystemExit(3)"), required=True),
+        Step("second", python("print('here')"), after=("first",)),
+        Step("third", python("print('here')"), after=("second",)),
+    ]
+    run = suite(tmp_path, told, *steps)
+    assert not run.run()
+    for name in ("second", "third"):
+        assert run.outcomes[name].code is None
+        assert run.outcomes[name].has_failed
+
+
+def test_a_helper_that_fails_is_no_failure_of_the_suite(tmp_path: Path, told: list[str]) -> None:
+    run = suite(tmp_path, told, Step("helper", python("raise SystemExit(3)"), helper=True))
+    assert run.run()
+    assert told == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_what_runs_with_its_children_and_starts_nothing_more(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    code = f"""
+import subprocess, sys
+from pathlib import Path
+from tests.suite import __main__ as suite
+suite.ROOT = Path({str(tmp_path)!r})
+child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+both = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {{child!r}}])"
+suite.STEPS = [
+    suite.Step("long", (sys.executable, "-S", "-c", both)),
+    suite.Step("later", (sys.executable, "-c", "print('here')"), after=("long",)),
+]
+sys.exit(suite.main())
+"""
+    log = tmp_path / ".run/tests/long.log"
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the child of the step runs", 30)
+    child = int(log.read_text())
+    running.send_signal(number)
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    assert not (tmp_path / ".run/tests/later.log").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_every_test_of_the_tree_belongs_to_one_ring_of_the_suite() -> None:
+    names = [step.name for step in STEPS]
+    assert {name for step in STEPS for name in step.after} <= set(names)
+    paths = [word for step in STEPS if "pytest" in step.command for word in step.command if word.startswith("tests/")]
+    for test in (ROOT / "tests").rglob("test_*.py"):
+        name = test.relative_to(ROOT).as_posix()
+        assert len([path for path in paths if name.startswith(f"{path}/")]) == 1, name
