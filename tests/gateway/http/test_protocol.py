@@ -6,17 +6,49 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe
+from tests.gateway.support.gateway_process import gateway_process
 from tests.gateway.support.pictures import picture
 from tests.gateway.support.sockets import connect, error_in, head, is_alive, read_all, read_answer
 from tests.support import ROOT, wait_until
 
 JPEG = picture("JPEG")
+
+
+@pytest.fixture(scope="module")
+def _plain(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
+    with _gateway(_running) as url:
+        yield url
+
+
+@pytest.fixture
+def plain(_plain: str, fake: FakeTorchServe) -> str:
+    """The URL of a gateway with the default settings, which many tests share."""
+    return _plain
+
+
+@pytest.fixture(scope="module")
+def _small_heads(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
+    with _gateway(_running, MAX_HEADER_BYTES="4096") as url:
+        yield url
+
+
+@pytest.fixture
+def small_heads(_small_heads: str, fake: FakeTorchServe) -> str:
+    """The URL of a gateway that bounds heads to 4096 bytes, which several tests share."""
+    return _small_heads
+
+
+def _gateway(running: tuple[FakeTorchServe, str], **variables: str) -> AbstractContextManager[str]:
+    _, url = running
+    return gateway_process(TORCHSERVE_INFERENCE_URL=url, TORCHSERVE_MANAGEMENT_URL=url, **variables)
 
 
 def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start) -> None:
@@ -66,10 +98,9 @@ def test_an_idle_kept_connection_is_not_cut_by_it(start: Start) -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 40], ids=["at once", "in pieces"])
-def test_a_head_above_its_limit_is_431(start: Start, pieces: int) -> None:
-    url = start(MAX_HEADER_BYTES="4096").url()
+def test_a_head_above_its_limit_is_431(small_heads: str, pieces: int) -> None:
     large = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"a" * 8000 + b"\r\n\r\n"
-    with connect(url) as client:
+    with connect(small_heads) as client:
         size = len(large) // pieces + 1
         try:
             for begin in range(0, len(large), size):
@@ -81,7 +112,7 @@ def test_a_head_above_its_limit_is_431(start: Start, pieces: int) -> None:
     status, code, message = error_in(answer)
     assert (status, code) == (431, "headers_too_large")
     assert "4096 bytes" in message
-    assert is_alive(url)
+    assert is_alive(small_heads)
 
 
 def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
@@ -132,14 +163,13 @@ def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
         "a length and chunks",
     ],
 )
-def test_what_is_not_a_valid_request_is_400_and_its_connection_closed(start: Start, sent: bytes) -> None:
-    url = start().url()
-    with connect(url) as client:
+def test_what_is_not_a_valid_request_is_400_and_its_connection_closed(plain: str, sent: bytes) -> None:
+    with connect(plain) as client:
         client.sendall(sent)
         answer = read_all(client)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"\r\n\r\n") == 1, "nothing that follows is answered"
-    assert is_alive(url)
+    assert is_alive(plain)
 
 
 def answers_in(received: bytes) -> list[tuple[int, str]]:
@@ -157,32 +187,32 @@ def live(name: str, more: str = "") -> bytes:
     return f"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {name}\r\n{more}\r\n".encode()
 
 
-def test_requests_sent_at_once_are_answered_in_order_and_what_is_none_ends_the_connection(start: Start) -> None:
+def test_requests_sent_at_once_are_answered_in_order_and_what_is_none_ends_the_connection(plain: str) -> None:
     picture_then = head(len(JPEG), b"X-Request-ID: picture\r\n") + JPEG
-    with connect(start().url()) as client:
+    with connect(plain) as client:
         client.sendall(picture_then + live("second") + live("third") + b"nonsense\r\n\r\n")
         received = read_all(client)
     assert answers_in(received) == [(200, "picture"), (200, "second"), (200, "third")]
 
 
-def test_a_waiting_request_with_an_invalid_body_is_dropped(start: Start) -> None:
+def test_a_waiting_request_with_an_invalid_body_is_dropped(plain: str) -> None:
     chunked = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n"
-    with connect(start().url()) as client:
+    with connect(plain) as client:
         client.sendall(head(len(JPEG), b"X-Request-ID: picture\r\n") + JPEG + chunked)
         statuses = [status for status, _ in answers_in(read_all(client))]
     assert statuses == [200]
 
 
-def test_only_some_requests_may_wait_for_the_one_before_them(start: Start) -> None:
-    with connect(start().url()) as client:
+def test_only_some_requests_may_wait_for_the_one_before_them(plain: str) -> None:
+    with connect(plain) as client:
         client.sendall(b"".join(live(f"n{number}") for number in range(100)))
         answers = answers_in(read_all(client))
     assert answers == [(200, f"n{number}") for number in range(17)]
 
 
-def test_an_upgrade_is_ignored_with_a_body_and_with_a_request_behind_it(start: Start) -> None:
+def test_an_upgrade_is_ignored_with_a_body_and_with_a_request_behind_it(plain: str) -> None:
     upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    with connect(start().url()) as client:
+    with connect(plain) as client:
         client.sendall(
             live("first", upgrade.decode())
             + head(len(JPEG), upgrade + b"X-Request-ID: second\r\n")
@@ -195,9 +225,8 @@ def test_an_upgrade_is_ignored_with_a_body_and_with_a_request_behind_it(start: S
 @pytest.mark.parametrize(
     "endless", [b"3;" + b"x" * 1000, b"0\r\nX-After: " + b"x" * 1000, b"0\r\n" + b"X: y\r\n" * 200], ids=repr
 )
-def test_what_stands_between_chunks_and_after_them_is_bounded(start: Start, endless: bytes) -> None:
-    url = start(MAX_HEADER_BYTES="4096").url()
-    with connect(url) as client:
+def test_what_stands_between_chunks_and_after_them_is_bounded(small_heads: str, endless: bytes) -> None:
+    with connect(small_heads) as client:
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
         time.sleep(0.5)  # the bound is on bytes that arrive after the last that was understood
         for _ in range(10):
@@ -209,19 +238,19 @@ def test_what_stands_between_chunks_and_after_them_is_bounded(start: Start, endl
             endless = endless.replace(b"0\r\n", b"")
         answer = read_all(client)
     assert error_in(answer)[:2] == (431, "headers_too_large")
-    assert is_alive(url)
+    assert is_alive(small_heads)
 
 
-def test_a_head_within_its_limit_is_taken_however_much_of_the_body_comes_with_it(start: Start) -> None:
+def test_a_head_within_its_limit_is_taken_however_much_of_the_body_comes_with_it(small_heads: str) -> None:
     large = JPEG.ljust(60_000, b"\0")
-    with connect(start(MAX_HEADER_BYTES="4096").url()) as client:
+    with connect(small_heads) as client:
         for _ in range(3):
             client.sendall(head(len(large), b"X-Large: " + b"a" * 3500 + b"\r\n") + large)
             assert read_answer(client).startswith(b"HTTP/1.1 200")
 
 
-def test_spaces_around_a_value_and_what_follows_the_chunks_mean_nothing(start: Start) -> None:
-    with connect(start().url()) as client:
+def test_spaces_around_a_value_and_what_follows_the_chunks_mean_nothing(plain: str) -> None:
+    with connect(plain) as client:
         client.sendall(
             b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
             b"X-Request-ID:  mine \t \r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -244,12 +273,12 @@ def test_blank_lines_keep_no_connection_open(start: Start) -> None:
             pytest.fail("it was kept for two seconds")
 
 
-def test_a_client_that_leaves_takes_all_it_asked_with_it(start: Start, fake: FakeTorchServe) -> None:
-    fake.predict = lambda asked: Answer([STREET], delay_s=5)
-    with connect(start().url()) as client:
+def test_a_client_that_leaves_takes_all_it_asked_with_it(plain: str, fake: FakeTorchServe) -> None:
+    fake.predict = lambda asked: Answer([STREET], delay_s=60)
+    with connect(plain) as client:
         client.sendall((head(len(JPEG)) + JPEG) * 2)
-        wait_until(lambda: len(fake.predictions) == 1, "the first is asked", 5)
-    wait_until(lambda: fake.abandoned == 1, "nobody waits for it", 5)
+        wait_until(lambda: len(fake.predictions) == 1, "the first is asked", 30)
+    wait_until(lambda: fake.abandoned == 1, "nobody waits for it", 30)
     assert len(fake.predictions) == 1
 
 
