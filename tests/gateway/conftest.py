@@ -96,7 +96,7 @@ def unused_url() -> str:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until the condition holds; it is another thread's or task's doing, and there is no event for it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

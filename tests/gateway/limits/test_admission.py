@@ -147,6 +147,6 @@ async def test_a_client_that_leaves_the_queue_is_no_longer_in_it(settings: Setti
 
 
 async def until_metric(client: httpx.AsyncClient, url: str, line: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while line not in (await client.get(f"{url}/metrics")).text.splitlines():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -255,7 +255,7 @@ async def test_redis_killed_half_way_costs_no_request_and_is_logged_once(
         assert "gateway_rate_limits_shared 0.0" in scraped
         assert "gateway_rate_limit_store_errors_total 1.0" in scraped
         redis.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(logged()) < 2:
                 await asyncio.sleep(0.2)
                 await client.get("/models")

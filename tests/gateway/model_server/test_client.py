@@ -209,7 +209,7 @@ async def test_a_server_that_does_not_take_the_picture_is_a_timeout_of_its_own()
     async with listening(take_nothing, limit=1) as port:
         settings = Settings(read_timeout_s=30, write_timeout_s=0.2)
         client = HttpClient(settings, f"http://127.0.0.1:{port}", 1, {})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             with pytest.raises(BackendTimeout, match="WriteTimeout"):
                 await post(client, bytes(50_000_000))
 
@@ -225,7 +225,7 @@ async def test_an_answer_before_the_whole_image_was_read_counts(size: int, then:
 
     async with listening(refuse, limit=1000) as port:
         client = HttpClient(Settings(), f"http://127.0.0.1:{port}", 1, {})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             assert (await post(client, bytes(size))).status == 413
         await client.aclose()
 

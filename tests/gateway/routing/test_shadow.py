@@ -57,7 +57,7 @@ def slowly_in(version: str, delay_s: float) -> Callable[[Asked], Answer]:
 
 async def shadow(client: httpx.AsyncClient, **wanted: int) -> dict[str, Any]:
     """Wait until the shadow's row has these numbers and return it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             rows = (await client.get("/models")).json()["traffic"]
             row: dict[str, Any] = next((row for row in rows if row["role"] == "shadow"), {})
@@ -98,7 +98,7 @@ async def test_a_candidate_that_hangs_delays_nobody_and_what_finds_no_place_is_s
     client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
     fake.predict = slowly_in("1.2", 30)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         for _ in range(5):
             assert (await client.post("/predict", content=JPEG)).status_code == 200
     row = await shadow(client, skipped=3)
@@ -110,7 +110,7 @@ async def test_stopping_gives_up_what_is_shadowed(
     settings: SettingsMaker, fake: FakeTorchServe, routing: RoutingJson
 ) -> None:
     fake.predict = slowly_in("1.2", 30)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         async with running_app(settings(routing_file=str(routing.path))) as (_, client):
             await client.post("/predict", content=JPEG)
             await until(lambda: len(fake.predictions) == 2)

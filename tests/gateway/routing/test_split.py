@@ -205,7 +205,7 @@ async def test_a_version_that_comes_back_is_used_again(
     await versions(client, KEYS[:2])
     fake.workers["1.1"] = ["READY"]
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await versions(client, KEYS[:1])) != ["1.1"]:
             await agreed()
 
@@ -225,7 +225,7 @@ async def test_a_chosen_version_without_a_worker_is_not_sent_where_it_would_hang
 
     await until(lambda: "versions that routing chooses are not ready" in caplog.messages)
     fake.predict = hanging
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         assert set(await versions(client, KEYS[:3])) == {"1.0"}
 
 

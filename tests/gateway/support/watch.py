@@ -29,10 +29,10 @@ class Cost:
 class Watch:
     """Asks a gateway for ``GET /health/live`` all the time while the block lasts; ``cost`` is known after it."""
 
-    def __init__(self, url: str, pid: int) -> None:
+    def __init__(self, url: str, pid: int, pause_s: float = 0.003) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port
-        self._process = psutil.Process(pid)
+        self._process, self._pause_s = psutil.Process(pid), pause_s
         self._done = threading.Event()
         self._asking = threading.Thread(target=self._ask)
         self._stall_s = 0.0
@@ -70,7 +70,7 @@ class Watch:
                 assert answer.status == 200, answer.status
                 self._stall_s = max(self._stall_s, min(waited, used))
                 self._peak = max(self._peak, self._process.memory_info().rss)
-                self._done.wait(0.003)
+                self._done.wait(self._pause_s)
             connection.close()
         except Exception as error:
             self._failure = error
