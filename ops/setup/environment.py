@@ -38,6 +38,7 @@ JAVA = ROOT / "ops" / "requirements-java.txt"
 INT8 = ROOT / "ops" / "requirements-int8.txt"
 TEST = ROOT / "tests" / "requirements.txt"
 # What the services import when they start. Only that is compiled to bytecode: all of torch takes three times as long.
+# Python compiles the rest where it is imported.
 SERVED = "cv2, fastapi, httpx, openvino, torch, ts.model_service_worker, uvicorn, yaml"
 
 
@@ -203,10 +204,8 @@ def install(files: list[Path], name: str) -> bool:
         "test": "installing what the tests need",
     }[name]
     # NNCF declares more dependencies than it needs here: the requirements file names each package.
-    how = ["--no-deps"] if name == "int8" else ["--no-warn-conflicts"]
-    if name == "runtime":
-        how.append("--no-compile")
-    pip("install", *how, *arguments, "-c", str(CONSTRAINTS), title=title)
+    how = "--no-deps" if name == "int8" else "--no-warn-conflicts"
+    pip("install", "--no-compile", how, *arguments, "-c", str(CONSTRAINTS), title=title)
     if name == "runtime":
         pip(
             "install",

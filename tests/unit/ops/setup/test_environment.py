@@ -105,8 +105,10 @@ def test_what_the_services_import_is_compiled_and_nothing_else(tmp_path, monkeyp
     monkeypatch.setattr(environment, "pip", lambda *arguments, title: asked.append(arguments))
     monkeypatch.setattr(environment, "torch_index", lambda *_: None)
     assert environment.install(environment.RUNTIME, "runtime")
+    assert environment.install([environment.INT8], "int8")
+    assert environment.install([environment.TEST], "test")
     installs = [arguments for arguments in asked if arguments[0] == "install"]
-    assert len(installs) == 3
+    assert len(installs) == 5
     assert all("--no-compile" in arguments for arguments in installs)
     assert (tmp_path / "bin" / "python.ran").read_text().splitlines()[-1] == f"import {environment.SERVED}"
 
