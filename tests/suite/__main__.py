@@ -58,7 +58,8 @@ def row(outcome: Outcome) -> str:
 
 def main() -> int:
     """Run the suite; return 1 if a step failed, 130 where it was interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     suite = Suite(STEPS, ROOT / ".run/tests", lambda text: print(text, flush=True))
     try:
         passed = suite.run()
