@@ -53,7 +53,7 @@ def fuzz(url: str, folder: Path, *arguments: str, checks: str = "", key: str = "
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_RUN / "schemathesis.toml")),
             *("run", f"{url}/openapi.json", "--seed", str(SEED), "--max-examples", EXAMPLES),
-            *("--request-timeout", "20", "--continue-on-failure", "--report", "json"),
+            *("--request-timeout", "60", "--continue-on-failure", "--report", "json"),
             *("--report-json-path", str(report), *arguments),
             *(("--header", f"X-API-Key: {key}") if key else ()),
             *(("--checks", checks) if checks else ()),

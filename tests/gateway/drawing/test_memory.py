@@ -67,17 +67,22 @@ def test_the_comment_of_the_image_is_not_passed_on() -> None:
     assert b"where I live" not in annotate(out.getvalue(), NOTHING, Wanted("jpeg"))
 
 
+@pytest.fixture
+def wide() -> bytes:
+    """An image that takes a while to encode, which must not hold up the application's event loop."""
+    out = io.BytesIO()
+    Image.new("RGB", (5000, 5000)).save(out, "WEBP", method=0, quality=1)
+    return out.getvalue()
+
+
 @pytest.mark.anyio
 async def test_expensive_pixels_are_413_with_the_figures_and_the_model_server_is_not_asked(
-    client: httpx.AsyncClient, fake: FakeTorchServe
+    wide: bytes, client: httpx.AsyncClient, fake: FakeTorchServe
 ) -> None:
     large = codestream(siz(8000, 8000, (8000, 8000), 3), cod(), qcd())
     response = await client.post("/predict", content=large)
     assert_error(response, 413, "image_too_large", "JPEG2000", "8000 × 8000 pixels takes 1293 MB", "limit is 537 MB")
-    wide = Image.new("RGB", (5000, 5000))
-    out = io.BytesIO()
-    wide.save(out, "WEBP", method=0, quality=1)
-    response = await client.post("/predict?format=jpeg", content=out.getvalue())
+    response = await client.post("/predict?format=jpeg", content=wide)
     assert_error(response, 413, "image_too_large", "WEBP", "5000 × 5000 pixels takes 430 MB", "limit is 352 MB")
     assert fake.predictions == []
 
