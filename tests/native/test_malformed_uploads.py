@@ -9,24 +9,16 @@ their boxes.
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
-
 from tests.support import wait_until
 from tests.support.deployment import DEMO
 from tests.support.malformed import malformed_uploads
 from tests.support.malformed.pictures import tolerated
+from tests.support.people import assert_same_boxes, people
 
 #: Between so many bad ones a good one; in one batch with some of them, as several are under way at once.
 EVERY = 20
 AT_ONCE = 4
 TOLERATED = 150
-
-
-def people(service):
-    picture = (service.root / "samples" / "street.jpg").read_bytes()
-    answer = httpx.post(f"{service.gateway}/predict", files={"file": picture}, timeout=60)
-    assert answer.status_code == 200, answer.text
-    return sorted(tuple(found["bbox"]) for found in answer.json()["detections"] if found["class"] == "Normal")
 
 
 def workers(service):
@@ -41,18 +33,14 @@ def refused(status, body):
 
 def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(installed, service):
     installed.settle(DEMO)
-    before, expected = wait_until(lambda: workers(service), "there are workers"), people(service)
+    street = (service.root / "samples" / "street.jpg").read_bytes()
+    before, expected = wait_until(lambda: workers(service), "there are workers"), people(service.gateway, street)
     uploads = [*malformed_uploads(), *tolerated(random.Random(1), TOLERATED)]
     assert len(expected) >= 4
 
     def send(number):
         if number % EVERY == 0:
-            found = people(service)
-            assert len(found) == len(expected), f"boxes after upload {number}"
-            # Within one batch arithmetic may differ in the last digits.
-            assert all(
-                abs(a - b) < 1 for one, two in zip(found, expected, strict=True) for a, b in zip(one, two, strict=True)
-            )
+            assert_same_boxes(people(service.gateway, street), expected)
         return uploads[number].send("127.0.0.1", service.ports["GATEWAY_PORT"])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -67,4 +55,4 @@ def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(in
     assert not wrong, "\n".join(map(str, wrong))
     assert any(status == 200 for _, (status, _) in answers), "no damage at all was tolerated: the rule is not tried"
     assert workers(service) == before, "a worker died"
-    assert len(people(service)) == len(expected)
+    assert_same_boxes(people(service.gateway, street), expected)

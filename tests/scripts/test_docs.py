@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.support import ROOT, documents
+from tests.support.hostile import promises
 
 SCRIPT = re.compile(r"scripts/([a-z_0-9]+\.sh)")
 
@@ -124,3 +125,20 @@ def test_every_path_that_a_page_names_exists(page):
 def test_the_readme_links_to_every_page():
     readme, *others = documents.pages()
     assert {f"docs/{page.name}" for page in others} <= {target.partition("#")[0] for target in documents.links(readme)}
+
+
+def test_the_promised_costs_are_those_that_the_tests_hold():
+    promised = " ".join(row[1] for row in documents.table_rows("| cost |"))
+    for figure in (
+        f"{promises.LIVE_S * 1000:.0f} ms for `GET /health/live`",
+        f"{promises.HEADER_S * 1000:.0f} ms of CPU time",
+        f"{promises.DECODE_S:.0f} s, plus {promises.DECODE_S_PER_MEGAPIXEL} s per megapixel",
+        f"plus {promises.DECODE_S_PER_MEGABYTE} s per megabyte",
+        f"{promises.BODY_S} s, plus {promises.BODY_S_PER_BYTE * 1e9:.0f} ms per megabyte",
+        f"{promises.BODY_COPIES} times its size, plus {promises.BODY_CONSTANT >> 20} MiB",
+        f"{promises.COPIES} times the file, plus {promises.CONSTANT / 1e6:.0f} MB",
+        f"`DRAW_MEMORY_BYTES` ({promises.DRAW_BYTES / 1e6:.0f} MB)",
+        f"`MAX_DECODE_BYTES` ({promises.DECODE_BYTES / 1e6:.0f} MB)",
+        f"at most {(promises.GROWTH - 1) * 100:.0f} % more",
+    ):
+        assert figure in promised, figure

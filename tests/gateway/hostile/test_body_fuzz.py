@@ -1,7 +1,7 @@
 """Forms and JSON from a grammar with a fixed seed, against a real gateway process: no crash, 5xx, stall or growth.
 
-It runs for FUZZ_SECONDS (default 20). A failure is shrunk by hypothesis and printed with the seed of its round. Another
-FUZZ_SEED begins elsewhere.
+It runs for FUZZ_SECONDS from FUZZ_SEED on (docs/security.md). A failure is shrunk by hypothesis and printed with the
+seed of its round.
 """
 
 from __future__ import annotations

@@ -18,20 +18,17 @@ import psutil
 import pytest
 
 from tests.gateway.hostile.documents import batch, documents, one, tensor
-from tests.gateway.hostile.forms import JPEG, Bodies, Body, forms
+from tests.gateway.hostile.forms import JPEG, Body, forms
+from tests.gateway.hostile.requests import DECODED, INFER, cases
 from tests.gateway.hostile.tensors import tensors
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.gateway_process import running_gateway
 from tests.gateway.support.watch import Cost, Watch
+from tests.support.hostile.promises import BODY_CONSTANT, BODY_COPIES, BODY_S, BODY_S_PER_BYTE, GROWTH, LIVE_S
 
-#: The promises of docs/security.md.
-MOST_STALL_S = 0.1
-MEMORY_FACTOR, MEMORY_CONSTANT = 2, 32 * 2**20
-CPU_CONSTANT_S, CPU_PER_BYTE_S = 0.5, 20e-9
 #: Of a hostile body; a compressed one becomes ten times as large and more.
 SIZE = 2_000_000
 HOSTILE_REQUESTS = int(os.environ.get("HOSTILE_REQUESTS", "2000"))
-INFER = "/v2/models/yolo/infer"
 
 Running = tuple[str, int]
 
@@ -69,23 +66,16 @@ def find_problem(gateway: Running, send: Callable[[], httpx.Response], size: int
 
 def beyond(cost: Cost, size: int) -> str:
     """Say which promise a request of ``size`` bytes has broken; "" for none."""
-    if cost.stall_s > MOST_STALL_S:
+    if cost.stall_s > LIVE_S:
         return f"others waited {cost.stall_s:.2f} s"
-    if cost.memory > MEMORY_FACTOR * size + MEMORY_CONSTANT:
+    if cost.memory > BODY_COPIES * size + BODY_CONSTANT:
         return f"it took {cost.memory / 2**20:.0f} MiB for {size / 2**20:.0f} MiB"
-    if cost.cpu_s > CPU_CONSTANT_S + CPU_PER_BYTE_S * size:
+    if cost.cpu_s > BODY_S + BODY_S_PER_BYTE * size:
         return f"it took {cost.cpu_s:.2f} s of CPU time"
     return ""
 
 
-CASES: Mapping[str, Bodies] = {
-    "/predict": {**forms(SIZE), **documents(SIZE, one)},
-    "/predict/batch": {**forms(SIZE), **documents(SIZE, batch)},
-    "/v1/vision/detection": forms(SIZE),
-    INFER: {**tensors(SIZE), **documents(SIZE, tensor)},
-}
-#: A compressed body counts as what it becomes, which is no more than the limit of its route.
-DECODED = {"/predict": 20 * 2**20, "/v1/vision/detection": 20 * 2**20, "/predict/batch": 86 * 2**20, INFER: 86 * 2**20}
+CASES = cases(SIZE)
 
 
 @pytest.mark.parametrize("path", CASES)
@@ -200,4 +190,4 @@ def test_memory_does_not_grow_with_the_number_of_hostile_requests(gateway: Runni
                 before = process.memory_info().rss
     after = process.memory_info().rss
     print(f"{before} bytes after the first hundred, {after} after {HOSTILE_REQUESTS}")
-    assert after < before * 1.1
+    assert after < before * GROWTH

@@ -1,4 +1,4 @@
-"""What one call costs: seconds of CPU time, and bytes of memory at its highest point."""
+"""What a call costs: seconds of CPU time, and bytes of memory at its highest point. Linux alone has the figures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-_CLEAR = Path("/proc/self/clear_refs")
-_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -21,16 +18,27 @@ class Cost:
 
 
 def measure(call: Callable[[], object]) -> Cost:
-    """Call it, in a process in which nothing else runs. Linux alone has the figures."""
-    _CLEAR.write_text("5")  # the highest point so far is the present one
-    before, started = _memory("VmRSS"), time.process_time()
+    """Call it, in a process in which nothing else runs."""
+    before, started = reset_peak(), time.process_time()
     try:
         result: object = call()
     except Exception as error:
         result = error
-    return Cost(time.process_time() - started, max(0, _memory("VmHWM") - before), result)
+    return Cost(time.process_time() - started, max(0, peak() - before), result)
 
 
-def _memory(name: str) -> int:
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(name))
+def reset_peak(process: int | str = "self") -> int:
+    """Forget the highest memory of a process so far; return the present one, in bytes."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
+    return _memory("VmRSS", process)
+
+
+def peak(process: int | str = "self") -> int:
+    """Return the highest memory of a process since it began, or since `reset_peak`, in bytes."""
+    return _memory("VmHWM", process)
+
+
+def _memory(name: str, process: int | str) -> int:
+    status = Path(f"/proc/{process}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""What the service promises about any picture, and the calls that must keep it: docs/security.md states the figures."""
+"""What the service promises about any request: docs/security.md states the figures. The calls that must keep it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ DECODE_S, DECODE_S_PER_MEGAPIXEL, DECODE_S_PER_MEGABYTE = 1.0, 0.15, 0.5
 DECODE_BYTES, DRAW_BYTES = 536_870_912, 402_653_184
 COPIES, CONSTANT = 4, 64_000_000
 MAX_PIXELS = 64_000_000
+#: A body: memory, as so many times its size and a constant; CPU time, a constant and per byte.
+BODY_COPIES, BODY_CONSTANT = 2, 32 * 2**20
+BODY_S, BODY_S_PER_BYTE = 0.5, 20e-9
+#: While one request is answered on an idle machine: the longest wait for `GET /health/live`.
+LIVE_S = 0.1
+#: After many requests: the gateway's memory, as a part of what it was after the first hundred.
+GROWTH = 1.1
 
 
 def broken_promises(data: bytes, draw: bool = True) -> list[str]:

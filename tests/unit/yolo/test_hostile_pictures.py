@@ -1,6 +1,6 @@
 """Pictures that are built to be expensive: the model server's code, and the gateway's, keep what docs/security.md says.
 
-`FUZZ_SECONDS=3600 FUZZ_SEED=7 pytest tests/unit/yolo/test_hostile_pictures.py -k fuzz` looks for longer and elsewhere.
+The fuzzer runs for FUZZ_SECONDS from FUZZ_SEED on (docs/security.md).
 """
 
 from __future__ import annotations

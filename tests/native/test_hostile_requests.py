@@ -1,0 +1,81 @@
+"""What docs/security.md promises, held by the running gateway and the real TorchServe's workers under attack.
+
+No request stops the gateway, takes more memory than it may, ends a process or gets a 5xx; good pictures meanwhile have
+their boxes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.gateway.hostile.attack import AT_ONCE, STALL_S, Attack
+from tests.gateway.hostile.requests import Request, bodies, pictures
+from tests.native.checkout import Checkout
+from tests.native.service import Service
+from tests.support import wait_until
+from tests.support.deployment import DEMO
+from tests.support.hostile import WEIGHT
+from tests.support.hostile.costs import peak, reset_peak
+from tests.support.hostile.promises import (
+    BODY_CONSTANT,
+    BODY_COPIES,
+    CONSTANT,
+    COPIES,
+    DECODE_BYTES,
+    DRAW_BYTES,
+)
+
+
+class Processes:
+    """The gateway and the workers of a service, and how far their memory rose."""
+
+    def __init__(self, service: Checkout) -> None:
+        (self.gateway,) = service.processes("-m gateway")
+        self.workers = wait_until(lambda: service.processes("model_service_worker"), "there are workers")
+
+    @property
+    def all(self) -> list[psutil.Process]:
+        return [self.gateway, *self.workers]
+
+    def rises(self, call: Callable[[], None]) -> tuple[int, int]:
+        """Call it; return by how many bytes the gateway's memory rose meanwhile, and that of the worker of the most."""
+        before = [reset_peak(process.pid) for process in self.all]
+        call()
+        gateway, *workers = (peak(process.pid) - low for process, low in zip(self.all, before, strict=True))
+        return gateway, max(workers)
+
+
+@pytest.fixture
+def demo(installed: Service, service: Checkout) -> Checkout:
+    """The running service with its default settings and the demonstration weights."""
+    installed.settle(DEMO)
+    return service
+
+
+def test_hostile_requests_stop_nobody_and_stay_within_the_promised_memory(demo: Checkout) -> None:
+    before = Processes(demo)
+    with Attack(demo.gateway, (demo.root / "samples/street.jpg").read_bytes()) as attack:
+        for requests in itertools.chain(pictures(WEIGHT), pictures(WEIGHT // 10, "?format=jpeg")):
+            largest = max(request.size for request in requests)
+            check(before, attack, requests, DRAW_BYTES + AT_ONCE * COPIES * largest + CONSTANT)
+        for requests in bodies(WEIGHT):
+            together = sum(sorted(request.size for request in requests)[-AT_ONCE:])
+            check(before, attack, requests, BODY_COPIES * together + AT_ONCE * BODY_CONSTANT)
+        attack.ask_good_picture()
+    print(f"{dict(attack.statuses)}, GET /health/live took {attack.worst_s:.3f} s at most")
+    assert attack.problems == []
+    assert attack.worst_s < STALL_S
+    assert attack.statuses[200], "nothing was decoded: the workers are not tried"
+    assert Processes(demo).all == before.all, "a process ended"
+
+
+def check(processes: Processes, attack: Attack, requests: list[Request], most: int) -> None:
+    """Send the requests, for which the gateway may take so many bytes, and a worker what docs/security.md says."""
+    gateway, worker = processes.rises(lambda: attack.send(requests))
+    print(f"{requests[0].name}…: gateway +{gateway / 1e6:.0f} MB, a worker +{worker / 1e6:.0f} MB")
+    assert gateway < most
+    assert worker < DECODE_BYTES + COPIES * max(request.size for request in requests) + CONSTANT
