@@ -85,7 +85,6 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
             await versions.aclose()
-            await fetcher.aclose()
             if cache:
                 await cache.aclose()
             if authenticator is not None:

@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import httpx
@@ -18,7 +19,8 @@ import httpx
 from gateway import __version__
 from gateway.concurrency.shares import Place, Shares
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, printable
-from gateway.intake.url_policy import UrlPolicy, host_of
+from gateway.intake.site_connection import SiteTransport, Work
+from gateway.intake.url_policy import LONGEST_URL, UrlPolicy, host_of
 from gateway.settings import Settings
 from gateway.settings.netrc_file import read_netrc
 
@@ -62,6 +64,16 @@ class SystemResolver:
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """What one download has: its place among others, its memory, its connections and the work that it may make."""
+
+    place: Place
+    take: Take
+    transport: SiteTransport
+    work: Work
+
+
 class ImageFetcher:
     """Downloads a bounded number of images at a time, and for each caller; time, size and redirects are limited."""
 
@@ -74,7 +86,6 @@ class ImageFetcher:
         self._max_redirects = settings.url_max_redirects
         self._shares = Shares(settings.url_concurrency, settings.url_concurrency_per_caller)
         self._tls = tls
-        self._made: httpx.AsyncHTTPTransport | None = None
 
     async def fetch(self, text: str, take: Take = _free, caller: str = "") -> bytes:
         """Return the bytes at a URL, which may or may not be an image.
@@ -86,21 +97,19 @@ class ImageFetcher:
         """
         try:
             async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
-                return await self._follow(self._policy.check_url(text), take, place)
+                url = self._policy.check_url(text)
+                work = Work()
+                async with self._transport(work) as transport:
+                    return await self._follow(url, _Download(place, take, transport, work))
         except TimeoutError as error:
             raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:
             logger.info("an image was not downloaded", extra={"error": error.code, "detail": error.message})
             raise
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        if self._made is not None:
-            await self._made.aclose()
-
-    async def _follow(self, url: httpx.URL, take: Take, place: Place) -> bytes:
+    async def _follow(self, url: httpx.URL, download: _Download) -> bytes:
         for _ in range(self._max_redirects + 1):
-            answer = await self._get(url, take, place)
+            answer = await self._get(url, download)
             if isinstance(answer, bytes):
                 return answer
             if url.scheme == "https" and answer.scheme != "https":
@@ -108,9 +117,9 @@ class ImageFetcher:
             url = self._policy.check_url(str(answer))
         raise UrlFailed(f"The URL redirects more than {self._max_redirects} times.")
 
-    async def _get(self, url: httpx.URL, take: Take, place: Place) -> bytes | httpx.URL:
+    async def _get(self, url: httpx.URL, download: _Download) -> bytes | httpx.URL:
         """Return the body, or the URL that it redirects to."""
-        response = await self._connect(url, place)
+        response = await self._connect(url, download)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _join(url, response.headers["location"])
@@ -118,13 +127,13 @@ class ImageFetcher:
                 raise UrlFailed(f"The URL answered {response.status_code} instead of an image.")
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise UrlFailed("The URL answered with compressed content, which was not requested.")
-            return await self._read(response, take)
+            return await self._read(response, download)
         except httpx.HTTPError as error:
             raise UrlFailed("The connection broke before the whole image arrived.") from error
         finally:
             await response.aclose()
 
-    async def _read(self, response: httpx.Response, take: Take) -> bytes:
+    async def _read(self, response: httpx.Response, download: _Download) -> bytes:
         too_large = BodyTooLarge(f"The image at the URL is larger than {self._max_bytes} bytes.")
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_bytes:
@@ -133,12 +142,13 @@ class ImageFetcher:
         async for chunk in response.aiter_raw():
             if len(received) + len(chunk) > self._max_bytes:
                 raise too_large
-            take(len(chunk))
+            download.take(len(chunk))
+            download.work.add_image(len(chunk))
             received += chunk
         return bytes(received)
 
-    async def _connect(self, url: httpx.URL, place: Place) -> httpx.Response:
-        host = host_of(url)
+    async def _connect(self, url: httpx.URL, download: _Download) -> httpx.Response:
+        host, place = host_of(url), download.place
         # The resolver's thread goes on after a timeout; until it ends, it counts for the caller.
         place.busy = asyncio.ensure_future(self._resolve(host, url.port or (443 if url.scheme == "https" else 80)))
         try:
@@ -157,39 +167,45 @@ class ImageFetcher:
                 },
             )
             try:
-                return await self._send(request, host)
+                return await self._send(request, host, download.transport)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 problem = error
             except httpx.HTTPError as error:
                 raise UrlFailed(f"The host {printable(host)} did not answer in HTTP.") from error
         raise UrlFailed(f"No connection to {printable(host)} could be made.") from problem
 
-    async def _send(self, request: httpx.Request, host: str) -> httpx.Response:
+    async def _send(self, request: httpx.Request, host: str, transport: SiteTransport) -> httpx.Response:
         """Send a request; again with the user and password of the host if it requires them and they are known."""
-        response = await self._transport().handle_async_request(request)
+        response = await transport.handle_async_request(request)
         user = self._users.get(host)
         if user is None or response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         await response.aclose()
         response.request = request
-        if "digest" in response.headers.get("www-authenticate", "").lower():
-            digest = httpx.DigestAuth(*user).auth_flow(request)
-            next(digest)
-            request = digest.send(response)
-        else:
-            request = next(httpx.BasicAuth(*user).auth_flow(request))
-        return await self._transport().handle_async_request(request)
+        return await transport.handle_async_request(_authorized(request, response, user))
 
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        # No client around it, which would keep cookies, use proxies and follow redirects. And no kept connections: one
-        # to an address, made for one name, must not serve another name.
-        if self._made is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-            self._made = httpx.AsyncHTTPTransport(verify=self._tls or httpx.create_ssl_context(), limits=limits)
-        return self._made
+    def _transport(self, work: Work) -> SiteTransport:
+        # No client around it, which would keep cookies, use proxies and follow redirects.
+        self._tls = self._tls or httpx.create_ssl_context()
+        return SiteTransport(self._tls, work)
+
+
+def _authorized(request: httpx.Request, refusal: httpx.Response, user: tuple[str, str]) -> httpx.Request:
+    """Return the request with a user and a password, in the way that the refusal names. Raises UrlFailed."""
+    challenges = refusal.headers.get_list("www-authenticate")
+    if not any(challenge.lower().startswith("digest ") for challenge in challenges):
+        return next(httpx.BasicAuth(*user).auth_flow(request))
+    digest = httpx.DigestAuth(*user).auth_flow(request)
+    next(digest)
+    try:
+        return digest.send(refusal)
+    except (httpx.ProtocolError, ValueError, KeyError, NotImplementedError) as error:  # httpx parses it carelessly
+        raise UrlFailed("The host requires a password in a way that is not supported.") from error
 
 
 def _join(url: httpx.URL, location: str) -> httpx.URL:
+    if len(location) > LONGEST_URL:  # to parse a host name of many letters takes seconds
+        raise UrlFailed(f"The URL redirects to one that is longer than {LONGEST_URL} characters.")
     try:
         return url.join(location)
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:

@@ -45,7 +45,7 @@ class Site:
         self.paths: list[str] = []
         self.left = 0
         self.at_once = self.most_at_once = 0
-        self.location = ""
+        self.location = self.challenge = ""
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -77,6 +77,8 @@ class Site:
                 await self._wait(receive)
             case "/basic" | "/digest":
                 await self._camera(scope["path"], self.asked[-1].get("authorization", ""), send)
+            case "/challenge":
+                await self._answer(send, 401, b"", [(b"www-authenticate", self.challenge.encode("latin-1"))])
             case "/busy":
                 self.at_once += 1
                 self.most_at_once = max(self.most_at_once, self.at_once)
@@ -151,11 +153,7 @@ async def fetching(
     resolver: Resolver, tls: ssl.SSLContext | None = None, **changed: Any
 ) -> AsyncIterator[ImageFetcher]:
     defaults: dict[str, Any] = {"url_allow_private": LOOPBACK, "url_timeout_s": 5}
-    fetcher = ImageFetcher(Settings(**{**defaults, **changed}), resolver, tls)
-    try:
-        yield fetcher
-    finally:
-        await fetcher.aclose()
+    yield ImageFetcher(Settings(**{**defaults, **changed}), resolver, tls)
 
 
 HERE = {"pictures_test": ["127.0.0.1"]}
@@ -249,6 +247,33 @@ async def test_a_wrong_password_is_sent_once(site: tuple[Site, int], netrc_file:
         )
         assert "401" in message
         assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        'Basic realm="digest"',
+        "Digest realm",
+        "Digest",
+        'Digest realm="camera"',
+        'Digest realm="camera", nonce="n", algorithm=ROT13',
+        'Digest realm="camera", nonce="n", qop="auth-int"',
+        'Digest realm="camera", nonce="n", qop="none"',
+        'Digest realm="camera\xff", nonce="n"',
+    ],
+)
+async def test_a_challenge_that_makes_no_sense_is_an_error_of_the_url(
+    site: tuple[Site, int], netrc_file: str, challenge: str
+) -> None:
+    server, port = site
+    server.challenge = challenge
+    await refusal(
+        f"http://{NAME}:{port}/challenge",
+        Names(**HERE),
+        UrlFailed,
+        url_allow=f"{NAME}:{port}",
+        url_netrc_file=netrc_file,
+    )
 
 
 async def test_without_an_allow_list_nothing_is_fetched_and_the_answer_says_why(
@@ -559,7 +584,7 @@ async def test_what_is_no_picture_of_its_own_is_refused(site: tuple[Site, int], 
         (b"", "HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\xff\xd8", "broke"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "broke"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, "HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, "too much"),
     ],
     ids=["another protocol", "nothing", "a body cut short", "broken chunks", "a huge header"],
 )
@@ -660,7 +685,6 @@ async def test_a_client_that_leaves_ends_the_fetching(
             await until(lambda: server.asked)
         await until(lambda: server.left == 1)
     assert fake.predictions == []
-    await fetcher.aclose()
 
 
 async def test_fetched_pictures_take_their_room_from_that_of_uploads_until_they_are_answered(
