@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tests.gateway.support.pictures import picture
 
@@ -22,6 +22,11 @@ def part(head: bytes, data: bytes = b"") -> bytes:
 
 def _typed(body: bytes, content_type: str = TYPE) -> Body:
     return {"Content-Type": content_type}, body
+
+
+def files(pictures: Sequence[bytes]) -> Body:
+    """Return a form with these files."""
+    return _typed(b"\r\n".join(part(b'name="files"; filename="a"', data) for data in pictures) + _END)
 
 
 def _fields(data: bytes, count: int = 64, more: bytes = b"") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tests.gateway.hostile.forms import Bodies, Body
@@ -19,6 +20,12 @@ def _request(binary: bytes, head: dict[str, Any] | bytes | None = None, length: 
 
 def _input(shape: object = (1,), **parameters: object) -> dict[str, object]:
     return {"name": "image", "datatype": "BYTES", "shape": shape, "parameters": parameters}
+
+
+def elements(pictures: Sequence[bytes]) -> Body:
+    """Return a request with these images."""
+    binary = b"".join(len(data).to_bytes(4, "little") + data for data in pictures)
+    return _request(binary, {"inputs": [_input([len(pictures)], binary_data_size=len(binary))]})
 
 
 def tensors(size: int) -> Bodies:
