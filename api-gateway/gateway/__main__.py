@@ -4,7 +4,10 @@
 settings is otherwise started again and again by its supervisor.
 """
 
+import contextlib
+import ctypes
 import logging
+import os
 import resource
 import signal
 import socket
@@ -29,6 +32,10 @@ BACKLOG = 2048
 #: Open files that are no connection of a client or to the model server: modules, Redis, the management API.
 OTHER_FILES = 128
 
+#: Numbers of parameters in glibc's malloc.h, and their values: one heap for all threads, and memory of its own for what
+#: has this size, which no buffer has while an image of a megapixel is drawn.
+MALLOC_PARAMETERS = {-8: 1, -3: 4 * 2**20, -1: 4 * 2**20}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+
 logger = logging.getLogger("gateway")
 
 
@@ -36,6 +43,7 @@ def main() -> None:
     """Read the settings, listen, serve until told to stop, finish what is in flight."""
     if sys.argv[1:] not in ([], ["check"]):
         _refuse(BAD_SETTING, "usage: python -m gateway [check]")
+    return_large_memory()
     # Uvicorn stops gracefully on these and then raises them again for the handler before it; the wanted exit code is 0.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit_cleanly)
@@ -91,6 +99,20 @@ def listen(host: str, port: int) -> socket.socket:
             "Stop what uses it, or set GATEWAY_HOST or GATEWAY_PORT.",
         )
     return listener
+
+
+def return_large_memory() -> None:
+    """Let the C library return the memory of large images to the system as soon as it is free.
+
+    By default glibc has a heap for each thread, and keeps up to 64 MB in it once a large image was there. Does nothing
+    with another C library, and where the operator has set ``MALLOC_…`` variables.
+    """
+    if any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for parameter, value in MALLOC_PARAMETERS.items():
+            mallopt(parameter, value)
 
 
 def allow_open_files(wanted: int) -> None:

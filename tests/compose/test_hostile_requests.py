@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.compose.stack import Stack
 from tests.gateway.hostile.attack import STALL_S, Attack
-from tests.gateway.hostile.requests import bodies, pictures
+from tests.gateway.hostile.requests import QUICK, bodies, pictures
 from tests.support.hostile import WEIGHT
 
 SERVERS = ("torchserve", "api-gateway")
@@ -43,7 +43,9 @@ def test_hostile_requests_stay_within_the_containers_memory(service: Stack) -> N
     workers = look(service, "torchserve")["workers"]
     assert workers
     with Attack(service.gateway, service.street.read_bytes()) as attack:
-        for requests in itertools.chain(pictures(WEIGHT), pictures(WEIGHT // 10, "?format=jpeg"), bodies(WEIGHT)):
+        for requests in itertools.chain(
+            pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg"), bodies(WEIGHT)
+        ):
             attack.send(requests)
         attack.ask_good_picture()
     print(f"{dict(attack.statuses)}, GET /health/live took {attack.worst_s:.3f} s at most")

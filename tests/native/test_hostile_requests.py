@@ -1,19 +1,21 @@
 """What docs/security.md promises, held by the running gateway and the real TorchServe's workers under attack.
 
 No request stops the gateway, takes more memory than it may, ends a process or gets a 5xx; good pictures meanwhile have
-their boxes.
+their boxes. HOSTILE_REQUESTS=20000 lengthens the test of memory that stays.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 
 import psutil
 import pytest
 
 from tests.gateway.hostile.attack import AT_ONCE, STALL_S, Attack
-from tests.gateway.hostile.requests import Request, bodies, pictures
+from tests.gateway.hostile.many import FIRST, every_kind, in_looks
+from tests.gateway.hostile.requests import QUICK, Request, bodies, pictures
 from tests.native.checkout import Checkout
 from tests.native.service import Service
 from tests.support import wait_until
@@ -27,7 +29,10 @@ from tests.support.hostile.promises import (
     COPIES,
     DECODE_BYTES,
     DRAW_BYTES,
+    GROWTH,
 )
+
+HOSTILE_REQUESTS = int(os.environ.get("HOSTILE_REQUESTS", "600"))
 
 
 class Processes:
@@ -59,7 +64,7 @@ def demo(installed: Service, service: Checkout) -> Checkout:
 def test_hostile_requests_stop_nobody_and_stay_within_the_promised_memory(demo: Checkout) -> None:
     before = Processes(demo)
     with Attack(demo.gateway, (demo.root / "samples/street.jpg").read_bytes()) as attack:
-        for requests in itertools.chain(pictures(WEIGHT), pictures(WEIGHT // 10, "?format=jpeg")):
+        for requests in itertools.chain(pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg")):
             largest = max(request.size for request in requests)
             check(before, attack, requests, DRAW_BYTES + AT_ONCE * COPIES * largest + CONSTANT)
         for requests in bodies(WEIGHT):
@@ -79,3 +84,16 @@ def check(processes: Processes, attack: Attack, requests: list[Request], most: i
     print(f"{requests[0].name}…: gateway +{gateway / 1e6:.0f} MB, a worker +{worker / 1e6:.0f} MB")
     assert gateway < most
     assert worker < DECODE_BYTES + COPIES * max(request.size for request in requests) + CONSTANT
+
+
+def test_the_gateways_memory_does_not_grow_with_the_number_of_requests(demo: Checkout) -> None:
+    """The first hundred have every kind: drawings on each format in each, and hostile ones of each format and route."""
+    gateway = Processes(demo).gateway
+    memory = {}
+    with Attack(demo.gateway, (demo.root / "samples/street.jpg").read_bytes()) as attack:
+        for number, requests in in_looks(every_kind(), HOSTILE_REQUESTS):
+            attack.send(requests)
+            memory[number] = gateway.memory_info().rss
+    print({number: f"{rss / 1e6:.0f} MB" for number, rss in memory.items()}, dict(attack.statuses))
+    assert attack.problems == []
+    assert memory[HOSTILE_REQUESTS] < memory[FIRST] * GROWTH
