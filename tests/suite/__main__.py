@@ -34,13 +34,13 @@ STEPS = [
     # The native ring waits for programs that start, half of the time. Meanwhile the others compute, first those whose
     # tests depend most on time.
     ring("native", "tests/native", after=("install",)),
-    Step("lint", ("bash", "scripts/test.sh", "--lint"), ("install",)),
     ring(
         "gateway",
         *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/serving", "tests/unit/benchmarks", "tests/unit/support"),
-        after=("lint",),
+        after=("install",),
     ),
     ring("browser", *TWO, "tests/browser", after=("gateway",)),
+    Step("lint", ("bash", "scripts/test.sh", "--lint"), ("browser",)),
     ring("yolo", "tests/unit/yolo", "tests/unit/parity", after=("browser",)),
     ring("ops", *TWO, "tests/unit/ops", after=("yolo",)),
     # It waits as much as the native ring does, and is the second longest.
