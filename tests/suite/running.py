@@ -104,14 +104,18 @@ class Suite:
                 self._tell(f"\n===== {step.name} =====\n{outcome.log.read_text(errors='replace')}")
 
     def _stop(self) -> None:
-        """Interrupt what runs, as Ctrl-C does; kill it where it does not end."""
+        """Interrupt what runs, as Ctrl-C does; kill what does not end, at once where Ctrl-C is pressed again."""
         with self._lock:
             self._stopped = True
-        for number, seconds in ((signal.SIGINT, _STOP_S), (signal.SIGKILL, 0)):
-            with self._lock:
-                for process in self._running.values():
-                    with contextlib.suppress(ProcessLookupError):  # it has just ended
-                        os.killpg(process.pid, number)
-            deadline = time.monotonic() + seconds
+        with contextlib.suppress(KeyboardInterrupt):
+            self._signal(signal.SIGINT)
+            deadline = time.monotonic() + _STOP_S
             while self._running and time.monotonic() < deadline:
                 time.sleep(0.1)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            for process in self._running.values():
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    os.killpg(process.pid, number)

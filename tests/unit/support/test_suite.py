@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,33 +78,52 @@ def test_a_helper_that_fails_is_no_failure_of_the_suite(tmp_path: Path, told: li
     assert told == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_stops_what_runs_with_its_children_and_starts_nothing_more(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+@contextmanager
+def interrupted(folder: Path, child: str, number: signal.Signals) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a suite, a step of which starts a child; send it a signal once the child runs. At the end all is gone."""
     code = f"""
 import subprocess, sys
 from pathlib import Path
 from tests.suite import __main__ as suite
-suite.ROOT = Path({str(tmp_path)!r})
-child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
-both = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {{child!r}}])"
+suite.ROOT = Path({str(folder)!r})
+both = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {{{child!r}!r}}])"
 suite.STEPS = [
     suite.Step("long", (sys.executable, "-S", "-c", both)),
     suite.Step("later", (sys.executable, "-c", "print('here')"), after=("long",)),
 ]
 sys.exit(suite.main())
 """
-    log = tmp_path / ".run/tests/long.log"
-    running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the child of the step runs", 30)
-    child = int(log.read_text())
-    running.send_signal(number)
-    said, _ = running.communicate(timeout=30)
+    log = folder / ".run/tests/long.log"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as running:
+        wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the child of the step runs", 30)
+        pid = int(log.read_text())
+        running.send_signal(number)
+        yield running
+        said, _ = running.communicate(timeout=60)
     assert running.returncode == 130, said
-    assert not (tmp_path / ".run/tests/later.log").exists()
+    assert not (folder / ".run/tests/later.log").exists()
     with pytest.raises(ProcessLookupError):
-        os.kill(child, 0)
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_what_runs_with_its_children_and_starts_nothing_more(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with interrupted(tmp_path, "import os, time; print(os.getpid(), flush=True); time.sleep(600)", number):
+        pass
+
+
+def test_a_second_interrupt_kills_what_does_not_end(tmp_path: Path) -> None:
+    child = (
+        "import os, signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(os.getpid(), flush=True); "
+        "time.sleep(600)"
+    )
+    with interrupted(tmp_path, child, signal.SIGINT) as running:
+        time.sleep(0.5)  # it is given time to end
+        running.send_signal(signal.SIGINT)
 
 
 def test_every_test_of_the_tree_belongs_to_one_ring_of_the_suite() -> None:
