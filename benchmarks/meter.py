@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Any
 import psutil
 
 from benchmarks.load.target import Target
-from benchmarks.paths import LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
+from benchmarks.paths import COMMON, LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
 from benchmarks.report import stats
 from benchmarks.servers.null_server import start_null_server
 from benchmarks.servers.processes import Tree, free_ports, interrupt
@@ -59,7 +60,8 @@ class Meter:
         By default one image after the other on all CPUs; `parallel`: as many at once as the stack has workers by its
         own choice.
         """
-        env = {**base_variables(), "PYTHONPATH": str(SERVING), **({} if parallel else {"WORKERS": "1"})}
+        modules = {"PYTHONPATH": os.pathsep.join([str(SERVING), str(COMMON)])}
+        env = {**base_variables(), **modules, **({} if parallel else {"WORKERS": "1"})}
         plan = {"pictures": list(map(str, self.images)), "warm_s": warm_s, "seconds": seconds, "cpus": self.cpus}
         return self._run([str(OWN_PYTHON), str(RIVALS / "ceiling" / "ceiling.py"), str(unpacked)], plan, env)
 

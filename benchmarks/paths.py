@@ -18,6 +18,7 @@ RESULTS = HERE / "results"
 
 SERVING = ROOT / "serving" / "torchserve"
 GATEWAY = ROOT / "api-gateway"
+COMMON = ROOT / "common"
 OWN_VENV = ROOT / ".venv"
 OWN_PYTHON = OWN_VENV / "bin" / "python"
 WEIGHTS = ROOT / "models" / "weights" / "best.pt"

@@ -21,7 +21,10 @@ from benchmarks.servers.variables import base_variables
 from ops.errors import OpsError
 
 COPY = WORK / "startup"
-PARTS = ("scripts", "ops", "serving", "api-gateway", "samples", "constraints.txt", ".env.example", "docker-compose.yml")
+PARTS = (
+    *("scripts", "ops", "serving", "api-gateway", "common", "samples"),
+    *("constraints.txt", ".env.example", "docker-compose.yml"),
+)
 STARTS, WANTED_S = 3, 12.0
 #: The lines that up.sh prints below the image's name.
 DETECTION = re.compile(r"  \S.* \d\.\d{3}  \[|  nothing found above")

@@ -16,6 +16,8 @@ LOGS = RUN / "logs"
 
 SERVING = ROOT / "serving" / "torchserve"
 GATEWAY = ROOT / "api-gateway"
+#: The folder of the modules that the gateway and the model server both use.
+COMMON = ROOT / "common"
 STORE = ROOT / (os.environ.get("MODEL_STORE") or SERVING / "model-store")
 WEIGHTS = ROOT / "models" / "weights" / "best.pt"
 SAMPLES = ROOT / "samples"

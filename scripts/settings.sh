@@ -7,4 +7,4 @@ if [[ ! -x .venv/bin/python ]]; then
   echo "error: there is no Python environment; make it with: python3 -m ops.setup.environment" >&2
   exit 1
 fi
-PYTHONPATH=.:api-gateway:serving/torchserve exec .venv/bin/python -m deploy.settings "$@"
+PYTHONPATH=.:api-gateway:common:serving/torchserve exec .venv/bin/python -m deploy.settings "$@"

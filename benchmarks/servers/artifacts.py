@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.paths import OWN_PYTHON, RIVALS, ROOT, SERVING, WEIGHTS, WORK, digest, python_of
+from benchmarks.paths import COMMON, OWN_PYTHON, RIVALS, ROOT, SERVING, WEIGHTS, WORK, digest, python_of
 from benchmarks.servers.variables import base_variables
 from ops.errors import OpsError
 from ops.store.archive import sha256
@@ -62,7 +62,8 @@ def make_all(weights: Path, images: list[Path], int8: str | None) -> Artifacts:
     """Make the missing artifacts. `int8` is an archive's path or "auto". Raises OpsError."""
     weights_sha256 = sha256(weights)
     folder = folder_of(weights_sha256)
-    own = digest(sorted([*SERVING.glob("*.py"), *SERVING.glob("yolo/**/*.py"), *(ROOT / "ops").glob("**/*.py")]))
+    packages = (SERVING / "yolo", COMMON, ROOT / "ops")
+    own = digest(sorted([*SERVING.glob("*.py"), *(path for package in packages for path in package.rglob("*.py"))]))
     plain = digest([RIVALS / "predictor.py", RIVALS / "torchserve_plain" / "handler.py"])
     store = own_archive(weights, folder / f"store-{own}")
     return Artifacts(

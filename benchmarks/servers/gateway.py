@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.load.http_client import send_once
 from benchmarks.load.target import Target
-from benchmarks.paths import GATEWAY, OWN_PYTHON
+from benchmarks.paths import COMMON, GATEWAY, OWN_PYTHON
 from benchmarks.servers.directories import emptied, short_directory
 from benchmarks.servers.processes import free_ports
 from benchmarks.servers.server import Server
@@ -27,7 +27,8 @@ FEATURE_HEADERS = ("ratelimit-limit", "x-cache", "access-control-allow-origin", 
 
 def start_gateway(server: Server, port: int, variables: Mapping[str, str]) -> None:
     """Start a gateway with these variables on a port of loopback, as a part of `server`."""
-    server.start("gateway", [str(OWN_PYTHON), "-m", "gateway"], GATEWAY, {**variables, "GATEWAY_PORT": str(port)})
+    variables = {**variables, "GATEWAY_PORT": str(port), "PYTHONPATH": str(COMMON)}
+    server.start("gateway", [str(OWN_PYTHON), "-m", "gateway"], GATEWAY, variables)
 
 
 def upstream(inference: int, management: int) -> dict[str, str]:

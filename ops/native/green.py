@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.native import ports, supervisor
-from ops.paths import SERVING, VENV, socket_dir
+from ops.paths import COMMON, SERVING, VENV, socket_dir
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS, Made, Sides
 from ops.system.settings import load
 
@@ -38,6 +38,8 @@ def describe(made: Made) -> None:
         **{name: str(port) for name, port in load().green_ports.items()},
         "TORCHSERVE_RUN_DIR": str(socket_dir() / PROGRAMS[GREEN]),
         "HANDLER_FROM": made.handler,
+        # A folder that was copied alone lacks the common modules, which a checkout has next to serving/.
+        **({} if (folder.parent.parent / COMMON.name).is_dir() else {"PYTHONPATH": str(COMMON)}),
     }
     supervisor.describe_program(PROGRAMS[GREEN], [str(python), "entrypoint.py"], folder, environment)
 

@@ -16,7 +16,7 @@ from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
 from ops.native.environment import only_of_services
 from ops.packaging.current import require_settled
-from ops.paths import API_KEYS, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
+from ops.paths import API_KEYS, COMMON, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
 from ops.predict import text
 from ops.setup import java
 from ops.setup.prepare import prepare
@@ -84,7 +84,8 @@ def fingerprint(environment: dict[str, str]) -> str:
     names = set(dotenv_values(ROOT / ".env.example")) | {"JAVA_HOME"}
     digest = hashlib.sha256(json.dumps({name: environment.get(name) for name in sorted(names)}).encode())
     digest.update(bytes([API_KEYS.exists()]))  # with the first key the gateway requires keys
-    code = [*SERVING.glob("*.*"), *SERVING.glob("yolo/**/*.py"), *GATEWAY.glob("gateway/**/*.py")]
+    packages = (SERVING / "yolo", COMMON, GATEWAY / "gateway")
+    code = [*SERVING.glob("*.*"), *(path for package in packages for path in package.rglob("*.py"))]
     for path in sorted([*code, ROOT / "constraints.txt"]):
         if path.is_file():
             digest.update(path.read_bytes())
@@ -104,7 +105,8 @@ def write_state(state: dict[str, str]) -> None:
 def check_gateway(environment: dict[str, str]) -> None:
     """Let the gateway check its settings. Raises OpsError with its message when it would not start."""
     argv = [str(supervisor.PYTHON), "-m", "gateway", "check"]
-    done = subprocess.run(argv, cwd=GATEWAY, env=environment, capture_output=True, text=True, check=False)
+    whole = {**environment, **supervisor.GATEWAY_ENVIRONMENT}
+    done = subprocess.run(argv, cwd=GATEWAY, env=whole, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"the gateway would not start. {done.stderr.strip()}\nNothing was started or changed")
 

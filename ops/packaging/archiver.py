@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ops.errors import OpsError
-from ops.paths import MODEL, SERVING
+from ops.paths import COMMON, MODEL, SERVING
 from ops.store.archive import HANDLER, REQUIREMENTS, WEIGHTS
 from ops.system.environment import PACKAGING, only
 
@@ -19,7 +19,8 @@ def build(staging: Path, weights: Path, version: str) -> Path:
     `staging` must be private: the archiver copies everything to `$TMPDIR/<model name>` and deletes what it finds there.
     """
     extra = staging / "extra"
-    shutil.copytree(SERVING / "yolo", extra / "yolo", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (SERVING / "yolo", COMMON / "image_formats"):
+        shutil.copytree(package, extra / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(weights, staging / WEIGHTS)
     scratch = staging / "tmp"
     scratch.mkdir()

@@ -17,7 +17,7 @@ from ops.errors import OpsError, from_os_error
 from ops.packaging import archiver, trial
 from ops.packaging.checksum import require_expected
 from ops.packaging.loader import export_apart
-from ops.paths import SERVING, STORE, WEIGHTS, kept_archive, shown
+from ops.paths import COMMON, SERVING, STORE, WEIGHTS, kept_archive, shown
 from ops.store import archive, versions
 from ops.terminal.console import progress, say, size
 
@@ -77,7 +77,7 @@ def package(
         raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
     require_expected(weights, str(weights))
     if calibration is not None:
-        sys.path.append(str(SERVING))  # calibration and comparison use the modules that serve
+        sys.path += [str(SERVING), str(COMMON)]  # calibration and comparison use the modules that serve
         from ops.packaging.int8 import convert
 
         pictures = convert.prepare(calibration)

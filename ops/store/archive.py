@@ -92,6 +92,7 @@ def verify_new(path: Path, version: str, source_sha256: str) -> Archive:
             wanted = {
                 HANDLER,
                 "yolo/__init__.py",
+                "image_formats/__init__.py",
                 WEIGHTS,
                 REQUIREMENTS,
                 METADATA,

@@ -17,17 +17,24 @@ import shutil
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+
+# The modules that the gateway uses too. Not through PYTHONPATH, which workers inherit: an archive has its own copies.
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent.parent / "common"))
 
 import configuration
 import environment
 import guard
 import healthcheck
+import host_names
 import java
 import server_process
 from configuration import HERE, MODEL, Configuration, ConfigurationError
 from guard import Port
 
 EX_CONFIG = 78
+# Where the common modules were found.
+COMMON = str(Path(host_names.__file__).parent)
 
 
 def serve(env: Mapping[str, str]) -> int:
@@ -107,11 +114,12 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
         # One thread pool per worker, not one per library.
         "OMP_NUM_THREADS": str(config.threads),
     }
-    if (
-        config.server.handler_from == "image"
-    ):  # TorchServe appends the archive's folder to PYTHONPATH, so this folder comes first
-        result["PYTHONPATH"] = os.pathsep.join([str(HERE), *([env["PYTHONPATH"]] if "PYTHONPATH" in env else [])])
-    return result
+    # TorchServe appends the archive's folder to PYTHONPATH. So what is there comes first: nothing that an archive has a
+    # copy of, unless the handler is to be the one in this folder.
+    paths = [path for path in result.pop("PYTHONPATH", "").split(os.pathsep) if path not in ("", COMMON)]
+    if config.server.handler_from == "image":
+        paths = [str(HERE), COMMON, *paths]
+    return result | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
 
 
 def is_utf8(env: Mapping[str, str]) -> bool:

@@ -6,14 +6,14 @@ names and of a body's length.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from host_names import is_allowed
+
 # TorchServe itself refuses more than 8 KB of headers.
 LARGEST = 16_384
-LONGEST_HOST = 300
 _START = re.compile(rb"[A-Z]+ (?:/[^\s]*|\*) HTTP/1\.[01]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -79,24 +79,6 @@ def require_no_page(fields: Mapping[str, str], allowed: Collection[str]) -> None
     host = fields.get("host")
     if host is not None and not is_allowed(host, allowed):
         raise RefusedError(403, f"{host[:100]!r} is not a name of this server; the setting ALLOWED_HOSTS lists them")
-
-
-def is_allowed(host: str, allowed: Collection[str]) -> bool:
-    """Tell whether a Host header is an address, localhost, or one of the `allowed` names (in lower case).
-
-    `*` allows every name, `*.example.org` every name below that one. An address is safe, whichever it is: a page cannot
-    make an address lead elsewhere.
-    """
-    if len(host) > LONGEST_HOST:
-        return False
-    name = re.sub(r":[0-9]*$", "", host).lower().removesuffix(".")
-    try:
-        ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
-    except ValueError:
-        parents = {f"*{name[at:]}" for at in range(len(name)) if name[at] == "."}
-        # Names below localhost always lead to the browser's own machine (RFC 6761).
-        return name == "localhost" or "*.localhost" in parents or not {"*", name, *parents}.isdisjoint(allowed)
-    return True
 
 
 def split(names: str) -> frozenset[str]:

@@ -149,7 +149,7 @@ def test_every_process_holds_the_variables_it_needs_and_no_secret_travels(servic
 def own_variables(name: str, found: dict[str, str]) -> set[str]:
     """What a program sets itself, or for its own children."""
     if "-m gateway" in name:
-        return {key for key in found if key.startswith("SUPERVISOR_")}
+        return {"PYTHONPATH", *(key for key in found if key.startswith("SUPERVISOR_"))}
     if "model_service_worker" in name:
         return {"PYTHONPATH", *(key for key in found if key.startswith("TS_"))}
     return {"PYTHONPATH"}

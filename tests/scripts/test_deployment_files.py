@@ -377,6 +377,7 @@ def test_a_build_context_contains_only_what_dockerignore_lists():
     assert {rule.removeprefix("!").split("/")[0] for rule in rules if rule.startswith("!")} == {
         "constraints.txt",
         "api-gateway",
+        "common",
         "ops",
         "serving",
     }

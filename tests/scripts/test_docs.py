@@ -117,7 +117,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 @pytest.mark.parametrize("page", documents.pages(), ids=lambda page: page.name)
 def test_every_path_that_a_page_names_exists(page):
     # Where the text makes the folder clear, a page may leave it out.
-    folders = ("", "api-gateway/gateway", "ops", "scripts", "serving/torchserve", "serving/torchserve/yolo")
+    folders = ("", "api-gateway/gateway", "common", "ops", "scripts", "serving/torchserve", "serving/torchserve/yolo")
     missing = {path for path in documents.paths(page) if not any((ROOT / folder / path).exists() for folder in folders)}
     assert missing == set()
 

@@ -36,7 +36,8 @@ STEPS = [
     ring("native", "tests/native", after=("install",)),
     ring(
         "gateway",
-        *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/serving", "tests/unit/benchmarks", "tests/unit/support"),
+        *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/common", "tests/unit/serving", "tests/unit/benchmarks"),
+        "tests/unit/support",
         after=("install",),
     ),
     ring("browser", *TWO, "tests/browser", after=("gateway",)),

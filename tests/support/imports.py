@@ -7,6 +7,7 @@ imports its own layer and those below it, never one above, and no imports form a
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
@@ -51,6 +52,20 @@ def check(
                 if height.get(other, 0) > height.get(room, 0):
                     found.append(f"{where}: {room} imports {other}, which is in a layer above it")
     return found + _circle(between_rooms, "rooms") + _circle(between_modules, "modules")
+
+
+def foreign(folder: Path, *packages: str) -> list[str]:
+    """Return the imports in ``folder`` that are neither of the standard library nor of its own packages.
+
+    Its own are ``packages``, by default what the folder holds.
+    """
+    own = set(packages or (path.stem for path in folder.iterdir()))
+    return [
+        f"{path.relative_to(folder)}:{line}: {name} is neither of the standard library nor of {folder.name}/"
+        for path in sorted(folder.rglob("*.py"))
+        for line, name in _imports(path)
+        if _room(name) not in sys.stdlib_module_names | own
+    ]
 
 
 def crowded(folder: Path, most: int = 15) -> list[str]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from gateway.detection.formats.facts import Damaged, Facts
-from gateway.detection.formats.inspect import read_facts
-from gateway.detection.formats.memory import decode_bytes
-from gateway.detection.formats.sniff import SUPPORTED, sniff
 from gateway.detection.image_size import check_decode_bytes, check_pixels
 from gateway.errors import InvalidImage, UnsupportedImage
+from image_formats.facts import Damaged, Facts
+from image_formats.inspect import read_facts
+from image_formats.memory import decode_bytes
+from image_formats.sniff import SUPPORTED, sniff
 
 #: Pillow's names of the formats that the model server reads too.
 READ_FORMATS = SUPPORTED

@@ -1,7 +1,7 @@
 """The limits on one image: its encoded size in bytes, its size in pixels, and the memory that decoding it takes."""
 
-from gateway.detection.formats.facts import Facts
 from gateway.errors import BodyTooLarge, ImageTooLarge
+from image_formats.facts import Facts
 
 
 def check_bytes(size: int, max_bytes: int) -> None:

@@ -12,7 +12,6 @@ import sys
 
 from PIL import Image, ImageDraw
 
-from gateway.detection.formats.inspect import check_body
 from gateway.detection.image_header import read_image_header
 from gateway.detection.prediction import Prediction
 from gateway.drawing.codec import encode, open_upright
@@ -22,6 +21,7 @@ from gateway.drawing.strokes import draw_caption, draw_fill, draw_labels, draw_o
 from gateway.drawing.style import style_for
 from gateway.drawing.wanted import Wanted
 from gateway.errors import InvalidImage
+from image_formats.inspect import check_body
 
 #: For a caller that sets no limit: what drawing on 64 megapixels takes.
 _MOST_BYTES = 2**30

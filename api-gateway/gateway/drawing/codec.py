@@ -6,10 +6,10 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from gateway.detection.formats.exif import read_orientation
-from gateway.detection.formats.facts import Facts
-from gateway.detection.formats.jpeg import without_metadata
 from gateway.drawing.wanted import Format, Wanted
+from image_formats.exif import read_orientation
+from image_formats.facts import Facts
+from image_formats.jpeg import without_metadata
 
 #: Pillow's options: full colour resolution for thin coloured lines, and speed before size.
 _OPTIONS: dict[Format, dict[str, Any]] = {

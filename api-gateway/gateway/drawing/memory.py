@@ -7,10 +7,10 @@ per pixel once it is decoded to Pillow's RGB.
 import math
 from dataclasses import dataclass
 
-from gateway.detection.formats.facts import Facts
 from gateway.detection.image_size import describe
 from gateway.drawing.wanted import Format, Wanted
 from gateway.errors import ImageTooLarge
+from image_formats.facts import Facts
 
 #: Of variants that Pillow decodes in Python.
 _MOST_SLOW_PIXELS = 1_000_000

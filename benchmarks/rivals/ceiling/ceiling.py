@@ -1,8 +1,8 @@
 """The ceiling: the modules of this stack (decode, letterbox, OpenVINO, NMS) in one process, without a server.
 
-`ceiling.py ARCHIVE_FOLDER < plan.json`, with serving/torchserve on PYTHONPATH. The plan has images and seconds; the
-output has the form of a load generator's, plus boxes and memory. Several workers are threads here: decoding and
-inference release the interpreter's lock.
+`ceiling.py ARCHIVE_FOLDER < plan.json`, with serving/torchserve and common on PYTHONPATH. The plan has images and
+seconds; the output has the form of a load generator's, plus boxes and memory. Several workers are threads here:
+decoding and inference release the interpreter's lock.
 """
 
 import json

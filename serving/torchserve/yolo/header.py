@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from PIL import Image
 
+from image_formats.facts import Damaged, Facts
+from image_formats.inspect import check_body, read_facts
+from image_formats.memory import decode_bytes
+from image_formats.sniff import SUPPORTED, sniff
 from yolo.errors import ImageTooLarge, InvalidImage, UnsupportedImage
-from yolo.formats.facts import Damaged, Facts
-from yolo.formats.inspect import check_body, read_facts
-from yolo.formats.memory import decode_bytes
-from yolo.formats.sniff import SUPPORTED, sniff
 
 # MAX_IMAGE_PIXELS replaces Pillow's limit: it is configurable, checked before decoding, and answers 413.
 Image.MAX_IMAGE_PIXELS = None

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from image_formats import jpeg
+from image_formats.facts import Facts
 from yolo import header
 from yolo.errors import InvalidImage, UnsupportedImage
-from yolo.formats import jpeg
-from yolo.formats.facts import Facts
 from yolo.letterbox import Pixels
 
 _BY_PILLOW = ("GIF", "AVIF", "HEIF")

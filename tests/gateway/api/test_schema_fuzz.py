@@ -21,7 +21,7 @@ import pytest
 
 from tests.gateway.support.auth import add_key
 from tests.gateway.support.fake_torchserve import Answer, Asked, FakeTorchServe, torchserve_error
-from tests.gateway.support.gateway_process import gateway_process
+from tests.gateway.support.gateway_process import gateway_path, gateway_process
 from tests.support import ROOT
 
 _RUN = ROOT / "tests" / "gateway" / "schemathesis_run"
@@ -61,7 +61,7 @@ def fuzz(url: str, folder: Path, *arguments: str, checks: str = "", key: str = "
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "api-gateway")]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), gateway_path()]),
             "SCHEMATHESIS_HOOKS": "tests.gateway.schemathesis_run.pictures_hook",
             "NO_COLOR": "1",
         },

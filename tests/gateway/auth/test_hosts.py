@@ -7,38 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.auth.hosts import is_own
 from gateway.settings import Settings
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.support.auth import add_key
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        *("localhost", "LocalHost:8001", "localhost.", "a.localhost", "127.0.0.1:8001", "[::1]:8001", "192.0.2.3"),
-        *("yolo.example.org:443", "a.b.lan"),
-    ],
-)
-def test_a_name_of_the_gateway(host: str) -> None:
-    assert is_own(host, {"yolo.example.org", "*.lan"})
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        *("page.example", "page.example:8001", "localhost.page.example", "127.0.0.1.page.example", "page.example:1:2"),
-        *("yolo.example.org.page", "lan", "xlan", "", "[", "." * 16_000, "127.0.0.1@page.example"),
-    ],
-)
-def test_a_foreign_name(host: str) -> None:
-    assert not is_own(host, {"yolo.example.org", "*.lan"})
-
-
-def test_a_star_allows_every_name() -> None:
-    assert is_own("page.example", {"*"})
 
 
 async def test_without_authentication_a_foreign_name_is_refused_in_the_usual_form(settings: SettingsMaker) -> None:

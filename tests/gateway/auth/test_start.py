@@ -16,7 +16,8 @@ from gateway.settings import Settings
 from ops import keys
 from tests.gateway.conftest import Start
 from tests.gateway.support.auth import add_key, bearer
-from tests.support import ROOT, wait_until
+from tests.gateway.support.gateway_process import gateway_path
+from tests.support import wait_until
 
 TOKENS = {"jwt_issuer": "https://issuer.test", "jwt_audience": "yolo"}
 JWKS = {**TOKENS, "jwt_jwks_url": "https://issuer.test/keys"}
@@ -149,7 +150,7 @@ def test_the_process_refuses_to_be_open_to_the_network(start: Start) -> None:
 
 def test_it_says_beforehand_whether_it_would_start(path: Path) -> None:
     def check(*words: str, **variables: str) -> tuple[int, str]:
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "api-gateway"), **variables}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": gateway_path(), **variables}
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *words], env=environment, capture_output=True, text=True, check=False
         )

@@ -8,13 +8,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from gateway.detection.formats.facts import Facts
 from gateway.detection.image_header import read_image_header
 from gateway.detection.prediction import Prediction
 from gateway.drawing.annotate import annotate
 from gateway.drawing.memory import plan_drawing
 from gateway.drawing.wanted import Wanted
 from gateway.errors import ImageTooLarge
+from image_formats.facts import Facts
 from tests.gateway.conftest import assert_error
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.support.hostile.jpeg import sized

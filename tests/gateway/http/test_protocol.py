@@ -14,10 +14,10 @@ import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe
-from tests.gateway.support.gateway_process import gateway_process
+from tests.gateway.support.gateway_process import gateway_path, gateway_process
 from tests.gateway.support.pictures import picture
 from tests.gateway.support.sockets import connect, error_in, head, is_alive, read_all, read_answer
-from tests.support import ROOT, wait_until
+from tests.support import wait_until
 
 JPEG = picture("JPEG")
 
@@ -351,7 +351,7 @@ def test_as_many_files_may_be_open_as_connections() -> None:
         "assert r.getrlimit(r.RLIMIT_NOFILE) == (300, hard); r.setrlimit(r.RLIMIT_NOFILE, (100, 150)); allow(300);"
         "assert r.getrlimit(r.RLIMIT_NOFILE) == (150, 150)"
     )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "api-gateway")}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": gateway_path()}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "fewer files" in done.stderr

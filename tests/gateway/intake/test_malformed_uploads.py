@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from image_formats.facts import Damaged
+from image_formats.inspect import read_facts
+from image_formats.sniff import sniff
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.gateway_process import gateway_process
 from tests.gateway.support.pictures import picture
 from tests.support.malformed import Upload, malformed_uploads
 from tests.support.malformed.decoding import MOST_PIXELS
 from tests.support.malformed.upload import PICTURES
-from yolo.formats.facts import Damaged
-from yolo.formats.inspect import read_facts
-from yolo.formats.sniff import sniff
 
 GOOD = picture("JPEG")
 #: After so many malformed ones a good one.

@@ -15,6 +15,11 @@ from typing import Any
 from tests.support import ROOT
 
 
+def gateway_path(root: Path = ROOT) -> str:
+    """Return the PYTHONPATH with which ``python -m gateway`` runs in any folder."""
+    return os.pathsep.join(str(root / name) for name in ("api-gateway", "common"))
+
+
 class Gateway:
     """A running gateway process; ``url`` is known once it has said where it listens.
 
@@ -24,7 +29,7 @@ class Gateway:
     def __init__(self, root: Path = ROOT, python: Path | str = sys.executable, **variables: str) -> None:
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(root / "api-gateway"),
+            "PYTHONPATH": gateway_path(root),
             "GATEWAY_PORT": "0",
             **variables,
         }

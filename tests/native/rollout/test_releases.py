@@ -134,10 +134,12 @@ def test_after_a_release_up_finds_nothing_to_do(service):
     [
         (
             {
-                "handler": "class H:\n def initialize(self, c): raise OSError('sabotage')\n"
+                "handler": "import os.path, image_formats\nclass H:\n"
+                " def initialize(self, c):\n"
+                "  raise OSError('sabotage ' + os.path.relpath(image_formats.__file__, os.path.dirname(__file__)))\n"
                 " def handle(self, d, c): return []\n"
             },
-            "OSError: sabotage",
+            "OSError: sabotage image_formats/__init__.py",  # the archive's own
         ),
         (
             {

@@ -10,6 +10,7 @@ anything.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -52,7 +53,8 @@ def _run_child(seed: int, first: int, seconds: float, keep: Path) -> tuple[int, 
         str(first),
     ]
     command += ["--seconds", str(seconds), "--keep", str(keep)]
-    environment = {"PYTHONPATH": f"{ROOT}:{ROOT}/api-gateway:{ROOT}/serving/torchserve", "OMP_NUM_THREADS": "1"}
+    folders = (ROOT, ROOT / "api-gateway", ROOT / "common", ROOT / "serving/torchserve")
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1"}
     progress = keep / "progress"
     progress.write_text(str(first))
     log = keep / "log"  # decoders write as much as they like to stderr, which would fill a pipe

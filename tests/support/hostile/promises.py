@@ -23,12 +23,12 @@ GROWTH = 1.1
 
 def broken_promises(data: bytes, draw: bool = True) -> list[str]:
     """Read, decode and draw on the picture here, and return what took too much or failed in another way than it may."""
-    from gateway.detection.formats.memory import decode_bytes
     from gateway.detection.image_header import read_image_header
     from gateway.detection.prediction import Prediction
     from gateway.drawing.annotate import annotate
     from gateway.drawing.wanted import Wanted
     from gateway.errors import ApiError
+    from image_formats.memory import decode_bytes
     from yolo import image
     from yolo.errors import RequestError
 

@@ -1,9 +1,12 @@
+import shutil
 import socket
+import subprocess
 import sys
 
 import pytest
 
 import entrypoint
+from tests.support import ROOT
 
 
 @pytest.fixture
@@ -19,8 +22,32 @@ def test_the_handler_is_the_archives_unless_the_image_is_to_bring_its_own(store,
     env = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store / "run")}
     for more in ({"HANDLER_FROM": ""}, {"HANDLER_FROM": "image"}, {"HANDLER_FROM": "image", "PYTHONPATH": "/more"}):
         entrypoint.serve({**env, **more})
-    here = str(entrypoint.HERE)
-    assert [env.get("PYTHONPATH") for env in started] == [None, here, f"{here}:/more"]
+    own = f"{ROOT}/serving/torchserve:{ROOT}/common"
+    assert [env.get("PYTHONPATH") for env in started] == [None, own, f"{own}:/more"]
+
+
+def test_the_common_modules_of_a_worker_are_the_archives_even_if_this_program_has_them_from_pythonpath(store, started):
+    env = {"MODEL_STORE": str(store), "TORCHSERVE_RUN_DIR": str(store / "run")}
+    for path in (f"{ROOT}/common", f"/more:{ROOT}/common"):
+        entrypoint.serve({**env, "PYTHONPATH": path})
+    assert [env.get("PYTHONPATH") for env in started] == [None, "/more"]
+
+
+def test_the_program_finds_the_common_modules_of_its_own_checkout(tmp_path):
+    """Natively green may be started from another checkout; without one next to it, from those on PYTHONPATH."""
+    serving = shutil.copytree(
+        ROOT / "serving/torchserve", tmp_path / "serving/torchserve", ignore=shutil.ignore_patterns("model-store")
+    )
+    script = "import entrypoint; print(entrypoint.COMMON)"
+
+    def found(**variables):
+        argv = [sys.executable, "-c", script]
+        return subprocess.run(argv, cwd=serving, env=variables, capture_output=True, text=True).stdout.strip()
+
+    assert found() == ""
+    assert found(PYTHONPATH=str(ROOT / "common")) == str(ROOT / "common")
+    own = shutil.copytree(ROOT / "common", tmp_path / "common")
+    assert found(PYTHONPATH=str(ROOT / "common")) == found() == str(own)
 
 
 def test_the_remains_of_a_killed_server_are_removed(store, started):

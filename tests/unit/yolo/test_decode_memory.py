@@ -14,9 +14,9 @@ import numpy, pillow_heif
 from PIL import Image
 from tests.support.hostile.costs import measure
 from yolo import image
-from yolo.formats.inspect import read_facts
-from yolo.formats.memory import decode_bytes
-from yolo.formats.sniff import sniff
+from image_formats.inspect import read_facts
+from image_formats.memory import decode_bytes
+from image_formats.sniff import sniff
 
 SIDE, SPARE = 1000, 4_000_000
 grey = Image.linear_gradient("L").resize((SIDE, SIDE))
@@ -57,7 +57,7 @@ assert largest > 3 * SIDE * SIDE  # it is measured at all; a single variant may 
 
 def test_no_variant_takes_more_than_is_computed() -> None:
     environment = {
-        "PYTHONPATH": f"{ROOT}:{ROOT}/serving/torchserve",
+        "PYTHONPATH": f"{ROOT}:{ROOT}/common:{ROOT}/serving/torchserve",
         "OMP_NUM_THREADS": "1",
         "MALLOC_MMAP_THRESHOLD_": "1000000",
     }

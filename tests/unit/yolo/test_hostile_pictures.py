@@ -26,7 +26,8 @@ for kind in FORMATS:
 
 
 def test_each_keeps_the_promises() -> None:
-    environment = {"PYTHONPATH": f"{ROOT}:{ROOT}/api-gateway:{ROOT}/serving/torchserve", "OMP_NUM_THREADS": "1"}
+    folders = (ROOT, ROOT / "api-gateway", ROOT / "common", ROOT / "serving/torchserve")
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", _CHECK], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == ""

@@ -84,11 +84,15 @@ def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_pat
     assert service.fingerprint({}) != before
 
 
-def test_new_server_code_restarts_the_services_at_the_next_up(monkeypatch, tmp_path):
-    (tmp_path / "yolo/engines").mkdir(parents=True)
-    monkeypatch.setattr(service, "SERVING", tmp_path)
+@pytest.mark.parametrize(
+    ("folder", "module"),
+    [("SERVING", "yolo/engines/openvino.py"), ("COMMON", "image_formats/png.py"), ("GATEWAY", "gateway/main.py")],
+)
+def test_new_code_restarts_the_services_at_the_next_up(monkeypatch, tmp_path, folder, module):
+    (tmp_path / module).parent.mkdir(parents=True)
+    monkeypatch.setattr(service, folder, tmp_path)
     before = service.fingerprint({})
-    (tmp_path / "yolo/engines/openvino.py").write_text("new")
+    (tmp_path / module).write_text("new")
     assert service.fingerprint({}) != before
 
 
@@ -120,6 +124,7 @@ def test_green_is_started_again_with_everything_made_of_what_it_was(described):
     assert program["autostart"] == "true"
     assert 'HANDLER_FROM="archive"' in program["environment"]
     assert 'MANAGEMENT_PORT="8186"' in program["environment"]
+    assert f'PYTHONPATH="{ROOT}/common"' in program["environment"], "next to this folder there are no common modules"
     assert green.restore(Sides(green=made, blue=False)) == ("torchserve",)
     assert "autostart=false" in supervisor.render(["torchserve"])
     assert "autostart=false" not in supervisor.render()
@@ -149,6 +154,7 @@ def test_the_supervisor_reads_the_paths_of_a_checkout_with_an_odd_name(monkeypat
     monkeypatch.setattr(supervisor, "ROOT", folder)
     monkeypatch.setattr(supervisor, "SERVING", folder)
     monkeypatch.setattr(supervisor, "PYTHON", folder / "python")
+    monkeypatch.setattr(supervisor, "GATEWAY_ENVIRONMENT", {"PYTHONPATH": f"{folder}/common"})
     folder.mkdir()
     config = folder / "supervisord.conf"
     config.write_text(supervisor.render(), encoding="utf-8")
@@ -157,8 +163,10 @@ def test_the_supervisor_reads_the_paths_of_a_checkout_with_an_odd_name(monkeypat
     options.realize(["-c", str(config)])
     programs = {group.name: group.process_configs[0] for group in options.process_group_configs}
     assert set(programs) == {"torchserve", "api-gateway", "torchserve-green"}
+    assert programs["api-gateway"].environment == {"PYTHONPATH": f"{folder}/common"}
     program = programs["torchserve"]
     assert program.directory == str(folder)
+    assert program.environment == {}, "the workers of the model server would inherit it"
     assert program.command == f'"{folder}/python" entrypoint.py'
     assert program.stdout_logfile == f"{folder}/torchserve.log"
     assert options.logfile == f"{folder}/supervisord.log"

@@ -22,6 +22,7 @@ from ops.packaging import export, package, trial
 from ops.packaging.current import package_current
 from ops.store import intent
 from ops.store.intent import Intent
+from tests.support import ROOT
 
 # The smallest network with a detection head: it is exported in a moment.
 TINY = {
@@ -75,6 +76,10 @@ def test_an_archive_that_a_worker_can_serve_becomes_current(weights, store, caps
     assert made.path.read_bytes() == (store / "yolo-1.0.mar").read_bytes()
     assert "trying version 1.0 as the server loads it: done" in capsys.readouterr().out
     assert [path.name for path in store.glob(".*")] == [".release-guard"]
+    with zipfile.ZipFile(made.path) as mar:
+        for package_folder in (ROOT / "serving/torchserve/yolo", ROOT / "common/image_formats"):
+            for module in package_folder.rglob("*.py"):
+                assert mar.read(module.relative_to(package_folder.parent).as_posix()) == module.read_bytes()
 
 
 def test_an_archive_that_a_worker_cannot_serve_replaces_nothing(weights, store, exported):
@@ -132,6 +137,8 @@ def archive(folder: Path, needed: str = "json", initialize: str = "pass", versio
     ("wrong", "why"),
     [
         ({"needed": "nonsense_module"}, "ModuleNotFoundError: No module named 'nonsense_module'"),
+        # The checkout's are not used: an archive is tried with the code that it carries.
+        ({"needed": "image_formats"}, "ModuleNotFoundError: No module named 'image_formats'"),
         ({"initialize": "raise ValueError('head: 80 classes')"}, "ValueError: head: 80 classes"),
         ({"initialize": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"}, "memory is short"),
         ({"initialize": "import time; time.sleep(30)"}, "it was not ready within 1 s"),

@@ -29,6 +29,7 @@ def contents(version="1.0"):
     return {
         "yolo_handler.py": b"class YoloHandler: ...",
         "yolo/__init__.py": b"",
+        "image_formats/__init__.py": b"",
         "best.pt": WEIGHTS,
         "openvino/model.xml": b"<net/>",
         "requirements.txt": b"",

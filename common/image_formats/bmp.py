@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from yolo.formats.facts import Damaged, Facts
+from image_formats.facts import Damaged, Facts
 
 _MOST_COLOURS = 65_536
 _RUN_LENGTH = (1, 2)

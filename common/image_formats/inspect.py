@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from yolo.formats import bmp, gif, isobmff, jpeg, jpeg2000, png, ppm, tiff, webp
-from yolo.formats.facts import Damaged, Facts
+from image_formats import bmp, gif, isobmff, jpeg, jpeg2000, png, ppm, tiff, webp
+from image_formats.facts import Damaged, Facts
 
 _READERS: dict[str, Callable[[bytes | bytearray], Facts]] = {
     "JPEG": jpeg.read,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
-from yolo.formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats.facts import MOST_PARTS, Damaged, Facts
 
 _SIZ, _COD, _COC, _POC, _SOT, _SOD = 0xFF51, 0xFF52, 0xFF53, 0xFF5F, 0xFF90, 0xFF93
 _START = b"\xff\x4f"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from yolo.formats import exif
-from yolo.formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats import exif
+from image_formats.facts import MOST_PARTS, Damaged, Facts
 
 _HAS_EXIF, _IS_ANIMATED = 0x08, 0x02
 _MOST_EXIF = 4_194_304

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from yolo.formats.facts import Damaged, Facts
+from image_formats.facts import Damaged, Facts
 
 #: Comments and white space before a number; possessive, so that the search is linear.
 _NUMBER = re.compile(rb"(?:\s++|#[^\r\n]*+[\r\n])++(\d{1,10}+)")

@@ -6,7 +6,7 @@ decoded image is 3 bytes per pixel, twice for a moment.
 
 from __future__ import annotations
 
-from yolo.formats.facts import Facts
+from image_formats.facts import Facts
 
 _USUAL = 6.2
 #: Where the format decides: a strip of a TIFF is expanded to 4 bytes per pixel, and so are frames that Pillow decodes.

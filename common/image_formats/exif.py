@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.detection.formats.facts import Damaged
+from image_formats.facts import Damaged
 
 ORIENTATION = 0x0112
 #: Bytes of one value, by the type's number, and how numbers are read.

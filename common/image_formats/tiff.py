@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from yolo.formats.exif import ORIENTATION, Directories
-from yolo.formats.facts import Damaged, Facts
+from image_formats.exif import ORIENTATION, Directories
+from image_formats.facts import Damaged, Facts
 
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 277, 278, 322, 323
 _SIZES = (_WIDTH, _HEIGHT, _BITS, _SAMPLES, _ROWS, _TILE_WIDTH, _TILE_HEIGHT)

@@ -6,8 +6,8 @@ accepted only when its End Of Image marker follows the scan data. Markers: ITU-T
 
 from __future__ import annotations
 
-from yolo.formats import exif
-from yolo.formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats import exif
+from image_formats.facts import MOST_PARTS, Damaged, Facts
 
 END = b"\xff\xd9"
 _SCAN, _APP1, _COMMENT = 0xDA, 0xE1, 0xFE

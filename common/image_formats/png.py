@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import zlib
 
-from gateway.detection.formats import exif
-from gateway.detection.formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats import exif
+from image_formats.facts import MOST_PARTS, Damaged, Facts
 
 _SIGNATURE = 8
 _HEAD = 8  # of a chunk: four bytes of length, four bytes of type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from yolo.formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats.facts import MOST_PARTS, Damaged, Facts
 
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _MOST_BLOCKS = 8192  # of up to 255 bytes, in the extensions before the first frame

@@ -4,6 +4,5 @@ Decoders and their parsers were written for honest files: some are quadratic in 
 reserve what a header announces. So every file is read here first. Each reader walks a bounded number of segments,
 chunks or boxes, copies a bounded number of bytes, inflates nothing, and refuses what no encoder writes.
 
-The gateway and the model server each have a copy of this folder, which a test keeps alike: they are deployed apart,
-and must agree on every file.
+The gateway and the model server use them, because they must agree on every file.
 """

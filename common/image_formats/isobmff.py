@@ -6,10 +6,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gateway.detection.formats import exif
-from gateway.detection.formats.codec_size import av1_size, hevc_size
-from gateway.detection.formats.facts import MOST_PARTS, Damaged, Facts
-from gateway.detection.formats.jpeg2000 import read_box
+from image_formats import exif
+from image_formats.codec_size import av1_size, hevc_size
+from image_formats.facts import MOST_PARTS, Damaged, Facts
+from image_formats.jpeg2000 import read_box
 
 Bytes = bytes | bytearray
 _Range = tuple[int, int]
