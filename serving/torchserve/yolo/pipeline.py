@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from yolo import classify, image, letterbox, results
+from yolo import image, letterbox, results
+from yolo.crop import crop_centre
 from yolo.engines.base import Engine
 from yolo.errors import ArchiveError
 from yolo.letterbox import Floats, Geometry, Pixels
@@ -132,7 +133,7 @@ class Pipeline:
         """Fit an image into the network's input. `source` is the full image's (height, width), by default its own."""
         source = source or (picture.shape[0], picture.shape[1])
         if self.model.task == "classify":
-            return letterbox.stretch(source, wanted.imgsz), classify.crop(picture, wanted.imgsz)
+            return letterbox.stretch(source, wanted.imgsz), crop_centre(picture, wanted.imgsz)
         if self.model.head == results.RTDETR:
             geometry = letterbox.stretch(source, wanted.imgsz)
         else:

@@ -16,8 +16,9 @@ from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe
 from tests.gateway.support.pictures import picture
 from tests.support import documents
 from tests.unit.yolo.samples import head, metadata
-from yolo import obb, parameters, results
+from yolo import parameters, results
 from yolo.letterbox import Geometry
+from yolo.results import obb
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,9 @@ from tests.unit.parity.compare import assert_same, theirs
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import CLASSIFY, DETECT, OBB, POSE, SEGMENT, Family
 from tests.unit.parity.pictures import EXTREMES, FEW, png
-from yolo import letterbox, nms, parameters, results
+from yolo import letterbox, parameters, results
 from yolo.engines.torch import TorchEngine
+from yolo.results import nms
 
 BOXES = DETECT + SEGMENT + POSE + OBB
 

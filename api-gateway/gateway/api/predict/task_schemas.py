@@ -1,6 +1,6 @@
 """What a model's task adds to ``detections`` in an answer, as typed models for OpenAPI.
 
-The handler (``serving/torchserve/yolo/results.py``) writes it and the gateway passes it on; a test compares the two.
+The handler (``serving/torchserve/yolo/results/``) writes it and the gateway passes it on; a test compares the two.
 Coordinates are pixels of the upright image, clipped to it except for the corners of oriented boxes.
 """
 

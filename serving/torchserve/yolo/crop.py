@@ -1,21 +1,17 @@
-"""Classification: the resize and centre crop of the training, and the five likeliest classes."""
+"""The input of classification: the resize and centre crop of the training."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from yolo.letterbox import Floats, Pixels
+from yolo.letterbox import Pixels
 
-TOP = 5
 # Above this ratio only the cropped part is resampled, which may round a pixel differently.
 SLIMMEST = 20
 
 
-def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
+def crop_centre(image: Pixels, target: tuple[int, int]) -> Pixels:
     """Scale the shorter side of an (H, W, C) image to `target` (height, width) and crop its centre.
 
     This is torchvision's `Resize` + `CenterCrop` as Ultralytics uses them; a target that is not square is filled
@@ -40,11 +36,3 @@ def crop(image: Pixels, target: tuple[int, int]) -> Pixels:
         box = (left * per_column, top * per_row, right, bottom)
         cut = picture.resize((target[1], target[0]), Image.Resampling.BILINEAR, box=box)
     return np.array(cut, dtype=np.uint8).reshape(*target, image.shape[2])
-
-
-def probabilities(scores: Floats, names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Return the five likeliest classes of an (classes,) softmax output, likeliest first."""
-    order = np.argsort(-scores, kind="stable")[:TOP].tolist()
-    return [
-        {"cls": index, "name": names.get(index, str(index)), "conf": round(float(scores[index]), 4)} for index in order
-    ]

@@ -7,11 +7,11 @@ import math
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.unit.yolo.samples import blobs, head, metadata
-from yolo import classify, keypoints, letterbox, masks, obb, parameters, results
+from tests.unit.yolo.samples import head, metadata
+from yolo import letterbox, parameters, results
 from yolo.letterbox import Geometry
+from yolo.results import classify, keypoints, masks, obb
 
 PLAIN = Geometry((64, 64), (64, 64), 0, 0, 0, 0)
 
@@ -123,24 +123,3 @@ def test_the_five_likeliest_classes_come_highest_first() -> None:
     assert [entry["cls"] for entry in found] == [1, 3, 4, 0, 2]
     assert found[0] == {"cls": 1, "name": "c1", "conf": 0.4}
     assert len(classify.probabilities(scores[:2], {0: "no", 1: "yes"})) == 2
-
-
-@pytest.mark.parametrize("size", [(810, 1080), (1280, 720), (224, 224), (100, 300), (31, 33), (500, 20), (1, 1)])
-def test_the_crop_is_that_of_a_whole_resize(size: tuple[int, int]) -> None:
-    width, height = size
-    picture = blobs(width, height)
-    side = (224, int(224 * height / width)) if width <= height else (int(224 * width / height), 224)
-    whole = np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.BILINEAR))
-    top, left = round((whole.shape[0] - 224) / 2.0), round((whole.shape[1] - 224) / 2.0)
-    expected = whole[top : top + 224, left : left + 224].astype(int)
-    rounding = 1 if max(size) > 20 * min(size) else 0
-    assert np.abs(classify.crop(picture, (224, 224)).astype(int) - expected).max() <= rounding
-
-
-def test_an_endless_strip_is_cropped_without_a_giant_in_between() -> None:
-    strip = np.zeros((1, 1_000_000, 3), dtype=np.uint8)
-    assert classify.crop(strip, (224, 224)).shape == (224, 224, 3)
-
-
-def test_a_target_that_is_not_square_is_filled() -> None:
-    assert classify.crop(blobs(50, 20)[..., :1], (64, 96)).shape == (64, 96, 1)

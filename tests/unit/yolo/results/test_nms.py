@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.yolo.samples import head
-from yolo import nms, obb
+from yolo.results import nms, obb
 
 
 def test_a_score_at_the_threshold_is_out_and_one_above_is_in() -> None:

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from yolo import classify, keypoints, letterbox, masks, nms, obb
+from yolo import letterbox
 from yolo.letterbox import Floats, Geometry
 from yolo.metadata import Metadata
 from yolo.parameters import Parameters
+from yolo.results import classify, keypoints, masks, nms, obb
 
 RTDETR = "RTDETRDecoder"
 
