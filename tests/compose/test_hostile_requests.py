@@ -42,7 +42,8 @@ def test_hostile_requests_stay_within_the_containers_memory(service: Stack) -> N
     before = {name: service.inspect(name) for name in SERVERS}
     workers = look(service, "torchserve")["workers"]
     assert workers
-    with Attack(service.gateway, service.street.read_bytes()) as attack:
+    pid = before["api-gateway"]["State"]["Pid"]
+    with Attack(service.gateway, pid, service.street.read_bytes()) as attack:
         for requests in itertools.chain(
             pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg"), bodies(WEIGHT)
         ):

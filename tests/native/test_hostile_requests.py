@@ -63,7 +63,7 @@ def demo(installed: Service, service: Checkout) -> Checkout:
 
 def test_hostile_requests_stop_nobody_and_stay_within_the_promised_memory(demo: Checkout) -> None:
     before = Processes(demo)
-    with Attack(demo.gateway, (demo.root / "samples/street.jpg").read_bytes()) as attack:
+    with Attack(demo.gateway, before.gateway.pid, (demo.root / "samples/street.jpg").read_bytes()) as attack:
         for requests in itertools.chain(pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg")):
             largest = max(request.size for request in requests)
             check(before, attack, requests, DRAW_BYTES + AT_ONCE * COPIES * largest + CONSTANT)
@@ -90,7 +90,7 @@ def test_the_gateways_memory_does_not_grow_with_the_number_of_requests(demo: Che
     """The first hundred have every kind: drawings on each format in each, and hostile ones of each format and route."""
     gateway = Processes(demo).gateway
     memory = {}
-    with Attack(demo.gateway, (demo.root / "samples/street.jpg").read_bytes()) as attack:
+    with Attack(demo.gateway, gateway.pid, (demo.root / "samples/street.jpg").read_bytes()) as attack:
         for number, requests in in_looks(every_kind(), HOSTILE_REQUESTS):
             attack.send(requests)
             memory[number] = gateway.memory_info().rss
