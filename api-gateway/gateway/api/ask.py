@@ -20,7 +20,7 @@ def make_ask(
 ) -> Ask:
     """Check the image's header, and combine it with the parameters and with what the request's headers say.
 
-    ``version`` is the requested one, see :func:`~gateway.api.versioning.requested_version`.
+    ``version`` is the requested one.
     Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
     """
     no_store, max_age_s = cache_control(request.headers)

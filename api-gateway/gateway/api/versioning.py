@@ -41,14 +41,11 @@ class _Header(BaseModel):
     version: _Version = Field(validation_alias=VERSION_HEADER)
 
 
-def requested_version(request: Request, named: str | None = None) -> str | None:
-    """Return the version ``named`` by an option or the address, else by the header ``X-Model-Version``.
+def version_in_header(request: Request) -> str | None:
+    """Return the version that the header ``X-Model-Version`` names; an empty header is an absent one.
 
-    An empty header is an absent one, as with parameters. Raises :class:`~gateway.errors.InvalidParameter` for an
-    invalid header, even where it does not count.
+    An option or the address takes precedence over it. Raises :class:`~gateway.errors.InvalidParameter` for an invalid
+    header, even where it does not count.
     """
-    given = [value for value in request.headers.getlist(VERSION_HEADER) if value]
-    if not given:
-        return named
-    in_header = read_options(_Header, [(VERSION_HEADER, value) for value in given]).version
-    return named or in_header
+    given = [(VERSION_HEADER, value) for value in request.headers.getlist(VERSION_HEADER) if value]
+    return read_options(_Header, given).version if given else None

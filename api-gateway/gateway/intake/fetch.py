@@ -97,10 +97,9 @@ class ImageFetcher:
         """
         try:
             async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
-                url = self._policy.check_url(text)
                 work = Work()
                 async with self._transport(work) as transport:
-                    return await self._follow(url, _Download(place, take, transport, work))
+                    return await self._follow(self._policy.check_url(text), _Download(place, take, transport, work))
         except TimeoutError as error:
             raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:

@@ -17,7 +17,7 @@ from gateway.api.ask import make_ask
 from gateway.api.deepstack.openapi import CUSTOM, DETECTION, LIST
 from gateway.api.deepstack.schemas import FIELD, DeepStackListResponse, DeepStackOptions, deepstack_json
 from gateway.api.services import Services, ServicesOf
-from gateway.api.versioning import requested_version
+from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import Parameters, read_options
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.errors import DEEPSTACK
@@ -64,7 +64,7 @@ async def _answer(request: Request, services: Services) -> Response:
         )
     image, options = await _read(request, services, content_type.boundary)
     parameters = Parameters(conf=options.min_confidence)
-    ask = make_ask(request, services, image, parameters, requested_version(request))
+    ask = make_ask(request, services, image, parameters, version_in_header(request))
     answer = await unless_client_leaves(request, services.detector.detect(ask))
     most = services.settings.deepstack_max_detections
     body = deepstack_json(answer.prediction, most, ask.request_id, (time.perf_counter() - started) * 1000)

@@ -19,7 +19,7 @@ from gateway.api.oip.responses import write_response
 from gateway.api.oip.routes import Name, Version
 from gateway.api.oip.several import about_image, detect_all
 from gateway.api.services import Services, ServicesOf
-from gateway.api.versioning import requested_version
+from gateway.api.versioning import version_in_header
 from gateway.detection.request import Ask
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.errors import OIP
@@ -91,7 +91,7 @@ async def _ask(request: Request, services: Services, wanted: InferRequest, numbe
 
 def _one_version(request: Request, addressed: str | None) -> str | None:
     """Return the version in the address, else in the header; if both name one, it must be the same."""
-    in_header = requested_version(request)
+    in_header = version_in_header(request)
     if None not in (addressed, in_header) and addressed != in_header:
         raise errors.InvalidParameter(
             f"version: the address names {errors.printable(str(addressed))} and the header "

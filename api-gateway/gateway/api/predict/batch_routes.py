@@ -12,7 +12,7 @@ from gateway.api.predict.batch import Outcome, run_batch
 from gateway.api.predict.openapi import BATCH
 from gateway.api.predict.options import NDJSON, BatchOptions
 from gateway.api.services import ServicesOf
-from gateway.api.versioning import requested_version
+from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import read_options
 from gateway.http.disconnect import unless_client_leaves
 from gateway.http.ndjson import LinesResponse, WriteLine
@@ -33,10 +33,10 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     started = time.perf_counter()
     services.readiness.require()
     sent = await read_images(request, services.settings)
+    in_header = version_in_header(request)
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
     media_type = options.media_type(request.headers.get("accept"))
-    version = requested_version(request, options.version)
-    work = partial(run_batch, request, services, sent.images, options, version)
+    work = partial(run_batch, request, services, sent.images, options, options.version or in_header)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:

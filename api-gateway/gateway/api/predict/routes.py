@@ -13,7 +13,7 @@ from gateway.api.predict.direct import DirectRoute
 from gateway.api.predict.openapi import PREDICT
 from gateway.api.predict.options import PredictOptions
 from gateway.api.services import ServicesOf
-from gateway.api.versioning import requested_version
+from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import read_options
 from gateway.http.caller import caller_of
 from gateway.http.disconnect import unless_client_leaves
@@ -32,8 +32,9 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     started = time.perf_counter()
     services.readiness.require()
     sent = await read_image(request, services.settings)
+    in_header = version_in_header(request)
     options = read_options(PredictOptions, request.query_params.multi_items(), sent.fields)
-    version = requested_version(request, options.version)
+    version = options.version or in_header
     drawing, caller = options.drawing(request.headers.get("accept")), caller_of(request.scope)
 
     async def answer() -> Response:
