@@ -83,7 +83,7 @@ class Relay:
         try:
             while head := await _read_head(reader):
                 request = request_head.parse(head)
-                request_head.require_no_page(request.fields, self.allowed)
+                request_head.require_program(request.fields, self.allowed)
                 if upstream is None:
                     source, upstream = await asyncio.open_unix_connection(self.path, limit=BUFFER)
                     answers = asyncio.create_task(_pass_answers(source, writer))

@@ -66,7 +66,7 @@ def _body_length(fields: Mapping[str, str]) -> int | None:
     return int(length)
 
 
-def require_no_page(fields: Mapping[str, str], allowed: Collection[str]) -> None:
+def require_program(fields: Mapping[str, str], allowed: Collection[str]) -> None:
     """Raise RefusedError for a request that a web page may have sent, or for a host name that is not `allowed`.
 
     A browser names the page's origin in every request that can have an effect, and says since 2023 in each request

@@ -11,7 +11,7 @@ def head(*lines, start="POST /models?url=x HTTP/1.1"):
 
 
 def judge(*lines, allowed=()):
-    request_head.require_no_page(request_head.parse(head(*lines)).fields, allowed)
+    request_head.require_program(request_head.parse(head(*lines)).fields, allowed)
 
 
 @pytest.mark.parametrize(
