@@ -2,7 +2,7 @@
 
 The gateway declares its settings as pydantic fields, the model server as dataclass fields (`yolo.variables`), the
 scripts and Compose as `Variable`. A setting that several processes read is declared once for each of them, because they
-share no code; `contradictions` compares the declarations.
+are installed apart; `contradictions` compares the declarations.
 """
 
 from __future__ import annotations
