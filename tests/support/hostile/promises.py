@@ -51,6 +51,8 @@ def broken_promises(data: bytes, draw: bool = True) -> list[str]:
         if name == "draw" and (facts is None or not draw):
             continue
         cost = measure(call)
+        if cost.cpu_s > most_s:  # a busy machine makes CPU time longer, too
+            cost = measure(call)
         if cost.cpu_s > most_s:
             found.append(f"{name} took {cost.cpu_s:.2f} s, promised {most_s:.2f}")
         if cost.memory > most_bytes + spare:
