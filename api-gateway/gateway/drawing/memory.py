@@ -11,6 +11,7 @@ from gateway.detection.image_size import describe
 from gateway.drawing.wanted import Format, Wanted
 from gateway.errors import ImageTooLarge
 from image_formats.facts import Facts
+from image_formats.memory import row_bytes
 
 #: Of variants that Pillow decodes in Python.
 _MOST_SLOW_PIXELS = 1_000_000
@@ -72,7 +73,7 @@ def _needed(facts: Facts, wanted: Wanted, halvings: int) -> int:
     if wanted.format != "png" and wanted.quality > _BEST_QUALITY:
         encoded += _BEST_ENCODED
     drawn = min(pixels, facts.pixels * shrink) * (_RGB + encoded)
-    return round(max(facts.pixels * facts.kept + pixels * _decoded(facts), drawn))
+    return round(max(facts.pixels * facts.kept + pixels * _decoded(facts), drawn)) + row_bytes(facts)
 
 
 def _decoded(facts: Facts) -> float:

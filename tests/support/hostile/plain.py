@@ -59,6 +59,7 @@ def bmp(weight: int) -> Iterator[tuple[str, bytes]]:
     yield "ends of lines", file(8000, 8000, 8, 1) + bytes(1024) + b"\0\0" * (weight // 2)
     yield "run-length encoded, four bits", file(8000, 8000, 4, 2) + bytes(64) + b"\xff\1" * (weight // 2)
     yield "4 billion colours", file(96, 64, 8, colours=2**32 - 1) + bytes(weight)
+    yield "a column of 60 megapixels", file(1, 60_000_000)
     yield "a header of 4 GB", file(96, 64, size=2**32 - 1) + bytes(weight)
     yield "the largest size", file(2**31 - 1, 2**31 - 1) + pixels
     yield "the smallest size", file(-(2**31), -(2**31)) + pixels
@@ -76,6 +77,7 @@ def ppm(weight: int) -> Iterator[tuple[str, bytes]]:
     yield "a long number", b"P6\n" + b"9" * weight + b" 64 255\n"
     yield "zeros before a number", b"P6\n" + b"0" * weight + b"96 64 255\n" + bytes(18_432)
     yield "8000 × 8000 and nothing", b"P6\n8000 8000 255\n"
+    yield "a column of 60 megapixels", b"P6\n1 60000000 255\n"
     yield "text", b"P3\n2000 1500 255\n" + b"1 " * (weight // 2)
     yield "text of a large image", b"P3\n8000 8000 255\n" + b"1 " * (weight // 2)
     yield "text of bits", b"P1\n1400 1400\n" + b"1" * weight

@@ -23,6 +23,7 @@ grey = Image.linear_gradient("L").resize((SIDE, SIDE))
 colour = Image.merge("RGB", (grey, grey.rotate(90), grey))
 turned = Image.Exif()
 turned[0x0112] = 6
+column = colour.resize((1, SIDE**2))
 clear = colour.convert("RGBA")
 clear.putalpha(grey)
 VARIANTS = [
@@ -35,6 +36,7 @@ VARIANTS = [
     (grey.convert("I;16"), "TIFF", {"compression": "tiff_adobe_deflate"}), (colour.quantize(64), "GIF", {}),
     (colour, "AVIF", {"speed": 10}), (clear, "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
     (colour, "HEIF", {}), (colour, "PPM", {}),
+    (column, "PNG", {}), (column, "BMP", {}), (column, "TIFF", {"exif": turned}), (column, "PPM", {}),
     (grey, "JPEG2000", {}), (clear, "JPEG2000", {}), (colour, "JPEG2000", {"tile_size": (256, 256)}),
 ]
 pillow_heif.register_heif_opener()
