@@ -65,6 +65,9 @@ def main() -> int:
     try:
         passed = suite.run()
     except KeyboardInterrupt:
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # everything is stopped; one more would only end this in a traceback
         print("error: interrupted", file=sys.stderr)
         return 130
     print("\nSeconds of each step, on the clock and of CPU time", *map(row, suite.outcomes.values()), sep="\n")

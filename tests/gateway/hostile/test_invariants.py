@@ -51,11 +51,14 @@ def post(url: str, path: str, body: Body) -> httpx.Response:
     return request("POST", f"{url}{path}", body)
 
 
-def find_problem(gateway: Running, send: Callable[[], httpx.Response], size: int) -> str:
-    """Send a request of ``size`` bytes; say which promise it breaks, "" for none. A machine may be busy, so thrice."""
+def find_problem(gateway: Running, send: Callable[[], httpx.Response], size: int, pause_s: float = 0.003) -> str:
+    """Send a request of ``size`` bytes; say which promise it breaks, "" for none. A machine may be busy, so thrice.
+
+    ``pause_s`` is the time between two looks at the gateway, which take CPU time themselves.
+    """
     problem = ""
     for _ in range(3):
-        with Watch(*gateway) as watch:
+        with Watch(*gateway, pause_s) as watch:
             answer = send()
         if answer.status_code >= 500:
             return f"{answer.status_code}: {answer.text[:200]}"

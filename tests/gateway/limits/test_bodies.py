@@ -57,7 +57,8 @@ def test_a_body_byte_by_byte_is_408_and_the_connection_closed(start: Start, vari
             except TimeoutError:
                 continue
         client.settimeout(10)
-        answer += read_all(client)
+        with contextlib.suppress(ConnectionResetError):  # where the last byte met a closed connection
+            answer += read_all(client)
     status, code, message = error_in(answer)
     assert (status, code) == (408, "request_timeout")
     assert "bytes in" in message
