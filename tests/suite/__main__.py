@@ -31,15 +31,15 @@ STEPS = [
     Step("images", ("nice", sys.executable, "tests/compose/engine.py", "warm"), helper=True),
     # Environments of other programs take minutes to install; a test that needs one waits for it.
     Step("peers", ("nice", PYTHON, "-m", "tests.gateway.peers.environment"), ("install",), helper=True),
-    # The native ring waits for programs that start, half of the time. Meanwhile the others compute, first those whose
-    # tests depend most on time.
-    ring("native", "tests/native", after=("install",)),
+    # Its tests depend most on time, so nothing runs beside it.
     ring(
         "gateway",
         *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/common", "tests/unit/serving", "tests/unit/benchmarks"),
         "tests/unit/support",
         after=("install",),
     ),
+    # The native ring waits for programs that start, half of the time. Meanwhile the others compute.
+    ring("native", "tests/native", after=("gateway",)),
     ring("browser", *TWO, "tests/browser", after=("gateway",)),
     Step("lint", ("bash", "scripts/test.sh", "--lint"), ("browser",)),
     ring("yolo", "tests/unit/yolo", "tests/unit/parity", after=("browser",)),

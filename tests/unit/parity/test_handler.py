@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import warnings
@@ -305,6 +306,7 @@ print([name for name in ("ultralytics", "torchvision", "torch", "ts") if name in
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT / "serving" / "torchserve",
+        env={**os.environ, "PYTHONPATH": str(ROOT / "common")},  # an archive has its own copies
         capture_output=True,
         text=True,
         check=True,
