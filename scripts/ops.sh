@@ -94,7 +94,7 @@ env_value() {
 # _expand TEXT NAME LINE: print the value of a setting with the variables in it replaced, from the lines above LINE.
 _expand() {
   # shellcheck disable=SC2016 # a pattern
-  local left='' right=$1 known variable='^([^$]*)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^${}]*))?\}(.*)$'
+  local left="" right=$1 known variable='^([^$]*)\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^${}]*))?\}(.*)$'
   while [[ $right =~ $variable ]]; do
     known=$(env_value "${BASH_REMATCH[2]}" $(($3 - 1))) || return
     left+=${BASH_REMATCH[1]}${known:-${BASH_REMATCH[4]}}

@@ -280,7 +280,7 @@ def test_weights_that_are_asked_for_are_served_by_a_stack_that_runs_already(serv
     best.unlink()  # what up.sh itself advises
     done = service.run("bash", "scripts/up.sh", "--docker", WEIGHTS=str(asked))
     assert done.returncode == 0, done.stdout
-    assert "+ docker compose restart torchserve" in done.stdout
+    # Compose made the container again, or up.sh restarted it: that is tested with a recording docker.
     assert {found["class"].split()[0] for found in service.predict().json()["detections"]} == {"new"}
 
 
