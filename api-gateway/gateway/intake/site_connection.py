@@ -16,15 +16,15 @@ READ_BYTES = 8_192
 #: Bytes that may come besides the image: the heads of answers, the lengths of chunks. An image allows more, so that
 #: chunks of a kilobyte are welcome in every number.
 SPARE_BYTES, IMAGE_BYTES_PER_SPARE = 65_536, 128
-#: What a read counts as: one that brings a few bytes takes as long as a chunk does.
-_EACH_READ = 8
+#: Reads that may bring little: each takes some 0.1 ms, whatever it brings. One that brings a packet is free.
+SPARE_READS, BYTES_PER_READ = 2_000, 1_000
 
 
 class Work:
     """What the servers of one download may still send besides the image."""
 
     def __init__(self) -> None:
-        self._spare = SPARE_BYTES
+        self._spare, self._reads = SPARE_BYTES, float(SPARE_READS)
 
     def add_image(self, size: int) -> None:
         """Count so many of the bytes that were read as the image."""
@@ -32,8 +32,9 @@ class Work:
 
     def add_read(self, size: int) -> None:
         """Count a read. Raises :class:`~gateway.errors.UrlFailed` if nothing is left."""
-        self._spare -= size + _EACH_READ
-        if self._spare < 0:
+        self._spare -= size
+        self._reads += size / BYTES_PER_READ - 1
+        if self._spare < 0 or self._reads < 0:
             raise UrlFailed("The URL's server sent too much besides the image, or the image in too small pieces.")
 
 
