@@ -11,7 +11,6 @@ import fcntl
 import os
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,14 +47,10 @@ class Holder:
 
 def holder(store: Path) -> Holder | None:
     """Return who holds the lock, or None when it is free. Raises OpsError when its file cannot be read."""
-    end = time.monotonic() + NAMED_S
-    while not _is_free(store):
-        if found := _read(store):
-            return found
-        if time.monotonic() > end:
-            return Holder("somebody", "an operation", "a moment ago", "this machine", 0)
-        time.sleep(0.02)  # it has only just begun, or is about to end
-    return None
+    found = poll(lambda: _is_free(store) or _read(store), NAMED_S, 0.02)
+    if found is True:
+        return None
+    return found or Holder("somebody", "an operation", "a moment ago", "this machine", 0)
 
 
 def _is_free(store: Path) -> bool:
