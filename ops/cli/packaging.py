@@ -111,16 +111,16 @@ def _package(arguments: argparse.Namespace) -> None:
     stdout = os.dup(1)
     if arguments.print_version:  # libraries write to the descriptor, past sys.stdout
         os.dup2(2, 1)
-    how = {
+    options = {
         "version": arguments.version,
         "note": arguments.note,
         "calibration": arguments.calibration,
         "force": arguments.force,
     }
     if arguments.keep_only:
-        made = package.package(weights, store=arguments.store, **how)
+        made = package.package(weights, store=arguments.store, **options)
     else:
-        made = package_current(weights, arguments.store, settle_switch, **how)
+        made = package_current(weights, arguments.store, settle_switch, **options)
     package.report(made)
     os.dup2(stdout, 1)
     if arguments.print_version:

@@ -53,7 +53,7 @@ ADDED = ".program.conf"
 
 def render(resting: Collection[str] = ()) -> str:
     """Return supervisord's configuration. Programs inherit its environment; those in `resting` are not started."""
-    # A list of patterns apart by spaces; the folder's own brackets and spaces are neither.
+    # A list of patterns, separated by spaces: the folder's own brackets and spaces must not count as such.
     included = re.sub(r"\s", "?", glob.escape(str(RUN)))
     # "%" starts an expansion in this format.
     run, logs, sockets = (str(path).replace("%", "%%") for path in (RUN, LOGS, socket_dir()))

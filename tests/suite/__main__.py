@@ -31,7 +31,7 @@ STEPS = [
     Step("images", ("nice", sys.executable, "tests/compose/engine.py", "warm"), helper=True),
     # Environments of other programs take minutes to install; a test that needs one waits for it.
     Step("peers", ("nice", PYTHON, "-m", "tests.gateway.peers.environment"), ("install",), helper=True),
-    # Its tests depend most on time, so nothing runs beside it.
+    # Its tests depend most on time, so no other ring runs beside it.
     ring(
         "gateway",
         *(*TWO, "tests/gateway", "tests/scripts", "tests/unit/common", "tests/unit/serving", "tests/unit/benchmarks"),
