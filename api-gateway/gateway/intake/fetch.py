@@ -19,7 +19,7 @@ import httpx
 from gateway import __version__
 from gateway.concurrency.shares import Place, Shares
 from gateway.errors import ApiError, BodyTooLarge, UrlFailed, UrlNotAllowed, printable
-from gateway.intake.site_connection import SiteTransport, Work
+from gateway.intake.site_connection import Budget, SiteTransport
 from gateway.intake.url_policy import LONGEST_URL, UrlPolicy, host_of
 from gateway.settings import Settings
 from gateway.settings.netrc_file import read_netrc
@@ -66,12 +66,12 @@ class SystemResolver:
 
 @dataclass(frozen=True, slots=True)
 class _Download:
-    """What one download has: its place among others, its memory, its connections and the work that it may make."""
+    """What one download has: its place among others, its memory, its connections and what they may still bring."""
 
     place: Place
     take: Take
     transport: SiteTransport
-    work: Work
+    budget: Budget
 
 
 class ImageFetcher:
@@ -97,9 +97,9 @@ class ImageFetcher:
         """
         try:
             async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
-                work = Work()
-                async with self._transport(work) as transport:
-                    return await self._follow(self._policy.check_url(text), _Download(place, take, transport, work))
+                budget = Budget()
+                async with self._transport(budget) as transport:
+                    return await self._follow(self._policy.check_url(text), _Download(place, take, transport, budget))
         except TimeoutError as error:
             raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:
@@ -142,7 +142,7 @@ class ImageFetcher:
             if len(received) + len(chunk) > self._max_bytes:
                 raise too_large
             download.take(len(chunk))
-            download.work.add_image(len(chunk))
+            download.budget.add_image(len(chunk))
             received += chunk
         return bytes(received)
 
@@ -183,10 +183,10 @@ class ImageFetcher:
         response.request = request
         return await transport.handle_async_request(_authorized(request, response, user))
 
-    def _transport(self, work: Work) -> SiteTransport:
+    def _transport(self, budget: Budget) -> SiteTransport:
         # No client around it, which would keep cookies, use proxies and follow redirects.
         self._tls = self._tls or httpx.create_ssl_context()
-        return SiteTransport(self._tls, work)
+        return SiteTransport(self._tls, budget)
 
 
 def _authorized(request: httpx.Request, refusal: httpx.Response, user: tuple[str, str]) -> httpx.Request:

@@ -20,7 +20,7 @@ SPARE_BYTES, IMAGE_BYTES_PER_SPARE = 65_536, 128
 SPARE_READS, BYTES_PER_READ = 2_000, 1_000
 
 
-class Work:
+class Budget:
     """What the servers of one download may still send besides the image."""
 
     def __init__(self) -> None:
@@ -41,32 +41,32 @@ class Work:
 class SiteTransport(httpx.AsyncHTTPTransport):
     """The connections of one download. None is kept: one to an address, made for one name, must not serve another."""
 
-    def __init__(self, tls: ssl.SSLContext, work: Work) -> None:
+    def __init__(self, tls: ssl.SSLContext, budget: Budget) -> None:
         super().__init__(verify=tls)
         # httpx has no parameter for this.
         self._pool = httpcore.AsyncConnectionPool(
-            tls, max_connections=None, max_keepalive_connections=0, network_backend=_Network(work)
+            tls, max_connections=None, max_keepalive_connections=0, network_backend=_Network(budget)
         )
 
 
 class _Network(httpcore.AnyIOBackend):
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
 
     async def connect_tcp(self, *args: object, **kwargs: object) -> httpcore.AsyncNetworkStream:
-        return _Stream(await super().connect_tcp(*args, **kwargs), self._work)  # type: ignore[arg-type]
+        return _Stream(await super().connect_tcp(*args, **kwargs), self._budget)  # type: ignore[arg-type]
 
 
 class _Stream(httpcore.AsyncNetworkStream):
     """A connection that is read in small pieces, which are counted."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, work: Work) -> None:
-        self._stream, self._work = stream, work
+    def __init__(self, stream: httpcore.AsyncNetworkStream, budget: Budget) -> None:
+        self._stream, self._budget = stream, budget
 
     # The timeouts are httpcore's parameters.
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
-        self._work.add_read(len(data))
+        self._budget.add_read(len(data))
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
@@ -81,7 +81,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._work)
+        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout), self._budget)
 
     def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
