@@ -17,7 +17,7 @@ from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import REUSE_S
 from gateway.settings import Settings
 from tests.gateway.support.fake_torchserve import FakeTorchServe, serving
-from tests.gateway.support.gateway_process import Gateway
+from tests.gateway.support.gateway_process import Gateway, gateway_process
 
 SettingsMaker = Callable[..., Settings]
 Start = Callable[..., Gateway]
@@ -33,6 +33,16 @@ def _running() -> Iterator[tuple[FakeTorchServe, str]]:
     fake = FakeTorchServe()
     with serving(fake) as url:
         yield fake, url
+
+
+@pytest.fixture(scope="module")
+def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
+    """Run a gateway process for the tests of a module; it asks the fake, and keeps no fault of an earlier test."""
+    fake, torchserve = _running
+    fake.reset()
+    variables = {"TORCHSERVE_INFERENCE_URL": torchserve, "TORCHSERVE_MANAGEMENT_URL": torchserve}
+    with gateway_process(READY_GRACE_S="3600", **variables) as url:
+        yield url
 
 
 @pytest.fixture

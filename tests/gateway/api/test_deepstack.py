@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,6 @@ from gateway.api.deepstack.schemas import DeepStackResponse
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.peers.environment import HERE, python_with
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
-from tests.gateway.support.gateway_process import gateway_process
 from tests.gateway.support.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -129,14 +127,6 @@ async def test_every_error_has_deepstacks_body_and_a_status_that_its_clients_kno
 async def test_the_list_of_custom_models_is_blue_iriss(client: httpx.AsyncClient, method: str) -> None:
     response = await client.request(method, "/v1/vision/custom/list")
     assert response.json() == {"success": True, "models": ["yolo"], "request_id": response.headers["x-request-id"]}
-
-
-@pytest.fixture(scope="module")
-def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
-    fake, torchserve = _running
-    fake.reset()
-    with gateway_process(TORCHSERVE_INFERENCE_URL=torchserve, TORCHSERVE_MANAGEMENT_URL=torchserve) as url:
-        yield url
 
 
 @pytest.mark.parametrize("custom_model", ["", "yolo"])

@@ -16,22 +16,12 @@ from tritonclient.utils import InferenceServerException
 
 from gateway.model_server.readiness import REUSE_S
 from tests.gateway.support.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
-from tests.gateway.support.gateway_process import gateway_process
 from tests.gateway.support.pictures import picture
 from tests.support import wait_until
 
 JPEG, PNG = picture("JPEG"), picture("PNG", (30, 20))
 B64 = base64.b64encode(JPEG).decode()
 NAMES = ["detections", "boxes", "scores", "class_ids", "labels", "image_index", "count", "image_size"]
-
-
-@pytest.fixture(scope="module")
-def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
-    fake, torchserve = _running
-    fake.reset()
-    variables = {"TORCHSERVE_INFERENCE_URL": torchserve, "TORCHSERVE_MANAGEMENT_URL": torchserve}
-    with gateway_process(READY_GRACE_S="3600", **variables) as url:
-        yield url
 
 
 @pytest.fixture

@@ -9,18 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.gateway.clients.expected import PHOTO
-from tests.gateway.support.fake_torchserve import FakeTorchServe
-from tests.gateway.support.gateway_process import gateway_process
 from tests.support.caddy import Edge, caddy
-
-
-@pytest.fixture(scope="module")
-def url(_running: tuple[FakeTorchServe, str]) -> Iterator[str]:
-    fake, torchserve = _running
-    fake.reset()
-    variables = {"TORCHSERVE_INFERENCE_URL": torchserve, "TORCHSERVE_MANAGEMENT_URL": torchserve}
-    with gateway_process(READY_GRACE_S="3600", **variables) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
