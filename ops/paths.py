@@ -7,8 +7,12 @@ import os
 import tempfile
 from pathlib import Path
 
+from model_names import DEFAULT
+
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "yolo"
+MODEL = DEFAULT
+#: The folder in the model store with the state of the other models, a folder for each.
+OTHER_MODELS = "models.d"
 
 VENV = ROOT / ".venv"
 RUN = ROOT / ".run"
@@ -34,14 +38,33 @@ PICTURE_SUFFIXES = frozenset(
 )
 
 
+def store_of(model: str, folder: Path = STORE) -> Path:
+    """Return the store of a model: the folder with the state of its releases.
+
+    `folder` is the model store, which has the archives of all models. It is the store of `yolo` as well, since there
+    was no other model at first.
+    """
+    return folder if model == MODEL else folder / OTHER_MODELS / model
+
+
+def model_of(store: Path) -> str:
+    """Return the model that a store is of."""
+    return store.name if store.parent.name == OTHER_MODELS else MODEL
+
+
+def folder_of(store: Path) -> Path:
+    """Return the folder with the archives: TorchServe reads a single one, whichever the model."""
+    return store.parent.parent if store.parent.name == OTHER_MODELS else store
+
+
 def current_archive(store: Path = STORE) -> Path:
-    """Return the archive that TorchServe loads."""
-    return store / f"{MODEL}.mar"
+    """Return the archive of the store's model that TorchServe loads."""
+    return folder_of(store) / f"{model_of(store)}.mar"
 
 
 def kept_archive(version: str, store: Path = STORE) -> Path:
-    """Return the archive kept for one version."""
-    return store / f"{MODEL}-{version}.mar"
+    """Return the archive kept for one version of the store's model."""
+    return folder_of(store) / f"{model_of(store)}-{version}.mar"
 
 
 def shown(path: Path) -> str:

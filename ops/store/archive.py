@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, from_os_error
-from ops.paths import MODEL, STORE, current_archive, kept_archive
+from ops.paths import MODEL, STORE, current_archive, folder_of, kept_archive, model_of
 from ops.system.files import atomic, sync
 
 HANDLER = "yolo_handler.py"
@@ -32,6 +32,7 @@ class Archive:
     """An archive on disk, as described in its `yolo.json`. `created` is an ISO time, or empty."""
 
     path: Path
+    model: str
     version: str
     task: str
     source_sha256: str
@@ -50,8 +51,10 @@ def describe(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as mar:
             metadata: dict[str, Any] = json.loads(mar.read(METADATA))
+            model = _model(mar)
         return Archive(
             path,
+            model,
             str(metadata["version"]),
             str(metadata["task"]),
             str(metadata["source"]["sha256"]),
@@ -65,18 +68,36 @@ def describe(path: Path) -> Archive:
         ) from error
 
 
+def _model(mar: zipfile.ZipFile) -> str:
+    """Return the model that an archive is of; `yolo` where nothing says so, since that was the only one."""
+    if MANIFEST not in mar.namelist():
+        return MODEL
+    return str(json.loads(mar.read(MANIFEST))["model"]["modelName"])
+
+
+def kept_files(store: Path = STORE) -> list[Path]:
+    """Return the files that may be kept versions of the store's model, oldest first.
+
+    `yolo-seg.mar` may be version `seg` of `yolo`, or the model `yolo-seg`: what is inside tells.
+    """
+    found = folder_of(store).glob(f"{model_of(store)}-*.mar")
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
 def list_kept(store: Path = STORE) -> list[Archive]:
-    """Return the kept versions, oldest first, without unreadable files."""
+    """Return the kept versions of the store's model, oldest first, without unreadable files."""
     archives = []
-    for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
+    for path in kept_files(store):
         try:
-            archives.append(describe(path))
+            found = describe(path)
         except OpsError:
             continue
+        if found.model == model_of(store):
+            archives.append(found)
     return archives
 
 
-def verify_new(path: Path, version: str, source_sha256: str) -> Archive:
+def verify_new(path: Path, version: str, source_sha256: str, model: str = MODEL) -> Archive:
     """Verify the content of a new archive: all that serving relies on. Raises OpsError that says what is wrong."""
 
     def wrong(what: str) -> OpsError:
@@ -103,7 +124,7 @@ def verify_new(path: Path, version: str, source_sha256: str) -> Archive:
             if missing:
                 raise wrong(f"{', '.join(missing)} is missing")
             manifest = json.loads(mar.read(MANIFEST))["model"]
-            expected = {"modelName": MODEL, "modelVersion": version, "handler": HANDLER, "serializedFile": WEIGHTS}
+            expected = {"modelName": model, "modelVersion": version, "handler": HANDLER, "serializedFile": WEIGHTS}
             for key, value in expected.items():
                 if manifest.get(key) != value:
                     raise wrong(f"the manifest's {key} is {manifest.get(key)!r}, not {value!r}")

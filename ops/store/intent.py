@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ops.errors import OpsError
-from ops.paths import MODEL, current_archive, shown
+from ops.paths import current_archive, folder_of, model_of, shown
 from ops.store import bluegreen, routing
 from ops.system.files import read_json, write_json
 
@@ -66,12 +66,12 @@ def read(store: Path) -> Intent | None:
 
 def clear(store: Path) -> None:
     """Remove the intent, and the temporary files of whatever was cut off."""
-    patterns = (
-        f".{current_archive(store).name}.*",
-        f".{MODEL}-*.mar.*.part",
-        ".*.json.*.part",
-        f"{routing.FOLDER}/.*.part",
-    )
-    leftovers = [*(path for pattern in patterns for path in store.glob(pattern)), store / NAME]
+    leftovers = [
+        *folder_of(store).glob(f".{current_archive(store).name}.*"),
+        *folder_of(store).glob(f".{model_of(store)}-*.mar.*.part"),
+        *store.glob(".*.json.*.part"),
+        *routing.path(store).parent.glob(f".{routing.path(store).name}.*.part"),
+        store / NAME,
+    ]
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.errors import NoSuchVersionError, OpsError
-from ops.paths import MODEL, current_archive, kept_archive
+from ops.paths import current_archive, kept_archive, model_of
 from ops.store import archive, audit
 from ops.store.releases import NAME, Release, Releases, read, save
 
@@ -28,16 +28,18 @@ def look(store: Path) -> tuple[Releases, list[str]]:
     if known is None and (store / NAME).exists():
         noticed.append(f"{NAME} could not be read and was made again from the archives")
     present = set()
-    for path in sorted(store.glob(f"{MODEL}-*.mar"), key=lambda path: path.stat().st_mtime_ns):
-        version = path.stem.removeprefix(f"{MODEL}-")
+    model = model_of(store)
+    for path in archive.kept_files(store):
+        version = path.stem.removeprefix(f"{model}-")
         recorded = state.releases.get(version)
         if recorded is None or [recorded.size, recorded.mtime_ns] != _stat(path):
             try:
-                record = _record(archive.describe(path))
+                found = archive.describe(path)
             except OpsError:
                 continue  # nothing can serve it
-            if record.version != version:
+            if (found.model, found.version) != (model, version):
                 continue
+            record = _record(found)
             if recorded is None:
                 state.releases[version] = record
             elif recorded.sha256 == record.sha256:
@@ -142,7 +144,7 @@ def back_up_current(store: Path, state: Releases) -> str | None:
         if target.exists():
             raise OpsError(
                 f"{path.name} is version {version}, but another archive than {target.name}; one of them "
-                f"would be lost. Rename that one first: mv {target.name} {MODEL}-{version}-other.mar. Nothing changed"
+                f"would be lost. Rename that one first: mv {target.name} {target.stem}-other.mar. Nothing changed"
             )
         archive.copy(path, target)
     except OSError as error:

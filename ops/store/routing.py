@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError, UsageError, from_os_error
+from ops.paths import MODEL, folder_of, model_of
 from ops.store import versions
 from ops.system.files import read_json, write_json
 
@@ -113,8 +114,12 @@ class Routing:
 
 
 def path(store: Path) -> Path:
-    """Return the path of the file."""
-    return store / FOLDER / NAME
+    """Return the path of the file: `routing.json` of `yolo`, `NAME.json` of another model, in one folder.
+
+    The gateway sees this folder and nothing else of the model store.
+    """
+    model = model_of(store)
+    return folder_of(store) / FOLDER / (NAME if model == MODEL else f"{model}.json")
 
 
 def read(store: Path) -> Routing:
@@ -172,7 +177,7 @@ def write(store: Path, routing: Routing) -> Routing:
     """Put a routing in force in one step, as the next revision. Needs the lock. Raises OpsError."""
     try:
         path(store).parent.mkdir(exist_ok=True)
-        for left in path(store).parent.glob(f".{NAME}.*.part"):
+        for left in path(store).parent.glob(f".{path(store).name}.*.part"):
             left.unlink(missing_ok=True)
     except OSError as error:
         raise from_os_error(error, f"writing {NAME}") from error

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from ops.store import routing
+from ops.paths import MODEL, current_archive, kept_archive, model_of
+from ops.store import archive, routing
 from ops.torchserve.client import Server
 from ops.torchserve.host import Host
 
@@ -19,7 +20,7 @@ Fault = Callable[["FakeServer"], httpx.Response | None]
 
 
 def write_archive(store: Path, version: str, weights: bytes = b"weights", padding: int = 0) -> Path:
-    """A kept archive with all that release operations read of one."""
+    """A kept archive of the store's model, with all that release operations read of one."""
     metadata = {
         "version": version,
         "created": f"2026-01-01T00:00:0{len(list(store.glob('*.mar')))}+00:00",
@@ -27,16 +28,19 @@ def write_archive(store: Path, version: str, weights: bytes = b"weights", paddin
         "source": {"sha256": hashlib.sha256(weights).hexdigest()},
         "note": f"note of {version}",
     }
-    path = store / f"yolo-{version}.mar"
+    store.mkdir(parents=True, exist_ok=True)
+    path = kept_archive(version, store)
     with zipfile.ZipFile(path, "w") as mar:
         mar.writestr("yolo.json", json.dumps(metadata))
+        if model_of(store) != MODEL:  # archives of the first releases of this project say nothing else either
+            mar.writestr(archive.MANIFEST, json.dumps({"model": {"modelName": model_of(store)}}))
         mar.writestr("best.pt", weights + bytes(padding))
     return path
 
 
 def make_current(store: Path, version: str) -> None:
     """What `cp yolo-V.mar yolo.mar` does."""
-    (store / "yolo.mar").write_bytes((store / f"yolo-{version}.mar").read_bytes())
+    current_archive(store).write_bytes(kept_archive(version, store).read_bytes())
 
 
 @dataclass
