@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import model_names
 import routed_versions
+import served_models
 from guard import Port
+from served_models import ServedModel
 from server_settings import Placement, ServerSettings
 from yolo import settings, variables
 from yolo.errors import ArchiveError
@@ -20,7 +23,9 @@ from yolo.errors import ArchiveError
 T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
-MODEL = "yolo"
+MODEL = model_names.DEFAULT
+# The CPUs are shared: most of the time one model infers, and `yolo` has workers for all CPUs.
+OTHER_WORKERS = 1
 # A multipart upload wraps the image in a few hundred bytes: the largest allowed image must still fit.
 MULTIPART_OVERHEAD = 64 * 1024
 # The path of a Unix socket has at most 107 bytes.
@@ -46,6 +51,16 @@ class Configuration:
     routed: Mapping[str, str] = field(default_factory=dict)
     #: The versions that routing.json names but that cannot be loaded, with the reason.
     skipped: tuple[str, ...] = ()
+    #: The models other than `yolo`.
+    others: tuple[ServedModel, ...] = ()
+    #: The models that are in the store but cannot be served, with the reason.
+    skipped_models: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> tuple[ServedModel, ...]:
+        """All models, `yolo` first."""
+        batch = self.server.batch_size
+        return (ServedModel(MODEL, self.version, self.workers, batch, self.routed, self.skipped), *self.others)
 
     def ports(self) -> dict[str, Port]:
         """Return the port of each API, by its name in TorchServe's configuration."""
@@ -71,6 +86,7 @@ def read(env: Mapping[str, str]) -> Configuration:
     plan = _read(settings.Settings, env).plan  # the workers read these again; a mistake is reported before Java runs
     version = read_version(store / f"{MODEL}.mar")
     routed, skipped = routed_versions.find_archives(store, MODEL, version)
+    others, skipped_models = served_models.find(store, OTHER_WORKERS, server.batch_size)
     run_dir = Path(placement.torchserve_run_dir or Path(tempfile.gettempdir()) / "torchserve").resolve()
     if len(os.fsencode(run_dir)) > LONGEST_RUN_DIR:
         raise ConfigurationError(
@@ -86,6 +102,8 @@ def read(env: Mapping[str, str]) -> Configuration:
         threads=plan.threads,
         routed=routed,
         skipped=tuple(skipped),
+        others=tuple(others),
+        skipped_models=tuple(skipped_models),
     )
 
 
@@ -112,7 +130,7 @@ def read_version(archive: Path) -> str:
         with zipfile.ZipFile(archive) as mar:
             manifest = json.loads(mar.read("MAR-INF/MANIFEST.json"))
         return str(manifest["model"]["modelVersion"])
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except routed_versions.UNREADABLE as error:
         raise ConfigurationError(
             f"{archive} is not a readable model archive ({type(error).__name__}). Restore a kept version "
             f"(cp yolo-<version>.mar {archive.name}) or package again: bash scripts/package_mar_docker.sh"
@@ -121,28 +139,22 @@ def read_version(archive: Path) -> str:
 
 def render_properties(config: Configuration) -> str:
     """Render the computed half of TorchServe's configuration, in Java properties format."""
-    # TorchServe loads the archives in this order. The first becomes its default version: "defaultVersion" is ignored.
-    archives = {config.version: f"{MODEL}.mar", **config.routed}
     placement, server = config.placement, config.server
-    workers = {
-        "minWorkers": config.workers,
-        "maxWorkers": config.workers,
-        "batchSize": server.batch_size,
-        "maxBatchDelay": server.max_batch_delay_ms,
-        "responseTimeout": server.response_timeout_s,
-        "startupTimeout": server.startup_timeout_s,
-    }
     models = {
-        version: {"defaultVersion": version == config.version, "marName": name, **workers}
-        for version, name in archives.items()
+        model.name: {
+            version: {"defaultVersion": version == model.version, "marName": name, **_limits(model, server)}
+            for version, name in model.archives.items()
+        }
+        for model in config.models
     }
     lines = {
         **{f"{api}_address": f"unix:{port.socket}" for api, port in config.ports().items()},
         "grpc_inference_port": placement.grpc_inference_port,
         "grpc_management_port": placement.grpc_management_port,
         "model_store": config.model_store,
-        "load_models": ",".join(archives.values()),
-        "models": json.dumps({MODEL: models}),
+        # Loaded in this order. A model's first archive becomes its default version: "defaultVersion" is ignored.
+        "load_models": ",".join(name for model in config.models for name in model.archives.values()),
+        "models": json.dumps(models),
         # For versions that are registered later through the management API, which `models` does not cover.
         "default_workers_per_model": config.workers,
         "default_response_timeout": server.response_timeout_s,
@@ -152,6 +164,18 @@ def render_properties(config: Configuration) -> str:
         "max_response_size": server.max_body_bytes + MULTIPART_OVERHEAD,
     }
     return "".join(f"{key}={_escape(str(value))}\n" for key, value in lines.items())
+
+
+def _limits(model: ServedModel, server: ServerSettings) -> dict[str, int]:
+    """Return TorchServe's settings of each version of a model."""
+    return {
+        "minWorkers": model.workers,
+        "maxWorkers": model.workers,
+        "batchSize": model.batch_size,
+        "maxBatchDelay": server.max_batch_delay_ms,
+        "responseTimeout": server.response_timeout_s,
+        "startupTimeout": server.startup_timeout_s,
+    }
 
 
 def _escape(value: str) -> str:

@@ -28,9 +28,11 @@ import guard
 import healthcheck
 import host_names
 import java
+import routed_versions
 import server_process
-from configuration import HERE, MODEL, Configuration, ConfigurationError
+from configuration import HERE, Configuration, ConfigurationError
 from guard import Port
+from served_models import ServedModel
 
 EX_CONFIG = 78
 # Where the common modules were found.
@@ -90,15 +92,26 @@ def prepare_run_dir(config: Configuration) -> None:
 
 
 def report(config: Configuration) -> None:
-    """Print what is served, and the versions that are skipped."""
-    for problem in config.skipped:
-        print(f"torchserve: skipped a version that routing.json names: {problem}", flush=True)
-    others = f" and {', '.join(config.routed)}" if config.routed else ""
+    """Print what is served, and the models and versions that are skipped."""
+    for problem in config.skipped_models:
+        print(f"torchserve: skipped model {problem}", flush=True)
+    for model in config.models:
+        for problem in model.skipped:
+            file = routed_versions.routing_file(model.name)
+            print(f"torchserve: skipped a version that {file} names: {problem}", flush=True)
+    placement = config.placement
+    for model in config.others:
+        print(f"torchserve: {describe(model)}, {model.workers} worker(s) x {config.threads} thread(s)", flush=True)
     print(
-        f"torchserve: {MODEL} {config.version}{others}, {config.workers} worker(s) x {config.threads} thread(s), "
-        f"inference on {config.placement.torchserve_host}:{config.placement.inference_port}",
+        f"torchserve: {describe(config.models[0])}, {config.workers} worker(s) x {config.threads} thread(s), "
+        f"inference on {placement.torchserve_host}:{placement.inference_port}",
         flush=True,
     )
+
+
+def describe(model: ServedModel) -> str:
+    """Return a model's name and versions."""
+    return f"{model.name} {' and '.join(filter(None, [model.version, ', '.join(model.routed)]))}"
 
 
 def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[str, str]:

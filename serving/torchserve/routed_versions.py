@@ -1,4 +1,4 @@
-"""The other versions to serve: those that `routing.json` names, so that a canary survives a restart of the server.
+"""The other versions to serve: those that a model's routing names, so that a canary survives a restart of the server.
 
 A version that cannot be loaded is skipped and reported; the gateway then sends its share to the default version. No
 error here prevents the start: only `yolo.mar` is required.
@@ -10,14 +10,19 @@ import hashlib
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import model_names
 
 # A version is one plain segment of a file name and of a URL path; packaging accepts no other.
 VERSION_PATTERN = re.compile(r"(?!.*\.\.)[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 # Each version takes the memory of a model and of its workers; the release commands never route to this many.
 MAX_VERSIONS = 16
+# What reading a damaged, encrypted or foreign archive and its manifest raises.
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, TypeError, ValueError)
 
 
 def find_archives(store: Path, model: str, current: str) -> tuple[dict[str, str], list[str]]:
@@ -25,8 +30,9 @@ def find_archives(store: Path, model: str, current: str) -> tuple[dict[str, str]
 
     The first value maps each version to its file name in the store; the second lists what is skipped, with the reason.
     """
-    routing, problem = _read_routing(store / "routing" / "routing.json")
-    checksums = _read_checksums(store)
+    is_default = model == model_names.DEFAULT
+    routing, problem = _read_routing(store / "routing" / routing_file(model))
+    checksums = _read_checksums(store if is_default else store / "models.d" / model)
     found: dict[str, str] = {}
     skipped = [problem] if problem else []
     for version in dict.fromkeys(_named_versions(routing)):
@@ -43,6 +49,11 @@ def find_archives(store: Path, model: str, current: str) -> tuple[dict[str, str]
     return found, skipped
 
 
+def routing_file(model: str) -> str:
+    """Return the name of the file with a model's routing."""
+    return "routing.json" if model == model_names.DEFAULT else f"{model}.json"
+
+
 def find_fault(archive: Path, version: str, sha256: str | None) -> str | None:
     """Return why an archive cannot be loaded as `version`, or None when it can. Reads the whole file."""
     try:
@@ -56,7 +67,7 @@ def find_fault(archive: Path, version: str, sha256: str | None) -> str | None:
             packaged = str(json.loads(mar.read("MAR-INF/MANIFEST.json"))["model"]["modelVersion"])
     except FileNotFoundError:
         return f"{archive.name} does not exist"
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return f"{archive.name} cannot be read ({type(error).__name__})"
     return None if packaged == version else f"{archive.name} holds version {packaged}"
 
@@ -84,10 +95,10 @@ def _read_routing(path: Path) -> tuple[dict[str, Any], str | None]:
     return routing, None
 
 
-def _read_checksums(store: Path) -> dict[str, str]:
+def _read_checksums(state: Path) -> dict[str, str]:
     """Return the sha256 of each version in releases.json; empty when the file cannot be read."""
     try:
-        releases = json.loads((store / "releases.json").read_bytes())["releases"]
+        releases = json.loads((state / "releases.json").read_bytes())["releases"]
         return {version: str(entry["sha256"]) for version, entry in releases.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
