@@ -67,6 +67,12 @@ def kept_archive(version: str, store: Path = STORE) -> Path:
     return folder_of(store) / f"{model_of(store)}-{version}.mar"
 
 
+def script(line: str, store: Path) -> str:
+    """Return a command for people, such as `rollback.sh 1.0`, that acts on the model of a store."""
+    model = model_of(store)
+    return f"bash scripts/{line}" + ("" if model == MODEL else f" --model {model}")
+
+
 def shown(path: Path) -> str:
     """Return a path relative to the checkout, so that it is the same in a container."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

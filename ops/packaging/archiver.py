@@ -13,7 +13,7 @@ from ops.store.archive import HANDLER, REQUIREMENTS, WEIGHTS
 from ops.system.environment import PACKAGING, only
 
 
-def build(staging: Path, weights: Path, version: str) -> Path:
+def build(staging: Path, weights: Path, version: str, model: str = MODEL) -> Path:
     """Archive the weights, the handler and what is in `staging/extra`; return the archive. Raises OpsError.
 
     `staging` must be private: the archiver copies everything to `$TMPDIR/<model name>` and deletes what it finds there.
@@ -26,7 +26,7 @@ def build(staging: Path, weights: Path, version: str) -> Path:
     scratch.mkdir()
     argv = [
         *(sys.executable, "-m", "model_archiver.model_packaging"),
-        *("--model-name", MODEL, "--version", version),
+        *("--model-name", model, "--version", version),
         *("--handler", str(SERVING / HANDLER), "--serialized-file", WEIGHTS),
         # Relative: it takes a comma for a separator and brackets for a pattern.
         *("--extra-files", extra.name, "--requirements-file", str(SERVING / REQUIREMENTS)),
@@ -37,4 +37,4 @@ def build(staging: Path, weights: Path, version: str) -> Path:
     done = subprocess.run(argv, cwd=staging, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise OpsError(f"torch-model-archiver failed:\n{(done.stderr or done.stdout).strip()[-1500:]}")
-    return staging / f"{MODEL}.mar"
+    return staging / f"{model}.mar"

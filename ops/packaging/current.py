@@ -1,4 +1,4 @@
-"""Package weights as the version that is served from the next start on: its archive becomes yolo.mar."""
+"""Package weights as the version that is served from the next start on: its archive becomes NAME.mar of the model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.errors import OpsError
 from ops.packaging.package import Package, package
-from ops.paths import STORE, WEIGHTS
+from ops.paths import STORE, WEIGHTS, script
 from ops.store import archive, intent, lock
 
 # A redeploy or rollback holds the lock for seconds.
@@ -17,12 +17,12 @@ LOCK_WAIT_S = 300.0
 
 
 def require_settled(store: Path) -> None:
-    """Raise OpsError when a switch of versions was cut off: what it did is told by yolo.mar."""
+    """Raise OpsError when a switch of versions was cut off: what it did is told by the current archive."""
     found = intent.read(store)
     if found is not None and found.kind == "switch":
         raise OpsError(
-            f"the {found.action} of {found.to} was cut off. Finish it first: bash scripts/releases.sh recover. Nothing "
-            "changed"
+            f"the {found.action} of {found.to} was cut off. Finish it first: {script('releases.sh recover', store)}. "
+            "Nothing changed"
         )
 
 
@@ -34,13 +34,13 @@ def package_current(
 ) -> Package:
     """Package weights as a new version and make it current. Raises OpsError; then nothing has changed.
 
-    `settle` is called with the store before yolo.mar is replaced, to finish a release that was cut off. `how`: see
-    `ops.packaging.package.package`.
+    `settle` is called with the store before its current archive is replaced, to finish a release that was cut off.
+    `how`: see `ops.packaging.package.package`.
     """
     intent.read(store)  # refuses one that is not understood, before minutes of work
     made = package(weights, store=store, **how)
     try:
-        # A redeploy or rollback may not change yolo.mar at the same time.
+        # A redeploy or rollback may not change the current archive at the same time.
         with lock.held(store, f"package of {made.version}", wait_s=LOCK_WAIT_S):
             settle(store)
             return replace(made, path=archive.make_current(made.path, store))

@@ -17,12 +17,12 @@ from ops.errors import OpsError, from_os_error
 from ops.packaging import archiver, trial
 from ops.packaging.checksum import require_expected
 from ops.packaging.loader import export_apart
-from ops.paths import COMMON, SERVING, STORE, WEIGHTS, kept_archive, shown
-from ops.store import archive, versions
+from ops.paths import COMMON, SERVING, STORE, WEIGHTS, folder_of, kept_archive, model_of, shown
+from ops.store import archive, models, versions
 from ops.terminal.console import progress, say, size
 
 # Free space needed, in sizes of the weights: the exported engine is about twice as large, archiving copies both twice,
-# the trial unpacks the archive, and yolo.mar is a copy of it.
+# the trial unpacks the archive, and the current archive is a copy of it.
 ROOM_FACTOR = 13
 STALE_S = 3600.0
 
@@ -40,6 +40,7 @@ class Package:
 @contextmanager
 def staging(store: Path, weights: Path) -> Iterator[Path]:
     """Yield a private folder on the disk of the store: a full disk is noticed here, and the last step is a link."""
+    store = folder_of(store)
     try:
         store.mkdir(parents=True, exist_ok=True)
         for left in store.glob(".package-*"):
@@ -66,14 +67,17 @@ def package(
     calibration: Path | None = None,
     force: bool = False,
 ) -> Package:
-    """Package weights as a new version, which is kept and not served. Raises OpsError; then nothing has changed.
+    """Package weights as a new version of the store's model, which is kept and not served.
+
+    Raises OpsError; then nothing has changed.
 
     With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
     detections agree too little with those of fp32. To serve the version after a restart: `ops.packaging.current`.
     """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
-    if version is not None and kept_archive(versions.check(version), store).exists():
+    models.require_own_names(version or following(store), store)
+    if version is not None and kept_archive(version, store).exists():
         raise OpsError(f"version {version} already exists. Choose another, or leave --version out for the next one")
     require_expected(weights, str(weights))
     if calibration is not None:
@@ -90,7 +94,8 @@ def package(
             metadata = convert.convert(directory / "extra", metadata, pictures, force)
         source = metadata["source"]["sha256"]
         while True:
-            number = version or versions.following(kept.version for kept in archive.list_kept(store))
+            number = version or following(store)
+            models.require_own_names(number, store)
             attempt = Path(tempfile.mkdtemp(dir=directory))
             shutil.copytree(directory / "extra", attempt / "extra")
             described = {
@@ -101,8 +106,8 @@ def package(
             }
             (attempt / "extra" / archive.METADATA).write_text(json.dumps(described, indent=1, ensure_ascii=False))
             with progress(f"archiving version {number}"):
-                built = archiver.build(attempt, weights, number)
-                archive.verify_new(built, number, source)
+                built = archiver.build(attempt, weights, number, model_of(store))
+                archive.verify_new(built, number, source, model_of(store))
             with progress(f"trying version {number} as the server loads it"):
                 trial.run(built, attempt)
             try:
@@ -113,6 +118,11 @@ def package(
                 continue
             break
     return Package(path, number, path.stat().st_size, archive.sha256(path))
+
+
+def following(store: Path) -> str:
+    """Return the version that a package without a named one gets."""
+    return versions.following(kept.version for kept in archive.list_kept(store))
 
 
 def report(made: Package) -> None:

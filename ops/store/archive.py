@@ -1,4 +1,4 @@
-"""The model archive `yolo.mar`: describe it, check it, put it into the store.
+"""The archive of a model, such as `yolo.mar`: describe it, check it, put it into the store.
 
 An archive is a zip: the handler and its modules, the weights, the exported engine, the requirements,
 `yolo.json` (what the archive is) and TorchServe's own `MAR-INF/MANIFEST.json`.
@@ -51,7 +51,7 @@ def describe(path: Path) -> Archive:
     try:
         with zipfile.ZipFile(path) as mar:
             metadata: dict[str, Any] = json.loads(mar.read(METADATA))
-            model = _model(mar)
+            model = _named(mar)
         return Archive(
             path,
             model,
@@ -68,8 +68,17 @@ def describe(path: Path) -> Archive:
         ) from error
 
 
-def _model(mar: zipfile.ZipFile) -> str:
-    """Return the model that an archive is of; `yolo` where nothing says so, since that was the only one."""
+def owner(path: Path) -> str | None:
+    """Return the model that an archive is of, None when it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as mar:
+            return _named(mar)
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        return None
+
+
+def _named(mar: zipfile.ZipFile) -> str:
+    """Return the model that an archive names; `yolo` where it names none, since that was the only one."""
     if MANIFEST not in mar.namelist():
         return MODEL
     return str(json.loads(mar.read(MANIFEST))["model"]["modelName"])

@@ -2,7 +2,7 @@
 
 Blue is the checkout's own server, green the other one. Which of them answers is in `routing.json` alone (`server`);
 this file holds the rest: what green is made of, whether both run, and which one is the way back. The server that
-answers is never stopped.
+answers is never stopped. All that is about the whole server, and the same for the store of any model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError
+from ops.paths import folder_of
 from ops.store import routing
 from ops.system.files import read_json, write_json
 
@@ -103,14 +104,14 @@ def read(store: Path) -> Sides:
 def pending(store: Path) -> str:
     """Return the side that an earlier release of this program was starting or stopping when it was cut off, or "".
 
-    It wrote that into this file; now there is an intent of kind `server`.
+    It wrote that into this file; now there is an intent of kind `server`, as there is in the store of `yolo` alone.
     """
     side = str((read_json(store / NAME) or {}).get("pending") or "")
     return side if side in PROGRAMS else ""
 
 
 def _recorded(store: Path) -> Sides:
-    document: dict[str, Any] = read_json(store / NAME) or {}
+    document: dict[str, Any] = read_json(folder_of(store) / NAME) or {}
     document.pop("schema", None)
     interrupted = document.pop("pending", "")
     try:
@@ -124,7 +125,7 @@ def _recorded(store: Path) -> Sides:
 def _answering(store: Path, recorded: Sides) -> str:
     """Return the server that routing.json names; where that is damaged, the side that must be the one by the record."""
     try:
-        return routing.read(store).server or BLUE
+        return routing.read(folder_of(store)).server or BLUE
     except routing.DamagedError:
         # Blue was taken down, or is kept for the way back.
         green = recorded.has(GREEN) and (not recorded.has(BLUE) or recorded.back == BLUE)
@@ -144,4 +145,4 @@ def without(sides: Sides, side: str) -> Sides:
 
 def write(store: Path, sides: Sides) -> None:
     """Replace the file in one step. Raises OpsError."""
-    write_json(store / NAME, {"schema": SCHEMA, **asdict(sides)})
+    write_json(folder_of(store) / NAME, {"schema": SCHEMA, **asdict(sides)})

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ops.errors import LockedError, from_os_error
+from ops.paths import folder_of
 from ops.system import identity
 from ops.system.files import read_json, write_json
 from ops.system.polling import poll
@@ -87,6 +88,8 @@ def held(store: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
     mine = Holder(identity.name(), what, identity.now(), socket.gethostname(), os.getpid())
     with contextlib.ExitStack() as stack:
         try:
+            if store != folder_of(store):  # the first operation of a further model makes its folder
+                store.mkdir(parents=True, exist_ok=True)
             guard = stack.enter_context((store / GUARD).open("a"))
             # `holder` of another process may have the lock for a moment; then `require_free` lets this try again.
             while not poll(lambda: _try_lock(guard, fcntl.LOCK_EX), wait_s):

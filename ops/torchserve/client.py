@@ -1,4 +1,4 @@
-"""A client of TorchServe: its management API, and inference by a named version.
+"""A client of TorchServe for one model: its management API, and inference by a named version.
 
 The behaviour of TorchServe 0.12.0, read in its source and tested:
 
@@ -18,6 +18,7 @@ The behaviour of TorchServe 0.12.0, read in its source and tested:
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -88,9 +89,12 @@ def _loaded(entry: dict[str, Any]) -> Loaded:
 
 
 class Server:
-    """A TorchServe. Every method raises RefusedError or UnreachableError."""
+    """A TorchServe, and one of its models. Every method raises RefusedError or UnreachableError."""
 
-    def __init__(self, management: str, inference: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, management: str, inference: str, transport: httpx.BaseTransport | None = None, model: str = MODEL
+    ) -> None:
+        self.model = model
         self.management = management.rstrip("/")
         self.inference = inference.rstrip("/")
         # Connections are not kept: the server may be restarted between two calls.
@@ -101,8 +105,14 @@ class Server:
             trust_env=False,
         )
 
+    def of_model(self, model: str) -> Server:
+        """Return the same server for another of its models."""
+        other = copy.copy(self)
+        other.model = model
+        return other
+
     def versions(self) -> list[Loaded]:
-        """Return all registered versions."""
+        """Return all registered versions of the model."""
         try:
             return self._described("/all")
         except RefusedError as error:
@@ -125,7 +135,7 @@ class Server:
             self.management + "/models",
             params={
                 "url": file,
-                "model_name": MODEL,
+                "model_name": self.model,
                 "initial_workers": "0",
                 "batch_size": str(like.batch_size),
                 "max_batch_delay": str(like.max_batch_delay_ms),
@@ -167,7 +177,7 @@ class Server:
 
     def predict(self, picture: bytes, version: str | None = None, timeout_s: float = 60.0) -> Any:
         """Return the handler's answer for a picture, from the named version or the default one."""
-        path = f"/predictions/{MODEL}" + (f"/{version}" if version else "")
+        path = f"/predictions/{self.model}" + (f"/{version}" if version else "")
         timeout = httpx.Timeout(timeout_s, connect=2)
         answer = self._ask("POST", self.inference + path, content=picture, timeout=timeout)
         try:
@@ -185,7 +195,7 @@ class Server:
         self, method: str, suffix: str, params: dict[str, str] | None = None, timeout_s: float | None = None
     ) -> httpx.Response:
         timeout = httpx.Timeout(timeout_s, connect=2) if timeout_s else TIMEOUT
-        return self._ask(method, f"{self.management}/models/{MODEL}{suffix}", params=params, timeout=timeout)
+        return self._ask(method, f"{self.management}/models/{self.model}{suffix}", params=params, timeout=timeout)
 
     def _ask(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:

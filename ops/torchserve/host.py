@@ -1,14 +1,14 @@
-"""A TorchServe and its model store, natively under the supervisor or in Compose."""
+"""A TorchServe and the store of one of its models, natively under the supervisor or in Compose."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ops.errors import OpsError, RestartNeededError
 from ops.gateways import readiness
-from ops.paths import LOGS, STORE, current_archive
+from ops.paths import LOGS, STORE, current_archive, folder_of, model_of, store_of
 from ops.store import archive, bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
@@ -21,7 +21,7 @@ GATEWAY_NOTICES_S = 20.0
 
 @dataclass
 class Host:
-    """A server and its model store. `compose`: this process runs in a container of the same project."""
+    """A server and the store of a model. `compose`: this process runs in a container of the same project."""
 
     server: Server
     store: Path
@@ -30,6 +30,15 @@ class Host:
     #: Its side in a blue/green switch.
     side: str = BLUE
     _log_from: int = 0
+
+    @property
+    def model(self) -> str:
+        """The model whose store this is."""
+        return model_of(self.store)
+
+    def of_model(self, model: str) -> Host:
+        """Return the same server for another of its models."""
+        return replace(self, server=self.server.of_model(model), store=store_of(model, folder_of(self.store)))
 
     @property
     def program(self) -> str:
@@ -68,7 +77,7 @@ class Host:
     def restart(self) -> None:
         """Start or restart TorchServe with the archive on disk. Raises RestartNeededError in Compose."""
         if self.compose:
-            raise RestartNeededError("yolo.mar is in place; TorchServe has to be restarted")
+            raise RestartNeededError(f"{current_archive(self.store).name} is in place; TorchServe has to be restarted")
         from ops.native import supervisor
 
         supervisor.restart_program(self.program)
@@ -85,19 +94,20 @@ class Host:
 
 
 def here(store: Path = STORE) -> Host:
-    """Return the host of the server in force. Raises OpsError."""
+    """Return the host of the server in force, for the model of a store. Raises OpsError."""
     return at(bluegreen.answering_side(store), store)
 
 
 def at(side: str, store: Path = STORE) -> Host:
-    """Return the host of a side. Compose sets OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and the same with OPS_GREEN_.
+    """Return the host of a side, for the model of a store. Raises OpsError.
 
-    Raises OpsError.
+    Compose sets OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and the same with OPS_GREEN_.
     """
     prefix = "OPS_GREEN_" if side == GREEN else "OPS_"
     management, inference = os.environ.get(f"{prefix}MANAGEMENT_URL"), os.environ.get(f"{prefix}INFERENCE_URL")
     if management and inference:
-        return Host(Server(management, inference), store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
+        server = Server(management, inference, model=model_of(store))
+        return Host(server, store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
     if management or inference or os.environ.get("OPS_MANAGEMENT_URL"):
         raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or neither")
     from ops.system import settings
@@ -107,4 +117,4 @@ def at(side: str, store: Path = STORE) -> Host:
     management, inference = (
         f"http://127.0.0.1:{found.ports[f'{prefix}{api}_PORT']}" for api in ("MANAGEMENT", "INFERENCE")
     )
-    return Host(Server(management, inference), store, False, found.gateway, side)
+    return Host(Server(management, inference, model=model_of(store)), store, False, found.gateway, side)

@@ -1,4 +1,7 @@
-"""TorchServe's management API as a function from request to answer, with the real one's statuses, and a store."""
+"""TorchServe's management API as a function from request to answer, with the real one's statuses, and a store.
+
+One fake is one model. The other models of a server are fakes that it passes their requests to.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from ops.paths import MODEL, current_archive, kept_archive, model_of
-from ops.store import archive, routing
+from ops.paths import MODEL, current_archive, kept_archive, model_of, store_of
+from ops.store import archive, inventory, releases, routing
 from ops.torchserve.client import Server
 from ops.torchserve.host import Host
 
@@ -57,6 +60,22 @@ class FakeServer:
     calls: list[str] = field(default_factory=list)
     down: bool = False
     startup_timeout_s: int = 120
+    #: The other models by name.
+    others: dict[str, FakeServer] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model of the store."""
+        return model_of(self.store)
+
+    def serve(self, model: str, version: str = "1.0", weights: bytes = b"other") -> FakeServer:
+        """Serve another model as well, from an archive made for it."""
+        store = store_of(model, self.store)
+        write_archive(store, version, weights)
+        make_current(store, version)
+        releases.save(store, inventory.look(store)[0])
+        self.others[model] = FakeServer(store, version, {version: [("READY", 400)]})
+        return self.others[model]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {request.url.path}"
@@ -69,53 +88,60 @@ class FakeServer:
                 return answer
         if self.down:
             raise httpx.ConnectError("refused", request=request)
-        match [request.method, *request.url.path.strip("/").split("/")]:
-            case ["GET", "models", "yolo"]:
+        segments = request.url.path.strip("/").split("/")
+        named = request.url.params.get("model_name") if call == "POST /models" else segments[1]
+        if named in self.others:
+            return self.others[named](request)
+        match [request.method, *segments]:
+            case ["GET", "models", self.model]:
                 return self._described([self.default])
-            case ["GET", "models", "yolo", "all"]:
+            case ["GET", "models", self.model, "all"]:
                 return self._described(list(self.workers))
-            case ["GET", "models", "yolo", version]:
+            case ["GET", "models", self.model, version]:
                 return self._described([version]) if version in self.workers else error(404, "no such version")
             case ["POST", "models"]:
-                version = request.url.params["url"].removeprefix("yolo-").removesuffix(".mar")
+                version = request.url.params["url"].removeprefix(f"{self.model}-").removesuffix(".mar")
                 if version in self.workers:
-                    return error(409, f"Model version {version} is already registered for model yolo")
+                    return error(409, f"Model version {version} is already registered for model {self.model}")
                 self.workers[version] = []
                 return httpx.Response(200, json={"status": "registered"})
-            case ["PUT", "models", "yolo", version, "set-default"]:
+            case ["PUT", "models", self.model, version, "set-default"]:
                 self.default = version
                 return httpx.Response(200, json={"status": "done"})
-            case ["PUT", "models", "yolo", version]:
+            case ["PUT", "models", self.model, version]:
                 number = int(request.url.params["min_worker"])
                 self.workers[version] = [("READY", 200 + index) for index in range(number)]
                 return httpx.Response(202, json={"status": "processing"})
-            case ["DELETE", "models", "yolo", version]:
+            case ["DELETE", "models", self.model, version]:
                 if version == self.default:
-                    return error(403, "Cannot remove default version for model yolo")
+                    return error(403, f"Cannot remove default version for model {self.model}")
                 if self.workers.pop(version, None) is None:
                     return error(404, "no such version")
                 return httpx.Response(200, json={"status": "unregistered"})
-            case ["POST", "predictions", "yolo"]:
+            case ["POST", "predictions", self.model]:
                 return self._predicted(self.default)
-            case ["POST", "predictions", "yolo", version]:
+            case ["POST", "predictions", self.model, version]:
                 return self._predicted(version)
+        if segments[0] in ("models", "predictions") and named != self.model:
+            return error(404, f"Model not found: {named}")
         raise AssertionError(f"the fake knows no {call}")
 
     def restarts(self, beside: bool = False) -> None:
         """Come back as the real one does: with what yolo.mar is; and `beside` it, unless something is amiss there,
         with what routing.json names.
         """
-        with zipfile.ZipFile(self.store / "yolo.mar") as mar:
+        for other in self.others.values():
+            other.restarts(beside)
+        with zipfile.ZipFile(current_archive(self.store)) as mar:
             self.default = json.loads(mar.read("yolo.json"))["version"]
         present = routing.read_or_empty(self.store)
         named = [version for part in routing.PARTS for version in present.versions(part)] if beside else []
         self.workers = {version: [("READY", 300)] for version in [self.default, *named]}
 
-    def host(self) -> Host:
+    def host(self, model: str = MODEL) -> Host:
         """A host that somebody else keeps running, as Compose does."""
-        return Host(
-            Server("http://management", "http://inference", httpx.MockTransport(self)), self.store, compose=True
-        )
+        server = Server("http://management", "http://inference", httpx.MockTransport(self), model)
+        return Host(server, store_of(model, self.store), compose=True)
 
     def _described(self, versions: list[str]) -> httpx.Response:
         return httpx.Response(
@@ -123,7 +149,7 @@ class FakeServer:
             json=[
                 {
                     "modelVersion": version,
-                    "modelUrl": f"yolo-{version}.mar",
+                    "modelUrl": f"{self.model}-{version}.mar",
                     "minWorkers": max(1, len(self.workers[version])),
                     "maxWorkers": max(1, len(self.workers[version])),
                     "batchSize": 4,

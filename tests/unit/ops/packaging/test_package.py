@@ -20,6 +20,7 @@ import pytest
 from ops.errors import OpsError
 from ops.packaging import export, package, trial
 from ops.packaging.current import package_current
+from ops.paths import store_of
 from ops.store import intent
 from ops.store.intent import Intent
 from tests.support import ROOT
@@ -88,6 +89,21 @@ def test_an_archive_that_a_worker_cannot_serve_replaces_nothing(weights, store, 
         package_current(weights, store)
     assert [path.name for path in store.iterdir()] == ["yolo.mar"]
     assert (store / "yolo.mar").read_bytes() == b"serves"
+
+
+def test_the_archive_of_another_model_has_its_name_and_its_own_versions(weights, store, exported):
+    helmets = store_of("helmets", store)
+    made = package_current(weights, helmets)
+    assert made.path == store / "helmets.mar"
+    assert made.path.read_bytes() == (store / "helmets-1.0.mar").read_bytes()
+    with zipfile.ZipFile(made.path) as mar:
+        assert json.loads(mar.read("MAR-INF/MANIFEST.json"))["model"]["modelName"] == "helmets"
+    assert package.package(weights, store=helmets).version == "1.1"
+    assert (store / "yolo.mar").read_bytes() == b"serves"
+    assert sorted(path.name for path in store.glob(".*")) == [], "nothing is left of the packaging"
+    intent.write(helmets, Intent("redeploy", "1.1", "1.0", fresh=True))
+    with pytest.raises(OpsError, match=r"releases\.sh recover --model helmets"):
+        package_current(weights, helmets)
 
 
 def test_a_release_that_was_cut_off_is_finished_before_yolo_mar_is_replaced(weights, store, exported, monkeypatch):
