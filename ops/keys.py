@@ -13,12 +13,13 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from model_names import DEFAULT, fault
 from ops.errors import OpsError, UsageError
 from ops.paths import shown
 from ops.system.files import atomic, is_readable_by_others
@@ -26,6 +27,8 @@ from ops.terminal.console import say, say_to_stderr
 from ops.terminal.table import table
 
 SCOPES = ("predict", "admin")
+#: Begins the scopes that limit a key to models. A gateway that does not know them accepts no such key.
+MODEL = "model:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _AGE = re.compile(r"([1-9]\d{0,4})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -97,12 +100,26 @@ def until(age: str | None, now: datetime) -> str | None:
     return (now + timedelta(**{_UNITS[match[2]]: int(match[1])})).isoformat(timespec="seconds")
 
 
-def add(path: Path, name: str, scopes: list[str], expires: str | None) -> str:
-    """Make a key, store its hash, return the key. Raises OpsError if the name is taken, UsageError if it is invalid."""
+def models_of(entry: dict[str, Any]) -> list[str]:
+    """Return the models that a key is limited to, sorted; none for a key that may use all."""
+    written, scopes = entry.get("models"), entry.get("scopes")
+    listed = written if isinstance(written, list) else []
+    named = [word.removeprefix(MODEL) for word in map(str, scopes or []) if word.startswith(MODEL)]
+    return sorted({*map(str, listed), *named})
+
+
+def add(path: Path, name: str, scopes: list[str], expires: str | None, models: Sequence[str] = ()) -> str:
+    """Make a key, store its hash, return the key. Without `models` it may use all of them.
+
+    Raises OpsError if the name is taken, UsageError if the name, a model's name or `expires` is invalid.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a valid name for a key: 1 to 64 letters, digits, . _ - and a letter or digit first"
         )
+    for model in models:
+        if (problem := fault(model)) is not None:
+            raise UsageError(f"--model: {problem}")
     now = datetime.now(UTC)
     moment = until(expires, now)
     with locked(path):
@@ -116,7 +133,7 @@ def add(path: Path, name: str, scopes: list[str], expires: str | None) -> str:
             "name": name,
             "id": identifier,
             "hash": "sha256:" + hashlib.sha256(key.encode()).hexdigest(),
-            "scopes": sorted(set(scopes)),
+            "scopes": [*sorted(set(scopes)), *(f"{MODEL}{model}" for model in sorted(set(models)))],
             "created": now.isoformat(timespec="seconds"),
             "expires": moment,
         }
@@ -135,12 +152,13 @@ def revoke(path: Path, name: str) -> int:
     return len([other for other in names if other != name])
 
 
-def print_new(path: Path, name: str, scopes: list[str], expires: str | None) -> None:
+def print_new(path: Path, name: str, scopes: list[str], expires: str | None, models: Sequence[str] = ()) -> None:
     """Make a key and print it; notes go to standard error, so that KEY=$(bash scripts/keys.sh add NAME) works."""
     first = not entries(path)
-    say(add(path, name, scopes, expires))
+    say(add(path, name, scopes, expires, models))
     say_to_stderr(f"  This is the only time that the key is shown; {shown(path)} has its hash.")
-    say_to_stderr("  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg http://localhost:8001/predict")
+    address = f"http://localhost:8001/predict{_query(models)}"
+    say_to_stderr(f"  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg {address}")
     if first:
         say_to_stderr("  It is the first key: a gateway that runs without keys requires one after its next start.")
     hand_over(path)
@@ -157,20 +175,37 @@ def print_revoked(path: Path, name: str) -> None:
 
 def print_all(path: Path, as_json: bool = False) -> None:
     """Print every key without its hash."""
-    known = [{name: value for name, value in entry.items() if name != "hash"} for entry in entries(path)]
+    known = [_shown(entry) for entry in entries(path)]
     if as_json:
         say(json.dumps(known, indent=1))
     elif not known:
         say("no keys; make one: bash scripts/keys.sh add NAME")
     else:
-        head = ["name", "id", "scopes", "created", "expires"]
-        for line in table([[_cell(entry.get(name)) for name in head] for entry in known], head):
+        limited = ["models"] if any("models" in entry for entry in known) else []
+        head = ["name", "id", "scopes", *limited, "created", "expires"]
+        for line in table([[_cell(name, entry.get(name)) for name in head] for entry in known], head):
             say(line)
     hand_over(path)
 
 
-def _cell(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value or "never")
+def _query(models: Sequence[str]) -> str:
+    return "" if not models or DEFAULT in models else f"?model={models[0]}"
+
+
+def _shown(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a key as the list shows it: without its hash, and its models apart from its scopes."""
+    shown = {name: value for name, value in entry.items() if name not in ("hash", "models")}
+    models = models_of(entry)
+    if not models:
+        return shown
+    scopes = [word for word in map(str, entry.get("scopes") or []) if not word.startswith(MODEL)]
+    return {**shown, "scopes": scopes, "models": models}
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value or ("all" if name == "models" else "never"))
 
 
 def hand_over(path: Path) -> None:

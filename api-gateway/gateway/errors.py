@@ -26,14 +26,17 @@ class ApiError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     default: ClassVar[str]
-    headers: ClassVar[Mapping[str, str]]
+    #: Of the answer; those of the class, and what an instance adds.
+    headers: Mapping[str, str]
 
     def __init_subclass__(cls, *, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
         cls.status, cls.code, cls.headers = status, code, headers or {}
         cls.default = cls.__doc__ or code
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         self.message = message or self.default
+        if headers:
+            self.headers = {**self.headers, **headers}
         super().__init__(self.message)
 
 

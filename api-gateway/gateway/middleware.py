@@ -52,7 +52,7 @@ def layers(
         if authenticator
         else Middleware(HostsMiddleware, allowed=split(settings.allowed_hosts)),
         # These count for the caller, and bound request bodies.
-        *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits is not None else []),
+        *([Middleware(RateLimitMiddleware, limits=rate_limits)] if rate_limits and rate_limits.has_rates else []),
         Middleware(
             BodyLimitsMiddleware,
             memory=uploads,

@@ -23,8 +23,14 @@ def add(root: Parser) -> None:
     adding.add_argument(
         "--scope", action="append", choices=keys.SCOPES, help="what it may do; repeatable (default: predict)"
     )
+    adding.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME[,NAME]",
+        help="limit it to this model, or to several; repeatable (default: all models)",
+    )
     adding.add_argument("--expires", metavar="AGE", help="after this time: 12h, 30d, 52w (default: never)")
-    listing = actions.add_action("list", _list, "Show names, scopes, and when keys were made and expire.")
+    listing = actions.add_action("list", _list, "Show names, scopes, models, and when keys were made and expire.")
     listing.add_flag("--json", "print JSON")
     revoking = actions.add_action(
         "revoke", _revoke, "Revoke a key. A running gateway refuses it within a second or two."
@@ -33,7 +39,8 @@ def add(root: Parser) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    keys.print_new(API_KEYS, arguments.name, arguments.scope or ["predict"], arguments.expires)
+    models = [name.strip() for text in arguments.model or [] for name in text.split(",")]
+    keys.print_new(API_KEYS, arguments.name, arguments.scope or ["predict"], arguments.expires, models)
 
 
 def _list(arguments: argparse.Namespace) -> None:

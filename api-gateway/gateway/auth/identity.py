@@ -19,6 +19,7 @@ Outcome = Literal[
     "claims",  # a token of another issuer, for another audience, not yet valid, or incomplete
     "expired",
     "scope",  # known, but may not do this
+    "model",  # known, but may not use this model; found out after "ok", where the model is known
     "unavailable",  # it cannot be checked now
 ]
 
@@ -28,12 +29,13 @@ class Identity:
     """A caller who proved who they are.
 
     ``name`` is an API key's name, or ``jwt:`` and the token's subject; names of keys have no colon, so neither can pass
-    for the other.
+    for the other. ``models`` are those that the caller may use; None: all of them.
     """
 
     name: str
     method: Method
     scopes: frozenset[str]
+    models: frozenset[str] | None = None
 
 
 class Refusal(Exception):  # noqa: N818 - the word of the subject

@@ -66,7 +66,7 @@ class KeyFile:
             raise Refusal(InvalidCredentials(), "key", "unknown")
         if record.expires is not None and self._now() >= record.expires:
             raise Refusal(InvalidCredentials("This API key has expired; ask for a new one."), "key", "expired")
-        return Identity(record.name, "key", record.scopes)
+        return Identity(record.name, "key", record.scopes, record.models)
 
     def _look(self) -> None:
         """Read the file if it is another one than last time. It is small and local: this does not hold requests up."""

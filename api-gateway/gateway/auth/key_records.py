@@ -4,6 +4,10 @@
 
     {"name": "camera-7", "id": "1f0c9a52", "hash": "sha256:…", "scopes": ["predict"], "created": "…", "expires": null}
 
+Scopes ``model:NAME`` limit the key to models. They are scopes because gateways that do not know them leave the line
+out; a field of its own would be ignored there, and the key would open every model. A field ``models``, a list of names,
+is accepted as well.
+
 A key is ``yolo_<id>_<secret>``: the id finds the line, the secret is 256 random bits. Such a key needs no slow hash,
 which is for passwords that people choose: nobody tries 2^256 keys, however fast each try, and the check stays at a
 microsecond. The id is random as well and is hashed along, so it is the salt of its own line.
@@ -19,7 +23,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.auth.grants import MODEL, models_in, scopes_in
 from gateway.http.policy import SCOPES
+from model_names import fault
 
 logger = logging.getLogger("gateway.auth")
 
@@ -34,12 +40,13 @@ _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """One line. ``expires`` in seconds since 1970, or None."""
+    """One line. ``expires`` in seconds since 1970, or None; ``models`` that it may use, or None for all."""
 
     name: str
     hash: str = field(repr=False)
     scopes: frozenset[str]
     expires: float | None
+    models: frozenset[str] | None = None
 
 
 def hashed(key: str) -> str:
@@ -73,10 +80,23 @@ def _parse_line(line: str) -> tuple[str, KeyRecord]:
     for name, form in (("id", _ID), ("name", _NAME), ("hash", _HASH)):
         if not isinstance(entry.get(name), str) or not form.fullmatch(entry[name]):
             raise ValueError(f"no valid '{name}'")
-    scopes = entry.get("scopes")
-    if not isinstance(scopes, list) or not scopes or not all(isinstance(s, str) and s in SCOPES for s in scopes):
-        raise ValueError(f"'scopes' must be a list out of {', '.join(sorted(SCOPES))}")
-    return entry["id"], KeyRecord(entry["name"], entry["hash"], frozenset(scopes), _moment(entry.get("expires")))
+    words = [*_texts(entry, "scopes"), *(f"{MODEL}{name}" for name in _texts(entry, "models"))]
+    scopes, models = scopes_in(words), models_in(words)
+    if not scopes or not all(word in SCOPES or word.startswith(MODEL) for word in words):
+        raise ValueError(f"'scopes' must be a list out of {', '.join(sorted(SCOPES))} and {MODEL}NAME")
+    for problem in filter(None, map(fault, models or ())):
+        raise ValueError(problem)
+    return entry["id"], KeyRecord(entry["name"], entry["hash"], scopes, _moment(entry.get("expires")), models)
+
+
+def _texts(entry: Mapping[str, Any], name: str) -> list[str]:
+    """Return the texts of a list, which must not be empty if it is there."""
+    texts = entry.get(name)
+    if texts is None:
+        return []
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"'{name}' must be a list of texts")
+    return texts
 
 
 def _moment(value: object) -> float | None:

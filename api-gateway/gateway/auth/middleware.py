@@ -5,9 +5,9 @@ import logging
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.auth.authenticator import Authenticator
-from gateway.auth.identity import Refusal
+from gateway.auth.identity import Method, Outcome, Refusal
 from gateway.errors import InsufficientScope
-from gateway.http.caller import IDENTITY
+from gateway.http.caller import IDENTITY, MODELS, REFUSED_MODEL
 from gateway.http.errors import error_response
 from gateway.http.observe import Metrics
 from gateway.http.policy import needed_scope
@@ -39,6 +39,8 @@ class AuthMiddleware:
         try:
             identity = await self._authenticator.authenticate(scope["headers"])
             scope[IDENTITY] = identity.name
+            if identity.models is not None:
+                scope[MODELS] = identity.models
             if needed not in identity.scopes:
                 raise Refusal(
                     InsufficientScope(f"This address needs the scope '{needed}', which your credential does not have."),
@@ -50,20 +52,30 @@ class AuthMiddleware:
             await self._refuse(refusal, needed, scope, receive, send)
             return
         self._attempts.labels(identity.method, "ok").inc()
-        await self.app(scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if REFUSED_MODEL in scope:  # a form names its model, so only the route knows
+                self._attempts.labels(identity.method, "model").inc()
+                _log(identity.method, "model", scope)
 
     async def _refuse(self, refusal: Refusal, needed: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
         if refusal.outcome != "missing":  # who shows nothing attempts nothing; the access log has the rest
-            facts = {"method": refusal.method, "outcome": refusal.outcome, "path": scope["path"]}
-            client = (scope.get("client") or ("unknown",))[0]
-            logger.warning("not let in", extra={**facts, "client": client, "identity": scope.get(IDENTITY)})
+            _log(refusal.method, refusal.outcome, scope)
         headers = dict(refusal.error.headers)
         if isinstance(refusal.error, InsufficientScope):
             headers["WWW-Authenticate"] += f', scope="{needed}"'
         await error_response(scope, refusal.error, headers)(scope, receive, send)
+
+
+def _log(method: Method, outcome: Outcome, scope: Scope) -> None:
+    facts = {"method": method, "outcome": outcome, "path": scope["path"]}
+    client = (scope.get("client") or ("unknown",))[0]
+    model = {"model": scope[REFUSED_MODEL]} if REFUSED_MODEL in scope else {}
+    logger.warning("not let in", extra={**facts, **model, "client": client, "identity": scope.get(IDENTITY)})
 
 
 def _is_preflight(scope: Scope) -> bool:

@@ -7,10 +7,10 @@ from typing import Any
 import jwt
 from jwt import exceptions as wrong
 
+from gateway.auth.grants import models_in, scopes_in
 from gateway.auth.identity import Identity, Outcome, Refusal
 from gateway.auth.jwks import Jwks
 from gateway.errors import InvalidCredentials
-from gateway.http.policy import SCOPES
 
 MAX_SUBJECT = 128
 REQUIRED = ["exp", "iss", "aud", "sub"]
@@ -99,7 +99,8 @@ class TokenVerifier:
         if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
             message = f"This token's subject must be 1 to {MAX_SUBJECT} printable characters."
             raise Refusal(InvalidCredentials(message), "jwt", "claims")
-        return Identity(f"jwt:{subject}", "jwt", scopes_of(claims))
+        words = words_of(claims)
+        return Identity(f"jwt:{subject}", "jwt", scopes_in(words), models_in(words))
 
     async def _key(self, algorithm: str, kid: str | None) -> Any:
         if algorithm == "HS256" and self._secret is not None:
@@ -109,11 +110,16 @@ class TokenVerifier:
         return await self._jwks.key(kid, algorithm)
 
 
-def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Return those of our scopes that the claims ``scope`` and ``scopes`` grant: words of a text, or a list."""
+def words_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return what the claims ``scope`` and ``scopes`` grant: words of a text, or a list."""
     granted: set[str] = set()
     for name in ("scope", "scopes"):
         claim = claims.get(name)
         words = claim.split() if isinstance(claim, str) else claim if isinstance(claim, list) else []
         granted.update(word for word in words if isinstance(word, str))
-    return SCOPES & granted
+    return frozenset(granted)
+
+
+def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return those of our scopes that the claims grant."""
+    return scopes_in(words_of(claims))

@@ -6,6 +6,12 @@ from starlette.types import Scope
 
 #: The scope's key of the caller's name, set by authentication: for versions, the access log, the limits.
 IDENTITY = "gateway.identity"
+#: The scope's key of the models that the caller may use, set by authentication; absent: all of them.
+MODELS = "gateway.models"
+#: The scope's key of the model that the caller was refused.
+REFUSED_MODEL = "gateway.refused_model"
+#: The scope's key of the models that a request asks for predictions, for the metrics: each one exists.
+ASKED_MODELS = "gateway.asked_models"
 
 
 def client_address(scope: Scope) -> str | None:

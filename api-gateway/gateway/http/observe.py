@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.caller import IDENTITY, client_address
+from gateway.http.caller import ASKED_MODELS, IDENTITY, client_address
 from gateway.http.headers import REQUEST_ID_HEADER
 from gateway.http.policy import policy_for
 
@@ -52,6 +52,16 @@ class Metrics:
         self.seconds = Histogram(
             "gateway_request_seconds", "Time to answer", ["route"], buckets=BUCKETS, registry=self.registry
         )
+        self.model_requests = Counter(
+            "gateway_model_requests", "Requests for predictions of a model", ["model", "status"], registry=self.registry
+        )
+        self.model_seconds = Histogram(
+            "gateway_model_request_seconds",
+            "Time to answer a request for predictions of a model",
+            ["model"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         self.in_flight = Gauge("gateway_requests_in_flight", "Requests being answered now", registry=self.registry)
         self.auth = Counter("gateway_auth", "Callers asked who they are", ["method", "outcome"], registry=self.registry)
         self._ready = Gauge("gateway_model_ready", "1 if the model can be used, else 0", registry=self.registry)
@@ -61,12 +71,18 @@ class Metrics:
         self._ready.set_function(lambda: float(ready()))
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request under its route's template, never under its raw path; ``status`` 0 means no answer."""
+        """Count a request under its route's template, never under its raw path; ``status`` 0 means no answer.
+
+        It counts for each model that it asked for predictions, if the model exists.
+        """
         route = getattr(scope.get("route"), "path", "unmatched")
         # An unknown method is the client's invention: as a label it would grow without bound.
         method = scope["method"] if route != "unmatched" and status != 405 else "other"
         self.requests.labels(method, route, status or CONNECTION_LOST).inc()
         self.seconds.labels(route).observe(seconds)
+        for model in scope.get(ASKED_MODELS, ()):
+            self.model_requests.labels(model, status or CONNECTION_LOST).inc()
+            self.model_seconds.labels(model).observe(seconds)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

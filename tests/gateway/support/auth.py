@@ -11,9 +11,13 @@ from tests.gateway.support.scraping import by_labels
 
 
 def add_key(
-    path: Path, name: str = "camera-7", scopes: tuple[str, ...] = ("predict",), expires: str | None = None
+    path: Path,
+    name: str = "camera-7",
+    scopes: tuple[str, ...] = ("predict",),
+    expires: str | None = None,
+    models: tuple[str, ...] = (),
 ) -> str:
-    return keys.add(path, name, list(scopes), expires)
+    return keys.add(path, name, list(scopes), expires, models)
 
 
 def bearer(credential: str) -> dict[str, str]:

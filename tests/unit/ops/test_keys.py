@@ -115,6 +115,44 @@ def test_the_list_shows_everything_but_hashes(path, capsys):
     assert set(shown) == {"name", "id", "scopes", "created", "expires"}
 
 
+def test_a_key_is_limited_to_the_models_that_are_named(path, capsys):
+    assert run(path, "add", "door", "--model", "plates", "--model", "helmets,plates") == 0
+    assert "/predict?model=plates" in capsys.readouterr().err
+    (entry,) = keys.entries(path)
+    # As scopes: a gateway that does not know them accepts no such key, where it would ignore a field of its own.
+    assert entry["scopes"] == ["predict", "model:helmets", "model:plates"]
+    assert set(entry) == {"name", "id", "hash", "scopes", "created", "expires"}
+    run(path, "list")
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "id", "scopes", "models", "created", "expires"]
+    assert row.split()[2:4] == ["predict", "helmets,plates"]
+    run(path, "list", "--json")
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["scopes"], shown["models"]) == (["predict"], ["helmets", "plates"])
+
+
+def test_the_list_says_that_other_keys_may_use_all_models(path, capsys):
+    keys.add(path, "a", ["predict"], None)
+    keys.add(path, "b", ["predict"], None, ["yolo"])
+    run(path, "list")
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[3] for row in rows] == ["all", "yolo"]
+
+
+def test_models_that_a_person_wrote_as_a_field_are_listed_too(path, capsys):
+    keys.add(path, "a", ["predict"], None)
+    path.write_text(json.dumps({**keys.entries(path)[0], "models": ["helmets"]}) + "\n")
+    run(path, "list", "--json")
+    assert json.loads(capsys.readouterr().out)[0]["models"] == ["helmets"]
+
+
+@pytest.mark.parametrize("model", ["", "a b", "*", "all", "-a", "helmets,", "a/b", "x" * 64])
+def test_a_name_that_no_model_can_have_makes_no_key(path, model):
+    with pytest.raises(UsageError, match="cannot be a model's name"):
+        run(path, "add", "door", f"--model={model}")
+    assert not path.exists()
+
+
 def test_two_at_a_time_lose_no_key(path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: keys.add(path, f"key-{number}", ["predict"], None), range(24)))
