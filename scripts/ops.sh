@@ -11,7 +11,7 @@ source scripts/engine.sh
 
 # What read_command_line sets; empty when not given, `yes` for a flag. ops/cli/shell.py lists them.
 # shellcheck disable=SC2034 # read by the scripts
-where='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
+where='' model='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
 # shellcheck disable=SC2034
 keep_only='' print_version='' image='' build='' handler=''
 
@@ -58,14 +58,20 @@ except BlockingIOError:
   ((status != 75))
 }
 
-# await_operation: wait until no release operation holds the lock of the model store, where flock(1) can tell.
+# await_operation: wait until no release operation holds the lock of a model, where flock(1) can tell.
 await_operation() {
-  local guard=serving/torchserve/model-store/.release-guard status=0
-  if [[ ! -r $guard ]] || ! command -v flock >/dev/null; then return 0; fi
-  flock --shared --nonblock --conflict-exit-code 75 "$guard" true 2>/dev/null || status=$?
-  if ((status != 75)); then return 0; fi
-  echo "Another operation is at work (bash scripts/releases.sh unlock names it); waiting for it" >&2
-  flock --shared "$guard" true
+  local guard model status
+  if ! command -v flock >/dev/null; then return 0; fi
+  for guard in serving/torchserve/model-store/{,models.d/*/}.release-guard; do
+    if [[ ! -r $guard ]]; then continue; fi
+    status=0
+    flock --shared --nonblock --conflict-exit-code 75 "$guard" true 2>/dev/null || status=$?
+    if ((status != 75)); then continue; fi
+    model=$(basename -- "$(dirname -- "$guard")")
+    if [[ $guard == */models.d/* ]]; then model=" --model $model"; else model=''; fi
+    echo "Another operation is at work (bash scripts/releases.sh unlock$model names it); waiting for it" >&2
+    flock --shared "$guard" true
+  done
 }
 
 # env_value NAME [LINES]: print the value of a setting: from the environment, else from .env (its first LINES lines), where
@@ -211,7 +217,7 @@ explain_failure() {
 # operate COMMAND ARGUMENTS...: read the command line, then run the operation where the service runs; in Compose, weights
 # are first packaged in a container without a network. Exits with the exit code of the operation.
 operate() {
-  local status=0 began plan packaged
+  local status=0 began plan packaged of_model=()
   read_command_line "$@"
   require_files "Check the path"
   choose_where
@@ -227,8 +233,9 @@ operate() {
       [[ -z $plan ]] || printf '%s\n' "$plan"
       exit "$status"
     fi
+    if [[ $model != yolo ]]; then of_model=(--model "$model"); fi
     packaged=$(bash scripts/package_mar_docker.sh --keep-only --print-version --weights "$weights" --note "$note" \
-      ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}})
+      ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}})
     set -- "$@" --packaged "$packaged"
   fi
   run_in_container "$@" || status=$?

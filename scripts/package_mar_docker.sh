@@ -21,6 +21,16 @@ bind_mount() {
   printf 'type=bind,%s,%s%s' "$source" "$target" "${3:+,$3}"
 }
 
+# _default_weights: print the name of the model's weights: NAME.pt; best.pt for yolo, or yolo.pt where that alone is there.
+_default_weights() {
+  local name=${model:-yolo}
+  if [[ $name != yolo || (-f models/weights/yolo.pt && ! -e models/weights/best.pt) ]]; then
+    echo "$name.pt"
+  else
+    echo best.pt
+  fi
+}
+
 compose=(docker compose) service=model-archiver
 # Without Python on this machine, the image of the packager reads the command line.
 if ! find_python >/dev/null 2>&1 && ! engine_missing >/dev/null; then build_packager >&2; fi
@@ -29,7 +39,7 @@ read_command_line package-docker "$@"
 # Standard output is for the version alone if --print-version was given, and for everything otherwise.
 exec 3>&1
 if [[ -n $print_version ]]; then exec >&2; fi
-weights=${weights:-$PWD/models/weights/best.pt}
+if [[ -z $weights ]]; then weights=$PWD/models/weights/$(_default_weights); fi
 require_files "Copy your best.pt there, or name it: --weights FILE"
 if reason=$(engine_missing); then
   fail "Docker: $reason. Start or install it, or package without it: bash scripts/package_mar.sh"

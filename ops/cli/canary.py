@@ -7,9 +7,10 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ops.cli import packaging
-from ops.cli.parser import OPERATION, Parser, on_host
+from ops.cli.parser import OPERATION, Parser
 from ops.cli.traffic import add_gateway, add_salt, add_status, add_target, gateways, report_notice
 from ops.errors import UsageError
+from ops.paths import script
 from ops.store import routing
 from ops.terminal.console import say
 from ops.traffic import analysis
@@ -36,9 +37,9 @@ def add(root: Parser) -> None:
         "send a share of the requests to a new version, up to all of them or back to none",
         codes=(*OPERATION[:-1], 9, 130),
     )
-    start = actions.add_action(
+    start = actions.add_operation(
         "start",
-        on_host(_start),
+        _start,
         "Package weights, or take a kept version, and send it a share. It is loaded next to the running version and "
         "checked as redeploy.sh does. A client that sends X-Client-Key stays with one version.",
     )
@@ -51,26 +52,26 @@ def add(root: Parser) -> None:
     add_salt(start)
     add_gateway(start)
     _add_bounds(start)
-    share = actions.add_action("set", on_host(_set), "Send the canary another share.")
+    share = actions.add_operation("set", _set, "Send the canary another share.")
     share.add_argument("percent", type=routing.percent, metavar="P", help="percent of the requests")
-    promote = actions.add_action(
+    promote = actions.add_operation(
         "promote",
-        on_host(_promote),
+        _promote,
         "Send the canary every request. It becomes current and the default; the old version is drained and "
         "unregistered.",
     )
-    abort = actions.add_action(
+    abort = actions.add_operation(
         "abort",
-        on_host(_abort),
+        _abort,
         "Send every request to the stable version. The canary is drained and unregistered, and its archive removed if "
         "it was packaged for this canary.",
     )
     abort.add_flag("--keep", "keep its archive")
     for command in (share, promote, abort):
         command.add_dry_run()
-    auto = actions.add_action(
+    auto = actions.add_operation(
         "auto",
-        on_host(_auto),
+        _auto,
         "Raise the share step by step while the canary is as good as the stable version. Otherwise abort it. After an "
         "interruption, the same command goes on where it was.",
     )
@@ -150,5 +151,5 @@ def _auto(host: Host, arguments: argparse.Namespace) -> None:
         autopilot.run(host, gateways(host, arguments), arguments.steps, given(arguments))
     except KeyboardInterrupt:
         if routing.read_or_empty(host.store).canary:  # otherwise it was promoted or aborted before the interruption
-            say("\nThe canary keeps its share. To go on from here: bash scripts/canary.sh auto")
+            say(f"\nThe canary keeps its share. To go on from here: {script('canary.sh auto', host.store)}")
         raise

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from ops.cli.parser import Parser, path
 from ops.errors import UsageError
-from ops.paths import STORE, WEIGHTS
+from ops.paths import MODEL, STORE, WEIGHTS, store_of
 
 if TYPE_CHECKING:
     from ops.rollout.candidate import Packaging
 
 TEXT = """\
 Loads the weights, exports the OpenVINO model, writes and verifies the archive, keeps it as
-serving/torchserve/model-store/yolo-VERSION.mar and makes it the current yolo.mar.
+serving/torchserve/model-store/yolo-VERSION.mar and makes it the current yolo.mar; of another model,
+NAME-VERSION.mar and NAME.mar.
 Then: {then}
 
 The same {other}
@@ -42,10 +43,11 @@ def add(root: Parser) -> None:
         package.set_defaults(run=_package, check=check)
         package.add_argument(
             "--weights", type=path, metavar="FILE",
-            help="the .pt to package (default: models/weights/best.pt)"
+            help="the .pt to package (default: models/weights/best.pt; of another model, NAME.pt there)"
         )  # fmt: skip
+        package.add_model()
         _add_version(package)
-        package.add_flag("--keep-only", "keep the version; leave yolo.mar as it is")
+        package.add_flag("--keep-only", "keep the version; leave the current archive as it is")
         package.add_flag("--print-version", "print the version, and all else to standard error")
         package.add_argument("--if-needed", action="store_true", help=argparse.SUPPRESS)  # the container of up.sh
         package.add_argument("--weights-only", action="store_true", help=argparse.SUPPRESS)  # the one that downloads
@@ -84,6 +86,8 @@ def check(arguments: argparse.Namespace) -> None:
     for option in ("calibration", "force"):
         if getattr(arguments, option) and not arguments.int8:
             raise UsageError(f"--{option} needs --int8")
+    if getattr(arguments, "if_needed", False) and arguments.model != MODEL:
+        raise UsageError("--if-needed packages what is new of every model: leave --model out")
     if arguments.int8 and getattr(arguments, "if_needed", False):
         raise UsageError("--int8 makes a new version, --if-needed only the first one: use one of them")
 
@@ -95,13 +99,23 @@ def how(arguments: argparse.Namespace) -> Packaging:
     return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
 
 
+def default_weights(model: str, folder: Path = WEIGHTS.parent) -> Path:
+    """Return where the weights of a model are: NAME.pt; best.pt for `yolo`, or yolo.pt where that alone is there."""
+    named = folder / f"{model}.pt"
+    is_named = model != MODEL or (named.is_file() and not (folder / WEIGHTS.name).exists())
+    return named if is_named else folder / WEIGHTS.name
+
+
 def _package(arguments: argparse.Namespace) -> None:
     from ops.packaging import package
     from ops.packaging.current import package_current
     from ops.rollout.recovery import settle_switch
     from ops.setup import prepare
+    from ops.store import models
 
-    weights = arguments.weights or WEIGHTS
+    weights, store = arguments.weights or default_weights(arguments.model), store_of(arguments.model, arguments.store)
+    if weights.stem != arguments.model:  # weights of that name are what `up` makes a new model of
+        models.require_known(arguments.model, arguments.store)
     if arguments.weights_only:
         prepare.obtain_weights(arguments.store, weights)
         return
@@ -118,9 +132,9 @@ def _package(arguments: argparse.Namespace) -> None:
         "force": arguments.force,
     }
     if arguments.keep_only:
-        made = package.package(weights, store=arguments.store, **options)
+        made = package.package(weights, store=store, **options)
     else:
-        made = package_current(weights, arguments.store, settle_switch, **options)
+        made = package_current(weights, store, settle_switch, **options)
     package.report(made)
     os.dup2(stdout, 1)
     if arguments.print_version:

@@ -13,6 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model_names import fault
+from ops.errors import UsageError
+from ops.paths import MODEL
+
 if TYPE_CHECKING:
     from ops.torchserve.host import Host
 
@@ -33,6 +37,7 @@ EXIT_CODES = {
 OPERATION = (0, 1, 2, 3, 4, 5, 6, 7, 8, 130)
 
 Run = Callable[[argparse.Namespace], int | None]
+OnHost = Callable[["Host", argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,6 +91,18 @@ class Parser(argparse.ArgumentParser):
         """Add an option without a value."""
         self.add_argument(option, action="store_true", help=text)
 
+    def add_operation(self, name: str, run: OnHost, text: str) -> Parser:
+        """Add an action on a model of the TorchServe that answers here."""
+        action = self.add_action(name, on_host(run), text)
+        action.add_model()
+        return action
+
+    def add_model(self) -> None:
+        """Add --model. With `on_host`, the operation gets the store of that model."""
+        self.add_argument(
+            "--model", type=model_name, default=MODEL, metavar="NAME", help=f"the model (default: {MODEL})"
+        )
+
     def add_dry_run(self) -> None:
         """Add --dry-run."""
         self.add_flag("--dry-run", "show what would be done; change nothing")
@@ -105,15 +122,26 @@ class Parser(argparse.ArgumentParser):
             self.add_argument(f"--{where}", dest="where", action="store_const", const=where, help=text)
 
 
-def on_host(run: Callable[[Host, argparse.Namespace], None]) -> Run:
-    """Return the function for a command line that acts on the TorchServe that answers here."""
+def on_host(run: OnHost) -> Run:
+    """Return the function for a command line that acts on a model of the TorchServe that answers here."""
 
     def find_and_run(arguments: argparse.Namespace) -> None:
+        from ops.store import models
         from ops.torchserve import host
 
-        run(host.here(), arguments)
+        if arguments.model == MODEL:
+            run(host.here(), arguments)
+        else:
+            run(host.here(models.require_known(arguments.model)), arguments)
 
     return find_and_run
+
+
+def model_name(text: str) -> str:
+    """Return the name of a model. Raises UsageError for one that no model can have."""
+    if why := fault(text):
+        raise UsageError(f"--model: {why}")
+    return text
 
 
 def path(text: str) -> Path:

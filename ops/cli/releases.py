@@ -32,6 +32,7 @@ leaves the old version answering and nothing behind. The way back: bash scripts/
     redeploy.add_argument("weights", type=path, metavar="NEW_BEST.pt", help="the weights to serve")
     packaging.add_options(redeploy)
     _add_abort_canary(redeploy)
+    redeploy.add_model()
     redeploy.add_where()
 
     rollback = root.add_command(
@@ -50,6 +51,7 @@ request. If TorchServe is down, it makes the version current on disk and restart
     )
     _add_abort_canary(rollback)
     rollback.add_dry_run()
+    rollback.add_model()
     rollback.add_where()
 
     releases = root.add_command(
@@ -79,6 +81,7 @@ request. If TorchServe is down, it makes the version current on disk and restart
     releases.add_flag("--json", "list and audit: print JSON")
     releases.add_argument("--force", action="store_true", help=argparse.SUPPRESS)  # unlock: has no effect any more
     releases.add_dry_run()
+    releases.add_model()
     releases.add_where()
 
     root.add_command(

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ops.cli import packaging
-from ops.cli.parser import OPERATION, Parser, on_host, path
+from ops.cli.parser import OPERATION, Parser, path
 from ops.errors import UsageError
 from ops.store import routing
 
@@ -23,9 +23,9 @@ def add(root: Parser) -> None:
         "serve kept versions side by side, each with its share of the requests",
         codes=OPERATION,
     )
-    start = actions.add_action(
+    start = actions.add_operation(
         "start",
-        on_host(_start_experiment),
+        _start_experiment,
         "Load kept versions, check them, and send each its share. The stable version gets the rest, or a share that is "
         "given as well. Every answer names the version that made it.",
     )
@@ -37,9 +37,9 @@ def add(root: Parser) -> None:
     add_salt(start)
     start.add_argument("--note", metavar="TEXT", default="", help="a line for the audit trail")
     start.add_accept_drift()
-    stop = actions.add_action(
+    stop = actions.add_operation(
         "stop",
-        on_host(_stop_experiment),
+        _stop_experiment,
         "Send every request to the stable version. The others are drained and unregistered, and stay kept.",
     )
     for command in (start, stop):
@@ -49,9 +49,9 @@ def add(root: Parser) -> None:
     actions = root.add_command(
         "shadow", "shadow.sh", "send a version copies of the requests and count how its answers differ", codes=OPERATION
     )
-    start = actions.add_action(
+    start = actions.add_operation(
         "start",
-        on_host(_start_shadow),
+        _start_shadow,
         "Package weights, or take a kept version, and mirror requests to it. It is loaded next to the running version "
         "and checked. Clients never get its answers and never wait for them.",
     )
@@ -59,7 +59,7 @@ def add(root: Parser) -> None:
     start.add_argument(
         "--percent", type=routing.percent, metavar="P", required=True, help="percent of the requests that are copied"
     )
-    stop = actions.add_action("stop", on_host(_stop_shadow), "Stop mirroring and unregister the version.")
+    stop = actions.add_operation("stop", _stop_shadow, "Stop mirroring and unregister the version.")
     stop.add_flag("--remove", "remove its archive if it was packaged for this shadow")
     stop.add_dry_run()
     add_status(actions)
@@ -92,7 +92,7 @@ def add_gateway(command: Parser) -> None:
 
 def add_status(actions: Parser) -> None:
     """Add the action status."""
-    status = actions.add_action("status", on_host(_status), "Show what each version did, at each gateway.")
+    status = actions.add_operation("status", _status, "Show what each version did, at each gateway.")
     status.add_flag("--json", "print JSON")
     add_gateway(status)
 
@@ -112,7 +112,7 @@ def gateways(host: Host, arguments: argparse.Namespace) -> Gateways:
     urls = getattr(arguments, "gateway", None) or [host.gateway]
     if not all(urls):
         raise UsageError("name the gateway: --gateway URL")
-    return Gateways(urls)
+    return Gateways(urls, model=host.model)
 
 
 def _check_experiment(arguments: argparse.Namespace) -> None:

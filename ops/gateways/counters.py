@@ -1,4 +1,4 @@
-"""The counters of the gateways by version: `routing` and `traffic` of `GET /models`."""
+"""The counters of the gateways by version: `routing` and `traffic` of `GET /models`, or of `GET /models/NAME`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from model_names import DEFAULT
 from ops.errors import OpsError
 from ops.gateways import api_key
 
@@ -47,9 +48,10 @@ class Snapshot:
 
 
 class Gateways:
-    """All gateways of a deployment, each with its own counters."""
+    """All gateways of a deployment, each with its own counters of a model."""
 
-    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None, model: str = DEFAULT) -> None:
+        self.address = "/models" if model == DEFAULT else f"/models/{model}"
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
         self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, headers=api_key.headers())
 
@@ -65,7 +67,7 @@ class Gateways:
 
     def _ask(self, url: str) -> Snapshot:
         try:
-            answer = self._client.get(f"{url}/models")
+            answer = self._client.get(f"{url}{self.address}")
             body = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoTrafficError(f"the gateway {url} does not answer ({type(error).__name__})") from error
@@ -74,7 +76,7 @@ class Gateways:
         if answer.status_code in (401, 403):
             raise NoTrafficError(f"the gateway {url} requires a key with the right to predict. {api_key.HELP}")
         if answer.status_code != 200:
-            raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET /models")
+            raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET {self.address}")
         try:
             routing = body.get("routing") or {}
             return Snapshot(url, routing.get("revision"), [_row(entry) for entry in body["traffic"]])

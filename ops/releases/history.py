@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from ops.paths import current_archive, script
 from ops.rollout.recovery import operation
 from ops.store import audit, intent, inventory, lock, releases, routing
 from ops.terminal.console import say, size
@@ -47,12 +48,13 @@ def _notes(
     host: Host, state: releases.Releases, present: routing.Routing, served: str | None, loaded: list[str]
 ) -> list[str]:
     lines = []
+    live = current_archive(host.store).name
     if state.current is None:
-        lines.append("yolo.mar is not a kept version" if state.current_sha256 else "there is no yolo.mar")
+        lines.append(f"{live} is not a kept version" if state.current_sha256 else f"there is no {live}")
     if served is None:
         lines.append("TorchServe does not answer: nothing is served")
     elif served != state.current:
-        lines.append(f"TorchServe serves {served}; a restart would serve {state.current or 'what yolo.mar is'}")
+        lines.append(f"TorchServe serves {served}; a restart would serve {state.current or f'what {live} is'}")
     unused = [version for version in loaded if version != served and version not in present.playing]
     if unused:
         lines.append(f"also loaded: {', '.join(unused)}")
@@ -60,7 +62,7 @@ def _notes(
     if missing:
         lines.append(
             f"{', '.join(missing)} should be loaded too and is not; its requests go to {served}. "
-            "Load it again: bash scripts/canary.sh set PERCENT; or end it"
+            f"Load it again: {script('canary.sh set PERCENT', host.store)}; or end it"
         )
     if present.playing:
         lines.append(f"requests: {present.summary}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ops.paths import script
 from ops.rollout.candidate import Packaging, Request, roll_out
 from ops.rollout.change import Change
 from ops.rollout.preconditions import require_no_split
@@ -34,7 +35,8 @@ def redeploy(
         ).change  # fmt: skip
 
     def report(change: Change) -> str:
-        return f"{change.to} is live, {change.before} is kept. The way back: bash scripts/rollback.sh"
+        way_back = script("rollback.sh", host.store)
+        return f"{change.to} is live, {change.before} is kept. The way back: {way_back}"
 
     target = str(weights.absolute())  # never taken for the name of a kept version
     roll_out(host, Request("redeploy", target, how, require, change, report), dry_run=dry_run)

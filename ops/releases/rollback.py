@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from ops.errors import NoSuchVersionError, NotServingError, OpsError
-from ops.paths import kept_archive
+from ops.paths import MODEL, current_archive, kept_archive, script
 from ops.rollout import split
 from ops.rollout.change import show_plan
 from ops.rollout.failure import COME_BACK_S
-from ops.rollout.preconditions import require_no_split, served
+from ops.rollout.preconditions import require_no_split, require_service, served
 from ops.rollout.promotion import Promotion
 from ops.rollout.recovery import Operation, operation
 from ops.samples import pictures
@@ -29,13 +30,15 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
     require_no_split(host, except_canary=abort_canary)
     with operation(host, f"rollback to {version or 'the previous version'}", dry_run=dry_run) as begun:
         require_no_split(host, except_canary=abort_canary)
-        to = version or previous(begun.state)
+        to = version or previous(begun.state, host.store)
         with begun.steps.step(f"verify the archive of {to}"):
             inventory.require_intact(host.store, begun.state, to)
         if abort_canary:
             is_wanted = to in routing.read(host.store).versions("canary")
             split.end_canary(begun, f"rollback to {to}", keep=is_wanted)
         if not is_answering(host):
+            if host.model != MODEL and is_answering(host.of_model(MODEL)):
+                require_service(host)  # says what to do: no restart, as the other models answer
             restart_on(begun, to)
             return
         promotion = Promotion(begun, "rollback", to)
@@ -45,11 +48,12 @@ def rollback(host: Host, version: str | None = None, *, abort_canary: bool = Fal
         promotion.change.run(f"{to} is live again, {promotion.before} is kept.")
 
 
-def previous(state: releases.Releases) -> str:
+def previous(state: releases.Releases, store: Path) -> str:
     """Return the previous version. Raises NoSuchVersionError naming what there is."""
     if state.previous is None:
         there = ", ".join(state.releases) or "none"
-        raise NoSuchVersionError(f"no previous version is known; name one of: {there} (bash scripts/releases.sh)")
+        listing = script("releases.sh", store)
+        raise NoSuchVersionError(f"no previous version is known; name one of: {there} ({listing})")
     return state.previous
 
 
@@ -63,7 +67,7 @@ def restart_on(operation: Operation, to: str) -> None:
     """TorchServe is down: make the version current on disk and start it. Raises OpsError, RestartNeededError."""
     host, state, steps = operation.host, operation.state, operation.steps
     if operation.dry_run:
-        show_plan([("restart", f"TorchServe, which is down, on {to} as yolo.mar")])
+        show_plan([("restart", f"TorchServe, which is down, on {to} as {current_archive(host.store).name}")])
         return
     before = state.current
     host.mark_log()

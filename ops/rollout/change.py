@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from ops.errors import DriftError, OpsError
+from ops.paths import script
 from ops.rollout import failure
 from ops.rollout.recovery import Operation
 from ops.samples import pictures
@@ -34,7 +35,7 @@ class Change:
 
     `decide` takes back what it raises, and may return a remark for the table. `finish` returns a warning about what is
     left to the next operation, if any. `answering` says who answers after a failure, None for nobody; then `hint` says
-    what to do. `in_force`: what holds after the decision. `host`: whose log explains a failure.
+    what to do (by default: roll back). `in_force`: what holds after the decision. `host`: whose log explains a failure.
     """
 
     operation: Operation
@@ -53,7 +54,7 @@ class Change:
     note: str = ""
     detail: str = ""
     decision: str = "tell the gateways"
-    hint: str = "Nothing answers now. See: bash scripts/status.sh, and bash scripts/rollback.sh VERSION"
+    hint: str = ""
 
     def run(self, report: str = "") -> None:
         """Make the change and print the report; in a dry run, say what it would do.
@@ -108,7 +109,9 @@ class Change:
         for row in self.operation.steps.table():
             say(row)
         if isinstance(error, OpsError):  # nobody waits for an explanation after Ctrl-C
-            failure.explain(self.host, error, f"{self.action} of {self.to}", self.answering, self.hint)
+            way_back = script("rollback.sh VERSION", self.host.store)
+            hint = self.hint or f"Nothing answers now. See: bash scripts/status.sh, and {way_back}"
+            failure.explain(self.host, error, f"{self.action} of {self.to}", self.answering, hint)
 
     def _audit(self, outcome: str, detail: str) -> None:
         steps = self.operation.steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ops.errors import NotNowError, NotRunningError
+from ops.paths import MODEL, script
 from ops.store import bluegreen, lock, routing
 from ops.system.polling import poll
 from ops.terminal.console import say
@@ -42,6 +43,11 @@ def require_service(host: Host) -> Loaded:
             f"no service runs here yet ({error}). Start it first: bash scripts/up.sh. Nothing changed"
         ) from error
     except RefusedError as error:
+        if host.model != MODEL and error.status == 404:
+            raise NotRunningError(
+                f"TorchServe runs and does not serve {host.model}. Add it: bash scripts/models.sh add NEW.pt --name "
+                f"{host.model}; or see why: bash scripts/models.sh list. Nothing changed"
+            ) from error
         raise NotRunningError(
             f"TorchServe runs but holds no model ({error}). Restart it: bash scripts/up.sh"
         ) from error
@@ -78,7 +84,8 @@ def require_one_version(host: Host) -> None:
     _require_unsplit_routing(host)
     shadow = routing.read_or_empty(host.store).shadow
     if shadow:
-        raise NotNowError(f"{shadow.version} is a shadow. End it first: bash scripts/shadow.sh stop. Nothing changed")
+        command = script("shadow.sh stop", host.store)
+        raise NotNowError(f"{shadow.version} is a shadow. End it first: {command}. Nothing changed")
 
 
 def _require_unsplit_routing(host: Host, *, except_canary: bool = False) -> None:
@@ -86,13 +93,13 @@ def _require_unsplit_routing(host: Host, *, except_canary: bool = False) -> None
     if present.canary and not except_canary:
         raise NotNowError(
             f"a canary is active: {present.canary.version} at {present.canary.percent:g} %. End it first: "
-            "bash scripts/canary.sh promote (or: abort). Redeploy and rollback do that with --abort-canary. "
-            "Nothing changed"
+            f"{script('canary.sh promote', host.store)} (or: abort). Redeploy and rollback do that with "
+            "--abort-canary. Nothing changed"
         )
     if present.experiment:
         raise NotNowError(
-            f"an experiment is active: {present.experiment.name}. End it first: bash scripts/experiment.sh stop. "
-            "Nothing changed"
+            f"an experiment is active: {present.experiment.name}. End it first: "
+            f"{script('experiment.sh stop', host.store)}. Nothing changed"
         )
 
 
@@ -104,4 +111,4 @@ def require_no_role(host: Host, version: str) -> None:
     for part in routing.PARTS:
         if version in present.versions(part):
             command = "canary.sh abort" if part == "canary" else f"{part}.sh stop"
-            raise NotNowError(f"{version} is in the {part} already. End that first: bash scripts/{command}")
+            raise NotNowError(f"{version} is in the {part} already. End that first: {script(command, host.store)}")

@@ -82,7 +82,7 @@ class Promotion:
         )  # fmt: skip
 
     def _plan(self) -> Plan:
-        switch = ("switch", f"yolo.mar and the default to {self.to}")
+        switch = ("switch", f"{self.live.name} and the default to {self.to}")
         drain = ("drain", f"{self.before}, then unregister it")
         if self.canary_of and self.canary_of.canary:
             percent = self.canary_of.canary.percent

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from ops.errors import NotNowError
-from ops.paths import kept_archive
+from ops.paths import kept_archive, script
 from ops.rollout.change import Change, Loading
 from ops.rollout.failure import describe_answering
 from ops.rollout.preconditions import served
@@ -128,9 +129,9 @@ def end_canary(operation: Operation, why: str, *, keep: bool = False) -> str:
     return f"the archive of {found.version} is {'removed' if remove else 'kept'}"
 
 
-def not_active(part: str) -> NotNowError:
+def not_active(part: str, store: Path) -> NotNowError:
     """Return the error that says that a part is not active, and how to start one."""
-    return NotNowError(f"no {part} is active. Start one: bash scripts/{COMMANDS[part]}")
+    return NotNowError(f"no {part} is active. Start one: {script(COMMANDS[part], store)}")
 
 
 def is_removable(state: Releases, version: str, part: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ops.errors import OpsError
-from ops.paths import current_archive, folder_of, model_of, shown
+from ops.paths import current_archive, folder_of, model_of, script, shown
 from ops.store import bluegreen, routing
 from ops.system.files import read_json, write_json
 
@@ -58,8 +58,9 @@ def read(store: Path) -> Intent | None:
     if found is None or found.kind not in get_args(Kind):
         raise OpsError(
             f"an operation was cut off, and {NAME} in the model store, which says what it was doing, is not understood "
-            "here: a newer version of this program wrote it. Finish it with that version: bash scripts/releases.sh "
-            f"recover. If nothing is to be finished, remove the file: rm {shown(store / NAME)}. Nothing changed"
+            "here: a newer version of this program wrote it. Finish it with that version: "
+            f"{script('releases.sh recover', store)}. If nothing is to be finished, remove the file: "
+            f"rm {shown(store / NAME)}. Nothing changed"
         )
     return found
 

@@ -133,7 +133,7 @@ def read(store: Path) -> Routing:
     try:
         return parse(document or {})
     except (KeyError, TypeError, ValueError, AttributeError, OpsError) as error:
-        raise DamagedError(f"{FOLDER}/{NAME} is damaged ({type(error).__name__}: {error})") from error
+        raise DamagedError(f"{FOLDER}/{path(store).name} is damaged ({type(error).__name__}: {error})") from error
 
 
 def read_or_empty(store: Path) -> Routing:
@@ -180,7 +180,7 @@ def write(store: Path, routing: Routing) -> Routing:
         for left in path(store).parent.glob(f".{path(store).name}.*.part"):
             left.unlink(missing_ok=True)
     except OSError as error:
-        raise from_os_error(error, f"writing {NAME}") from error
+        raise from_os_error(error, f"writing {path(store).name}") from error
     try:
         present = read(store).revision
     except DamagedError:

@@ -62,7 +62,7 @@ class Host:
     def await_gateway(self) -> None:
         """Wait until the gateway is ready again: it notices with a delay that a server is back."""
         if self.gateway:
-            gateway = poll(lambda: readiness.ask(self.gateway), GATEWAY_NOTICES_S)
+            gateway = poll(lambda: readiness.ask(self.gateway, self.model), GATEWAY_NOTICES_S)
             if not gateway.ready:
                 say(f"  note: TorchServe answers; {gateway.message}")
 

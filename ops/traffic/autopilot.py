@@ -17,6 +17,7 @@ from typing import Any
 from ops.errors import LockedError, NotNowError, OpsError, OutOfBoundsError
 from ops.gateways import counters
 from ops.gateways.counters import Gateways
+from ops.paths import script
 from ops.rollout.preconditions import served
 from ops.rollout.recovery import operation
 from ops.store import routing
@@ -118,7 +119,8 @@ def _set_next_share(host: Host, watch: Watch) -> float | None:
         return now.percent
     following = next((share for share in watch.steps if share > now.percent), None)
     if following is None:
-        say(f"{watch.version} stays at {now.percent:g} %, the last step. Next: bash scripts/canary.sh promote")
+        promote = script("canary.sh promote", host.store)
+        say(f"{watch.version} stays at {now.percent:g} %, the last step. Next: {promote}")
     elif following == 100:
         canary.promote(host, why="auto", wait_s=LOCK_WAIT_S)
         return None
@@ -159,7 +161,7 @@ def _watch_step(host: Host, watch: Watch, bounds: Bounds, gateways: Gateways) ->
             if now.percent != watch.percent:
                 raise NotNowError(
                     f"somebody set {watch.version} to {now.percent:g} %. To go on from there: "
-                    "bash scripts/canary.sh auto"
+                    f"{script('canary.sh auto', host.store)}"
                 )
             _reload(host, now.version)
             seen, problems = gateways.read()

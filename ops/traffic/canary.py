@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ops.paths import script
 from ops.rollout import split
 from ops.rollout.candidate import Packaging, start_split
 from ops.rollout.change import show_plan
@@ -17,7 +18,7 @@ from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 
 PART = "canary"
-NEXT = "Next: bash scripts/canary.sh status | set PERCENT | promote | abort"
+NEXT = "canary.sh status | set PERCENT | promote | abort"
 
 
 def start(
@@ -38,7 +39,7 @@ def start(
     start_split(
         host, PART, target, how or Packaging(), require_no_split,
         lambda present, version: replace(present, canary=Canary(version, share, key)),
-        lambda change: f"{change.to} gets {share:g} % of the requests. {NEXT}",
+        lambda change: f"{change.to} gets {share:g} % of the requests. Next: {script(NEXT, host.store)}",
         accept_drift=accept_drift, dry_run=dry_run,
     )  # fmt: skip
 
@@ -47,7 +48,7 @@ def active(host: Host) -> tuple[Routing, Canary]:
     """Return the routing and its canary. Raises NotNowError when there is none."""
     present = routing.read(host.store)
     if present.canary is None:
-        raise split.not_active(PART)
+        raise split.not_active(PART, host.store)
     return present, present.canary
 
 
@@ -76,7 +77,7 @@ def promote(host: Host, *, dry_run: bool = False, why: str = "", wait_s: float =
         present, now = active(host)
         inventory.require_intact(host.store, begun.state, now.version)
         promotion = Promotion(begun, "promote", now.version, note=why, canary_of=present)
-        way_back = "The way back: bash scripts/rollback.sh"
+        way_back = f"The way back: {script('rollback.sh', host.store)}"
         promotion.change.run(f"{now.version} is live, {promotion.before} is kept. {way_back}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops.errors import NotNowError, UsageError
+from ops.paths import script
 from ops.rollout import split
 from ops.rollout.preconditions import preflight, require_no_split
 from ops.rollout.recovery import operation
@@ -58,13 +59,14 @@ def start(
         for version in sorted({*wanted} - {stable}):
             inventory.require_intact(host.store, begun.state, version)
             if version in present.versions("shadow"):
-                raise NotNowError(f"{version} is the shadow already. End that first: bash scripts/shadow.sh stop")
+                command = script("shadow.sh stop", host.store)
+                raise NotNowError(f"{version} is the shadow already. End that first: {command}")
         change = split.start(
             begun, PART, name, lambda present: replace(present, experiment=experiment),
             note=note, accept_drift=accept_drift,
         )  # fmt: skip
         rest = f"the rest ({100 - sum(wanted.values()):g} %) to {stable}"
-        change.run(f"{change.detail}; {rest}. The end: bash scripts/experiment.sh stop")
+        change.run(f"{change.detail}; {rest}. The end: {script('experiment.sh stop', host.store)}")
 
 
 def stop(host: Host, *, dry_run: bool = False) -> None:
@@ -72,6 +74,6 @@ def stop(host: Host, *, dry_run: bool = False) -> None:
     with operation(host, "end of the experiment", dry_run=dry_run) as begun:
         found = routing.read(host.store).experiment
         if found is None:
-            raise split.not_active(PART)
+            raise split.not_active(PART, host.store)
         end = split.end(begun, "experiment stop", PART, found.name)
         end.run(f"the experiment {found.name} is over; its versions are kept")

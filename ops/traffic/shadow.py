@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ops.errors import NotNowError
+from ops.paths import script
 from ops.rollout import split
 from ops.rollout.candidate import Packaging, start_split
 from ops.rollout.preconditions import require_single_server
@@ -14,7 +15,7 @@ from ops.store.routing import Shadow
 from ops.torchserve.host import Host
 
 PART = "shadow"
-NEXT = "Next: bash scripts/shadow.sh status | stop"
+NEXT = "shadow.sh status | stop"
 
 
 def start(
@@ -34,7 +35,7 @@ def start(
     start_split(
         host, PART, target, how or Packaging(), require_no_shadow,
         lambda present, version: replace(present, shadow=Shadow(version, share)),
-        lambda change: f"{share:g} % of the requests are mirrored to {change.to}. {NEXT}",
+        lambda change: f"{share:g} % of the requests are mirrored to {change.to}. Next: {script(NEXT, host.store)}",
         accept_drift=accept_drift, dry_run=dry_run,
     )  # fmt: skip
 
@@ -44,7 +45,8 @@ def require_no_shadow(host: Host) -> None:
     require_single_server(host)
     present = routing.read_or_empty(host.store)
     if present.shadow:
-        raise NotNowError(f"{present.shadow.version} is the shadow already. End it first: bash scripts/shadow.sh stop")
+        command = script("shadow.sh stop", host.store)
+        raise NotNowError(f"{present.shadow.version} is the shadow already. End it first: {command}")
 
 
 def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
@@ -52,7 +54,7 @@ def stop(host: Host, *, remove: bool = False, dry_run: bool = False) -> None:
     with operation(host, "end of the shadow", dry_run=dry_run) as begun:
         found = routing.read(host.store).shadow
         if found is None:
-            raise split.not_active(PART)
+            raise split.not_active(PART, host.store)
         remove = remove and split.is_removable(begun.state, found.version, PART)
         end = split.end(begun, "shadow stop", PART, found.version, remove=remove)
         became = "removed" if remove else "kept"

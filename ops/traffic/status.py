@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from ops.gateways import counters
 from ops.gateways.counters import Gateways, Row, Snapshot
+from ops.paths import script
 from ops.rollout import split
 from ops.store import routing
 from ops.store.routing import Routing
@@ -28,7 +29,7 @@ def print_status(host: Host, gateways: Gateways, name: str, as_json: bool = Fals
         say(json.dumps({**known, "gateways": [asdict(gateway) for gateway in seen]}, indent=1, ensure_ascii=False))
         return
     if not active:
-        say(str(split.not_active(name)))
+        say(str(split.not_active(name, host.store)))
         return
     say(f"{present.summary} (revision {present.revision}, {present.updated}); stable: {present.stable}")
     for version in present.versions(name):
@@ -97,7 +98,7 @@ def remarks(host: Host, present: Routing, seen: list[Snapshot], name: str) -> li
     if name == "canary" and watch and present.canary and watch.salt == present.canary.salt:
         lines.append(
             f"auto is at {watch.percent:g} %, steps {', '.join(f'{step:g}' for step in watch.steps)}; "
-            "if it no longer runs: bash scripts/canary.sh auto"
+            f"if it no longer runs: {script('canary.sh auto', host.store)}"
         )
     return lines
 

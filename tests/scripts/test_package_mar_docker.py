@@ -211,3 +211,22 @@ def test_without_python_and_image_up_starts_and_help_says_what_is_missing(checko
     assert docker.called("compose", "up")
     done = checkout.run("redeploy.sh", "--help")
     assert (done.returncode, "no Python 3.11 or newer" in done.stderr) == (1, True)
+
+
+def test_the_weights_of_another_model_have_its_name(checkout, docker, best):
+    done = checkout.run(SCRIPT, "--model", "helmets")
+    assert done.returncode == 1
+    assert "models/weights/helmets.pt" in done.stderr
+    helmets = best.with_name("helmets.pt")
+    helmets.write_bytes(b"weights")
+    done = checkout.run(SCRIPT, "--model", "helmets")
+    assert done.returncode == 0, done.stderr
+    assert f'"source={helmets}"' in mounts(docker)[0]
+    assert packaged(run_call(docker)) == {"weights": "/weights/helmets.pt", "model": "helmets"}
+
+
+def test_the_weights_of_yolo_may_have_its_name_where_there_is_no_best_pt(checkout, docker, best):
+    best.rename(best.with_name("yolo.pt"))
+    done = checkout.run(SCRIPT)
+    assert done.returncode == 0, done.stderr
+    assert packaged(run_call(docker)) == {"weights": "/weights/yolo.pt"}

@@ -103,3 +103,13 @@ def test_where_no_service_was_ever_set_up_it_is_said(checkout, docker):
     asked = checkout.run("releases.sh", "--docker")
     assert asked.returncode == 1
     assert "no engine answers" in asked.stderr
+
+
+def test_the_model_that_is_named_is_packaged_and_released(checkout, docker, weights):
+    done = checkout.run("redeploy.sh", "new best.pt", "--model", "helmets")
+    assert done.returncode == 0, done.stderr
+    (packaging,) = packagings(docker)
+    assert packaged(packaging)["model"] == "helmets"
+    assert operations(docker)[-1] == ["redeploy", "new best.pt", "--model", "helmets", "--packaged", "1.7"]
+    done = checkout.run("redeploy.sh", "new best.pt", "--model", "hel mets")
+    assert (done.returncode, "cannot be a model's name" in done.stderr) == (2, True)

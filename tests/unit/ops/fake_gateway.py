@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from ops.gateways.counters import Gateways
+from ops.paths import MODEL
 from ops.store import routing
 
 
@@ -21,6 +22,7 @@ class FakeGateway:
     since: str = "12:00"
     down: bool = False
     status: int = 200
+    model: str = MODEL
 
     def happen(self, version: str, role: str, requests: int = 0, p95_ms: float = 50.0, found: int = 3, **counts: int):
         """So many more requests were answered, or went otherwise."""
@@ -36,7 +38,7 @@ class FakeGateway:
         self.rows, self.since = {}, since
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        assert request.url.path == "/models"
+        assert request.url.path == ("/models" if self.model == MODEL else f"/models/{self.model}")
         if self.down:
             raise httpx.ConnectError("refused", request=request)
         if self.status != 200:
@@ -49,8 +51,8 @@ class FakeGateway:
         return httpx.Response(200, json={"models": [], "routing": {"revision": revision}, "traffic": traffic})
 
 
-def gateways(*fakes: FakeGateway) -> Gateways:
+def gateways(*fakes: FakeGateway, model: str = MODEL) -> Gateways:
     """All of them, at addresses of their own."""
     hosts = {f"gateway{number}": fake for number, fake in enumerate(fakes)}
     transport = httpx.MockTransport(lambda request: hosts[request.url.host](request))
-    return Gateways([f"http://{host}/" for host in hosts], transport)
+    return Gateways([f"http://{host}/" for host in hosts], transport, model)
