@@ -9,6 +9,7 @@ _fetch_local_weights() {
   local given best=models/weights/best.pt
   given=$(env_value WEIGHTS) || return 1
   if [[ -z $given ]]; then return 0; fi
+  if [[ ! -e $best && -e models/weights/yolo.pt ]]; then best=models/weights/yolo.pt; fi
   if [[ -e $best ]]; then
     if [[ ! -f $given ]] || ! cmp -s -- "$given" "$best"; then
       # Not the whole address: it may contain a password or a token.
@@ -78,9 +79,18 @@ _start_green() {
   fi
 }
 
-# Print what identifies the archive that TorchServe loads when it starts: a new one is a new file.
+# Print what identifies the archives in the model store, of which TorchServe loads some when it starts: a new one is a
+# new file.
 _archive() {
-  ls -li serving/torchserve/model-store/yolo.mar 2>/dev/null || true
+  ls -li serving/torchserve/model-store/*.mar 2>/dev/null || true
+}
+
+# With several models: what the packager said of those that it could not package.
+_show_models() {
+  if ! compgen -G 'models/weights/*.pt' | grep -qvE '/(best|yolo)\.pt$' \
+    && ! compgen -G 'serving/torchserve/model-store/models.d/*/' >/dev/null; then return 0; fi
+  docker compose logs --no-color --no-log-prefix --since "$1" model-archiver 2>/dev/null \
+    | grep -E ': (not packaged|was removed|.* is not used)' || true
 }
 
 # Compose leaves a running TorchServe alone when the packager, which it waits for, has made a new archive.
@@ -94,7 +104,7 @@ _serve_new_archive() {
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
-  local port before archive container
+  local port before archive container began
   _require_free_ports || return 1
   _require_willing_gateway || return 1
   _fetch_local_weights || return 1
@@ -103,6 +113,7 @@ compose_up() {
   fi
   before=$(docker compose ps -q 2>/dev/null)
   archive=$(_archive)
+  began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   container=$(docker compose --profile green ps -q "$(answering_service)" 2>/dev/null) || true
   echo "+ ${command[*]}"
   if ! "${command[@]}"; then
@@ -121,6 +132,7 @@ compose_up() {
   if command -v curl >/dev/null; then
     _first_detection "http://localhost:$port/predict" || return 1
   fi
+  _show_models "$began"
   cat <<EOF
 
 Up. Try next:

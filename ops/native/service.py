@@ -16,11 +16,26 @@ from ops.gateways.readiness import Readiness
 from ops.native import green, ports, supervisor
 from ops.native.environment import only_of_services
 from ops.packaging.current import require_settled
-from ops.paths import API_KEYS, COMMON, GATEWAY, LOGS, ROOT, RUN, SERVING, STORE, STREET, current_archive, socket_dir
+from ops.paths import (
+    API_KEYS,
+    COMMON,
+    GATEWAY,
+    LOGS,
+    MODEL,
+    ROOT,
+    RUN,
+    SERVING,
+    STORE,
+    STREET,
+    current_archive,
+    model_of,
+    socket_dir,
+    store_of,
+)
 from ops.predict import text
 from ops.setup import java
 from ops.setup.prepare import prepare
-from ops.store import archive, bluegreen, lock
+from ops.store import archive, bluegreen, lock, models
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.files import read_json, write_json
 from ops.system.polling import poll
@@ -102,6 +117,27 @@ def write_state(state: dict[str, str]) -> None:
     write_json(STATE, state)
 
 
+def served_archives() -> dict[str, str]:
+    """Return the SHA-256 of the archive that each model is served from, under its name in the state."""
+    return {
+        _archive_key(model): archive.sha256(current_archive(store_of(model, STORE)))
+        for model in models.with_archive(STORE)
+    }
+
+
+def record_archive(store: Path) -> None:
+    """Record in the state that the server runs the current archive of a model; that it has none, if that is gone."""
+    state, current = read_state(), current_archive(store)
+    if state:
+        state.pop(_archive_key(model_of(store)), None)
+        known = {_archive_key(model_of(store)): archive.sha256(current)} if current.is_file() else {}
+        write_state({**state, **known})
+
+
+def _archive_key(model: str) -> str:
+    return "archive" if model == MODEL else f"archive of {model}"
+
+
 def check_gateway(environment: dict[str, str]) -> None:
     """Let the gateway check its settings. Raises OpsError with its message when it would not start."""
     argv = [str(supervisor.PYTHON), "-m", "gateway", "check"]
@@ -114,7 +150,7 @@ def check_gateway(environment: dict[str, str]) -> None:
 def start(settings: Settings) -> None:
     """Start the services, or restart those whose settings, code or archive changed."""
     environment = services_environment(settings)
-    wanted = {"settings": fingerprint(environment), "archive": archive.sha256(current_archive())}
+    wanted = {"settings": fingerprint(environment), **served_archives()}
     present = read_state() if supervisor.states() else {}
     if present == wanted:
         say("  services: already running")
@@ -181,6 +217,7 @@ def up(picture: Path = STREET, settle: Callable[[Path], None] = require_settled)
         say(f"  waiting for another operation: {holder}")
     try:
         with lock.held(STORE, lock.UP, OPERATION_S):  # an operation on a server that is just being restarted would fail
+            _await_operations()
             start(settings)
             await_ready(settings)
         say()
@@ -199,6 +236,14 @@ Up. Try next:
   {settings.gateway}/docs          every route
   bash scripts/package_mar.sh      after replacing models/weights/best.pt
   bash scripts/down.sh             stop everything (logs: {LOGS.relative_to(ROOT)}/)""")
+
+
+def _await_operations() -> None:
+    """Wait for the operations on further models. With the lock that `up` holds no new one begins."""
+    for store in models.stores(STORE):
+        if store != STORE and (holder := lock.holder(store)):
+            say(f"  waiting for another operation: {holder}")
+            poll(lambda store=store: lock.holder(store) is None, OPERATION_S)  # type: ignore[misc]
 
 
 def down() -> None:

@@ -50,8 +50,9 @@ WEIGHTS = Variable(
 WEIGHTS_SHA256 = Variable(
     "WEIGHTS_SHA256",
     "",
-    "SHA-256 of the weights. If it is set, other weights are neither loaded nor packaged. Empty: any.",
-    "64 hexadecimal digits",
+    "SHA-256 of the weights; of several models, all of them, separated by commas. If it is set, other weights are "
+    "neither loaded nor packaged. Empty: any.",
+    "64 hexadecimal digits each",
 )
 TRUST_WEIGHTS = Variable(
     "TRUST_WEIGHTS",

@@ -9,7 +9,7 @@ from pathlib import Path
 from ops.errors import OpsError, RestartNeededError
 from ops.gateways import readiness
 from ops.paths import LOGS, STORE, current_archive, folder_of, model_of, store_of
-from ops.store import archive, bluegreen
+from ops.store import bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
 from ops.terminal.console import say
@@ -83,14 +83,12 @@ class Host:
         supervisor.restart_program(self.program)
 
     def record_served_archive(self) -> None:
-        """Record that the server runs the archive on disk now, so that up.sh does not restart it."""
+        """Record that the server runs the model's archive on disk now, so that up.sh does not restart it."""
         if self.compose:
             return
         from ops.native import service
 
-        state = service.read_state()
-        if state:
-            service.write_state({**state, "archive": archive.sha256(current_archive(self.store))})
+        service.record_archive(self.store)
 
 
 def here(store: Path = STORE) -> Host:

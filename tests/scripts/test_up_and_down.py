@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import subprocess
 import sys
@@ -357,6 +358,26 @@ def test_a_running_server_is_restarted_on_an_archive_that_was_made_meanwhile(
         started.answer("ps", "-q", "torchserve", say="0123abcd\n")
     checkout.run("up.sh", "--docker")
     assert started.calls.count(["compose", "restart", "torchserve"]) == restarted
+
+
+def test_a_new_archive_of_any_model_restarts_a_running_server(checkout, started):
+    started.answer("compose", "ps", "-q", "torchserve", say="0123abcd\n")
+    started.answer(
+        "compose",
+        "up",
+        "--build",
+        do=f"touch {shlex.quote(str(checkout.root))}/serving/torchserve/model-store/helmets.mar",
+    )
+    checkout.run("up.sh")
+    assert started.calls.count(["compose", "restart", "torchserve"]) == 1
+
+
+def test_the_wish_for_weights_is_unused_where_yolo_pt_holds_them(checkout, started, tmp_path):
+    (checkout.root / "models/weights/yolo.pt").write_bytes(b"mine")
+    (tmp_path / "other.pt").write_bytes(b"other")
+    done = checkout.run("up.sh", WEIGHTS=str(tmp_path / "other.pt"))
+    assert "is not used, because models/weights/yolo.pt is there already" in done.stdout
+    assert not (checkout.root / "models/weights/best.pt").exists()
 
 
 def test_weights_that_are_not_used_are_named_with_the_reason(checkout, started, tmp_path):

@@ -13,11 +13,12 @@ from deploy.settings.declared import READERS
 from ops.errors import NotRunningError, OpsError, UsageError
 from ops.native import green, service, supervisor
 from ops.native.environment import only_of_services
-from ops.paths import API_KEYS, ROOT
+from ops.paths import API_KEYS, ROOT, current_archive, store_of
 from ops.store import lock
 from ops.store.bluegreen import Made, Sides
 from ops.system import settings
 from tests.support import wait_until
+from tests.unit.ops.fake_server import make_current, write_archive
 
 
 @pytest.fixture
@@ -187,3 +188,42 @@ def test_up_waits_for_an_operation_and_keeps_others_away_while_it_starts(monkeyp
             assert began == []
         up.result()
     assert began == ["up", "up", None]
+
+
+def test_the_state_has_the_archive_of_each_model_and_forgets_one_that_is_gone(monkeypatch, tmp_path):
+    monkeypatch.setattr(service, "STORE", tmp_path / "store")
+    monkeypatch.setattr(service, "STATE", tmp_path / "state.json")
+    stores = [store_of(model, tmp_path / "store") for model in ("yolo", "helmets")]
+    for number, store in enumerate(stores):
+        write_archive(store, "1.0", bytes([number]))
+        make_current(store, "1.0")
+    service.record_archive(stores[1])
+    assert service.read_state() == {}, "no service was started from here"
+    state = {"settings": "some", **service.served_archives()}
+    assert set(state) == {"settings", "archive", "archive of helmets"}
+    service.write_state(state)
+    write_archive(stores[1], "1.1", b"new")
+    make_current(stores[1], "1.1")
+    assert service.served_archives() != {name: state[name] for name in state if name != "settings"}
+    service.record_archive(stores[1])
+    assert service.read_state() == {"settings": "some", **service.served_archives()}
+    current_archive(stores[1]).unlink()
+    service.record_archive(stores[1])
+    assert set(service.read_state()) == {"settings", "archive"}
+
+
+def test_up_waits_for_an_operation_on_another_model(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(service, "STORE", tmp_path)
+    monkeypatch.setattr(service, "prepare", lambda **options: None)
+    monkeypatch.setattr(service.supervisor, "states", dict)
+    began = []
+    monkeypatch.setattr(service, "start", began.append)
+    monkeypatch.setattr(service, "await_ready", lambda settings: None)
+    monkeypatch.setattr(service.text, "show", lambda url, picture: None)
+    with ThreadPoolExecutor(1) as pool:
+        with lock.held(store_of("helmets", tmp_path), "redeploy of 1.1"):
+            up = pool.submit(service.up)
+            wait_until(lambda: "waiting for another operation" in capsys.readouterr().out, "up waits")
+            assert began == []
+        up.result()
+    assert len(began) == 1

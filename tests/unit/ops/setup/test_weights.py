@@ -120,7 +120,10 @@ def test_a_redirect_from_https_to_less_is_not_followed(target):
         weights.CarefulRedirects().redirect_request(before, io.BytesIO(), 302, "Found", {}, target)
 
 
-@pytest.mark.parametrize("checksum", [hashlib.sha256(b"trained").hexdigest().upper(), ""])
+TRAINED = hashlib.sha256(b"trained").hexdigest()
+
+
+@pytest.mark.parametrize("checksum", [TRAINED.upper(), "", f"{'0' * 64}, {TRAINED}"])
 def test_weights_with_the_expected_checksum_are_taken(tmp_path, monkeypatch, checksum):
     monkeypatch.setenv("WEIGHTS_SHA256", checksum)
     (tmp_path / "trained.pt").write_bytes(b"trained")
