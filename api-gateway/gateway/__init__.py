@@ -4,6 +4,7 @@ How an image travels, room by room::
 
     http, auth, limits     the layers around every route, in the order that middleware lists
     api                    reads the request: body and parameters (intake, detection) and what the answer shall be
+    models                 finds the model that is asked; each has a routing, a cache and a backend of its own
     routing                chooses the version of the model
     cache                  returns a stored answer, or stores the new one
     limits/admission       bounds the requests at the model server

@@ -20,23 +20,15 @@ from gateway.api.predict import routes as predict_routes
 from gateway.api.services import Services
 from gateway.auth.policy import create_authenticator
 from gateway.cache.creation import create_cache
-from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
-from gateway.limits.admission import AdmittingDetector
 from gateway.limits.bodies import UploadMemory
 from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
-from gateway.model_server.detector import BackendDetector
-from gateway.model_server.readiness import ReadinessWatch
-from gateway.model_server.registry import create_backend
-from gateway.routing.file import RoutingFile
-from gateway.routing.metrics import RoutingMetrics
-from gateway.routing.servers import add_servers, answering_server
-from gateway.routing.versions import Versions
+from gateway.models.factory import LineFactory
+from gateway.models.lines import Lines
 from gateway.settings import Settings
-from gateway.settings.server_list import parse_servers
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -48,48 +40,29 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     authenticator = create_authenticator(settings)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
-    routing_metrics = RoutingMetrics(metrics.registry)
     uploads = UploadMemory(settings.upload_memory_bytes, metrics.registry)
-    routing = RoutingFile(
-        settings.routing_file, parse_servers(settings.torchserve_servers), on_error=routing_metrics.errors.inc
-    )
-    backend = add_servers(
-        backend or create_backend(settings),
-        settings,
-        routing,
-        on_fallback=lambda server: routing_metrics.server_fallbacks.labels(server).inc(),
-    )
-    readiness = ReadinessWatch(backend, settings.ready_grace_s)
-    metrics.watch_readiness(lambda: readiness.state.ready)
     rate_limits = create_rate_limits(settings, metrics.registry)
-    admitting: Detector = AdmittingDetector(
-        BackendDetector(backend, readiness),
-        in_flight=settings.max_in_flight or settings.max_connections,
-        waiting=settings.max_waiting,
-        wait_s=settings.max_wait_s,
-        registry=metrics.registry,
-    )
-    cache = create_cache(settings, admitting, backend, metrics.registry, hint=answering_server(backend, routing))
-    versions = Versions(routing, backend, routing_metrics, settings.shadow_in_flight)
-    detector = versions.around(cache or admitting, default_version=lambda: readiness.state.version)
+    cache = create_cache(settings, metrics.registry)
+    factory = LineFactory(settings, metrics.registry, cache, backend)
+    lines = Lines(factory.default, factory.make)
+    metrics.watch_readiness(lambda: lines.default.readiness.state.ready)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         if authenticator is not None:
             authenticator.start()
-        watching = [asyncio.create_task(watch.run()) for watch in (readiness, versions)]
+        lines.default.start()
+        watching = asyncio.create_task(lines.run())
         try:
             yield
         finally:
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
-            await versions.aclose()
-            if cache:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await lines.aclose()
+            if cache is not None:
                 await cache.aclose()
             if authenticator is not None:
                 await authenticator.aclose()
-            await backend.aclose()
             if rate_limits is not None:
                 await rate_limits.aclose()
 
@@ -107,14 +80,11 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     )
     app.state.services = Services(
         settings=settings,
-        backend=backend,
-        detector=detector,
-        readiness=readiness,
+        models=lines,
         metrics=metrics,
         studio=Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes),
         fetcher=fetcher,
         uploads=uploads,
-        versions=versions,
     )
     install_error_handlers(app)
     static_files()  # an installation without its page fails now, not at the first visit

@@ -15,6 +15,7 @@ LAYERS = (
     ("detection",),
     ("oip", "http", "intake", "drawing", "model_server"),
     ("auth", "limits", "cache", "routing"),
+    ("models",),
     ("api",),
     ("middleware",),
     ("main",),

@@ -16,18 +16,23 @@ _LONGEST_S = 2**31
 
 
 def make_ask(
-    request: Request, services: Services, image: bytes, parameters: Parameters, version: str | None = None
+    request: Request,
+    services: Services,
+    image: bytes,
+    parameters: Parameters,
+    version: str | None = None,
+    model: str | None = None,
 ) -> Ask:
     """Check the image's header, and combine it with the parameters and with what the request's headers say.
 
-    ``version`` is the requested one.
+    ``version`` is the requested one, ``model`` the name of the requested model; None is the default one.
     Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
     """
     no_store, max_age_s = cache_control(request.headers)
     client, request_id = client_key(request), current_request_id() or ""
     settings = services.settings
     header = read_image_header(image, settings.max_image_pixels, settings.max_decode_bytes)
-    return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s)
+    return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s, model)
 
 
 def cache_control(headers: Headers) -> tuple[bool, float | None]:

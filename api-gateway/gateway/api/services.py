@@ -8,24 +8,23 @@ from starlette.requests import Request
 
 from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
-from gateway.errors import ModelNotFound, printable
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.bodies import UploadMemory
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
+from gateway.models.lines import Lines
 from gateway.routing.versions import Versions
 from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The application's settings, model server, detector, readiness watch and so on."""
+    """The application's settings, models and so on. ``backend``, ``readiness``, ``versions``: the default model's."""
 
     settings: Settings
-    backend: InferenceBackend
-    detector: Detector
-    readiness: ReadinessWatch
+    #: The models, each with its backend, readiness and versions.
+    models: Lines
     metrics: Metrics
     #: Draws annotated images.
     studio: Studio
@@ -33,14 +32,26 @@ class Services:
     fetcher: ImageFetcher
     #: The memory budget of request bodies and downloaded images.
     uploads: UploadMemory
-    #: Chooses the version for each request, and keeps statistics of each.
-    versions: Versions
 
-    def check_model(self, name: str, *aliases: str) -> None:
-        """Raise :class:`~gateway.errors.ModelNotFound` for any name except the served model's and these."""
-        served = self.settings.model_name
-        if name not in (served, *aliases):
-            raise ModelNotFound(f"There is no model {printable(name)}; the served one is '{served}'.")
+    @property
+    def detector(self) -> Detector:
+        """What answers an :class:`~gateway.detection.request.Ask` with the model that it names."""
+        return self.models
+
+    @property
+    def backend(self) -> InferenceBackend:
+        """The model server, as the default model is asked there."""
+        return self.models.default.backend
+
+    @property
+    def readiness(self) -> ReadinessWatch:
+        """Whether the default model can be used."""
+        return self.models.default.readiness
+
+    @property
+    def versions(self) -> Versions:
+        """The versions of the default model, and their traffic."""
+        return self.models.default.versions
 
 
 async def _services(request: Request) -> Services:

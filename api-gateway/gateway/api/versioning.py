@@ -14,6 +14,10 @@ _FORM = re.compile(VERSION_FORM)
 VERSION_SCHEMA = {"type": "string", "maxLength": LONGEST_VERSION, "pattern": VERSION_FORM, "examples": ["1.1"]}
 
 
+#: Characters of a model's name, as of MODEL_NAME.
+LONGEST_MODEL = 64
+
+
 def is_version(text: str) -> bool:
     """Return whether this can be the name of a version."""
     return len(text) <= LONGEST_VERSION and _FORM.fullmatch(text) is not None
@@ -29,8 +33,15 @@ _Version = Annotated[str, AfterValidator(_check), WithJsonSchema(VERSION_SCHEMA)
 
 
 class VersionedOptions(Parameters):
-    """The parameters of a detection, and the version that is to make it."""
+    """The parameters of a detection, and the model and version that are to make it."""
 
+    model: str | None = Field(
+        default=None,
+        max_length=LONGEST_MODEL,
+        description="Name of the model that answers; GET /models lists those that are served. Default: the model "
+        "`yolo`, or the one that MODEL_NAME names",
+        examples=["yolo"],
+    )
     version: _Version | None = Field(
         default=None,
         description="Loaded version of the model that answers; default: the one served, or chosen by a traffic split",

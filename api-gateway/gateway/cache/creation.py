@@ -13,24 +13,34 @@ from gateway.model_server.base import InferenceBackend
 from gateway.settings import Settings
 
 
-def create_cache(
-    settings: Settings,
-    inner: Detector,
-    backend: InferenceBackend,
-    registry: CollectorRegistry,
-    hint: Callable[[], object] = lambda: None,
-) -> CachingDetector | None:
-    """Put the cache that ``settings.cache`` names around ``inner``, or None if that is off. Nothing is connected yet.
+class Cache:
+    """The store of answers and its metrics, which all models share; each answer's key has its model."""
 
-    ``hint`` says something else than before when what is served may have changed (see
-    :func:`~gateway.routing.servers.answering_server`).
-    """
+    def __init__(self, store: Store, metrics: CacheMetrics) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    def around(
+        self, inner: Detector, backend: InferenceBackend, model: str, hint: Callable[[], object] = lambda: None
+    ) -> CachingDetector:
+        """Return the cache in front of one model.
+
+        ``hint`` says something else than before when what is served may have changed (see
+        :func:`~gateway.routing.servers.answering_server`).
+        """
+        return CachingDetector(inner, self._store, Serving(backend, hint), self._metrics, (backend.name, model))
+
+    async def aclose(self) -> None:
+        """Close the store."""
+        await self._store.aclose()
+
+
+def create_cache(settings: Settings, registry: CollectorRegistry) -> Cache | None:
+    """Make the cache that ``settings.cache`` names, or None if that is off. Nothing is connected yet."""
     if settings.cache == "off":
         return None
     metrics = CacheMetrics(registry)
-    store = _create_store(settings, metrics)
-    names = (backend.name, settings.model_name)
-    return CachingDetector(inner, store, Serving(backend, hint), metrics, names)
+    return Cache(_create_store(settings, metrics), metrics)
 
 
 def _create_store(settings: Settings, metrics: CacheMetrics) -> Store:

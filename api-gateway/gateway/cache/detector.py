@@ -82,10 +82,9 @@ class CachingDetector:
         return self._counted("bypass", await self._inner.detect(ask))
 
     async def aclose(self) -> None:
-        """Cancel the work under way and close the store."""
+        """Cancel the work under way. The store, which the models share, stays open."""
         await self._flights.aclose()
         await self._serving.aclose()
-        await self._store.aclose()
 
     async def _look_up(self, key: str, max_age_s: float | None) -> Answer | None:
         value = await self._store.get(key)

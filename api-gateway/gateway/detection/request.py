@@ -28,6 +28,8 @@ class Ask:
     no_store: bool = False
     #: Maximum age in seconds of a cached answer; 0 excludes the cache, None accepts any age.
     max_age_s: float | None = None
+    #: The model that is asked, by its name; None is the default one.
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """A bounded number of predictions in the model server and a bounded number in front of it; never a growing queue."""
 
 import asyncio
+from copy import copy
+from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -19,6 +21,27 @@ class AdmittingDetector:
         self, inner: Detector, *, in_flight: int, waiting: int, wait_s: float, registry: CollectorRegistry
     ) -> None:
         self._inner = inner
+        self._places = _Places(in_flight, waiting, wait_s, registry)
+
+    def sharing(self, inner: Detector) -> Self:
+        """Return a detector in front of ``inner`` that takes its places from the same ones."""
+        other = copy(self)
+        other._inner = inner
+        return other
+
+    async def detect(self, ask: Ask) -> Answer:
+        """Wait for a turn, then ask."""
+        await self._places.take()
+        try:
+            return await self._inner.detect(ask)
+        finally:
+            self._places.release()
+
+
+class _Places:
+    """The places in the model server and in front of it."""
+
+    def __init__(self, in_flight: int, waiting: int, wait_s: float, registry: CollectorRegistry) -> None:
         self._turns = asyncio.Semaphore(in_flight)
         self._most_waiting = waiting
         self._wait_s = wait_s
@@ -30,16 +53,14 @@ class AdmittingDetector:
         for reason in ("full", "waited"):
             self._refused.labels(reason)
 
-    async def detect(self, ask: Ask) -> Answer:
-        """Wait for a turn, then ask."""
+    async def take(self) -> None:
         if self._turns.locked():
             await self._wait()
         else:
             await self._turns.acquire()  # goes through without a pause
-        try:
-            return await self._inner.detect(ask)
-        finally:
-            self._turns.release()
+
+    def release(self) -> None:
+        self._turns.release()
 
     async def _wait(self) -> None:
         if self._waiting >= self._most_waiting:

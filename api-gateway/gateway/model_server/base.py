@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
@@ -98,4 +98,13 @@ class InferenceBackend(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections. The instance cannot be used afterwards."""
+        ...
+
+
+@runtime_checkable
+class TellsModelNames(Protocol):
+    """A backend whose server has further models, and lists them."""
+
+    async def model_names(self) -> frozenset[str] | None:
+        """Return the names of all models that are loaded, None if the server does not tell. Raises ``BackendFault``."""
         ...

@@ -108,6 +108,15 @@ class ReadinessWatch:
         if not self._state.ready and self._clock() - self._since > self._grace_s:
             raise _not_ready(self._state)
 
+    async def require_lately(self) -> None:
+        """Do as :meth:`require` does, of a watch that does not run: ask where the last answer is not of late.
+
+        A model that is not used costs no questions then.
+        """
+        if self._clock() - self._asked >= self._interval_s:
+            await self.ask()
+        self.require()
+
     async def require_ready(self) -> Readiness:
         """Return the recent answer; raises :class:`BackendNotReady` if a prediction cannot be made, grace or none."""
         state = await self.recent()

@@ -1,4 +1,4 @@
-"""Prometheus metrics of versioned traffic. Versions in labels come from answers and routing.json, never a client."""
+"""Prometheus metrics of versioned traffic. Models and versions in labels are never a client's."""
 
 from collections.abc import Iterable
 
@@ -14,13 +14,19 @@ class RoutingMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, help_: str, *labels: str) -> Counter:
-            return Counter(f"gateway_{name}", help_, labels or ("version",), registry=registry)
+            return Counter(f"gateway_{name}", help_, labels or ("model", "version"), registry=registry)
 
         self.requests = counter(
-            "version_requests", "Requests that a version got: ok, rejected, error", "version", "role", "outcome"
+            "version_requests",
+            "Requests that a version got: ok, rejected, error",
+            *("model", "version", "role", "outcome"),
         )
         self.seconds = Histogram(
-            "gateway_version_seconds", "Time of a version to answer", ["version"], buckets=BUCKETS, registry=registry
+            "gateway_version_seconds",
+            "Time of a version to answer",
+            ["model", "version"],
+            buckets=BUCKETS,
+            registry=registry,
         )
         self.detections = counter("version_detections", "Objects that a version found")
         self.fallbacks = counter(
@@ -54,12 +60,12 @@ class RoutingMetrics:
             self.shadow_skipped,
         )
 
-    def forget_part(self, version: str, role: str, outcomes: Iterable[str]) -> None:
+    def forget_part(self, model: str, version: str, role: str, outcomes: Iterable[str]) -> None:
         """Say no more of a version in this part."""
         for outcome in outcomes:
-            self.requests.remove(version, role, outcome)
+            self.requests.remove(model, version, role, outcome)
 
-    def forget_version(self, version: str) -> None:
+    def forget_version(self, model: str, version: str) -> None:
         """Say no more of a version that has no part any more."""
         for metric in self._by_version:
-            metric.remove(version)
+            metric.remove(model, version)

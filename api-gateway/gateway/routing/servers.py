@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
-from gateway.model_server.base import InferenceBackend, Model, Readiness, Served
+from gateway.model_server.base import InferenceBackend, Model, Readiness, Served, TellsModelNames
 from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable
 from gateway.model_server.registry import create_backend
 from gateway.routing.availability import TellsReadyVersions
@@ -95,6 +95,11 @@ class SwitchedBackend:
         """Ask the server in force."""
         chosen = self._backend_of(self._asked())
         return await chosen.ready_versions() if isinstance(chosen, TellsReadyVersions) else None
+
+    async def model_names(self) -> frozenset[str] | None:
+        """Ask the server in force."""
+        chosen = self._backend_of(self._asked())
+        return await chosen.model_names() if isinstance(chosen, TellsModelNames) else None
 
     async def served(self, version: str | None = None) -> Served | None:
         """Ask the server in force; the same version of another server is other content."""

@@ -11,6 +11,7 @@ from gateway.detection.prediction import Prediction
 from gateway.routing.choice import Role, Routing
 from gateway.routing.differences import Differences
 from gateway.routing.metrics import RoutingMetrics
+from model_names import DEFAULT
 
 #: Percentiles and the mean are over so many last answers.
 WINDOW = 1000
@@ -52,8 +53,8 @@ class TrafficRow:
 class VersionTraffic:
     """Counts one version in one part."""
 
-    def __init__(self, version: str, role: Role, revision: int, metrics: RoutingMetrics) -> None:
-        self.version, self.role = version, role
+    def __init__(self, model: str, version: str, role: Role, revision: int, metrics: RoutingMetrics) -> None:
+        self._model, self.version, self.role = model, version, role
         self._revision = revision
         self._since = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
@@ -63,9 +64,9 @@ class VersionTraffic:
         self._found: deque[int] = deque(maxlen=WINDOW)
         # Looked up once: a label's lookup takes as long as all the rest of the counting.
         self._metrics = metrics
-        self._outcomes = {outcome: metrics.requests.labels(version, role, outcome) for outcome in OUTCOMES}
-        self._seconds = metrics.seconds.labels(version)
-        self._objects = metrics.detections.labels(version)
+        self._outcomes = {outcome: metrics.requests.labels(model, version, role, outcome) for outcome in OUTCOMES}
+        self._seconds = metrics.seconds.labels(model, version)
+        self._objects = metrics.detections.labels(model, version)
 
     def answered(self, prediction: Prediction, seconds: float | None) -> None:
         """Count an answer; ``seconds`` is None for a cached one, which says nothing about the version's speed."""
@@ -84,29 +85,29 @@ class VersionTraffic:
         self._counts[outcome] += 1
         self._outcomes[outcome].inc()
         if outcome == "error" and self.role == "shadow":
-            self._metrics.shadow_errors.labels(self.version).inc()
+            self._metrics.shadow_errors.labels(self._model, self.version).inc()
 
     def fell_back(self, after_error: bool) -> None:
         """Count a request of this version that the default one answered; ``after_error`` if it failed here first."""
         self._fallbacks += 1
-        self._metrics.fallbacks.labels(self.version).inc()
+        self._metrics.fallbacks.labels(self._model, self.version).inc()
         if after_error:
             self._errors_with_fallback += 1
-            self._metrics.error_fallbacks.labels(self.version).inc()
+            self._metrics.error_fallbacks.labels(self._model, self.version).inc()
 
     def compared(self, differences: Differences) -> None:
         """Count how a shadowed answer differs from the stable version's."""
         self._compared += 1
         self._differences += differences
-        self._metrics.shadow_compared.labels(self.version).inc()
-        self._metrics.shadow_missing.labels(self.version).inc(differences.missing)
-        self._metrics.shadow_extra.labels(self.version).inc(differences.extra)
-        self._metrics.shadow_moved.labels(self.version).inc(differences.moved)
+        self._metrics.shadow_compared.labels(self._model, self.version).inc()
+        self._metrics.shadow_missing.labels(self._model, self.version).inc(differences.missing)
+        self._metrics.shadow_extra.labels(self._model, self.version).inc(differences.extra)
+        self._metrics.shadow_moved.labels(self._model, self.version).inc(differences.moved)
 
     def skipped(self) -> None:
         """Count a picture that was not shown to this candidate."""
         self._skipped += 1
-        self._metrics.shadow_skipped.labels(self.version).inc()
+        self._metrics.shadow_skipped.labels(self._model, self.version).inc()
 
     def row(self) -> TrafficRow:
         """Return the numbers as they are now."""
@@ -136,10 +137,11 @@ class VersionTraffic:
 
 
 class Traffic:
-    """Every version's numbers; a version that gets a new part starts at nothing in it."""
+    """Every version's numbers of one model; a version that gets a new part starts at nothing in it."""
 
-    def __init__(self, metrics: RoutingMetrics) -> None:
+    def __init__(self, metrics: RoutingMetrics, model: str = DEFAULT) -> None:
         self._metrics = metrics
+        self._model = model
         self._rows: dict[tuple[str, Role], VersionTraffic] = {}
         self._revision = 0
         self._played: frozenset[tuple[str, Role, str]] = frozenset()
@@ -159,15 +161,20 @@ class Traffic:
         if found is None:
             while len(self._rows) >= MOST_ROWS:
                 self._forget(*next(iter(self._rows)))
-            found = VersionTraffic(version, role, self._revision, self._metrics)
+            found = VersionTraffic(self._model, version, role, self._revision, self._metrics)
             self._rows[version, role] = found
         return found
 
     def _forget(self, version: str, role: Role) -> None:
         del self._rows[version, role]
-        self._metrics.forget_part(version, role, OUTCOMES)
+        self._metrics.forget_part(self._model, version, role, OUTCOMES)
         if not any(version == left for left, _ in self._rows):
-            self._metrics.forget_version(version)
+            self._metrics.forget_version(self._model, version)
+
+    def forget_all(self) -> None:
+        """Say no more of this model in Prometheus: it is no longer served."""
+        for version, role in list(self._rows):
+            self._forget(version, role)
 
     def known(self, version: str, role: Role) -> VersionTraffic | None:
         """Return the counters of a version if it has any: what a client calls a version may be none."""

@@ -12,6 +12,7 @@ from gateway.routing.file import RoutingFile
 from gateway.routing.metrics import RoutingMetrics
 from gateway.routing.shadow import Shadow
 from gateway.routing.traffic import Traffic, TrafficRow
+from model_names import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,18 @@ class Shown:
 
 
 class Versions:
-    """The parts of versioned traffic that live as long as the application."""
+    """The parts of versioned traffic that live as long as their model."""
 
     def __init__(
-        self, file: RoutingFile, backend: InferenceBackend, metrics: RoutingMetrics, shadow_in_flight: int
+        self,
+        file: RoutingFile,
+        backend: InferenceBackend,
+        metrics: RoutingMetrics,
+        shadow_in_flight: int,
+        model: str = DEFAULT,
     ) -> None:
         self._file = file
-        self._traffic = Traffic(metrics)
+        self._traffic = Traffic(metrics, model)
         self._availability = Availability(backend, file)
         self._shadow = Shadow(backend, self._traffic, self._availability, shadow_in_flight)
         file.subscribe(self._changed)
@@ -54,8 +60,9 @@ class Versions:
         await self._availability.run()
 
     async def aclose(self) -> None:
-        """Cancel the shadows under way."""
+        """Cancel the shadows under way, and say no more of the versions in Prometheus."""
         await self._shadow.aclose()
+        self._traffic.forget_all()
 
     def _changed(self, routing: Routing) -> None:
         self._traffic.begin(routing)

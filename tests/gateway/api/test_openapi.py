@@ -49,7 +49,7 @@ NOT_OF_A_ROUTE = (
     errors.MethodNotAllowed,
     errors.ClientClosed,
 )
-OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.ModelNotFound, errors.StatisticsNotKept)
+OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.StatisticsNotKept)
 
 
 def error_model(path: str) -> type[BaseModel]:
@@ -96,7 +96,7 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
     operation = (await described(client))["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
-    names = [*NAMES, "version", "format", "quality", "max_side"]
+    names = [*NAMES, "model", "version", "format", "quality", "max_side"]
     assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
     assert "X-Model-Version" in operation["responses"]["200"]["headers"]
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["file", *names]
@@ -110,7 +110,7 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
 async def test_the_batch_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict/batch"]["post"]
     content = operation["requestBody"]["content"]
-    names = [*NAMES, "version", "format"]
+    names = [*NAMES, "model", "version", "format"]
     assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["files", *names]
     assert list(content["application/json"]["schema"]["properties"]) == ["images", *names]

@@ -91,7 +91,7 @@ async def test_missing_extra_and_moved_boxes_are_counted(client: httpx.AsyncClie
     assert (row["version"], row["requests"], row["detections_mean"]) == ("1.2", 2, 2)
     text = (await client.get("/metrics")).text
     for kind, count in {"compared": 2, "missing": 2, "extra": 2, "moved": 2}.items():
-        assert f'gateway_shadow_{kind}_total{{version="1.2"}} {count}.0' in text
+        assert f'gateway_shadow_{kind}_total{{model="yolo",version="1.2"}} {count}.0' in text
 
 
 async def test_a_candidate_that_hangs_delays_nobody_and_what_finds_no_place_is_skipped(
@@ -135,7 +135,7 @@ async def test_a_candidate_that_fails_is_counted_and_leaks_nothing(
         await agreed()
     row = await shadow(client, errors=3)
     assert row["compared"] == 0
-    assert 'gateway_shadow_errors_total{version="1.2"} 3.0' in (await client.get("/metrics")).text
+    assert 'gateway_shadow_errors_total{model="yolo",version="1.2"} 3.0' in (await client.get("/metrics")).text
 
 
 async def test_a_candidate_that_is_not_loaded_costs_nothing_but_a_count(

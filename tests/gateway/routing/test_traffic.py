@@ -59,7 +59,7 @@ def test_a_remembered_answer_counts_but_says_nothing_about_speed(traffic: Traffi
     version.answered(found(2), None)
     row = version.row()
     assert (row.requests, row.detections, row.window, row.p50_ms, row.detections_mean) == (1, 2, 0, None, None)
-    assert registry.get_sample_value("gateway_version_seconds_count", {"version": "1.1"}) == 0
+    assert registry.get_sample_value("gateway_version_seconds_count", {"model": "yolo", "version": "1.1"}) == 0
 
 
 def test_outcomes_are_told_apart(traffic: Traffic) -> None:
@@ -118,7 +118,8 @@ def test_a_long_life_with_many_releases_is_bounded(traffic: Traffic, registry: C
     # Of the oldest version one part is forgotten already, and what it did as the other goes on.
     oldest = traffic.rows()[0]
     assert oldest.role == "shadow"
-    assert registry.get_sample_value("gateway_version_detections_total", {"version": oldest.version}) == 2
+    labels = {"model": "yolo", "version": oldest.version}
+    assert registry.get_sample_value("gateway_version_detections_total", labels) == 2
 
 
 class Server:

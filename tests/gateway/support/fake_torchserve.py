@@ -55,13 +55,30 @@ def torchserve_error(status: int, kind: str, message: str, delay_s: float = 0.0)
     return Answer({"code": status, "type": kind, "message": message}, status, delay_s)
 
 
+def asked_model(asked: Asked) -> str:
+    """Return the name of the model that a prediction asks for."""
+    first, second, *_ = asked.path.strip("/").split("/")
+    return second if first in ("models", "predictions") else first
+
+
+def street(asked: Asked) -> Answer:
+    """Answer as the model that was asked."""
+    name = asked_model(asked)
+    return Answer([STREET if name == "yolo" else {**STREET, "model": {"name": name, "version": "1.0"}}])
+
+
 @dataclass
 class FakeTorchServe:
-    """One model, ``yolo``; versions and workers as set."""
+    """The model ``yolo``, and others where a test adds them; versions and workers as set."""
 
-    predict: Callable[[Asked], Answer] = lambda asked: Answer([STREET])
+    predict: Callable[[Asked], Answer] = street
     #: State of each worker by version; the first version is the default.
     workers: dict[str, list[str]] = field(default_factory=lambda: {"1.0": ["READY"]})
+    #: The same of each other model.
+    others: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    #: How often the models were listed, and an answer that replaces the list.
+    listed: int = 0
+    list_models: Answer | None = None
     #: When each worker started: another time is a version loaded anew.
     started: str = "2026-11-23T11:40:39.223Z"
     #: How often the default or one version was described.
@@ -106,40 +123,55 @@ class FakeTorchServe:
         await send({"type": "http.response.body", "body": content})
 
     def _answer(self, asked: Asked) -> Answer:
-        match asked.path.strip("/").split("/"):
-            case ["models", "yolo", "invoke"]:
+        parts = asked.path.strip("/").split("/")
+        match parts:
+            case ["models"]:
+                self.listed += 1
+                return self.list_models or self._page(asked)
+            case ["models" | "predictions", name, *_] if self._versions_of(name) is None:
+                return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
+            case ["models", _, "invoke"]:
                 self.predictions.append(asked)
                 return self.predict(asked)
-            case ["yolo", version, "predict"]:
+            case [name, version, "predict"] if (versions := self._versions_of(name)) is not None:
                 self.predictions.append(asked)
-                if version not in self.workers:
+                if version not in versions:
                     return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
                 return self.predict(asked)
-            case ["predictions", "yolo", *_]:
+            case ["predictions", *_]:
                 # The real one answers here too, but loses the query string on the way to the handler.
                 self.predictions.append(asked)
                 asked.query = {}
                 return self.predict(asked)
-            case ["models", "yolo"]:
-                self.described += 1
-                return self.describe or self._description(next(iter(self.workers)), asked)
-            case ["models", "yolo", "all"]:
-                versions = [self._description(version, asked).body[0] for version in self.workers]
-                return self.describe or Answer(versions)
-            case ["models", "yolo", version]:
-                self.described += 1
-                if version not in self.workers:
-                    return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
-                return self.describe or self._description(version, asked)
-            case ["models" | "predictions", name, *_]:
-                return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
+            case ["models", name, *suffix]:
+                return self._described(name, suffix, asked)
         return torchserve_error(404, "ResourceNotFoundException", "Requested resource is not found")
 
-    def _description(self, version: str, asked: Asked) -> Answer:
+    def _versions_of(self, name: str) -> dict[str, list[str]] | None:
+        return self.workers if name == "yolo" else self.others.get(name)
+
+    def _page(self, asked: Asked) -> Answer:
+        names = ["yolo", *self.others]
+        start, limit = int(asked.query.get("next_page_token", 0)), int(asked.query.get("limit", 100))
+        listed = [{"modelName": name, "modelUrl": f"{name}.mar"} for name in names[start : start + limit]]
+        more = {"nextPageToken": str(start + limit)} if start + limit < len(names) else {}
+        return Answer({**more, "models": listed})
+
+    def _described(self, name: str, suffix: list[str], asked: Asked) -> Answer:
+        versions = self._versions_of(name) or {}
+        if suffix == ["all"]:
+            return self.describe or Answer([self._description(name, version, asked).body[0] for version in versions])
+        self.described += 1
+        version = suffix[0] if suffix else next(iter(versions))
+        if version not in versions:
+            return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
+        return self.describe or self._description(name, version, asked)
+
+    def _description(self, name: str, version: str, asked: Asked) -> Answer:
         entry: dict[str, Any] = {
-            "modelName": "yolo",
+            "modelName": name,
             "modelVersion": version,
-            "modelUrl": "yolo.mar",
+            "modelUrl": f"{name}.mar",
             "batchSize": 4,
             "maxBatchDelay": 5,
             "workers": [
@@ -152,7 +184,7 @@ class FakeTorchServe:
                     "gpu": False,
                     "gpuUsage": "N/A",
                 }
-                for number, state in enumerate(self.workers[version])
+                for number, state in enumerate((self._versions_of(name) or {})[version])
             ],
             "jobQueueStatus": {"remainingCapacity": 100, "pendingRequests": 0},
         }

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from gateway import errors
 from gateway.api.answer_headers import answer_headers
 from gateway.api.ask import make_ask
+from gateway.api.model_choice import usable_model
 from gateway.api.oip.openapi import NAME, VERSION, infer_operation
 from gateway.api.oip.requests import InferRequest, Limits, read_request
 from gateway.api.oip.responses import write_response
@@ -52,11 +53,10 @@ async def version_infer(name: Name, version: Version, request: Request, services
 
 async def _infer(name: str, version: str | None, request: Request, services: Services) -> Response:
     started = time.perf_counter()
-    services.check_model(name)
-    services.readiness.require()
+    await usable_model(request, services, name)
     version = _one_version(request, version)
     wanted = await _read(request, services)
-    asks = [await _ask(request, services, wanted, number, version) for number in range(len(wanted.images))]
+    asks = [await _ask(request, services, wanted, number, version, name) for number in range(len(wanted.images))]
     answers = await unless_client_leaves(
         request, detect_all(services.detector, asks, services.settings.batch_concurrency)
     )
@@ -83,10 +83,12 @@ async def _read(request: Request, services: Services) -> InferRequest:
     return await read_request(body, length, limits)
 
 
-async def _ask(request: Request, services: Services, wanted: InferRequest, number: int, version: str | None) -> Ask:
+async def _ask(
+    request: Request, services: Services, wanted: InferRequest, number: int, version: str | None, model: str
+) -> Ask:
     await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
     with about_image(number, len(wanted.images)):
-        return make_ask(request, services, wanted.images[number], wanted.parameters, version)
+        return make_ask(request, services, wanted.images[number], wanted.parameters, version, model)
 
 
 def _one_version(request: Request, addressed: str | None) -> str | None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from gateway import __version__, errors
+from gateway.api.model_choice import find_model
 from gateway.api.oip.openapi import NAME, VERSION
 from gateway.api.oip.schemas import (
     OipLiveResponse,
@@ -84,35 +85,34 @@ async def ready(services: ServicesOf) -> OipReadyResponse:
 @_get("/models", OipModelsResponse(models=["yolo"]), SELF)
 async def models(services: ServicesOf) -> OipModelsResponse:
     """List the names of the models."""
-    return OipModelsResponse(models=[services.settings.model_name])
+    return OipModelsResponse(models=services.models.names())
 
 
 @_get(ONE, _described("yolo", ["1.0", "1.1"]), (*MODEL, errors.StatisticsNotKept), NAME)
-async def metadata(name: Name, services: ServicesOf) -> OipModelMetadata:
+async def metadata(name: Name, request: Request, services: ServicesOf) -> OipModelMetadata:
     """Describe the model's loaded versions, its input and its outputs."""
     if name == STATISTICS and name != services.settings.model_name:
         raise errors.StatisticsNotKept
-    return _described(name, [loaded.version for loaded in await _versions(name, services)])
+    return _described(name, [loaded.version for loaded in await _versions(name, request, services)])
 
 
 @_get(EACH, _described("yolo", ["1.0"]), MODEL, NAME, VERSION)
-async def version_metadata(name: Name, version: Version, services: ServicesOf) -> OipModelMetadata:
+async def version_metadata(name: Name, version: Version, request: Request, services: ServicesOf) -> OipModelMetadata:
     """Describe one version; 404 if it is not loaded."""
-    return _described(name, [(await _version(name, version, services)).version])
+    return _described(name, [(await _version(name, version, request, services)).version])
 
 
 @_get(f"{ONE}/ready", OipModelReadyResponse(name="yolo", ready=True), MODEL, NAME)
-async def model_ready(name: Name, services: ServicesOf) -> OipModelReadyResponse:
+async def model_ready(name: Name, request: Request, services: ServicesOf) -> OipModelReadyResponse:
     """Return whether the model can be used, from a recent check; 503 with the reason otherwise."""
-    services.check_model(name)
-    await services.readiness.require_ready()
+    await (await find_model(request, services, name)).readiness.require_ready()
     return OipModelReadyResponse(name=name, ready=True)
 
 
 @_get(f"{EACH}/ready", OipModelReadyResponse(name="yolo", ready=True), MODEL, NAME, VERSION)
-async def version_ready(name: Name, version: Version, services: ServicesOf) -> OipModelReadyResponse:
+async def version_ready(name: Name, version: Version, request: Request, services: ServicesOf) -> OipModelReadyResponse:
     """Return whether this version can be used; 503 with the reason otherwise."""
-    found = await _version(name, version, services)
+    found = await _version(name, version, request, services)
     if not any(worker.state == "READY" for worker in found.workers):
         raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")
     return OipModelReadyResponse(name=name, ready=True)
@@ -125,13 +125,13 @@ async def statistics() -> None:
     raise errors.StatisticsNotKept
 
 
-async def _versions(name: str, services: Services) -> list[ModelVersion]:
-    services.check_model(name)
-    return [version for model in await services.backend.models() for version in model.versions]
+async def _versions(name: str, request: Request, services: Services) -> list[ModelVersion]:
+    line = await find_model(request, services, name)
+    return [version for model in await line.backend.models() for version in model.versions]
 
 
-async def _version(name: str, version: str, services: Services) -> ModelVersion:
-    for loaded in await _versions(name, services):
+async def _version(name: str, version: str, request: Request, services: Services) -> ModelVersion:
+    for loaded in await _versions(name, request, services):
         if loaded.version == version:
             return loaded
     raise errors.VersionNotFound

@@ -43,16 +43,17 @@ async def run_batch(
     images: tuple[NamedImage, ...],
     parameters: Parameters,
     version: str | None,
+    model: str,
     emit: Emit,
 ) -> None:
     """Detect the objects in every image and emit each outcome; cancellation stops the rest.
 
-    ``version`` is the requested one.
+    ``version`` is the requested one, ``model`` the model's name.
     """
     emitting = asyncio.Lock()
 
     async def work(place: tuple[int, NamedImage]) -> None:
-        done = await outcome(request, services, *place, parameters, version)
+        done = await outcome(request, services, *place, parameters, version, model)
         async with emitting:
             await emit(done)
 
@@ -60,7 +61,13 @@ async def run_batch(
 
 
 async def outcome(
-    request: Request, services: Services, index: int, sent: NamedImage, parameters: Parameters, version: str | None
+    request: Request,
+    services: Services,
+    index: int,
+    sent: NamedImage,
+    parameters: Parameters,
+    version: str | None,
+    model: str,
 ) -> Outcome:
     """Return one image's outcome; an error concerns this image alone."""
     started, caller = time.perf_counter(), caller_of(request.scope)
@@ -70,7 +77,7 @@ async def outcome(
             source = await decode(sent.source, services.settings.max_body_bytes)
             image = await load_image(source, services.fetcher, share.take, caller)
             await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
-            ask = make_ask(request, services, image, parameters, version)
+            ask = make_ask(request, services, image, parameters, version, model)
             answer = await services.detector.detect(ask)
         took_ms = (time.perf_counter() - started) * 1000
         body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.answer_headers import answer_headers
+from gateway.api.model_choice import check_before_body, usable_model
 from gateway.api.predict.batch import Outcome, run_batch
 from gateway.api.predict.openapi import BATCH
 from gateway.api.predict.options import NDJSON, BatchOptions
@@ -31,12 +32,13 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     `Accept: application/x-ndjson` each entry is a line, sent as soon as it is available.
     """
     started = time.perf_counter()
-    services.readiness.require()
+    await check_before_body(request, services)
     sent = await read_images(request, services.settings)
     in_header = version_in_header(request)
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
     media_type = options.media_type(request.headers.get("accept"))
-    work = partial(run_batch, request, services, sent.images, options, options.version or in_header)
+    model = await usable_model(request, services, options.model)
+    work = partial(run_batch, request, services, sent.images, options, options.version or in_header, model.name)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:

@@ -90,7 +90,7 @@ PREDICT = _operation(
     response_model=PredictResponse,
     responses=(
         *(*errors.IMAGE, *errors.UPLOAD, errors.InvalidJson, errors.InvalidBase64, errors.NotAcceptable),
-        *(errors.UrlNotAllowed, errors.UrlFailed, errors.VersionNotFound, *errors.UPSTREAM),
+        *(errors.UrlNotAllowed, errors.UrlFailed, errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM),
     ),
 )
 BATCH = _operation(
@@ -123,6 +123,6 @@ BATCH = _operation(
     #: Errors of the request as a whole; those of an image are in its own entry.
     responses=(
         *(*errors.UPLOAD, errors.InvalidJson, errors.NotAcceptable),
-        *(errors.InternalError, errors.ModelNotReady),
+        *(errors.InternalError, errors.ModelNotFound, errors.ModelNotReady),
     ),
 )

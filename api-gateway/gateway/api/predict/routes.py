@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gateway.api.answer_headers import image_headers
 from gateway.api.answer_json import json_response
 from gateway.api.ask import make_ask
+from gateway.api.model_choice import check_before_body, usable_model
 from gateway.api.predict.direct import DirectRoute
 from gateway.api.predict.openapi import PREDICT
 from gateway.api.predict.options import PredictOptions
@@ -30,17 +31,18 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     The answer is JSON, or, with `format=image` or an `Accept` of `image/…`, the image with the detections drawn on it.
     """
     started = time.perf_counter()
-    services.readiness.require()
+    await check_before_body(request, services)
     sent = await read_image(request, services.settings)
     in_header = version_in_header(request)
     options = read_options(PredictOptions, request.query_params.multi_items(), sent.fields)
+    model = await usable_model(request, services, options.model)
     version = options.version or in_header
     drawing, caller = options.drawing(request.headers.get("accept")), caller_of(request.scope)
 
     async def answer() -> Response:
         with services.uploads.share() as share:  # of what is downloaded, until it is answered
             image = await load_image(sent.source, services.fetcher, share.take, caller)
-            ask = make_ask(request, services, image, options, version)
+            ask = make_ask(request, services, image, options, version, model.name)
             if drawing is not None:  # before the model server works for an image that cannot be drawn
                 services.studio.needed_bytes(ask.header, drawing)
             found = await services.detector.detect(ask)

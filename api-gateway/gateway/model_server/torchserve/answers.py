@@ -36,6 +36,16 @@ def read_prediction(content: bytes, model_name: str) -> Prediction:
         raise BackendError(f"TorchServe's answer is no prediction: {error!r}") from error
 
 
+def read_names(content: bytes) -> tuple[list[str], str | None]:
+    """Read a page of the answer of ``GET /models``: names of models, and the token of the next page if there is one."""
+    answer = _load(content)
+    try:
+        token = answer.get("nextPageToken")
+        return [str(entry["modelName"]) for entry in answer["models"]], None if token is None else str(token)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BackendError(f"TorchServe's answer lists no models: {error!r}") from error
+
+
 def read_versions(content: bytes) -> Sequence[ModelVersion]:
     """Read the answer of ``GET /models/MODEL``: one entry per version, at least one. None is the default yet."""
     answer = _load(content)

@@ -50,6 +50,8 @@ DETAILS_TIMEOUT_S = 1.0
 #: Versions asked at a time: some of the connections are left to readiness and routing.
 DETAILS_AT_ONCE = 4
 MANAGEMENT_CONNECTIONS = 8
+#: Names of models that TorchServe lists in one answer, and the most answers.
+PAGE, MOST_PAGES = 100, 100
 HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 #: The error types of our own handler; their messages are written for clients.
@@ -111,6 +113,21 @@ class TorchServeBackend:
         return frozenset(
             version.version for version in loaded if any(worker.state == "READY" for worker in version.workers)
         )
+
+    async def model_names(self) -> frozenset[str]:
+        """Return the names of all models that are loaded, whatever their workers do."""
+        names: set[str] = set()
+        token: str | None = None
+        for _ in range(MOST_PAGES):
+            page = {"limit": str(PAGE), **({"next_page_token": token} if token else {})}
+            reply = await self._management.request("GET", f"/models{_query(page)}")
+            if reply.status != HTTPStatus.OK:
+                raise self._fault(reply)
+            found, token = answers.read_names(reply.content)
+            names.update(found)
+            if not token:
+                break
+        return frozenset(names)
 
     async def served(self, version: str | None = None) -> Served | None:
         """Derive the epoch from the workers: loading an archive starts all of them."""

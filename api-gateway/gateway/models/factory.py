@@ -1,0 +1,88 @@
+"""Make the lines of models, with what they share: places in the model server, the cache's store, metrics."""
+
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from gateway.cache.creation import Cache
+from gateway.detection.request import Detector
+from gateway.limits.admission import AdmittingDetector
+from gateway.model_server.base import InferenceBackend
+from gateway.model_server.detector import BackendDetector
+from gateway.model_server.readiness import ReadinessWatch
+from gateway.model_server.registry import create_backend
+from gateway.models.line import Line
+from gateway.routing.file import RoutingFile
+from gateway.routing.metrics import RoutingMetrics
+from gateway.routing.servers import add_servers, answering_server
+from gateway.routing.versions import Versions
+from gateway.settings import Settings
+from gateway.settings.server_list import parse_servers
+
+
+class LineFactory:
+    """Makes the default model's line first, and then those of other models on the same model server.
+
+    ``backend`` replaces the one that the settings name, for the default model.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: CollectorRegistry,
+        cache: Cache | None,
+        backend: InferenceBackend | None = None,
+    ) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._metrics = RoutingMetrics(registry)
+        #: Its ``server``, for blue/green, is about all models.
+        self._routing = RoutingFile(
+            settings.routing_file, parse_servers(settings.torchserve_servers), on_error=self._metrics.errors.inc
+        )
+        backend = self._with_servers(settings, backend)
+        readiness = ReadinessWatch(backend, settings.ready_grace_s)
+        self._admission = AdmittingDetector(
+            BackendDetector(backend, readiness),
+            in_flight=settings.max_in_flight or settings.max_connections,
+            waiting=settings.max_waiting,
+            wait_s=settings.max_wait_s,
+            registry=registry,
+        )
+        self.default = self._assemble(settings, backend, readiness, self._routing, self._admission, True)
+
+    def make(self, name: str) -> Line:
+        """Make the line of another model; nothing is connected yet."""
+        settings = self._settings.model_copy(update={"model_name": name})
+        backend = self._with_servers(settings)
+        readiness = ReadinessWatch(backend, settings.ready_grace_s)
+        path = settings.routing_file and str(Path(settings.routing_file).with_name(f"{name}.json"))
+        routing = RoutingFile(path, on_error=self._metrics.errors.inc)
+        admission = self._admission.sharing(BackendDetector(backend, readiness))
+        return self._assemble(settings, backend, readiness, routing, admission, False)
+
+    def _assemble(
+        self,
+        settings: Settings,
+        backend: InferenceBackend,
+        readiness: ReadinessWatch,
+        routing: RoutingFile,
+        admission: AdmittingDetector,
+        always_watched: bool,
+    ) -> Line:
+        name, server = settings.model_name, answering_server(backend, self._routing)
+        inner: Detector = admission
+        cache = None
+        if self._cache is not None:
+            inner = cache = self._cache.around(admission, backend, name, lambda: (routing.current().revision, server()))
+        versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
+        detector = versions.around(inner, default_version=lambda: readiness.state.version)
+        return Line(name, backend, readiness, versions, detector, cache, always_watched)
+
+    def _with_servers(self, settings: Settings, backend: InferenceBackend | None = None) -> InferenceBackend:
+        return add_servers(
+            backend or create_backend(settings),
+            settings,
+            self._routing,
+            on_fallback=lambda server: self._metrics.server_fallbacks.labels(server).inc(),
+        )
