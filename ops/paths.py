@@ -24,6 +24,8 @@ GATEWAY = ROOT / "api-gateway"
 COMMON = ROOT / "common"
 STORE = ROOT / (os.environ.get("MODEL_STORE") or SERVING / "model-store")
 WEIGHTS = ROOT / "models" / "weights" / "best.pt"
+#: Settings for each model, optional: `model_settings.read`.
+MODELS_FILE = ROOT / "models" / "models.toml"
 SAMPLES = ROOT / "samples"
 SECRETS = ROOT / "secrets"
 API_KEYS = SECRETS / "api_keys.jsonl"

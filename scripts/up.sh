@@ -93,10 +93,19 @@ _show_models() {
     | grep -E ': (not packaged|was removed|.* is not used)' || true
 }
 
-# Compose leaves a running TorchServe alone when the packager, which it waits for, has made a new archive.
+# TorchServe reads models.toml when it starts. A file that was removed shows in the folder's own time.
+_new_model_settings() {
+  local started
+  started=$(docker inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null) && [[ -n $started ]] || return 1
+  [[ -n $(find models -maxdepth 1 \( -name models -o -name models.toml \) -newermt "$started" 2>/dev/null) ]]
+}
+
+# Compose leaves a running TorchServe alone when the packager, which it waits for, has made a new archive, or models.toml
+# has changed.
 _serve_new_archive() {
   local archive=$1 container=$2
-  if [[ -z $container || $(_archive) == "$archive" ]]; then return 0; fi
+  if [[ -z $container ]]; then return 0; fi
+  if [[ $(_archive) == "$archive" ]] && ! _new_model_settings "$container"; then return 0; fi
   if [[ $(docker compose --profile green ps -q "$(answering_service)") != "$container" ]]; then return 0; fi
   restart_model_server
 }

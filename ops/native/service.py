@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+import model_settings
 from ops.errors import KeyNeededError, OpsError
 from ops.gateways import readiness
 from ops.gateways.readiness import Readiness
@@ -22,6 +23,7 @@ from ops.paths import (
     GATEWAY,
     LOGS,
     MODEL,
+    MODELS_FILE,
     ROOT,
     RUN,
     SERVING,
@@ -71,6 +73,7 @@ def services_environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_HOST": "127.0.0.1",
         "TORCHSERVE_RUN_DIR": str(socket_dir() / "torchserve"),
         "MODEL_STORE": str(STORE),
+        "MODELS_FILE": str(MODELS_FILE),
         "GATEWAY_HOST": settings.bind,
         # Without a container the gateway listens on the address that others use.
         "PUBLISHED_BIND": "",
@@ -101,7 +104,7 @@ def fingerprint(environment: dict[str, str]) -> str:
     digest.update(bytes([API_KEYS.exists()]))  # with the first key the gateway requires keys
     packages = (SERVING / "yolo", COMMON, GATEWAY / "gateway")
     code = [*SERVING.glob("*.*"), *(path for package in packages for path in package.rglob("*.py"))]
-    for path in sorted([*code, ROOT / "constraints.txt"]):
+    for path in sorted([*code, ROOT / "constraints.txt", MODELS_FILE]):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -147,6 +150,14 @@ def check_gateway(environment: dict[str, str]) -> None:
         raise OpsError(f"the gateway would not start. {done.stderr.strip()}\nNothing was started or changed")
 
 
+def check_model_settings() -> None:
+    """Read models.toml as TorchServe will. Raises OpsError with its message when TorchServe would not start."""
+    try:
+        model_settings.read(MODELS_FILE)
+    except model_settings.ModelSettingsError as error:
+        raise OpsError(f"TorchServe would not start. {error}\nNothing was started or changed") from error
+
+
 def start(settings: Settings) -> None:
     """Start the services, or restart those whose settings, code or archive changed."""
     environment = services_environment(settings)
@@ -161,6 +172,7 @@ def start(settings: Settings) -> None:
                 if name in PROGRAMS.values() and not seen.startswith("STOPPED"):
                     supervisor.restart_program(name)
     else:
+        check_model_settings()
         check_gateway(environment)
         if supervisor.processes():
             with progress("stopping the services, whose settings changed"):

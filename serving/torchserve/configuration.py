@@ -7,14 +7,16 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import model_names
+import model_settings
 import routed_versions
 import served_models
 from guard import Port
+from model_settings import ModelSettings, ModelSettingsError
 from served_models import ServedModel
 from server_settings import Placement, ServerSettings
 from yolo import settings, variables
@@ -24,8 +26,6 @@ T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
 MODEL = model_names.DEFAULT
-# The CPUs are shared: most of the time one model infers, and `yolo` has workers for all CPUs.
-OTHER_WORKERS = 1
 # A multipart upload wraps the image in a few hundred bytes: the largest allowed image must still fit.
 MULTIPART_OVERHEAD = 64 * 1024
 # The path of a Unix socket has at most 107 bytes.
@@ -55,11 +55,14 @@ class Configuration:
     others: tuple[ServedModel, ...] = ()
     #: The models that are in the store but cannot be served, with the reason.
     skipped_models: tuple[str, ...] = ()
+    #: The content of models.toml, by model, and what is to be said about it.
+    settings: Mapping[str, ModelSettings] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[ServedModel, ...]:
         """All models, `yolo` first."""
-        batch = self.server.batch_size
+        batch = self.settings.get(MODEL, model_settings.NONE).batch or self.server.batch_size
         return (ServedModel(MODEL, self.version, self.workers, batch, self.routed, self.skipped), *self.others)
 
     def ports(self) -> dict[str, Port]:
@@ -83,10 +86,14 @@ def read(env: Mapping[str, str]) -> Configuration:
     if not store.is_dir():
         raise ConfigurationError(f"the model store {store} does not exist; create it or set MODEL_STORE")
     server = _read(ServerSettings, env)
-    plan = _read(settings.Settings, env).plan  # the workers read these again; a mistake is reported before Java runs
+    given, notes = read_model_settings(placement)
+    # The workers read these again; a mistake is reported before Java runs.
+    workers = _read(settings.Settings, env)
+    plan = replace(workers, workers=given.get(MODEL, model_settings.NONE).workers or workers.workers).plan
     version = read_version(store / f"{MODEL}.mar")
     routed, skipped = routed_versions.find_archives(store, MODEL, version)
-    others, skipped_models = served_models.find(store, OTHER_WORKERS, server.batch_size)
+    others, skipped_models = served_models.find(store, given, server.batch_size)
+    notes += model_settings.unknown(given, [MODEL, *(model.name for model in others)])
     run_dir = Path(placement.torchserve_run_dir or Path(tempfile.gettempdir()) / "torchserve").resolve()
     if len(os.fsencode(run_dir)) > LONGEST_RUN_DIR:
         raise ConfigurationError(
@@ -104,7 +111,23 @@ def read(env: Mapping[str, str]) -> Configuration:
         skipped=tuple(skipped),
         others=tuple(others),
         skipped_models=tuple(skipped_models),
+        settings=given,
+        notes=tuple(notes),
     )
+
+
+def read_model_settings(placement: Placement) -> tuple[dict[str, ModelSettings], list[str]]:
+    """Return the content of models.toml, by model, and notes about it. Raises ConfigurationError."""
+    path = Path(placement.models_file or HERE.parent.parent / "models" / model_settings.FILE)
+    if path.parent.is_dir() and not os.access(path.parent, os.X_OK):
+        # Whoever never wrote the file has no reason to open the folder of the weights to this user.
+        return {}, [
+            f"{path.parent} cannot be entered, so there are no settings for each model. Fix: chmod a+x {path.parent}"
+        ]
+    try:
+        return model_settings.read(path), []
+    except ModelSettingsError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def read_placement(env: Mapping[str, str]) -> Placement:

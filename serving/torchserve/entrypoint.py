@@ -12,12 +12,14 @@ Exit codes: Java's own, 0 healthy, 1 unhealthy, 78 (EX_CONFIG) a mistake that th
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # The modules that the gateway uses too. Not through PYTHONPATH, which workers inherit: an archive has its own copies.
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent.parent / "common"))
@@ -93,6 +95,8 @@ def prepare_run_dir(config: Configuration) -> None:
 
 def report(config: Configuration) -> None:
     """Print what is served, and the models and versions that are skipped."""
+    for note in config.notes:
+        print(f"torchserve: {note}", flush=True)
     for problem in config.skipped_models:
         print(f"torchserve: skipped model {problem}", flush=True)
     for model in config.models:
@@ -122,6 +126,7 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
         **({} if is_utf8(env) else {"LC_ALL": "C.UTF-8"}),
         "THREADS": str(config.threads),
         "WORKERS": str(config.workers),
+        "MODEL_SETTINGS": json.dumps(handler_settings(config)),
         # The workers' temporary files go next to the server's.
         "TMPDIR": str(config.run_dir),
         # One thread pool per worker, not one per library.
@@ -133,6 +138,18 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
     if config.server.handler_from == "image":
         paths = [str(HERE), COMMON, *paths]
     return result | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
+
+
+def handler_settings(config: Configuration) -> dict[str, dict[str, Any]]:
+    """Return what each model's workers need of models.toml; also of models that are added while the server runs."""
+    keys = ("conf", "iou", "max_det", "imgsz", "precision", "workers")
+    given = {
+        name: {key: value for key in keys if (value := getattr(settings, key)) is not None}
+        for name, settings in config.settings.items()
+    }
+    for model in config.others:
+        given.setdefault(model.name, {})["workers"] = model.workers
+    return {name: values for name, values in given.items() if values}
 
 
 def is_utf8(env: Mapping[str, str]) -> bool:

@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import model_names
+import model_settings
 import routed_versions
+from model_settings import ModelSettings
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 #: The folder in the model store with the state of these models.
 STATE = "models.d"
+# The CPUs are shared: most of the time one model infers, and `yolo` has workers for all CPUs.
+WORKERS = 1
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,11 @@ class ServedModel:
         return {self.version: f"{self.name}.mar", **self.routed}
 
 
-def find(store: Path, workers: int, batch_size: int) -> tuple[list[ServedModel], list[str]]:
-    """Return the models of the store other than `yolo`, by name, and those that are skipped, with the reason."""
+def find(store: Path, settings: Mapping[str, ModelSettings], batch_size: int) -> tuple[list[ServedModel], list[str]]:
+    """Return the models of the store other than `yolo`, by name, and those that are skipped, with the reason.
+
+    `batch_size` is that of a model whose settings have none.
+    """
     found: list[ServedModel] = []
     skipped: list[str] = []
     for archive in sorted(store.glob("*.mar")):
@@ -65,7 +72,9 @@ def find(store: Path, workers: int, batch_size: int) -> tuple[list[ServedModel],
             skipped.append(f"{name[:70]}: {fault}")
             continue
         routed, unusable = routed_versions.find_archives(store, name, version)
-        found.append(ServedModel(name, version, workers, batch_size, routed, tuple(unusable)))
+        given = settings.get(name, model_settings.NONE)
+        workers, batch = given.workers or WORKERS, given.batch or batch_size
+        found.append(ServedModel(name, version, workers, batch, routed, tuple(unusable)))
     return found, skipped
 
 

@@ -47,4 +47,5 @@ class Placement:
     grpc_inference_port: int = variable(7070, low=1, high=65535)
     grpc_management_port: int = variable(7071, low=1, high=65535)
     model_store: str = variable("")
+    models_file: str = variable("")
     torchserve_run_dir: str = variable("")

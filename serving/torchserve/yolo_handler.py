@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from yolo import engines, logs, metadata, parameters, requests, settings
+from yolo import defaults, engines, logs, metadata, parameters, requests, settings
 from yolo.errors import RequestError
 from yolo.pipeline import Outcome, Pipeline, Request
 
@@ -21,15 +22,16 @@ class YoloHandler:
         """Load the archive's model and warm it up, so that READY is true. Raises ArchiveError."""
         properties = context.system_properties
         folder = Path(properties["model_dir"])
-        configured = settings.read(os.environ)
+        self.name = getattr(context, "model_name", None) or "yolo"
+        given = defaults.read(os.environ, self.name)
+        configured = defaults.in_settings(settings.read(os.environ), given)
         self.log = logs.configure(configured.log_level)
-        self.model = metadata.read(folder)
+        self.model = defaults.in_metadata(metadata.read(folder), given)
         engine = engines.load(folder, self.model, configured, properties.get("gpu_id"))
         self.pipeline = Pipeline(
             engine, self.model, configured.max_image_pixels, configured.fast_decode, configured.max_decode_bytes
         )
         self.plan = configured.plan
-        self.name = getattr(context, "model_name", None) or "yolo"
         engines.use_threads(configured.plan.threads)
         self.pipeline.warm_up(parameters.parse({}, self.model), int(properties.get("batch_size") or 1))
         described = {key: value for key, value in self.describe().items() if key != "names"}
@@ -52,6 +54,7 @@ class YoloHandler:
             "task": model.task,
             "names": {str(index): name for index, name in model.names.items()},
             "imgsz": list(model.imgsz),
+            "thresholds": dataclasses.asdict(model.thresholds),
             "end2end": model.end2end,
             "engine": engine.name,
             "device": engine.device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import socket
 import subprocess
@@ -344,6 +345,23 @@ def test_the_folder_of_the_archives_may_be_named_in_dotenv_and_in_the_environmen
 def test_compose_has_its_own_folder_of_archives_and_says_so(checkout, started):
     done = checkout.run("up.sh", "--docker", MODEL_STORE="/other")
     assert "note: MODEL_STORE is used natively only" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "restarted"),
+    [(None, 0), (lambda path: path.write_text("[helmets]"), 1), (lambda path: path.unlink(), 1)],
+)
+def test_a_running_server_is_restarted_when_models_toml_changed_since_its_start(checkout, started, change, restarted):
+    path = checkout.root / "models/models.toml"
+    path.write_text("")
+    for one in (path, path.parent):
+        os.utime(one, (0, 0))
+    started.answer("ps", "-q", "torchserve", say="0123abcd\n")
+    started.answer("inspect", "0123abcd", say="2001-02-03T04:05:06.789012345Z\n")
+    if change:
+        change(path)
+    checkout.run("up.sh", "--docker")
+    assert started.calls.count(["compose", "restart", "torchserve"]) == restarted
 
 
 @pytest.mark.parametrize(("runs", "packaged", "restarted"), [(True, True, 1), (True, False, 0), (False, True, 0)])

@@ -21,7 +21,8 @@ import yolo_handler
 from tests.support import ROOT
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import CLASSIFY, DETECT, OBB, POSE, SEGMENT, Family
-from yolo import cpus, logs, parameters
+from yolo import cpus, defaults, logs, parameters
+from yolo.errors import ArchiveError
 from yolo.pipeline import Outcome, Request
 from yolo_handler import YoloHandler
 
@@ -288,6 +289,37 @@ def test_describe_tells_engine_workers_and_threads(handler: YoloHandler, context
     assert cpus.Plan(found["cpus"], found["workers"], found["threads"]) == cpus.plan(cpus=found["cpus"])
     assert found["names"]["0"]
     json.dumps(found)
+
+
+def test_the_models_own_settings_are_the_defaults_of_its_requests_and_nothing_more(
+    served: Served, tmp_path: Path, street: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"conf": 0.6, "iou": 0.4, "max_det": 1, "imgsz": 200, "precision": "auto", "workers": 1}
+    monkeypatch.setenv("MODEL_SETTINGS", json.dumps({"helmets": given}))
+    body = {"body": street.read_bytes()}
+    answers = {}
+    for name in ("helmets", "yolo"):
+        context = Context(name, str(served.folder), {}, 4, None, "0.12.0")
+        with working(context, tmp_path) as handler:
+            answers[name] = hand(handler, context, body, body | {"max_det": b"2", "conf": b"0.05"})
+            context.request_processor = [RequestProcessor({"describe": "True"})]
+            (described,) = handler.handle([{"body": b""}], context)
+            if name == "helmets":
+                assert described["thresholds"] == {"conf": 0.6, "iou": 0.4, "max_det": 1}
+                assert (described["imgsz"], described["workers"]) == ([224, 224], 1)
+            else:
+                assert described["thresholds"] == {"conf": 0.25, "iou": 0.7, "max_det": 300}
+                assert described["imgsz"] == [320, 320]
+    counts = {name: [len(one["boxes"]) for _, (one,) in found] for name, found in answers.items()}
+    assert counts["helmets"] == [1, 2]
+    assert counts["yolo"][0] > 1
+
+
+def test_settings_that_are_not_what_the_server_writes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ("[", "[]", '{"yolo": 5}'):
+        with pytest.raises(ArchiveError, match="MODEL_SETTINGS"):
+            defaults.read({"MODEL_SETTINGS": text}, "yolo")
+    assert defaults.read({"MODEL_SETTINGS": ""}, "yolo") == defaults.read({}, "yolo") == {}
 
 
 def test_the_handler_file_defines_exactly_one_class() -> None:

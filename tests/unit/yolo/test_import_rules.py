@@ -11,7 +11,7 @@ YOLO = ROOT / "serving/torchserve/yolo"
 LAYERS = (
     ("errors", "cpus", "variables"),
     ("settings", "metadata", "letterbox"),
-    ("header", "image", "crop", "parameters", "engines"),
+    ("header", "image", "crop", "parameters", "defaults", "engines"),
     ("results",),
     ("pipeline",),
     ("requests", "logs"),

@@ -85,6 +85,21 @@ def test_the_first_key_restarts_the_services_at_the_next_up(monkeypatch, tmp_pat
     assert service.fingerprint({}) != before
 
 
+def test_a_change_of_models_toml_restarts_the_services_at_the_next_up(monkeypatch, tmp_path, environment):
+    assert environment()["MODELS_FILE"] == str(ROOT / "models/models.toml")
+    path = tmp_path / "models.toml"
+    monkeypatch.setattr(service, "MODELS_FILE", path)
+    seen = [service.fingerprint({})]
+    for text in ("[helmets]\nconf = 0.5", "[helmets]\nconf = 0.6"):
+        path.write_text(text)
+        service.check_model_settings()
+        seen.append(service.fingerprint({}))
+    assert len(set(seen)) == 3
+    path.write_text("[helmets]\nconf = 6")
+    with pytest.raises(OpsError, match=r"(?s)\[helmets\] conf = 6: use a number from 0 to 1.*Nothing was started"):
+        service.check_model_settings()
+
+
 @pytest.mark.parametrize(
     ("folder", "module"),
     [("SERVING", "yolo/engines/openvino.py"), ("COMMON", "image_formats/png.py"), ("GATEWAY", "gateway/main.py")],
