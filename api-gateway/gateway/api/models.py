@@ -1,26 +1,64 @@
-"""GET /models: the loaded versions with their workers, batching, queue and details, and the traffic between them."""
+"""GET /models and /models/{name}: loaded versions with their workers, batching, queue, details, and their traffic."""
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter
+from starlette.requests import Request
 
 from gateway import errors
-from gateway.api.openapi.document import example_of, operation
+from gateway.api.model_choice import find_model
+from gateway.api.openapi.document import example_of, operation, path_parameter
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
 from gateway.api.schemas import ModelOut, ModelsResponse
 from gateway.api.services import ServicesOf
+from gateway.concurrency.bounded import run_bounded
 from gateway.http.observe import current_request_id
+from gateway.model_server.base import Model
+from gateway.model_server.errors import BackendFault
+from gateway.models.line import Line
 
 router = APIRouter(tags=["models"])
+
+NAME = path_parameter("name", "The name of a model that is served", "yolo")
+#: Models that are described at a time.
+AT_ONCE = 4
 
 
 @router.get("/models", **operation(example_of(ModelsResponse), *errors.UPSTREAM))
 async def models(services: ServicesOf) -> ModelsResponse:
-    """List the loaded versions as the model server describes them, and how traffic is split between them."""
-    loaded = await services.backend.models()
-    shown = services.versions.in_force()
+    """List all models with their loaded versions as the model server describes them, the default model first.
+
+    `routing` and `traffic` are the default model's; `GET /models/{name}` has those of another one.
+    """
+    default, *others = services.models.known()
+    described: dict[str, Sequence[Model]] = {default.name: await default.backend.models()}
+
+    async def describe(line: Line) -> None:
+        try:
+            described[line.name] = await line.backend.models()
+        except BackendFault:
+            described[line.name] = ()  # it was unloaded a moment ago, or fails: the others are there all the same
+
+    await run_bounded(describe, others, min(AT_ONCE, len(others)))
+    return _answer(default, [model for line in (default, *others) for model in described[line.name]])
+
+
+@router.get(
+    "/models/{name}",
+    **operation(example_of(ModelsResponse), errors.ModelNotFound, *errors.UPSTREAM, parameters=[NAME]),
+)
+async def model(request: Request, services: ServicesOf) -> ModelsResponse:
+    """Describe one model in the same form, with its own `routing` and `traffic`."""
+    line = await find_model(request, services, str(request.path_params["name"]))
+    return _answer(line, await line.backend.models())
+
+
+def _answer(line: Line, described: Sequence[Model]) -> ModelsResponse:
+    shown = line.versions.in_force()
     return ModelsResponse(
-        backend=services.backend.name,
-        models=[ModelOut.model_validate(model) for model in loaded],
+        backend=line.backend.name,
+        models=[ModelOut.model_validate(model) for model in described],
         routing=RoutingOut.of(shown.routing, shown.problem) if shown else None,
-        traffic=[TrafficOut.model_validate(row) for row in services.versions.traffic()],
+        traffic=[TrafficOut.model_validate(row) for row in line.versions.traffic()],
         request_id=current_request_id(),
     )

@@ -55,6 +55,7 @@ _MODEL_PROBE = Policy(limited=False, quiet=True)
 BELOW: Mapping[str, Policy] = {
     "/static/": _PAGE,
     "/predict/": DEFAULT,
+    "/models/": DEFAULT,
     "/v1/": DEFAULT,
     "/v2/": DEFAULT,
 }
