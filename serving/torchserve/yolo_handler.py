@@ -55,6 +55,8 @@ class YoloHandler:
             "names": {str(index): name for index, name in model.names.items()},
             "imgsz": list(model.imgsz),
             "thresholds": dataclasses.asdict(model.thresholds),
+            "stride": model.stride,
+            "head": model.head,
             "end2end": model.end2end,
             "engine": engine.name,
             "device": engine.device,

@@ -56,6 +56,9 @@ class Parameters(BaseModel):
         description="Longest side the model sees, in pixels; rounded up to its stride",
         examples=[640],
     )
+    multi_label: bool | None = Field(
+        default=None, description="Return a box once for each class above conf, not for the best one only"
+    )
 
     def as_query(self) -> dict[str, str]:
         """Return what was given as strings for a URL: ``{"conf": "0.5", "agnostic_nms": "true"}``."""

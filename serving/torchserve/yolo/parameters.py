@@ -24,10 +24,11 @@ class Parameters:
     classes: tuple[int, ...] | None
     agnostic_nms: bool
     imgsz: tuple[int, int]
+    multi_label: bool = False
 
 
 def parse(fields: Mapping[str, object], metadata: Metadata) -> Parameters:
-    """Read conf, iou, max_det, classes, agnostic_nms and imgsz; a missing or empty one takes the archive's default.
+    """Read the parameters of a request; a missing or empty one takes the archive's default.
 
     Values are str, bytes or bytearray (or numbers and lists, when TorchServe has parsed JSON). Other fields are
     ignored. Raises InvalidParameter with the bounds in the message.
@@ -44,6 +45,7 @@ def parse(fields: Mapping[str, object], metadata: Metadata) -> Parameters:
         classes=_classes(given["classes"], metadata.names) if "classes" in given else None,
         agnostic_nms=_boolean(given, "agnostic_nms"),
         imgsz=metadata.imgsz if side is None else (side, side),
+        multi_label=_boolean(given, "multi_label"),
     )
 
 

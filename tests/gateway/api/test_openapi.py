@@ -88,7 +88,7 @@ async def test_every_route_documents_its_errors_with_the_one_body_of_its_protoco
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz"]
+NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", "multi_label"]
 HEADERS = ["X-Model-Version", "X-Client-Key", "Cache-Control"]
 
 

@@ -96,7 +96,11 @@ async def test_a_form_and_a_raw_body_with_the_same_picture_share_the_answer(
 
 
 @pytest.mark.parametrize(
-    "query", ["conf=0.5", "iou=0.5", "max_det=3", "classes=1", "agnostic_nms=true", "imgsz=320", "conf=0.51"]
+    "query",
+    [
+        *("conf=0.5", "iou=0.5", "max_det=3", "classes=1", "agnostic_nms=true"),
+        *("imgsz=320", "multi_label=true", "conf=0.51"),
+    ],
 )
 async def test_another_parameter_is_another_answer(client: httpx.AsyncClient, fake: FakeTorchServe, query: str) -> None:
     await ask(client)

@@ -33,6 +33,7 @@ def test_nothing_given_is_nothing_sent() -> None:
         ("agnostic_nms", "0", "false"),
         ("imgsz", "32", "32"),
         ("imgsz", "2048", "2048"),
+        ("multi_label", "true", "true"),
     ],
 )
 def test_a_good_value_is_sent_on(name: str, value: str, sent: str) -> None:
@@ -86,7 +87,7 @@ def test_unknown_names_come_before_doubles_and_the_list_of_known_ones_has_all_of
     assert "twice" not in refused.value.message
     known = refused.value.message.partition("known are ")[2].split(", ")
     own = ("version", "format", "quality", "max_side")
-    assert known == ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", *own]
+    assert known == ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", "multi_label", *own]
 
 
 def test_thousands_of_unknown_names_make_a_short_message() -> None:

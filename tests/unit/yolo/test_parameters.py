@@ -98,6 +98,11 @@ def test_a_boolean_is_read_as_people_write_it(text: str, value: bool) -> None:
     assert parameters.parse({"agnostic_nms": text}, metadata()).agnostic_nms is value
 
 
+def test_a_box_has_its_best_class_only_unless_more_are_asked_for() -> None:
+    assert not parameters.parse({}, metadata()).multi_label
+    assert parameters.parse({"multi_label": "true"}, metadata()).multi_label
+
+
 def test_what_is_no_boolean_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="true or false"):
         parameters.parse({"agnostic_nms": "maybe"}, metadata())

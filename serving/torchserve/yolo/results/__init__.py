@@ -52,7 +52,7 @@ def select(prediction: Floats, wanted: Parameters, model: Metadata) -> Floats:
         # Ultralytics lets the head rank at least 300, and filters classes afterwards.
         rows = nms.ranked(prediction, model.classes, max(wanted.max_det, 300), wanted.agnostic_nms)
         return nms.final(rows, wanted.conf, wanted.max_det, wanted.classes)
-    rows = nms.candidates(prediction, model.classes, wanted.conf, wanted.classes)
+    rows = nms.candidates(prediction, model.classes, wanted.conf, wanted.classes, wanted.multi_label)
     shift = nms.offsets(rows, wanted.agnostic_nms)
     if model.task == "obb":
         turned = np.concatenate((rows[:, :2] + shift, rows[:, 2:4], rows[:, -1:]), axis=1)

@@ -20,17 +20,23 @@ MAX_CANDIDATES = 30_000
 CLASS_OFFSET = 7680.0
 
 
-def candidates(prediction: Floats, classes: int, conf: float, wanted: Sequence[int] | None = None) -> Floats:
+def candidates(
+    prediction: Floats, classes: int, conf: float, wanted: Sequence[int] | None = None, multi_label: bool = False
+) -> Floats:
     """Return the candidate anchors as rows [box 4, score, class, extras], highest score first.
 
     `prediction` is one image's (4 + classes + extras, anchors); the box columns are copied as they are. Only an
-    anchor's best class counts; its score must be strictly above `conf`, its class among `wanted` if given. At most
-    30 000 rows. Equal scores keep the anchors' order.
+    anchor's best class counts, or with `multi_label` each of its classes; its score must be strictly above `conf`, its
+    class among `wanted` if given. At most 30 000 rows. Equal scores keep the anchors' order.
     """
     scores = prediction[4 : 4 + classes]
     chosen = np.flatnonzero(scores.max(axis=0) > conf)
+    if multi_label:
+        places, best = np.nonzero(conf < scores[:, chosen].T)
+        chosen = chosen[places]
     columns = prediction[:, chosen].T
-    best = columns[:, 4 : 4 + classes].argmax(axis=1)
+    if not multi_label:
+        best = columns[:, 4 : 4 + classes].argmax(axis=1)
     rows = np.empty((len(chosen), columns.shape[1] - classes + 2), dtype=np.float32)
     rows[:, :4] = columns[:, :4]
     rows[:, 4] = np.take_along_axis(columns[:, 4 : 4 + classes], best[:, None], axis=1)[:, 0]

@@ -28,6 +28,15 @@ def test_a_class_filter_does_not_fall_back_to_the_second_class() -> None:
     assert len(nms.candidates(output, 3, 0.1, wanted=[0])) == 0
 
 
+def test_with_several_labels_a_box_counts_for_each_class_above_the_threshold() -> None:
+    output = head([(10, 10, 4, 4, 0, 0.6), (30, 30, 4, 4, 1, 0.5)])
+    output[4 + 2, 0] = 0.7
+    output[4 + 1, 0] = 0.1
+    rows = nms.candidates(output, 3, 0.1, multi_label=True)
+    assert rows[:, [0, 5]].tolist() == [[10, 2], [10, 0], [30, 1]]
+    assert nms.candidates(output, 3, 0.1, wanted=[0], multi_label=True)[:, 5].tolist() == [0]
+
+
 def test_candidates_come_highest_first_and_equal_ones_in_their_own_order() -> None:
     output = head([(1, 1, 1, 1, 0, 0.5), (2, 2, 1, 1, 1, 0.9), (3, 3, 1, 1, 2, 0.5)])
     assert nms.candidates(output, 3, 0.1)[:, 0].tolist() == [2, 1, 3]
