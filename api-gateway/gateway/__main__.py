@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
 from gateway.http.logs import configure_logging
 from gateway.http.protocol import bounded_protocol
+from gateway.limits.model_rates import ModelRatesError
 from gateway.main import create_app
 from gateway.model_server.registry import UnknownBackendError
 from gateway.settings import Settings, describe_invalid, open_secrets
@@ -53,7 +54,7 @@ def main() -> None:
         app = create_app(settings)
     except ValidationError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")
-    except (UnknownBackendError, AuthSettingsError) as error:
+    except (UnknownBackendError, AuthSettingsError, ModelRatesError) as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{error}")
     for variable, path in open_secrets(settings).items():
         facts = {"setting": variable, "path": path, "fix": f"chmod o-r {path}"}

@@ -24,6 +24,7 @@ from gateway.drawing.studio import Studio
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.bodies import UploadMemory
+from gateway.limits.model_rates import read_model_rates
 from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
 from gateway.models.factory import LineFactory
@@ -35,13 +36,14 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     """Assemble the gateway in front of ``backend``, or of the one that the settings name.
 
     Nothing is connected before the first request or the lifespan's start. The backend is closed with the application.
-    Raises :class:`~gateway.auth.policy.AuthSettingsError` for settings that would leave the gateway open unasked.
+    Raises :class:`~gateway.auth.policy.AuthSettingsError` for settings that would leave the gateway open unasked, and
+    :class:`~gateway.limits.model_rates.ModelRatesError` for rates of models that are invalid.
     """
     authenticator = create_authenticator(settings)
     fetcher = ImageFetcher(settings)
     metrics = Metrics()
     uploads = UploadMemory(settings.upload_memory_bytes, metrics.registry)
-    rate_limits = create_rate_limits(settings, metrics.registry)
+    rate_limits = create_rate_limits(settings, metrics.registry, read_model_rates(settings.models_file))
     cache = create_cache(settings, metrics.registry)
     factory = LineFactory(settings, metrics.registry, cache, backend)
     lines = Lines(factory.default, factory.make)
@@ -85,6 +87,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         studio=Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes),
         fetcher=fetcher,
         uploads=uploads,
+        rate_limits=rate_limits,
     )
     install_error_handlers(app)
     static_files()  # an installation without its page fails now, not at the first visit

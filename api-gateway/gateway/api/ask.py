@@ -4,6 +4,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from gateway.api.services import Services
+from gateway.auth.model_rights import require_model
 from gateway.detection.image_header import read_image_header
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Ask
@@ -26,8 +27,10 @@ def make_ask(
     """Check the image's header, and combine it with the parameters and with what the request's headers say.
 
     ``version`` is the requested one, ``model`` the name of the requested model; None is the default one.
-    Raises what :func:`~gateway.detection.image_header.read_image_header` raises.
+    Raises what :func:`~gateway.detection.image_header.read_image_header` raises, and
+    :class:`~gateway.errors.InsufficientScope` for a model that the caller may not use.
     """
+    require_model(request.scope, model or services.settings.model_name)  # should a route have forgotten to ask
     no_store, max_age_s = cache_control(request.headers)
     client, request_id = client_key(request), current_request_id() or ""
     settings = services.settings

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from gateway import errors
-from gateway.api.model_choice import find_model
+from gateway.api.model_choice import find_model, usable_lines
 from gateway.api.openapi.document import example_of, operation, path_parameter
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
 from gateway.api.schemas import ModelOut, ModelsResponse
@@ -25,13 +25,17 @@ AT_ONCE = 4
 
 
 @router.get("/models", **operation(example_of(ModelsResponse), *errors.UPSTREAM))
-async def models(services: ServicesOf) -> ModelsResponse:
+async def models(request: Request, services: ServicesOf) -> ModelsResponse:
     """List all models with their loaded versions as the model server describes them, the default model first.
 
-    `routing` and `traffic` are the default model's; `GET /models/{name}` has those of another one.
+    `routing` and `traffic` are the default model's; `GET /models/{name}` has those of another one. A key or token that
+    is limited to models lists those.
     """
-    default, *others = services.models.known()
-    described: dict[str, Sequence[Model]] = {default.name: await default.backend.models()}
+    default, lines = services.models.default, usable_lines(request, services)
+    described: dict[str, Sequence[Model]] = {}
+    if default in lines:
+        described[default.name] = await default.backend.models()
+    others = [line for line in lines if line is not default]
 
     async def describe(line: Line) -> None:
         try:
@@ -40,7 +44,16 @@ async def models(services: ServicesOf) -> ModelsResponse:
             described[line.name] = ()  # it was unloaded a moment ago, or fails: the others are there all the same
 
     await run_bounded(describe, others, min(AT_ONCE, len(others)))
-    return _answer(default, [model for line in (default, *others) for model in described[line.name]])
+    found = [model for line in lines for model in described[line.name]]
+    if default in lines:
+        return _answer(default, found)
+    return ModelsResponse(
+        backend=default.backend.name,
+        models=[ModelOut.model_validate(model) for model in found],
+        routing=None,
+        traffic=[],
+        request_id=current_request_id(),
+    )
 
 
 @router.get(

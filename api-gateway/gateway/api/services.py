@@ -11,6 +11,7 @@ from gateway.drawing.studio import Studio
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.bodies import UploadMemory
+from gateway.limits.rate_counters import RateLimits
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.models.lines import Lines
@@ -32,6 +33,8 @@ class Services:
     fetcher: ImageFetcher
     #: The memory budget of request bodies and downloaded images.
     uploads: UploadMemory
+    #: The rates of callers, in all and of each model; None without any.
+    rate_limits: RateLimits | None
 
     @property
     def detector(self) -> Detector:

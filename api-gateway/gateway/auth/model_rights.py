@@ -1,7 +1,5 @@
 """The models that the caller of a request may use. Without authentication, and without a limit, that is every model."""
 
-from collections.abc import Iterable
-
 from starlette.types import Scope
 
 from gateway.auth.grants import MODEL
@@ -17,11 +15,6 @@ def may_use(scope: Scope, model: str) -> bool:
     """Tell whether the caller may use this model. ``scope`` is ASGI's, of the request."""
     allowed: frozenset[str] | None = scope.get(MODELS)
     return allowed is None or model in allowed
-
-
-def usable(scope: Scope, models: Iterable[str]) -> list[str]:
-    """Return those of these models that the caller may use, in the same order."""
-    return [model for model in models if may_use(scope, model)]
 
 
 def require_model(scope: Scope, model: str) -> None:

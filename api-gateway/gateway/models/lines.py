@@ -138,5 +138,7 @@ class Lines:
 def no_such_model(name: str, names: Iterable[str]) -> ModelNotFound:
     """Return the error for an unknown name; it lists ``names``, those that there are."""
     known = [f"'{known}'" for known in names]
+    if not known:
+        return ModelNotFound(f"There is no model {printable(name)}.")
     those = f"the served one is {known[0]}" if len(known) == 1 else f"those that are served are {', '.join(known)}"
     return ModelNotFound(f"There is no model {printable(name)}; {those}.")

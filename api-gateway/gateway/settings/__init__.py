@@ -70,7 +70,7 @@ def secrets() -> tuple[str, ...]:
 def open_secrets(settings: Settings) -> dict[str, str]:
     """Return the files of secrets that every user of this machine can read, by the variable that names them."""
     paths = {name: getattr(settings, name) for name in Settings.model_fields if name.endswith("_file")}
-    del paths["routing_file"]
+    del paths["routing_file"], paths["models_file"]
     return {name.upper(): path for name, path in paths.items() if path and readable_by_others(Path(path))}
 
 

@@ -32,6 +32,9 @@ class PlacementSettings(BaseSettings):
     routing_file: str = Field(
         default="", max_length=4096, description="`routing.json`, written by the release operations. Empty: no routing."
     )
+    models_file: str = Field(
+        default="", max_length=4096, description="`models.toml`, the settings of each model. Empty or missing: none."
+    )
     api_keys_file: str = Field(
         default="", description="File of API keys, as `scripts/keys.sh` writes it. Empty: no keys."
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +16,10 @@ from prometheus_client import CollectorRegistry
 from gateway.errors import RateLimited
 from gateway.http.caller import ASKED_MODELS, IDENTITY
 from gateway.limits import rate_counters
-from gateway.limits.model_rates import take_model
+from gateway.limits.model_rates import ModelRatesError, read_model_rates, take_model
 from gateway.limits.rate_counters import RateLimits, create_rate_limits
 from tests.gateway.conftest import SettingsMaker
+from tests.gateway.support.gateway_process import gateway_path
 from tests.support.services import RedisServer, redis_server
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +115,47 @@ async def test_without_a_rate_of_all_requests_that_layer_is_off(settings: Settin
     both = create_rate_limits(settings(rate_limit="1/second"), CollectorRegistry())
     assert both is not None
     assert both.has_rates
+
+
+def test_the_rates_of_models_are_in_their_tables(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[helmets]\nrate_limit = "10/second;600/hour"\n[plates]\nconf = 0.4\n[masks]\nrate_limit = ""\n', "utf-8"
+    )
+    assert read_model_rates(str(file)) == {"helmets": tuple(parse_many("10/second;600/hour"))}
+
+
+def test_the_file_is_optional(tmp_path: Path) -> None:
+    for path in ("", str(tmp_path / "models.toml"), str(tmp_path / "missing/models.toml")):
+        assert read_model_rates(path) == {}
+
+
+@pytest.mark.parametrize("rate", ["fast", "0/minute", "10/year", "2 per 2 days", "1/second;"])
+def test_a_rate_that_is_none_is_refused_with_its_place_and_the_fix(tmp_path: Path, rate: str) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(f'[helmets]\nrate_limit = "{rate}"\n', "utf-8")
+    with pytest.raises(ModelRatesError) as refused:
+        read_model_rates(str(file))
+    for part in (str(file), "[helmets] rate_limit", "a rate"):
+        assert part in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_entered_has_no_rates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root could enter the real one
+    assert read_model_rates(str(tmp_path / "models.toml")) == {}
+    assert "no model has a rate" in caplog.text
+
+
+def test_a_gateway_does_not_start_with_a_wrong_rate(tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text('[helmets]\nrate_limit = "fast"\n', "utf-8")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": gateway_path(), "MODELS_FILE": str(file)}
+    checked = subprocess.run(
+        [sys.executable, "-m", "gateway", "check"], env=environment, capture_output=True, text=True
+    )
+    assert checked.returncode == 2
+    assert "[helmets] rate_limit" in checked.stderr
+    file.write_text('[helmets]\nrate_limit = "1/second"\n', "utf-8")
+    assert subprocess.run([sys.executable, "-m", "gateway", "check"], env=environment).returncode == 0

@@ -37,6 +37,7 @@ def test_without_compose_or_the_scripts_the_gateway_is_on_loopback_without_keys_
         "torchserve_inference_url": "http://127.0.0.1:8085",
         "torchserve_management_url": "http://127.0.0.1:8086",
         "routing_file": "",
+        "models_file": "",
         "api_keys_file": "",
     }
 
@@ -200,7 +201,12 @@ def test_a_secret_that_every_user_can_read_is_named() -> None:
         for folder_mode, mode, is_open in ((0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False)):
             file.chmod(mode)
             folder.chmod(folder_mode)
-            settings = Settings(redis_url_file=str(file), routing_file=str(file), jwt_secret_file="/nowhere/x")
+            settings = Settings(
+                redis_url_file=str(file),
+                routing_file=str(file),
+                models_file=str(file),
+                jwt_secret_file="/nowhere/x",
+            )
             assert open_secrets(settings) == ({"REDIS_URL_FILE": str(file)} if is_open else {})
 
 

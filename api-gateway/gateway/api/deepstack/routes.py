@@ -16,7 +16,7 @@ from gateway.api.answer_headers import answer_headers
 from gateway.api.ask import make_ask
 from gateway.api.deepstack.openapi import CUSTOM, DETECTION, LIST
 from gateway.api.deepstack.schemas import FIELD, DeepStackListResponse, DeepStackOptions, deepstack_json
-from gateway.api.model_choice import find_model
+from gateway.api.model_choice import list_models, usable_model, without_alias
 from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import Parameters, read_options
@@ -27,7 +27,6 @@ from gateway.intake.body import read_body
 from gateway.intake.content_type import FORM, read_content_type
 from gateway.intake.form import read_file
 from gateway.intake.look_alikes import refuse_look_alikes
-from gateway.models.line import Line
 from gateway.strict_json import compact
 
 router = APIRouter(tags=["DeepStack"])
@@ -39,27 +38,26 @@ ALIAS = "yolo"
 @router.post(f"{DEEPSTACK}/detection", summary="Detect the objects in one image, as DeepStack does", **DETECTION)
 async def detection(request: Request, services: ServicesOf) -> Response:
     """Send the image as the form field `image`; DeepStack's fields without a meaning here are ignored."""
-    return await _answer(request, services, services.models.default)
+    return await _answer(request, services, None)
 
 
 @router.get(f"{DEEPSTACK}/custom/list", **LIST)
 @router.post(f"{DEEPSTACK}/custom/list", **LIST)
-async def list_custom(services: ServicesOf) -> DeepStackListResponse:
+async def list_custom(request: Request, services: ServicesOf) -> DeepStackListResponse:
     """Return the names of the models of `/v1/vision/custom/…`; Blue Iris fills its list of custom models with them."""
-    return DeepStackListResponse(models=services.models.names(), request_id=current_request_id())
+    return DeepStackListResponse(models=list_models(request, services), request_id=current_request_id())
 
 
 @router.post(f"{DEEPSTACK}/custom/{{name}}", summary="The same under the model's name", **CUSTOM)
 async def custom(request: Request, services: ServicesOf) -> Response:
     """Detect with the model of this name; `yolo` is the default model, whatever its name."""
-    name = str(request.path_params["name"])
-    is_alias = name == ALIAS and name not in services.models.names()
-    return await _answer(request, services, await find_model(request, services, None if is_alias else name))
+    name = without_alias(services, str(request.path_params["name"]), ALIAS)
+    return await _answer(request, services, name)
 
 
-async def _answer(request: Request, services: Services, model: Line) -> Response:
+async def _answer(request: Request, services: Services, name: str | None) -> Response:
     started = time.perf_counter()
-    await model.require()
+    model = await usable_model(request, services, name)
     content_type = read_content_type(request.headers.get("content-type", ""))
     if content_type.media_type != FORM:
         raise errors.UnsupportedMediaType(

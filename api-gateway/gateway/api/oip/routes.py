@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from gateway import __version__, errors
-from gateway.api.model_choice import find_model
+from gateway.api.model_choice import find_model, list_models
 from gateway.api.oip.openapi import NAME, VERSION
 from gateway.api.oip.schemas import (
     OipLiveResponse,
@@ -83,9 +83,9 @@ async def ready(services: ServicesOf) -> OipReadyResponse:
 
 
 @_get("/models", OipModelsResponse(models=["yolo"]), SELF)
-async def models(services: ServicesOf) -> OipModelsResponse:
+async def models(request: Request, services: ServicesOf) -> OipModelsResponse:
     """List the names of the models."""
-    return OipModelsResponse(models=services.models.names())
+    return OipModelsResponse(models=list_models(request, services))
 
 
 @_get(ONE, _described("yolo", ["1.0", "1.1"]), (*MODEL, errors.StatisticsNotKept), NAME)
