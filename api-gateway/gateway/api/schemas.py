@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from gateway import __version__
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
@@ -61,6 +62,10 @@ class WorkerOut(BaseModel):
     gpu: bool | None = Field(None, examples=[False])
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class ModelVersionOut(BaseModel):
     """One loaded version."""
 
@@ -69,6 +74,12 @@ class ModelVersionOut(BaseModel):
     version: str = Field(examples=["1.0"])
     default: bool = Field(description="Whether /predict uses it", examples=[True])
     workers: list[WorkerOut]
+    state: Literal["unloaded"] | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda state: state is None,
+        description="Present if it has no workers because nobody used it; the next request loads it",
+        json_schema_extra=_never_null,
+    )
     batch_size: int | None = Field(None, examples=[4])
     max_batch_delay_ms: int | None = Field(None, examples=[5])
     queue_free: int | None = Field(None, description="Free places in the queue", examples=[100])

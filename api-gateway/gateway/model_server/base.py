@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
@@ -49,6 +49,18 @@ class ModelVersion:
     queue_waiting: int | None = None
     #: What the model says of itself (engine, threads, task…); empty if it says nothing.
     details: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether it has no workers on purpose, because nobody uses it: a request gets it one.
+    unloaded: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker can take a picture."""
+        return any(worker.state == "READY" for worker in self.workers)
+
+    @property
+    def state(self) -> Literal["unloaded"] | None:
+        """What there is to say beyond the states of the workers."""
+        return "unloaded" if self.unloaded else None
 
 
 @dataclass(frozen=True, slots=True)

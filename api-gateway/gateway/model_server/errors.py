@@ -5,6 +5,7 @@
     BackendFault
     ├── BackendUnavailable       no answer, or the connection was lost
     │   ├── BackendNotReady      it answers, but the model has no worker to run it
+    │   │   └── BackendUnloaded  …on purpose: it gets one when it is asked for
     │   └── BackendOverloaded    it answers, but takes no more work for now
     ├── BackendTimeout           it took the picture and did not answer in time
     ├── BackendNoSuchVersion     the version that was named is not loaded
@@ -40,6 +41,13 @@ class BackendNotReady(BackendUnavailable):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class BackendUnloaded(BackendNotReady):
+    """The model has no workers because nobody used it; it can be woken (see ``gateway.model_server.waking``)."""
+
+    def __init__(self, reason: str = "it is not loaded now") -> None:
+        super().__init__(reason)
 
 
 class BackendOverloaded(BackendUnavailable):

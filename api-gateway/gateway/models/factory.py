@@ -11,6 +11,7 @@ from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
+from gateway.model_server.waking import WakingDetector
 from gateway.models.line import Line
 from gateway.routing.file import RoutingFile
 from gateway.routing.metrics import RoutingMetrics
@@ -71,10 +72,10 @@ class LineFactory:
         always_watched: bool,
     ) -> Line:
         name, server = settings.model_name, answering_server(backend, self._routing)
-        inner: Detector = admission
+        inner: Detector = WakingDetector(admission, backend)
         cache = None
         if self._cache is not None:
-            inner = cache = self._cache.around(admission, backend, name, lambda: (routing.current().revision, server()))
+            inner = cache = self._cache.around(inner, backend, name, lambda: (routing.current().revision, server()))
         versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
         detector = versions.around(inner, default_version=lambda: readiness.state.version)
         return Line(name, backend, readiness, versions, detector, cache, always_watched)

@@ -12,8 +12,9 @@ from dataclasses import replace
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.model_server.base import InferenceBackend, Model, Readiness, Served, TellsModelNames
-from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable
+from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable, BackendUnloaded
 from gateway.model_server.registry import create_backend
+from gateway.model_server.waking import WakesModels
 from gateway.routing.availability import TellsReadyVersions
 from gateway.routing.file import RoutingSource
 from gateway.settings import Settings
@@ -63,7 +64,7 @@ class SwitchedBackend:
         if server is not None and server != self._absent:
             try:
                 return await self._others[server].predict(image, parameters, request_id, version)
-            except BackendOverloaded:  # it is there, and the default one is no relief for it
+            except (BackendOverloaded, BackendUnloaded):  # it is there, and the default one is no relief for it
                 raise
             except BackendUnavailable as fault:
                 self._missed(server, str(fault))
@@ -95,6 +96,12 @@ class SwitchedBackend:
         """Ask the server in force."""
         chosen = self._backend_of(self._asked())
         return await chosen.ready_versions() if isinstance(chosen, TellsReadyVersions) else None
+
+    async def wake(self, version: str | None) -> None:
+        """Have the server in force load it."""
+        chosen = self._backend_of(self._asked())
+        if isinstance(chosen, WakesModels):
+            await chosen.wake(version)
 
     async def model_names(self) -> frozenset[str] | None:
         """Ask the server in force."""

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -76,6 +76,12 @@ class FakeTorchServe:
     workers: dict[str, list[str]] = field(default_factory=lambda: {"1.0": ["READY"]})
     #: The same of each other model.
     others: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    #: Names and versions of models that were scaled to no workers.
+    unloaded: set[tuple[str, str]] = field(default_factory=set)
+    #: Seconds that a worker takes to load its model, and when the last one of a model is ready.
+    load_s: float = 0.0
+    loaded_at: dict[str, float] = field(default_factory=dict)
+    scaled: list[Asked] = field(default_factory=list)
     #: How often the models were listed, and an answer that replaces the list.
     listed: int = 0
     list_models: Answer | None = None
@@ -130,14 +136,19 @@ class FakeTorchServe:
                 return self.list_models or self._page(asked)
             case ["models" | "predictions", name, *_] if self._versions_of(name) is None:
                 return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
-            case ["models", _, "invoke"]:
+            case ["models", name, "invoke"]:
                 self.predictions.append(asked)
-                return self.predict(asked)
+                return self._predicted(name, next(iter(self._versions_of(name) or {})), asked)
+            case ["models", name, version] if asked.method == "PUT":
+                self.scaled.append(asked)
+                self.unloaded.discard((name, version))
+                self.loaded_at[name] = time.monotonic() + self.load_s
+                return Answer({"status": "Processing worker updates..."}, 202)
             case [name, version, "predict"] if (versions := self._versions_of(name)) is not None:
                 self.predictions.append(asked)
                 if version not in versions:
                     return torchserve_error(404, "ModelVersionNotFoundException", f"Model version: {version} not found")
-                return self.predict(asked)
+                return self._predicted(name, version, asked)
             case ["predictions", *_]:
                 # The real one answers here too, but loses the query string on the way to the handler.
                 self.predictions.append(asked)
@@ -146,6 +157,18 @@ class FakeTorchServe:
             case ["models", name, *suffix]:
                 return self._described(name, suffix, asked)
         return torchserve_error(404, "ResourceNotFoundException", "Requested resource is not found")
+
+    def _predicted(self, name: str, version: str, asked: Asked) -> Answer:
+        if (name, version) in self.unloaded:
+            said = (
+                f'Model "{name}" Version {version} has no worker to serve inference request. Please use scale workers'
+            )
+            return torchserve_error(503, "ServiceUnavailableException", said)
+        answer = self.predict(asked)
+        return replace(answer, delay_s=answer.delay_s + self._loading_s(name))  # in the queue
+
+    def _loading_s(self, name: str) -> float:
+        return max(0.0, self.loaded_at.get(name, 0.0) - time.monotonic())
 
     def _versions_of(self, name: str) -> dict[str, list[str]] | None:
         return self.workers if name == "yolo" else self.others.get(name)
@@ -168,10 +191,14 @@ class FakeTorchServe:
         return self.describe or self._description(name, version, asked)
 
     def _description(self, name: str, version: str, asked: Asked) -> Answer:
+        states = [] if (name, version) in self.unloaded else (self._versions_of(name) or {})[version]
+        if self._loading_s(name):
+            states = ["UNLOADING" for _ in states]
         entry: dict[str, Any] = {
             "modelName": name,
             "modelVersion": version,
             "modelUrl": f"{name}.mar",
+            **({"minWorkers": 0, "maxWorkers": 0} if (name, version) in self.unloaded else {}),
             "batchSize": 4,
             "maxBatchDelay": 5,
             "workers": [
@@ -184,7 +211,7 @@ class FakeTorchServe:
                     "gpu": False,
                     "gpuUsage": "N/A",
                 }
-                for number, state in enumerate((self._versions_of(name) or {})[version])
+                for number, state in enumerate(states)
             ],
             "jobQueueStatus": {"remainingCapacity": 100, "pendingRequests": 0},
         }

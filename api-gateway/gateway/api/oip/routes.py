@@ -113,7 +113,7 @@ async def model_ready(name: Name, request: Request, services: ServicesOf) -> Oip
 async def version_ready(name: Name, version: Version, request: Request, services: ServicesOf) -> OipModelReadyResponse:
     """Return whether this version can be used; 503 with the reason otherwise."""
     found = await _version(name, version, request, services)
-    if not any(worker.state == "READY" for worker in found.workers):
+    if not found.ready and not found.unloaded:
         raise BackendNotReady(f"none of the {len(found.workers)} workers of version {version} is ready")
     return OipModelReadyResponse(name=name, ready=True)
 

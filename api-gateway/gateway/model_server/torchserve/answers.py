@@ -114,6 +114,7 @@ def _version(entry: Mapping[str, Any]) -> ModelVersion:
         queue_free=queue.get("remainingCapacity"),
         queue_waiting=queue.get("pendingRequests"),
         details=entry.get("customizedMetadata") or {},
+        unloaded=entry.get("minWorkers") == 0 and not entry.get("workers"),
     )
 
 

@@ -8,7 +8,8 @@ Read in TorchServe 0.12.0 and checked against it:
   does ``POST /MODEL/VERSION/predict`` for one version.
 - Statuses that a handler sets per picture arrive as they are, with the handler's JSON as the body.
 - A worker that dies fails the requests that it had with "Worker died.": a 507 if it was killed (SIGKILL, as by the
-  kernel when memory is short), otherwise a 500.
+  kernel when memory is short), otherwise a 500. For models without workers see
+  :mod:`gateway.model_server.torchserve.workers`.
 - 503 is said for a full queue and for no worker (``ServiceUnavailableException``), and also for an exception in the
   handler (``InternalServerException``). 507 is a worker out of memory. A body over its limit is a 413 without a body.
 - A request to a worker that keeps crashing at its start gets no answer at all; hence ``ready`` and the read timeout.
@@ -36,11 +37,13 @@ from gateway.model_server.errors import (
     BackendNotReady,
     BackendOverloaded,
     BackendRejected,
+    BackendUnloaded,
     Rejection,
     client_message,
 )
 from gateway.model_server.readiness import ready_in_time
 from gateway.model_server.torchserve import answers
+from gateway.model_server.torchserve.workers import Workers, lost_worker
 from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")
@@ -62,8 +65,6 @@ HANDLER_ERRORS: Mapping[str, Rejection] = {
     "ImageTooLarge": "image_too_large",
     "InvalidParameter": "invalid_parameter",
 }
-#: What TorchServe says to the requests of a worker whose process ended.
-WORKER_DIED = b'"Worker died.'
 #: A version and its workers.
 _Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
 
@@ -81,6 +82,7 @@ class TorchServeBackend:
         self._inference = HttpClient(settings, settings.torchserve_inference_url, settings.max_connections, HEADERS)
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
         self._management = HttpClient(settings, settings.torchserve_management_url, MANAGEMENT_CONNECTIONS, HEADERS)
+        self._workers = Workers(self._model, self._management, self._describe_version, settings.read_timeout_s)
 
     async def predict(
         self, image: bytes, parameters: Parameters, request_id: str, version: str | None = None
@@ -93,13 +95,15 @@ class TorchServeBackend:
         started = time.monotonic()
         reply = await self._inference.request("POST", path, image, headers)
         left_s = self._read_timeout_s - (time.monotonic() - started)
-        if _worker_died(reply) and left_s > 0:
+        if lost_worker(reply) and left_s > 0 and not await self._workers.are_unloaded(version, reply):
             # Inference has no side effects. Once only: this image may be what the worker died of.
             logger.warning("a worker died, trying once more on another one", extra={"left_s": round(left_s, 3)})
             reply = await self._inference.request("POST", path, image, headers, read_timeout_s=left_s)
         if reply.status != HTTPStatus.OK:
             if version is not None and reply.status == HTTPStatus.NOT_FOUND:
                 raise BackendNoSuchVersion(version)
+            if await self._workers.are_unloaded(version, reply):
+                raise BackendUnloaded
             raise self._fault(reply)
         return answers.read_prediction(reply.content, self._model)
 
@@ -108,11 +112,12 @@ class TorchServeBackend:
         return await ready_in_time(self._ready())
 
     async def ready_versions(self) -> frozenset[str]:
-        """Return the versions with a worker in state READY; more than the interface asks for, see Availability."""
-        loaded = await self._describe("/all")
-        return frozenset(
-            version.version for version in loaded if any(worker.state == "READY" for worker in version.workers)
-        )
+        """Return the versions with a worker in state READY, or that get one; see Availability."""
+        return frozenset(one.version for one in await self._describe("/all") if self._workers.available(one))
+
+    async def wake(self, version: str | None) -> None:
+        """Start a worker of a version without any, and wait for it."""
+        await self._workers.wake(version)
 
     async def model_names(self) -> frozenset[str]:
         """Return the names of all models that are loaded, whatever their workers do."""
@@ -131,7 +136,7 @@ class TorchServeBackend:
 
     async def served(self, version: str | None = None) -> Served | None:
         """Derive the epoch from the workers: loading an archive starts all of them."""
-        (described, *_) = await self._describe("" if version is None else f"/{quote(version, safe='')}")
+        (described, *_) = await self._describe_version(version)
         if version is not None and described.version != version:
             return None  # "all" is no version's name to TorchServe here: it describes every one
         return answers.served(described)
@@ -156,14 +161,18 @@ class TorchServeBackend:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        await self._workers.aclose()
         await self._inference.aclose()
         await self._management.aclose()
 
     async def _ready(self) -> Readiness:
         (version, *_) = await self._describe("")
-        if not any(worker.state == "READY" for worker in version.workers):
+        if not self._workers.available(version):
             return Readiness(False, f"none of its {len(version.workers)} workers is ready", version.version)
         return Readiness(True, None, version.version)
+
+    async def _describe_version(self, version: str | None) -> Sequence[ModelVersion]:
+        return await self._describe("" if version is None else f"/{quote(version, safe='')}")
 
     async def _describe(self, suffix: str, query: Mapping[str, str] | None = None) -> Sequence[ModelVersion]:
         reply = await self._management.request("GET", f"/models/{self._model}{suffix}{_query(query or {})}")
@@ -174,7 +183,7 @@ class TorchServeBackend:
     async def _details_of(self, version: ModelVersion) -> Mapping[str, Any]:
         """Let the handler describe itself, once per version and set of workers: until they change it says the same."""
         key = _loading(version)
-        if key not in self._details and any(worker.state == "READY" for worker in version.workers):
+        if key not in self._details and version.ready:
             try:
                 async with asyncio.timeout(DETAILS_TIMEOUT_S):
                     described = await self._describe(f"/{version.version}", {"customized": "true"})
@@ -201,12 +210,6 @@ class TorchServeBackend:
         if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE):
             return BackendError(detail) if kind == "InternalServerException" else BackendOverloaded(detail)
         return BackendError(detail)
-
-
-def _worker_died(reply: Reply) -> bool:
-    return reply.status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.INSUFFICIENT_STORAGE) and (
-        WORKER_DIED in reply.content
-    )
 
 
 def _query(parameters: Mapping[str, str]) -> str:
