@@ -138,7 +138,7 @@ class FakeTorchServe:
                 return torchserve_error(404, "ModelNotFoundException", f"Model not found: {name}")
             case ["models", name, "invoke"]:
                 self.predictions.append(asked)
-                return self._predicted(name, next(iter(self._versions_of(name) or {})), asked)
+                return self._predicted(name, next(iter(self._versions_of(name) or {}), ""), asked)
             case ["models", name, version] if asked.method == "PUT":
                 self.scaled.append(asked)
                 self.unloaded.discard((name, version))
