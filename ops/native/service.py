@@ -39,7 +39,7 @@ from ops.setup import java
 from ops.setup.prepare import prepare
 from ops.store import archive, bluegreen, lock, models
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
-from ops.system.files import read_json, write_json
+from ops.system.files import locked, read_json, write_json
 from ops.system.polling import poll
 from ops.system.settings import GREEN as GREEN_PREFIX
 from ops.system.settings import Settings, load
@@ -130,10 +130,13 @@ def served_archives() -> dict[str, str]:
 
 def record_archive(store: Path) -> None:
     """Record in the state that the server runs the current archive of a model; that it has none, if that is gone."""
-    state, current = read_state(), current_archive(store)
-    if state:
+    current = current_archive(store)
+    known = {_archive_key(model_of(store)): archive.sha256(current)} if current.is_file() else {}
+    if not read_state():
+        return
+    with locked(STATE.with_name(".state-guard")):  # operations of two models may end at the same time
+        state = read_state()
         state.pop(_archive_key(model_of(store)), None)
-        known = {_archive_key(model_of(store)): archive.sha256(current)} if current.is_file() else {}
         write_state({**state, **known})
 
 
@@ -225,11 +228,12 @@ def up(picture: Path = STREET, settle: Callable[[Path], None] = require_settled)
     prepare(given=settings.environment.get(WEIGHTS.name, ""), settle=settle)
     say("Services")
     was_running = bool(supervisor.states())
-    if holder := lock.holder(STORE):
+    stores = models.stores(STORE)
+    for holder in filter(None, map(lock.holder, stores)):
         say(f"  waiting for another operation: {holder}")
     try:
-        with lock.held(STORE, lock.UP, OPERATION_S):  # an operation on a server that is just being restarted would fail
-            _await_operations()
+        # An operation of any model on a server that is just being restarted would fail.
+        with lock.held_together(stores, lock.UP, OPERATION_S):
             start(settings)
             await_ready(settings)
         say()
@@ -248,14 +252,6 @@ Up. Try next:
   {settings.gateway}/docs          every route
   bash scripts/package_mar.sh      after replacing models/weights/best.pt
   bash scripts/down.sh             stop everything (logs: {LOGS.relative_to(ROOT)}/)""")
-
-
-def _await_operations() -> None:
-    """Wait for the operations on further models. With the lock that `up` holds no new one begins."""
-    for store in models.stores(STORE):
-        if store != STORE and (holder := lock.holder(store)):
-            say(f"  waiting for another operation: {holder}")
-            poll(lambda store=store: lock.holder(store) is None, OPERATION_S)  # type: ignore[misc]
 
 
 def down() -> None:

@@ -45,8 +45,9 @@ def require_service(host: Host) -> Loaded:
     except RefusedError as error:
         if host.model != MODEL and error.status == 404:
             raise NotRunningError(
-                f"TorchServe runs and does not serve {host.model}. Add it: bash scripts/models.sh add NEW.pt --name "
-                f"{host.model}; or see why: bash scripts/models.sh list. Nothing changed"
+                f"TorchServe runs and does not serve {host.model}; bash scripts/models.sh list says why. To bring it "
+                f"back: bash scripts/models.sh add NEW.pt --name {host.model} (or a kept version in the place of "
+                "NEW.pt). Nothing changed"
             ) from error
         raise NotRunningError(
             f"TorchServe runs but holds no model ({error}). Restart it: bash scripts/up.sh"

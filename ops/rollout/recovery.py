@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.paths import kept_archive
+from ops.paths import MODEL, folder_of, kept_archive, model_of
 from ops.rollout.preconditions import await_up
-from ops.store import audit, bluegreen, intent, inventory, lock, releases, routing
+from ops.store import audit, bluegreen, intent, inventory, lock, models, releases, routing
 from ops.store.intent import Intent
 from ops.store.releases import Releases
 from ops.store.routing import Routing
@@ -42,17 +42,30 @@ class Operation:
 
 @contextlib.contextmanager
 def operation(
-    host: Host, name: str, *, wait_s: float = 0.0, dry_run: bool = False, steps: Steps | None = None
+    host: Host,
+    name: str,
+    *,
+    wait_s: float = 0.0,
+    dry_run: bool = False,
+    steps: Steps | None = None,
+    every_model: bool = False,
 ) -> Iterator[Operation]:
     """Hold the lock and recover; a dry run only looks. Raises OpsError.
 
-    `wait_s`: how long to wait for another operation, in seconds.
+    `wait_s`: how long to wait for another operation, in seconds. `every_model`: the operation changes the whole server,
+    so that it holds the lock of every model, and recovers each.
     """
     steps = steps or Steps()
-    await_up(host)
-    if dry_run:
-        lock.require_free(host.store)
-    with contextlib.nullcontext() if dry_run else lock.held(host.store, name, wait_s):
+    stores = models.stores(folder_of(host.store)) if every_model else [host.store]
+    for store in stores:
+        await_up(host.of_model(model_of(store)))
+        if dry_run:
+            lock.require_free(store)
+    with contextlib.nullcontext() if dry_run else lock.held_together(stores, name, wait_s):
+        if not dry_run:
+            for store in stores:
+                if store != host.store:
+                    recover(host.of_model(model_of(store)))
         state = inventory.look(host.store)[0] if dry_run else recover(host)
         yield Operation(host, steps, state, dry_run)
 
@@ -129,7 +142,7 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     if removed and record and not record.served and not _may_serve(host, found.to):
         kept_archive(found.to, store).unlink(missing_ok=True)
         state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
-    with contextlib.suppress(UnreachableError):  # such a server has nothing loaded, and will load what is on disk
+    with _unless_absent():
         if found.kind == "switch":
             remark = _settle_server(host, found.to if decided else None)
         if found.kind != "server":
@@ -140,6 +153,18 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     audit.record(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     intent.clear(store)
     return done
+
+
+@contextlib.contextmanager
+def _unless_absent() -> Iterator[None]:
+    """Leave a server alone that does not answer or does not have the model: it will load what is on disk."""
+    try:
+        yield
+    except UnreachableError:
+        pass
+    except RefusedError as error:
+        if error.status != 404:
+            raise
 
 
 def _may_serve(host: Host, version: str) -> bool:
@@ -188,7 +213,7 @@ def _replace_damaged_routing(host: Host, state: Releases) -> None:
         routing.read(host.store)
     except routing.DamagedError as error:
         server = bluegreen.server_name(bluegreen.answering_side(host.store))
-        whole = Routing(stable=state.current, server=server)
+        whole = Routing(stable=state.current, server=server if host.model == MODEL else None)
         _reroute(host, whole, f"{error}: replaced by one without a split", set(state.releases) - {state.current})
 
 

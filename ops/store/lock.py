@@ -11,13 +11,13 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
 from ops.errors import LockedError, from_os_error
-from ops.paths import folder_of
+from ops.paths import folder_of, model_of
 from ops.system import identity
 from ops.system.files import read_json, write_json
 from ops.system.polling import poll
@@ -76,7 +76,8 @@ def require_free(store: Path) -> None:
     """Raise LockedError, naming the holder, when the lock is held."""
     found = holder(store)
     if found is not None:
-        raise LockedError(f"another operation is at work: {found}. Nothing changed; try again when it is done")
+        whose = "" if store == folder_of(store) else f" on {model_of(store)}"
+        raise LockedError(f"another operation{whose} is at work: {found}. Nothing changed; try again when it is done")
 
 
 @contextlib.contextmanager
@@ -99,6 +100,18 @@ def held(store: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
         except OSError as error:
             raise from_os_error(error, "taking the release lock") from error
         stack.callback(shutil.rmtree, (store / HOLDER).parent, ignore_errors=True)
+        yield
+
+
+@contextlib.contextmanager
+def held_together(stores: Iterable[Path], what: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the locks of several models, taken in this order; wait at most `wait_s` seconds for each.
+
+    All callers must take them in the same order (`ops.store.models.stores`): two that wait for each other wait forever.
+    """
+    with contextlib.ExitStack() as stack:
+        for store in stores:
+            stack.enter_context(held(store, what, wait_s))
         yield
 
 

@@ -242,3 +242,41 @@ def test_up_waits_for_an_operation_on_another_model(monkeypatch, tmp_path, capsy
             assert began == []
         up.result()
     assert len(began) == 1
+
+
+def test_up_keeps_the_operations_of_every_model_away(monkeypatch, tmp_path, capsys):
+    helmets = store_of("helmets", tmp_path)
+    helmets.mkdir(parents=True)
+    seen = []
+    monkeypatch.setattr(service, "STORE", tmp_path)
+    monkeypatch.setattr(service, "prepare", lambda **options: None)
+    monkeypatch.setattr(service.supervisor, "states", dict)
+    monkeypatch.setattr(
+        service, "start", lambda settings: seen.extend(lock.holder(store).what for store in (tmp_path, helmets))
+    )
+    monkeypatch.setattr(service, "await_ready", lambda settings: None)
+    monkeypatch.setattr(service.text, "show", lambda url, picture: None)
+    with ThreadPoolExecutor(1) as pool:
+        with lock.held(helmets, "redeploy of 2.1"):
+            up = pool.submit(service.up)
+            wait_until(lambda: "waiting for another operation" in capsys.readouterr().out, "up waits")
+            assert seen == []
+        up.result()
+    assert seen == ["up", "up"]
+    assert lock.holder(helmets) is None
+
+
+def test_operations_of_two_models_that_end_at_once_both_record_what_is_served(monkeypatch, tmp_path):
+    monkeypatch.setattr(service, "STATE", tmp_path / "state.json")
+    stores = [store_of(name, tmp_path) for name in ("yolo", "helmets", "plates", "cars")]
+    for store in stores:
+        current_archive(store).write_bytes(store.name.encode())
+    service.record_archive(stores[0])
+    assert not service.STATE.exists(), "what the services were started from is not known"
+    service.write_state({"settings": "x"})
+    with ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(service.record_archive, stores * 4):
+            pass
+    assert set(service.read_state()) == {
+        *("settings", "archive", "archive of helmets", "archive of plates", "archive of cars")
+    }

@@ -119,6 +119,14 @@ def test_what_was_cut_off_is_settled_by_the_models_own_next_operation(host, helm
     assert audit.entries(helmets.store)[-1]["outcome"] == "mended"
 
 
+def test_what_was_cut_off_is_settled_without_the_model_on_the_server_too(host, helmets, served):
+    del served.others["helmets"]
+    intent.write(helmets.store, intent.Intent("redeploy", "2.1", "2.0", fresh=True))
+    recovery.recover(host)
+    assert intent.read(helmets.store) is None
+    assert list(inventory.look(helmets.store)[0].releases) == ["2.0"]
+
+
 def test_an_operation_of_another_model_does_not_block_it(host, helmets, served):
     with lock.held(served.store, "redeploy of 1.1"):
         redeployed(host)
@@ -129,7 +137,7 @@ def test_a_model_that_a_running_server_does_not_have_costs_the_others_no_restart
     del served.others["helmets"]
     monkeypatch.setattr(rollback, "DOWN_AFTER_S", 0.0)
     for operation in (lambda: redeployed(host), lambda: rollback.rollback(host, "2.0")):
-        with pytest.raises(NotRunningError, match=r"does not serve helmets\. .*models\.sh add NEW\.pt --name helmets"):
+        with pytest.raises(NotRunningError, match=r"does not serve helmets; .*models\.sh add NEW\.pt --name helmets"):
             operation()
     served.down = True
     write_archive(helmets.store, "2.1", b"new helmets")

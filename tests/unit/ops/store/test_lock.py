@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ops.errors import LockedError
-from ops.paths import ROOT
+from ops.paths import ROOT, store_of
 from ops.releases import history
 from ops.store import lock
 from tests.unit.ops.fake_server import FakeServer
@@ -116,3 +116,15 @@ def test_there_is_nothing_to_unlock_but_an_operation_at_work_is_named(tmp_path, 
     assert "Nothing to unlock" in capsys.readouterr().out
     with lock.held(tmp_path, "at work"), pytest.raises(LockedError, match="at work"):
         history.unlock(host)
+
+
+def test_several_are_held_together_or_not_at_all(tmp_path):
+    stores = [store_of(name, tmp_path) for name in ("cars", "helmets", "yolo")]
+    with lock.held_together(stores, "up"):
+        assert [lock.holder(store).what for store in stores] == ["up"] * 3
+    assert [lock.holder(store) for store in stores] == [None] * 3
+    with lock.held(stores[1], "redeploy of 2.1"):
+        refused = pytest.raises(LockedError, match=r"another operation on helmets is at work: .*redeploy of 2\.1")
+        with refused, lock.held_together(stores, "up"):
+            pass
+        assert [lock.holder(store) for store in (stores[0], stores[2])] == [None] * 2
