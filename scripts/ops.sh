@@ -250,8 +250,12 @@ operate() {
 
 # restart_model_server: restart the TorchServe that answers, and wait for its health.
 restart_model_server() {
-  local service compose=(docker compose)
-  service=$(answering_service)
+  restart_service "$(answering_service)"
+}
+
+# restart_service SERVICE: restart it, and wait for its health.
+restart_service() {
+  local service=$1 compose=(docker compose)
   if [[ $service == torchserve-green ]]; then compose+=(--profile green); fi
   echo "+ ${compose[*]} restart $service"
   "${compose[@]}" restart "$service"

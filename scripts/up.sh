@@ -50,7 +50,8 @@ _require_free_ports() {
 }
 
 # A gateway that refuses its settings would be restarted forever, and `up --wait` would wait forever. It can refuse only
-# if it is published, or has keys or tokens; then it is checked first, and its message goes to standard error.
+# if it is published, has keys or tokens, or reads models.toml; then it is checked first, and its message goes to standard
+# error.
 _require_willing_gateway() {
   # shellcheck disable=SC2016 # awk's fields
   local reasons='
@@ -59,7 +60,7 @@ _require_willing_gateway() {
     $1 == "AUTH:" && tolower($2) != "auto" { found = 1 }
     $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
     END { exit !found }'
-  if [[ ! -e secrets/api_keys.jsonl ]] && ! docker compose config | awk "$reasons"; then return 0; fi
+  if [[ ! -e secrets/api_keys.jsonl && ! -e models/models.toml ]] && ! docker compose config | awk "$reasons"; then return 0; fi
   echo "+ docker compose build api-gateway"
   docker compose build --quiet api-gateway || return 1
   if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then
@@ -93,7 +94,7 @@ _show_models() {
     | grep -E ': (not packaged|was removed|.* is not used)' || true
 }
 
-# TorchServe reads models.toml when it starts. A file that was removed shows in the folder's own time.
+# TorchServe and the gateway read models.toml when they start. A file that was removed shows in the folder's own time.
 _new_model_settings() {
   local started
   started=$(docker inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null) && [[ -n $started ]] || return 1
@@ -110,10 +111,18 @@ _serve_new_archive() {
   restart_model_server
 }
 
+# Compose leaves a running gateway alone when models.toml, which may set rates, has changed.
+_serve_new_rates() {
+  local container=$1
+  if [[ -z $container ]] || ! _new_model_settings "$container"; then return 0; fi
+  if [[ $(docker compose ps -q api-gateway) != "$container" ]]; then return 0; fi
+  restart_service api-gateway
+}
+
 # Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
-  local port before archive container began
+  local port before archive container gateway began
   _require_free_ports || return 1
   _require_willing_gateway || return 1
   _fetch_local_weights || return 1
@@ -124,6 +133,7 @@ compose_up() {
   archive=$(_archive)
   began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   container=$(docker compose --profile green ps -q "$(answering_service)" 2>/dev/null) || true
+  gateway=$(docker compose ps -q api-gateway 2>/dev/null) || true
   echo "+ ${command[*]}"
   if ! "${command[@]}"; then
     docker compose logs --no-color --tail 25 >&2 || true
@@ -136,6 +146,7 @@ compose_up() {
   fi
   _start_green
   _serve_new_archive "$archive" "$container" || return 1
+  _serve_new_rates "$gateway" || return 1
   port=$(docker compose port api-gateway 8000)
   port=${port##*:}
   if command -v curl >/dev/null; then

@@ -130,6 +130,14 @@ def test_only_two_services_publish_ports_and_the_management_port_stays_on_loopba
     }
 
 
+def test_the_settings_of_models_reach_the_services_that_read_them_in_a_folder():
+    every = {**services("docker-compose.yml"), **services("deploy/compose/green.yml")}
+    for name in ("torchserve", "torchserve-green", "api-gateway"):
+        (mount,) = [mount for mount in every[name]["volumes"] if mount["source"] == "./models"]
+        assert (mount["read_only"], mount["bind"]) == (True, {"create_host_path": False}), name
+        assert every[name]["environment"]["MODELS_FILE"] == f"{mount['target']}/models.toml", name
+
+
 def test_the_gateway_mounts_only_the_routing_folder_of_the_model_store():
     mounts = services("docker-compose.yml")["api-gateway"]["volumes"]
     (mount,) = [mount for mount in mounts if mount["source"].startswith("./serving/")]

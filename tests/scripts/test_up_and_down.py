@@ -125,6 +125,15 @@ def test_a_gateway_is_asked_only_where_it_may_have_reasons_to_refuse(checkout, s
     assert len(started.called("compose", "up")) == 1
 
 
+def test_a_gateway_that_would_refuse_the_rates_of_models_is_asked_before_anything_starts(checkout, docker):
+    (checkout.root / "models/models.toml").write_text('[helmets]\nrate_limit = "fast"\n')
+    docker.answer("compose", "config", say=AS_DELIVERED)
+    docker.answer("compose", "run", complain="[helmets] rate_limit\n", exit=2)
+    done = checkout.run("up.sh")
+    assert (done.returncode, docker.called("compose", "up")) == (1, [])
+    assert "[helmets] rate_limit" in done.stderr
+
+
 def test_without_an_engine_the_service_runs_natively_and_says_why(checkout, docker, python):
     docker.answer("info", exit=1)
     done = checkout.run("up.sh")
@@ -357,11 +366,14 @@ def test_a_running_server_is_restarted_when_models_toml_changed_since_its_start(
     for one in (path, path.parent):
         os.utime(one, (0, 0))
     started.answer("ps", "-q", "torchserve", say="0123abcd\n")
+    started.answer("ps", "-q", "api-gateway", say="4567ef\n")
     started.answer("inspect", "0123abcd", say="2001-02-03T04:05:06.789012345Z\n")
+    started.answer("inspect", "4567ef", say="2001-02-03T04:05:07.789012345Z\n")
     if change:
         change(path)
     checkout.run("up.sh", "--docker")
     assert started.calls.count(["compose", "restart", "torchserve"]) == restarted
+    assert started.calls.count(["compose", "restart", "api-gateway"]) == restarted
 
 
 @pytest.mark.parametrize(("runs", "packaged", "restarted"), [(True, True, 1), (True, False, 0), (False, True, 0)])
