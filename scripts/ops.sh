@@ -234,6 +234,7 @@ operate() {
       exit "$status"
     fi
     if [[ $model != yolo ]]; then of_model=(--model "$model"); fi
+    if [[ $1 == models ]]; then of_model+=(--new-model); fi
     packaged=$(bash scripts/package_mar_docker.sh --keep-only --print-version --weights "$weights" --note "$note" \
       ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}})
     set -- "$@" --packaged "$packaged"

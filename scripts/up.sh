@@ -86,12 +86,13 @@ _archive() {
   ls -li serving/torchserve/model-store/*.mar 2>/dev/null || true
 }
 
-# With several models: what the packager said of those that it could not package.
+# With several models: what the packager said of each since the start, and which are served.
 _show_models() {
   if ! compgen -G 'models/weights/*.pt' | grep -qvE '/(best|yolo)\.pt$' \
     && ! compgen -G 'serving/torchserve/model-store/models.d/*/' >/dev/null; then return 0; fi
   docker compose logs --no-color --no-log-prefix --since "$1" model-archiver 2>/dev/null \
     | grep -E ': (not packaged|was removed|.* is not used)' || true
+  run_in_container models list || true
 }
 
 # TorchServe and the gateway read models.toml when they start. A file that was removed shows in the folder's own time.

@@ -46,7 +46,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     rate_limits = create_rate_limits(settings, metrics.registry, read_model_rates(settings.models_file))
     cache = create_cache(settings, metrics.registry)
     factory = LineFactory(settings, metrics.registry, cache, backend)
-    lines = Lines(factory.default, factory.make)
+    lines = Lines(factory.default, factory.make, factory.is_removed)
     metrics.watch_readiness(lambda: lines.default.readiness.state.ready)
 
     @asynccontextmanager

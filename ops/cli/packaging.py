@@ -49,18 +49,30 @@ def add(root: Parser) -> None:
         _add_version(package)
         package.add_flag("--keep-only", "keep the version; leave the current archive as it is")
         package.add_flag("--print-version", "print the version, and all else to standard error")
+        package.add_argument("--new-model", action="store_true", help=argparse.SUPPRESS)  # models.sh add
         package.add_argument("--if-needed", action="store_true", help=argparse.SUPPRESS)  # the container of up.sh
         package.add_argument("--weights-only", action="store_true", help=argparse.SUPPRESS)  # the one that downloads
         package.add_argument("--store", type=Path, default=STORE, help=argparse.SUPPRESS)
 
 
-def add_options(command: Parser) -> None:
-    """Add the options of weights that become a version and then serve."""
+def add_target(command: Parser, text: str) -> None:
+    """Add what becomes a version, or is one. `text`: its help."""
+    command.add_argument(
+        "weights",
+        type=lambda text: str(path(text)) if text.endswith(".pt") or "/" in text else text,
+        metavar="NEW.pt|VERSION",
+        help=text,
+    )
+
+
+def add_options(command: Parser, *, drift: bool = True) -> None:
+    """Add the options of weights that become a version and then serve. `drift`: its answers are compared."""
     command.set_defaults(check=check)
     _add_version(command)
     # The scripts package in a container of its own, and then name the version that it made.
     command.add_argument("--packaged", metavar="VERSION", help=argparse.SUPPRESS)
-    command.add_accept_drift()
+    if drift:
+        command.add_accept_drift()
     command.add_dry_run()
 
 
@@ -114,7 +126,9 @@ def _package(arguments: argparse.Namespace) -> None:
     from ops.store import models
 
     weights, store = arguments.weights or default_weights(arguments.model), store_of(arguments.model, arguments.store)
-    if weights.stem != arguments.model:  # weights of that name are what `up` makes a new model of
+    if (
+        weights.stem != arguments.model and not arguments.new_model
+    ):  # weights of that name are what `up` makes a new model of
         models.require_known(arguments.model, arguments.store)
     if arguments.weights_only:
         prepare.obtain_weights(arguments.store, weights)

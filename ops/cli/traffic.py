@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ops.cli import packaging
-from ops.cli.parser import OPERATION, Parser, path
+from ops.cli.parser import OPERATION, Parser
 from ops.errors import UsageError
 from ops.store import routing
 
@@ -67,12 +67,7 @@ def add(root: Parser) -> None:
 
 def add_target(command: Parser) -> None:
     """Add what joins the stable version, and how it is packaged."""
-    command.add_argument(
-        "weights",
-        type=lambda text: str(path(text)) if text.endswith(".pt") or "/" in text else text,
-        metavar="NEW.pt|VERSION",
-        help="weights (a name that ends in .pt, or a path with a slash) or a kept version",
-    )
+    packaging.add_target(command, "weights (a name that ends in .pt, or a path with a slash) or a kept version")
     packaging.add_options(command)
 
 

@@ -17,9 +17,9 @@ LOCK_WAIT_S = 300.0
 
 
 def require_settled(store: Path) -> None:
-    """Raise OpsError when a switch of versions was cut off: what it did is told by the current archive."""
+    """Raise OpsError when an operation was cut off of which the current archive tells what it did."""
     found = intent.read(store)
-    if found is not None and found.kind == "switch":
+    if found is not None and found.kind in intent.BY_ARCHIVE:
         raise OpsError(
             f"the {found.action} of {found.to} was cut off. Finish it first: {script('releases.sh recover', store)}. "
             "Nothing changed"

@@ -39,7 +39,8 @@ class Request:
     """What is asked for: `target`, a file of weights or a kept version, and the `action` for the audit trail.
 
     `require` raises NotNowError where that cannot be now. `change` returns the change to a version, given whether that
-    is fresh: packaged for this, and removed when the change fails. `report` says that it is done.
+    is fresh: packaged for this, and removed when the change fails. `report` says that it is done. `preflight` checks
+    what can be checked before minutes of packaging.
     """
 
     action: str
@@ -48,6 +49,7 @@ class Request:
     require: Callable[[Host], None]
     change: Callable[[Operation, str, bool], Change]
     report: Callable[[Change], str]
+    preflight: Callable[[Host], object] = preflight
 
 
 def roll_out(host: Host, request: Request, *, dry_run: bool = False) -> None:
@@ -57,12 +59,12 @@ def roll_out(host: Host, request: Request, *, dry_run: bool = False) -> None:
     version = request.how.packaged if fresh and not dry_run else None
     has_begun = False
     try:
-        preflight(host)
+        request.preflight(host)
         request.require(host)
         planned = check(host, request)
         if dry_run:
             with operation(host, request.action, dry_run=True) as begun:
-                show_plan([_plan_packaging(request, planned), *request.change(begun, planned, fresh).plan])
+                show_plan([_plan_packaging(request, planned, host.store), *request.change(begun, planned, fresh).plan])
             return
         version = obtain(host, steps, request)
         with operation(host, f"{request.action} of {version}", steps=steps) as begun:
@@ -154,7 +156,7 @@ def obtain(host: Host, steps: Steps, request: Request) -> str:
     return made.version
 
 
-def _plan_packaging(request: Request, version: str) -> tuple[str, str]:
+def _plan_packaging(request: Request, version: str, store: Path) -> tuple[str, str]:
     kept = f"nothing: {version} is kept"
-    weights = f"{request.target} as version {version}, keep it as {kept_archive(version).name}"
+    weights = f"{request.target} as version {version}, keep it as {kept_archive(version, store).name}"
     return "package", kept if is_kept(request.target) else weights

@@ -7,6 +7,8 @@ completed. Then what is on disk, what is served, where the gateways send request
     join     a canary, experiment or shadow starts: the `routing.json` that names its versions
     leave    it ends: the intent itself; from then on it is only completed
     server   a server of blue/green starts or stops: the `bluegreen.json` that lists it, or lists it no more
+    add      a model comes: the rename that makes `NAME.mar`
+    remove   a model leaves: the intent itself
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.paths import MODEL, folder_of, kept_archive, model_of
+from ops.rollout import membership
 from ops.rollout.preconditions import await_up
 from ops.store import audit, bluegreen, intent, inventory, lock, models, releases, routing
 from ops.store.intent import Intent
@@ -80,7 +83,8 @@ def recover(host: Host) -> Releases:
         for line in noticed:
             audit.record(host.store, "store", "noticed", detail=line)
     else:
-        say(f"  {_settle(host, state, found)}")
+        settle = _settle_membership if found.kind in ("add", "remove") else _settle
+        say(f"  {settle(host, state, found)}")
         state, _ = inventory.look(host.store)
     _fit_routing(host, state)
     routing.forget_autopilot(host.store)
@@ -89,12 +93,12 @@ def recover(host: Host) -> Releases:
 
 
 def settle_switch(store: Path) -> None:
-    """Settle a switch that was cut off, before something else than an operation replaces yolo.mar. Needs the lock.
+    """Settle what was cut off and is told by the current archive, before something else than an operation replaces it.
 
-    What a switch did is told by yolo.mar. Raises OpsError.
+    Needs the lock. Raises OpsError.
     """
     found = intent.read(store)
-    if found is not None and found.kind == "switch":
+    if found is not None and found.kind in intent.BY_ARCHIVE:
         recover(hosts.here(store))
 
 
@@ -165,6 +169,27 @@ def _unless_absent() -> Iterator[None]:
     except RefusedError as error:
         if error.status != 404:
             raise
+
+
+def _settle_membership(host: Host, state: Releases, found: Intent) -> str:
+    """Complete or undo the coming or leaving of a model. Returns what was done, as a sentence."""
+    store, remark = host.store, ""
+    decided = found.kind == "remove" or state.current == found.to
+    if found.kind == "remove":
+        remark = membership.complete_removal(host, Steps(), state, purge=found.fresh) or ""
+    elif decided:
+        membership.record_added(host, state, found.to)
+    else:
+        membership.withdraw_added(host, found.to)
+        record = state.releases.get(found.to)
+        if found.fresh and not (record and record.served):
+            inventory.remove_archive(store, state, found.to, "interrupted")
+    outcome = "had been decided: completed" if decided else "had not been decided: undone"
+    done = f"the {found.action} of {found.to} {outcome}{f'; {remark}' if remark else ''}"
+    audit.record(store, found.action, "mended", to=found.to, detail=done)
+    if not remark:
+        intent.clear(store)
+    return done
 
 
 def _may_serve(host: Host, version: str) -> bool:

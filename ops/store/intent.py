@@ -16,15 +16,18 @@ from ops.store import bluegreen, routing
 from ops.system.files import read_json, write_json
 
 NAME = ".release-intent.json"
-Kind = Literal["switch", "join", "leave", "server"]
+Kind = Literal["switch", "join", "leave", "server", "add", "remove"]
+#: What these did is told by the model's current archive.
+BY_ARCHIVE = ("switch", "add", "remove")
 
 
 @dataclass(frozen=True)
 class Intent:
-    """`to`: the version, the experiment's name, or the side of blue/green. `before`: what served.
+    """`to`: the version, the experiment's name, the side of blue/green, or the model. `before`: what served.
 
-    `fresh`: the archive of `to` has never served; it is removed when a switch or a join is undone, and when a leave is
-    done. `beside`: the versions that join or leave. `routing`: what is in force again when a switch is undone.
+    `fresh`: the archive of `to` has never served; it is removed when a switch, a join or an add is undone, and when a
+    leave is done. With a remove, all that is kept of the model goes. `beside`: the versions that join or leave.
+    `routing`: what is in force again when a switch is undone.
     """
 
     action: str

@@ -62,7 +62,10 @@ class Shadow:
 
 @dataclass(frozen=True)
 class Routing:
-    """The whole file. `server` names the TorchServe of a blue/green switch, None the default one."""
+    """The whole file. `server` names the TorchServe of a blue/green switch, None the default one.
+
+    `removed`: gateways send no more requests to the model, which is about to be unloaded.
+    """
 
     revision: int = 0
     updated: str = ""
@@ -71,6 +74,7 @@ class Routing:
     experiment: Experiment | None = None
     shadow: Shadow | None = None
     server: str | None = None
+    removed: bool = False
 
     def versions(self, part: str) -> list[str]:
         """Return the versions in a part (see PARTS)."""
@@ -165,12 +169,14 @@ def parse(document: Mapping[str, Any]) -> Routing:
         else None,
         shadow=Shadow(versions.check(shadow["version"]), percent(shadow["percent"])) if shadow else None,
         server=document.get("server"),
+        removed=document.get("removed") is True,
     )
 
 
 def document(routing: Routing) -> dict[str, Any]:
     """Return the JSON object."""
-    return {"schema": SCHEMA, **{key: value for key, value in asdict(routing).items() if key != "server" or value}}
+    left_out = ("server", "removed")
+    return {"schema": SCHEMA, **{key: value for key, value in asdict(routing).items() if key not in left_out or value}}
 
 
 def write(store: Path, routing: Routing) -> Routing:

@@ -63,6 +63,8 @@ class Loaded:
     pending: int
     #: (state, pid) of each worker.
     workers: tuple[tuple[str, int], ...]
+    #: Of all its workers, as TorchServe reads it from the system; 0 where it does not know.
+    memory_bytes: int = 0
 
     @property
     def ready(self) -> bool:
@@ -85,6 +87,7 @@ def _loaded(entry: dict[str, Any]) -> Loaded:
         startup_timeout_s=int(entry["startupTimeout"]),
         pending=int(entry["jobQueueStatus"]["pendingRequests"]),
         workers=tuple((str(worker["status"]), int(worker["pid"])) for worker in entry["workers"]),
+        memory_bytes=sum(max(int(worker.get("memoryUsage") or 0), 0) for worker in entry["workers"]),
     )
 
 
@@ -110,6 +113,22 @@ class Server:
         other = copy.copy(self)
         other.model = model
         return other
+
+    def models(self) -> list[str]:
+        """Return the names of all registered models."""
+        names: list[str] = []
+        page: dict[str, str] = {"limit": "100"}
+        while True:
+            listed = self._ask("GET", f"{self.management}/models", params=page)
+            try:
+                body = listed.json()
+                names += [str(entry["modelName"]) for entry in body["models"]]
+                following = body.get("nextPageToken")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise _not_torchserve(self.management, error) from error
+            if not following:
+                return list(dict.fromkeys(names))
+            page = {"limit": "100", "next_page_token": str(following)}
 
     def versions(self) -> list[Loaded]:
         """Return all registered versions of the model."""
@@ -189,7 +208,7 @@ class Server:
         try:
             return [_loaded(entry) for entry in self._model("GET", suffix).json()]
         except (ValueError, KeyError, TypeError) as error:
-            raise UnreachableError(f"{self.management} does not answer as TorchServe does: {error}") from error
+            raise _not_torchserve(self.management, error) from error
 
     def _model(
         self, method: str, suffix: str, params: dict[str, str] | None = None, timeout_s: float | None = None
@@ -205,6 +224,10 @@ class Server:
         if answer.is_success:
             return answer
         raise RefusedError(_message(answer), answer.status_code)
+
+
+def _not_torchserve(address: str, error: Exception) -> UnreachableError:
+    return UnreachableError(f"{address} does not answer as TorchServe does: {error}")
 
 
 def _message(answer: httpx.Response) -> str:

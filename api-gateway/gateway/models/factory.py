@@ -13,6 +13,7 @@ from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
 from gateway.model_server.waking import WakingDetector
 from gateway.models.line import Line
+from gateway.routing.document import InvalidRoutingError, parse
 from gateway.routing.file import RoutingFile
 from gateway.routing.metrics import RoutingMetrics
 from gateway.routing.servers import add_servers, answering_server
@@ -57,10 +58,20 @@ class LineFactory:
         settings = self._settings.model_copy(update={"model_name": name})
         backend = self._with_servers(settings)
         readiness = ReadinessWatch(backend, settings.ready_grace_s)
-        path = settings.routing_file and str(Path(settings.routing_file).with_name(f"{name}.json"))
-        routing = RoutingFile(path, on_error=self._metrics.errors.inc)
+        routing = RoutingFile(self._routing_path(name), on_error=self._metrics.errors.inc)
         admission = self._admission.sharing(BackendDetector(backend, readiness))
         return self._assemble(settings, backend, readiness, routing, admission, False)
+
+    def is_removed(self, name: str) -> bool:
+        """Tell whether another model's routing says that it is about to be unloaded."""
+        try:
+            return parse(Path(self._routing_path(name)).read_bytes()).removed
+        except (OSError, InvalidRoutingError):
+            return False
+
+    def _routing_path(self, name: str) -> str:
+        path = self._settings.routing_file
+        return path and str(Path(path).with_name(f"{name}.json"))
 
     def _assemble(
         self,

@@ -24,12 +24,20 @@ TIMEOUT_S = 1.0
 class Lines:
     """A :class:`~gateway.detection.request.Detector` that asks the model that the request names.
 
-    The default model's line stays, whatever the model server lists. ``make`` makes the line of another one.
+    The default model's line stays, whatever the model server lists. ``make`` makes the line of another one, and
+    ``is_removed`` tells that one is about to be unloaded, although it is listed still.
     """
 
-    def __init__(self, default: Line, make: Callable[[str], Line], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        default: Line,
+        make: Callable[[str], Line],
+        is_removed: Callable[[str], bool] = lambda name: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.default = default
         self._make = make
+        self._is_removed = is_removed
         self._clock = clock
         self._others: dict[str, Line] = {}
         #: Lines of models that are gone, until their last request is answered.
@@ -109,7 +117,8 @@ class Lines:
             return
         self._listed = self._clock()
         if names is not None:
-            self._follow({name for name in names if fault(name) is None} - {self.default.name})
+            others = {name for name in names if fault(name) is None} - {self.default.name}
+            self._follow({name for name in others if not self._is_removed(name)})
 
     def _follow(self, names: set[str]) -> None:
         for name in sorted(self._others.keys() - names):

@@ -41,6 +41,8 @@ class Routing:
     shadow: ShadowShare | None = None
     #: The model server, by its name in TORCHSERVE_SERVERS; None is the default one.
     server: str | None = None
+    #: Whether the model is about to be unloaded: it gets no more requests.
+    removed: bool = False
 
     def played(self) -> frozenset[tuple[str, Role, str]]:
         """Return every version with its part and salt: a new part starts counting at zero."""

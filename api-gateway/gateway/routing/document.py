@@ -65,6 +65,7 @@ class Document(_Part):
     experiment: ExperimentPart | None = None
     shadow: ShadowPart | None = None
     server: Annotated[str, Field(max_length=64)] | None = None
+    removed: bool = False
 
     @model_validator(mode="after")
     def _one_split(self) -> Self:
@@ -97,6 +98,7 @@ def parse(content: bytes, servers: Collection[str] = ()) -> Routing:
         experiment=document.experiment.name if document.experiment else None,
         shadow=ShadowShare(shadow.version, shadow.percent / 100) if shadow else None,
         server=document.server,
+        removed=document.removed,
     )
 
 

@@ -210,6 +210,24 @@ async def test_each_model_has_a_routing_of_its_own(
     assert asked_version(Asked("POST", "/yolo/1.1/predict", {}, {}, b"")) == "1.1"
 
 
+async def test_a_model_that_is_about_to_be_unloaded_gets_no_more_requests(
+    settings: SettingsMaker, fake: FakeTorchServe, tmp_path: Path
+) -> None:
+    fake.predict = lambda asked: Answer(street(asked).body, delay_s=0.5)
+    leaving = RoutingJson(tmp_path)
+    leaving.path = tmp_path / "helmets.json"
+    async with running_app(settings(routing_file=str(tmp_path / "routing.json"))) as (app, client):
+        asking = asyncio.create_task(client.post("/predict?model=helmets", content=JPEG))
+        await until(lambda: fake.predictions)
+        leaving.write(removed=True)
+        await until(lambda: "helmets" not in app.state.services.models.names())
+        assert_error(await client.post("/predict?model=helmets", content=JPEG), 404, "model_not_found", "'plates'.")
+        assert model_of(await asking) == "helmets", "what it was asked before is answered"
+        leaving.path.unlink()
+        await until(lambda: "helmets" in app.state.services.models.names())
+        assert model_of(await client.post("/predict?model=helmets", content=JPEG)) == "helmets"
+
+
 async def test_the_cache_tells_models_apart(settings: SettingsMaker, fake: FakeTorchServe) -> None:
     async with running_app(settings(cache="memory")) as (_, client):
         seen = []

@@ -89,9 +89,18 @@ class FakeServer:
         if self.down:
             raise httpx.ConnectError("refused", request=request)
         segments = request.url.path.strip("/").split("/")
+        if call == "GET /models":
+            entries = [{"modelName": name, "modelUrl": f"{name}.mar"} for name in [self.model, *sorted(self.others)]]
+            return httpx.Response(200, json={"models": entries})
         named = request.url.params.get("model_name") if call == "POST /models" else segments[1]
+        if call == "POST /models" and named != self.model and named not in self.others:
+            version = request.url.params["url"].removeprefix(f"{named}-").removesuffix(".mar")
+            self.others[named] = FakeServer(store_of(named, self.store), version, {})
         if named in self.others:
-            return self.others[named](request)
+            answer = self.others[named](request)
+            if not self.others[named].workers:
+                del self.others[named]
+            return answer
         match [request.method, *segments]:
             case ["GET", "models", self.model]:
                 return self._described([self.default])
@@ -113,7 +122,7 @@ class FakeServer:
                 self.workers[version] = [("READY", 200 + index) for index in range(number)]
                 return httpx.Response(202, json={"status": "processing"})
             case ["DELETE", "models", self.model, version]:
-                if version == self.default:
+                if version == self.default and len(self.workers) > 1:
                     return error(403, f"Cannot remove default version for model {self.model}")
                 if self.workers.pop(version, None) is None:
                     return error(404, "no such version")
@@ -130,8 +139,11 @@ class FakeServer:
         """Come back as the real one does: with what yolo.mar is; and `beside` it, unless something is amiss there,
         with what routing.json names.
         """
-        for other in self.others.values():
-            other.restarts(beside)
+        for name in list(self.others):
+            if current_archive(store_of(name, self.store)).is_file():
+                self.others[name].restarts(beside)
+            else:
+                del self.others[name]
         with zipfile.ZipFile(current_archive(self.store)) as mar:
             self.default = json.loads(mar.read("yolo.json"))["version"]
         present = routing.read_or_empty(self.store)

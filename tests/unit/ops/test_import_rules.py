@@ -19,12 +19,12 @@ LAYERS = (
     ("native",),
     ("torchserve",),
     ("rollout",),
-    ("releases", "traffic", "bluegreen"),
+    ("releases", "traffic", "bluegreen", "models"),
     ("cli",),
     ("__main__",),
 )
 #: Each says which change is made, whichever others there are.
-CHANGES = ("releases", "traffic", "bluegreen")
+CHANGES = ("releases", "traffic", "bluegreen", "models")
 #: Rooms that know no command line. `setup/environment` has one of its own: it runs before anything is installed.
 BELOW_CLI = [room for layer in LAYERS[:-2] for room in layer if room not in ("keys", "setup")]
 NETWORK = ("httpx", "urllib", "gateways")

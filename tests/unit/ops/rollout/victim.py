@@ -17,7 +17,10 @@ from typing import Any
 
 from ops.bluegreen import switch
 from ops.bluegreen.pair import Pair
+from ops.models.add import add
+from ops.models.remove import remove
 from ops.releases import redeploy, rollback
+from ops.rollout import membership
 from ops.rollout.candidate import Packaging
 from ops.store import bluegreen, routing
 from ops.torchserve import drain
@@ -50,6 +53,10 @@ OPERATIONS = {
     "bluegreen switch": lambda host: switch.switch(pair(host)),
     "bluegreen back": lambda host: switch.back(pair(host)),
     "bluegreen down": lambda host: switch.down(pair(host)),
+    "models add": lambda host: add(host.of_model("helmets"), str(WEIGHTS), FRESH),
+    "models return": lambda host: add(host.of_model("helmets"), "1.1"),
+    "models remove": lambda host: remove(host.of_model("helmets")),
+    "models purge": lambda host: remove(host.of_model("helmets"), purge=True),
 }
 CHANGES = ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "socket.connect")
 
@@ -72,7 +79,7 @@ def killed_at(number: int) -> None:
 def main() -> None:
     """Serve the lines of stdin."""
     store, url = Path(sys.argv[1]), sys.argv[2]
-    routing.NOTICE_S = drain.SETTLE_S = autopilot.POLL_S = 0.0
+    routing.NOTICE_S = drain.SETTLE_S = autopilot.POLL_S = membership.NOTICE_S = 0.0
     host = Host(Server(url, url), store, compose=True)  # made once: a client takes a while to make
     quiet = os.open(os.devnull, os.O_WRONLY)
     for line in sys.stdin:

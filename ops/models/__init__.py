@@ -1,0 +1,1 @@
+"""The models of the service: add one, remove one, list them."""
