@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ops.cli.parser import Parser
+from ops.cli.parser import Parser, model_name
 from ops.errors import OpsError, UsageError
 
 FORMATS = ("table", "jsonl", "csv", "coco", "yolo", "jpeg", "png", "webp")
@@ -78,6 +78,7 @@ def add(root: Parser) -> None:
     predict.add_argument("--annotations", type=Path, metavar="FILE", help="coco: annotations that know the ids")
     predict.add_flag("--save-conf", "yolo: the confidence at the end of each line")
     group = predict.add_argument_group("parameters of the gateway")
+    group.add_argument("--model", type=model_name, metavar="NAME", help="this model of the service instead of yolo")
     for name, text in QUERY.items():
         action = "append" if name == "classes" else "store"
         group.add_argument(f"--{name.replace('_', '-')}", action=action, help=text)
@@ -105,7 +106,8 @@ def output(arguments: argparse.Namespace) -> tuple[str, Path | None]:
 
 def _run(arguments: argparse.Namespace) -> int:
     kind, out = output(arguments)
-    query = {name: value for name in (*QUERY, "agnostic_nms") if (value := getattr(arguments, name)) is not None}
+    names = ("model", *QUERY, "agnostic_nms")
+    query = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if isinstance(classes := query.get("classes"), list):
         query["classes"] = classes[0] if len(classes) == 1 else json.dumps(classes, ensure_ascii=False)
     try:

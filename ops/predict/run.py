@@ -15,7 +15,7 @@ import httpx
 from ops.errors import NotRunningError, NotServingError, OpsError, UsageError, from_os_error
 from ops.gateways import api_key
 from ops.predict import credentials, fetching, outputs, sources
-from ops.predict.client import Gateway, RefusedError, Reply, connect, no_answer
+from ops.predict.client import Gateway, RefusedError, Reply, connect, explanation, no_answer
 from ops.predict.outputs import DRAWN, Output
 from ops.predict.progress import progress
 from ops.predict.sources import Item, snapshot
@@ -77,6 +77,7 @@ async def _run(job: Job, url: str, headers: Mapping[str, str], items: Sequence[I
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     async with connect(url, job.jobs) as client, httpx.AsyncClient() as fetcher:
         await _check(client, url, job.format, headers)
+        await _check_model(client, url, job.query.get("model"), headers)
         output = outputs.create(job.format, job.out, job.again, annotations=job.annotations, confidence=job.save_conf)
         gateway = Gateway(url, client, job.query, headers, job.retries)
         tally = Tally()
@@ -115,6 +116,19 @@ async def _check(client: httpx.AsyncClient, url: str, format_: str, headers: Map
         draws = False
     if not draws:
         raise OpsError(f"the gateway at {url} cannot draw; use --format jsonl, csv, coco or yolo. Nothing was asked")
+
+
+async def _check_model(client: httpx.AsyncClient, url: str, model: str | None, headers: Mapping[str, str]) -> None:
+    """Raise UsageError if the gateway has no such model: every picture would be refused for it."""
+    if model is None:
+        return
+    try:
+        response = await client.get(f"{url}/models/{model}", headers=headers)
+    except httpx.HTTPError as error:
+        raise no_answer(url, error) from error
+    code, message = explanation(response) if response.status_code == 404 else ("", "")
+    if code == "model_not_found":
+        raise UsageError(f"{message} Nothing was asked")
 
 
 @dataclass

@@ -348,3 +348,18 @@ def test_code_in_the_callers_folder_is_not_taken_for_ours(predict: Predict, fold
     (folder / "ops/__init__.py").write_text("raise SystemExit('taken')")
     (folder / "json.py").write_text("raise SystemExit('taken')")
     assert predict("in/0.jpg").returncode == 0
+
+
+def test_another_model_is_asked_and_an_unknown_one_is_named_before_any_picture_is_sent(
+    predict: Predict, folder: Path, fake: FakeTorchServe
+) -> None:
+    fake.others = {"helmets": {"1.0": ["READY"]}}
+    done = predict("in", "--model", "helmets", "--out", "found.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert {line["model"]["name"] for line in records(folder / "found.jsonl")} == {"helmets"}
+    asked = len(fake.predictions)
+    done = predict("in", "--model", "plates", "--out", "other.jsonl")
+    assert done.returncode == 2
+    assert "There is no model 'plates'; those that are served are 'yolo', 'helmets'." in done.stderr
+    assert len(fake.predictions) == asked
+    assert not (folder / "other.jsonl").exists()
