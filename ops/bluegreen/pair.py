@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import NotNowError
-from ops.store import bluegreen
+from ops.paths import MODEL
+from ops.rollout.preconditions import served
+from ops.store import bluegreen, models
 from ops.store.bluegreen import BLUE, GREEN, Made, Sides
+from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host, at
 
 
@@ -45,6 +48,18 @@ class Pair:
         """The other one."""
         return self.host(bluegreen.other(bluegreen.answering_side(self.store)))
 
+    @property
+    def models(self) -> list[str]:
+        """The models that the standby server must have, `yolo` first: those that the answering one can answer.
+
+        Where that one does not answer, they are all that have an archive.
+        """
+        found, serving = models.with_archive(self.store), self.serving
+        others = [name for name in found if name != MODEL]
+        if others and served(serving) is not None:
+            others = [name for name in others if _can_answer(served(serving.of_model(name)))]
+        return [MODEL, *others]
+
     def require_standby(self) -> Sides:
         """Return which servers run, when both do. Raises NotNowError."""
         present = bluegreen.read(self.store)
@@ -61,6 +76,10 @@ class Pair:
                 "To let it answer: bash scripts/bluegreen.sh switch. Nothing changed"
             )
         return present
+
+
+def _can_answer(loaded: Loaded | None) -> bool:
+    return loaded is not None and (loaded.answers or loaded.unloaded)
 
 
 def here() -> Pair:

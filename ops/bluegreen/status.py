@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from ops.bluegreen.pair import Pair
 from ops.errors import OpsError
-from ops.store import bluegreen, intent
+from ops.paths import MODEL
+from ops.store import bluegreen, intent, models
 from ops.terminal.console import say
 from ops.torchserve.client import RefusedError, UnreachableError
 from ops.torchserve.host import Host
@@ -20,16 +21,24 @@ def print_status(pair: Pair, as_json: bool = False) -> None:
     found = None
     with contextlib.suppress(OpsError):  # one that is not understood here
         found = intent.read(pair.store)
-    states = {host.side: describe(host) for host in (pair.blue, pair.green)}
+    hosts = (pair.blue, pair.green)
+    states = {host.side: describe(host) for host in hosts}
+    others = [model for model in models.with_archive(pair.store) if model != MODEL]
+    further = {host.side: {model: describe(host.of_model(model)) for model in others} for host in hosts}
     if as_json:
         pending = found.to if found and found.kind == "server" else ""
         known = {"answers": answering, **asdict(present), "pending": pending}
-        known["servers"] = {side: {"there": present.has(side), "state": state} for side, state in states.items()}
+        known["servers"] = {
+            side: {"there": present.has(side), "state": state, **({"models": further[side]} if others else {})}
+            for side, state in states.items()
+        }
         say(json.dumps(known, indent=1, ensure_ascii=False))
         return
     say(bluegreen.describe(pair.store))
     for side, state in states.items():
         say(f"  {side:<6} {state}")
+        for model, described in further[side].items() if state != "not there" else ():
+            say(f"  {'':<6} {model} {described}")
         if not present.has(side) and state != "not there":
             say("  note: it runs although no operation has started it: bash scripts/bluegreen.sh down")
     if not states[answering].endswith("READY"):
@@ -46,4 +55,5 @@ def describe(host: Host) -> str:
         return "not there"
     except RefusedError as error:
         return str(error)
-    return f"{loaded.version}: {', '.join(worker for worker, _ in loaded.workers) or 'no worker'}"
+    workers = ", ".join(state for state, _ in loaded.workers)
+    return f"{loaded.version}: {workers or ('unloaded' if loaded.unloaded else 'no worker')}"

@@ -149,6 +149,8 @@ class Loading:
         `compare`: against the answers of the running one. A version that has served before is READY with one worker, as
         seconds count on the way back; the others are loaded when it serves.
         """
+        if compare:
+            self.standby.wake_running()
         self.loaded.append(version)
         self.standby.load(version, None if compare else 1)
         self.standby.check(version, compare=compare, accept_drift=self.accept_drift)

@@ -72,6 +72,11 @@ class Loaded:
         return len(self.workers) >= self.min_workers > 0 and all(state == "READY" for state, _ in self.workers)
 
     @property
+    def unloaded(self) -> bool:
+        """Whether it has no worker on purpose: nobody asked for it, and the next request loads it."""
+        return self.min_workers == 0 and not self.workers
+
+    @property
     def answers(self) -> bool:
         """Whether at least one worker is READY."""
         return any(state == "READY" for state, _ in self.workers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ops.errors import OpsError, RestartNeededError
 from ops.gateways import readiness
-from ops.paths import LOGS, STORE, current_archive, folder_of, model_of, store_of
+from ops.paths import LOGS, MODEL, STORE, current_archive, folder_of, model_of, store_of
 from ops.store import bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
@@ -35,6 +35,11 @@ class Host:
     def model(self) -> str:
         """The model whose store this is."""
         return model_of(self.store)
+
+    @property
+    def name(self) -> str:
+        """The name of its side, and of a further model, for people."""
+        return self.side if self.model == MODEL else f"{self.model} on {self.side}"
 
     def of_model(self, model: str) -> Host:
         """Return the same server for another of its models."""

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from ops.errors import OpsError
-from ops.paths import kept_archive
+from ops.paths import MODEL, kept_archive
 from ops.samples import pictures
 from ops.system.polling import poll
 from ops.terminal.steps import Steps
@@ -29,6 +29,7 @@ class Standby:
     def __init__(self, host: Host, steps: Steps, running: Loaded) -> None:
         self.host, self.server, self.store = host, host.server, host.store
         self.steps, self.running = steps, running
+        self._wanted: dict[str, int] = {}
 
     @property
     def picture(self) -> bytes:
@@ -71,7 +72,13 @@ class Standby:
     def register(self, version: str, workers: int | None = None) -> None:
         """Register a kept version with the workers, or fewer, and the settings of the running one."""
         self.server.register(kept_archive(version, self.store).name, self.running)
-        self.server.scale(version, workers or self.workers)
+        self._wanted[version] = workers or self.workers
+        self.server.scale(version, self._wanted[version])
+
+    def wake_running(self) -> None:
+        """Load the running version if it was unloaded: the answers of another one are compared with its own."""
+        with contextlib.suppress(OpsError):  # one that fails is no reason to keep it
+            wake(self.host, self.steps, self.running)
 
     def wait_ready(self, version: str) -> None:
         """Wait for its workers, as a step."""
@@ -80,8 +87,14 @@ class Standby:
 
     def await_ready(self, version: str) -> Loaded:
         """Return the version when its workers are READY. Raises OpsError when one dies, or at the deadline."""
-        deadline_s = self.running.startup_timeout_s + READY_GRACE_S
-        return _await_ready(lambda: self.server.version(version), f"version {version}", deadline_s)
+
+        def ask() -> Loaded:
+            loaded = self.server.version(version)
+            if loaded.unloaded and version in self._wanted:  # the model is idle; this version is wanted all the same
+                self.server.scale(version, self._wanted[version])
+            return loaded
+
+        return _await_ready(ask, f"version {version}", self.running.startup_timeout_s + READY_GRACE_S)
 
     def check(self, version: str, *, compare: bool, accept_drift: bool) -> None:
         """Run the smoke test; with `compare`, against the running version. Raises OpsError, DriftError."""
@@ -101,7 +114,7 @@ class Standby:
 
 
 def await_server(host: Host, deadline_s: float, is_alive: Callable[[], bool] = lambda: True) -> Loaded:
-    """Return the default version of a standby server when its workers are READY.
+    """Return the default version of a model on a standby server when its workers are READY, or it is unloaded.
 
     Raises OpsError at the deadline, with what was seen last, or when the server ends again and again (`is_alive`).
     """
@@ -114,7 +127,18 @@ def await_server(host: Host, deadline_s: float, is_alive: Callable[[], bool] = l
             raise OpsError(f"{host.side} ends as soon as it is started ({host.program})")
         return host.server.default()
 
-    return _await_ready(ask, host.side, deadline_s, retried=UNAVAILABLE)
+    return _await_ready(ask, host.name, deadline_s, retried=UNAVAILABLE, accept_unloaded=host.model != MODEL)
+
+
+def wake(host: Host, steps: Steps, loaded: Loaded) -> None:
+    """Load a version that was unloaded because nobody asked for it. Raises OpsError."""
+    if not loaded.unloaded:
+        return
+    version = loaded.version
+    with steps.step(f"load {version}, which was unloaded"):
+        host.server.scale(version, 1)
+        deadline_s = loaded.startup_timeout_s + READY_GRACE_S
+        _await_ready(lambda: host.server.version(version), f"version {version}", deadline_s)
 
 
 def check_server(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool) -> None:
@@ -124,11 +148,15 @@ def check_server(steps: Steps, idle: Host, serving: Host, *, accept_drift: bool)
     """
     version = ""  # the default one
     with contextlib.suppress(*UNAVAILABLE):
-        version = serving.server.default().version
+        running = serving.server.default()
+        version = running.version
+        wake(serving, steps, running)
+    new = idle.server.default()
+    wake(idle, steps, new)
     smoke_test.check(
         steps,
-        Subject(idle.server, idle.server.default().version, idle.side),
-        Subject(serving.server, version, serving.side),
+        Subject(idle.server, new.version, idle.name),
+        Subject(serving.server, version, serving.name),
         accept_drift=accept_drift,
         tolerated=(*smoke_test.FAILURES, UnreachableError),
     )
@@ -142,7 +170,12 @@ def ask_server(idle: Host) -> str:
 
 
 def _await_ready(
-    ask: Callable[[], Loaded], name: str, deadline_s: float, retried: tuple[type[OpsError], ...] = ()
+    ask: Callable[[], Loaded],
+    name: str,
+    deadline_s: float,
+    retried: tuple[type[OpsError], ...] = (),
+    *,
+    accept_unloaded: bool = False,
 ) -> Loaded:
     """Return what `ask` returns when all its workers are READY; an error in `retried` counts as not READY.
 
@@ -158,7 +191,7 @@ def _await_ready(
         except retried as error:
             seen = str(error)
             return None
-        if loaded.ready:
+        if loaded.ready or (accept_unloaded and loaded.unloaded):
             return loaded
         pids.update(pid for state, pid in loaded.workers if pid > 0 and state != "READY")
         if len(pids) > max(len(loaded.workers), 1):  # TorchServe starts it again and again, with a new pid

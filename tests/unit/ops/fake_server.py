@@ -60,6 +60,8 @@ class FakeServer:
     calls: list[str] = field(default_factory=list)
     down: bool = False
     startup_timeout_s: int = 120
+    #: The minimum of workers that was asked for, by version.
+    minimum: dict[str, int] = field(default_factory=dict)
     #: The other models by name.
     others: dict[str, FakeServer] = field(default_factory=dict)
 
@@ -76,6 +78,11 @@ class FakeServer:
         releases.save(store, inventory.look(store)[0])
         self.others[model] = FakeServer(store, version, {version: [("READY", 400)]})
         return self.others[model]
+
+    def unload(self) -> None:
+        """What happens to the model when nobody asks for it."""
+        self.workers[self.default] = []
+        self.minimum[self.default] = 0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {request.url.path}"
@@ -120,6 +127,7 @@ class FakeServer:
             case ["PUT", "models", self.model, version]:
                 number = int(request.url.params["min_worker"])
                 self.workers[version] = [("READY", 200 + index) for index in range(number)]
+                self.minimum[version] = number
                 return httpx.Response(202, json={"status": "processing"})
             case ["DELETE", "models", self.model, version]:
                 if version == self.default and len(self.workers) > 1:
@@ -162,7 +170,7 @@ class FakeServer:
                 {
                     "modelVersion": version,
                     "modelUrl": f"{self.model}-{version}.mar",
-                    "minWorkers": max(1, len(self.workers[version])),
+                    "minWorkers": self.minimum.get(version, 1) and max(1, len(self.workers[version])),
                     "maxWorkers": max(1, len(self.workers[version])),
                     "batchSize": 4,
                     "maxBatchDelay": 7,
@@ -179,6 +187,8 @@ class FakeServer:
     def _predicted(self, version: str) -> httpx.Response:
         if version not in self.workers:
             return error(404, "no such version")
+        if self.minimum.get(version) == 0:
+            return error(503, f"Model {self.model} has no worker to serve inference request")
         box = {"xyxy": [1.0, 2.0, 3.0, 4.0], "conf": 0.9, "name": "person"}
         entry = {"boxes": [box] * self.found.get(version, 2), "task": "detect", "model": {"version": version}}
         return httpx.Response(200, json=[entry])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.errors import NotNowError, NotRunningError, RestartNeededError
+from ops.errors import DriftError, NotNowError, NotRunningError, RestartNeededError
 from ops.paths import current_archive
 from ops.releases import history, prune, redeploy, rollback
 from ops.rollout import recovery
@@ -143,3 +143,29 @@ def test_a_model_that_a_running_server_does_not_have_costs_the_others_no_restart
     write_archive(helmets.store, "2.1", b"new helmets")
     with pytest.raises(RestartNeededError, match=r"helmets\.mar is in place"):
         rollback.rollback(host, "2.1")
+
+
+def test_an_unloaded_model_is_loaded_to_be_compared_with_the_new_version(host, helmets, capsys):
+    helmets.unload()
+    helmets.found["2.1"] = 0
+    with pytest.raises(DriftError, match="nothing found, the running version finds 2"):
+        redeployed(host)
+    assert "load 2.0, which was unloaded" in capsys.readouterr().out
+    helmets.unload()
+    write_archive(helmets.store, "2.1", b"new helmets")
+    helmets.found.clear()
+    redeployed(host)
+    assert_consistent(helmets)
+
+
+def test_a_new_version_that_is_unloaded_while_it_loads_is_wanted_all_the_same(host, helmets):
+    unloaded = []
+
+    def idle(fake):
+        if not unloaded and fake.minimum.get("2.1"):
+            unloaded.append("2.1")
+            fake.workers["2.1"], fake.minimum["2.1"] = [], 0
+
+    helmets.faults["GET /models/helmets/2.1"] = idle
+    redeployed(host)
+    assert (unloaded, helmets.default) == (["2.1"], "2.1")
