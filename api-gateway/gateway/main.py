@@ -10,7 +10,7 @@ from gateway import __version__, middleware
 from gateway.api import health, models, root
 from gateway.api.deepstack import routes as deepstack_routes
 from gateway.api.errors import install_error_handlers
-from gateway.api.oip import infer_routes
+from gateway.api.oip import infer_routes, repository
 from gateway.api.oip import routes as oip_routes
 from gateway.api.openapi.around import install_descriptions
 from gateway.api.page import routes as page_routes
@@ -99,6 +99,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         batch_routes,
         oip_routes,
         infer_routes,
+        repository,
         deepstack_routes,
         health,
         models,

@@ -6,22 +6,19 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from gateway import errors
+from gateway.api.descriptions import describe_all
 from gateway.api.model_choice import find_model, usable_lines
 from gateway.api.openapi.document import example_of, operation, path_parameter
 from gateway.api.routing_schemas import RoutingOut, TrafficOut
 from gateway.api.schemas import ModelOut, ModelsResponse
 from gateway.api.services import ServicesOf
-from gateway.concurrency.bounded import run_bounded
 from gateway.http.observe import current_request_id
 from gateway.model_server.base import Model
-from gateway.model_server.errors import BackendFault
 from gateway.models.line import Line
 
 router = APIRouter(tags=["models"])
 
 NAME = path_parameter("name", "The name of a model that is served", "yolo")
-#: Models that are described at a time.
-AT_ONCE = 4
 
 
 @router.get("/models", **operation(example_of(ModelsResponse), *errors.UPSTREAM))
@@ -32,19 +29,7 @@ async def models(request: Request, services: ServicesOf) -> ModelsResponse:
     is limited to models lists those.
     """
     default, lines = services.models.default, usable_lines(request, services)
-    described: dict[str, Sequence[Model]] = {}
-    if default in lines:
-        described[default.name] = await default.backend.models()
-    others = [line for line in lines if line is not default]
-
-    async def describe(line: Line) -> None:
-        try:
-            described[line.name] = await line.backend.models()
-        except BackendFault:
-            described[line.name] = ()  # it was unloaded a moment ago, or fails: the others are there all the same
-
-    await run_bounded(describe, others, min(AT_ONCE, len(others)))
-    found = [model for line in lines for model in described[line.name]]
+    found = await describe_all(lines, default)
     if default in lines:
         return _answer(default, found)
     return ModelsResponse(

@@ -13,7 +13,7 @@ import pytest
 from gateway.api.deepstack.schemas import DeepStackResponse
 from tests.gateway.conftest import SettingsMaker, running_app
 from tests.gateway.peers.environment import HERE, python_with
-from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, torchserve_error
+from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, asked_model, torchserve_error
 from tests.gateway.support.pictures import picture
 
 pytestmark = pytest.mark.anyio
@@ -129,8 +129,10 @@ async def test_the_list_of_custom_models_is_blue_iriss(client: httpx.AsyncClient
     assert response.json() == {"success": True, "models": ["yolo"], "request_id": response.headers["x-request-id"]}
 
 
-@pytest.mark.parametrize("custom_model", ["", "yolo"])
+@pytest.mark.parametrize("custom_model", ["", "yolo", "helmets"])
 def test_home_assistants_own_client_reads_the_predictions(url: str, fake: FakeTorchServe, custom_model: str) -> None:
+    fake.others = {"helmets": {"1.0": ["READY"]}}
+
     def ask(picture: bytes) -> Any:
         address = urlsplit(url)
         script = str(HERE / "deepstack_client.py")
@@ -142,4 +144,5 @@ def test_home_assistants_own_client_reads_the_predictions(url: str, fake: FakeTo
     found = ask(JPEG)
     assert found["summary"] == {"bus": 1, "person": 1}
     assert found["predictions"][0]["x_max"] - found["predictions"][0]["x_min"] == 211
+    assert [asked_model(asked) for asked in fake.predictions] == [custom_model or "yolo"]
     assert "400" in ask(b"no image")["error"]

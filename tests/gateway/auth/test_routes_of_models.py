@@ -31,7 +31,7 @@ TEXT = base64.b64encode(JPEG).decode()
 #: Options whose value is the name of a model.
 OPTIONS = ("model", "then")
 #: Answers for every caller, and names no model in its request.
-LISTS = ("/v1/vision/custom/list",)
+LISTS = ("/v1/vision/custom/list", "/v2/repository/index")
 LOADED = {"1.0": ["READY"]}
 
 
@@ -212,6 +212,9 @@ async def test_lists_show_what_the_key_may_use(client: httpx.AsyncClient, keys: 
     assert await names(keys.free) == [["yolo", "helmets", "plates"]] * 3
     assert await names(keys.gate) == [["yolo", "helmets"]] * 3
     assert await names(keys.door) == [["helmets"]] * 3
+    for key, listed in ((keys.free, ["yolo", "helmets", "plates"]), (keys.door, ["helmets"])):
+        index = (await client.post("/v2/repository/index", headers=key)).json()
+        assert [entry["name"] for entry in index] == listed
 
 
 async def test_a_refusal_is_counted_and_logged_once_with_the_model(

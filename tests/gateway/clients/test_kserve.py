@@ -9,11 +9,15 @@ import pytest
 
 from tests.gateway.clients.expected import PHOTO
 from tests.gateway.peers.environment import HERE, python_with
-from tests.gateway.support.fake_torchserve import FakeTorchServe
+from tests.gateway.support.fake_torchserve import FakeTorchServe, asked_model
 
 
-def test_kserves_client_reads_state_and_detections_as_json_and_as_binary_data(url: str, fake: FakeTorchServe) -> None:
-    argv = [str(python_with("kserve")), str(HERE / "kserve_client.py"), url]
+@pytest.mark.parametrize("model", ["yolo", "helmets"])
+def test_kserves_client_reads_state_and_detections_as_json_and_as_binary_data(
+    url: str, fake: FakeTorchServe, model: str
+) -> None:
+    fake.others = {"helmets": {"1.0": ["READY"]}}
+    argv = [str(python_with("kserve")), str(HERE / "kserve_client.py"), url, model]
     done = subprocess.run(argv, input=PHOTO, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
@@ -30,3 +34,4 @@ def test_kserves_client_reads_state_and_detections_as_json_and_as_binary_data(ur
     assert found["refused"].startswith("415 ")
     assert "Not an image" in found["refused"]
     assert [(asked.body == PHOTO, asked.query) for asked in fake.predictions] == [(True, {"conf": "0.5"})] * 3
+    assert {asked_model(asked) for asked in fake.predictions} == {model}

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
 
 from gateway.api.openapi.images import BASE64
 from gateway.api.openapi.options import form_fields
@@ -123,6 +123,27 @@ class OipModelsResponse(BaseModel):
     """The names of the models."""
 
     models: list[str] = Field(examples=[["yolo"]])
+
+
+class OipIndexBody(BaseModel):
+    """What the index shall list."""
+
+    model_config = ConfigDict(strict=True)
+
+    ready: bool = Field(default=False, description="Only versions that can be used")
+
+
+class OipIndexEntry(BaseModel):
+    """A loaded version of a model."""
+
+    name: str = Field(examples=["yolo"])
+    version: str = Field(examples=["1.0"])
+    state: Literal["READY", "UNAVAILABLE"] = Field(examples=["READY"])
+    reason: str = Field(description="Why it is unavailable; empty otherwise, or what else there is to say")
+
+
+class OipIndexResponse(RootModel[list[OipIndexEntry]]):
+    """The index of the models."""
 
 
 class OipTensorMetadata(BaseModel):
