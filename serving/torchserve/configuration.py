@@ -6,16 +6,18 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import model_memory
 import model_names
 import model_settings
 import routed_versions
 import served_models
 from guard import Port
+from model_memory import Need
 from model_settings import ModelSettings, ModelSettingsError
 from served_models import ServedModel
 from server_settings import Placement, ServerSettings
@@ -99,6 +101,8 @@ def read(env: Mapping[str, str]) -> Configuration:
         raise ConfigurationError(
             f"the path {run_dir} is too long for a socket; set TORCHSERVE_RUN_DIR to a shorter one"
         )
+    yolo = ServedModel(MODEL, version, plan.workers, server.batch_size, routed)
+    fitting, too_large = select_fitting(store, yolo, others, workers.max_decode_bytes)
     return Configuration(
         placement=placement,
         server=server,
@@ -109,8 +113,8 @@ def read(env: Mapping[str, str]) -> Configuration:
         threads=plan.threads,
         routed=routed,
         skipped=tuple(skipped),
-        others=tuple(others),
-        skipped_models=tuple(skipped_models),
+        others=tuple(fitting),
+        skipped_models=(*skipped_models, *too_large),
         settings=given,
         notes=tuple(notes),
     )
@@ -128,6 +132,27 @@ def read_model_settings(placement: Placement) -> tuple[dict[str, ModelSettings],
         return model_settings.read(path), []
     except ModelSettingsError as error:
         raise ConfigurationError(str(error)) from error
+
+
+def select_fitting(
+    store: Path, yolo: ServedModel, others: Sequence[ServedModel], decode_bytes: int
+) -> tuple[list[ServedModel], list[str]]:
+    """Return the models that fit into memory next to `yolo`, in order, and those that do not, with the reason."""
+    limit = model_memory.limit()
+    used = model_memory.of_server(decode_bytes, yolo.workers) + _need(store, yolo).bytes
+    fitting, skipped = [], []
+    for model in others:
+        need = _need(store, model)
+        if why := model_memory.refusal(need, used, limit):
+            skipped.append(f"{model.name}: {why}")
+        else:
+            fitting.append(model)
+            used += need.bytes
+    return fitting, skipped
+
+
+def _need(store: Path, model: ServedModel) -> Need:
+    return Need(tuple((store / name).stat().st_size for name in model.archives.values()), model.workers)
 
 
 def read_placement(env: Mapping[str, str]) -> Placement:

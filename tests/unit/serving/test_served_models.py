@@ -8,6 +8,7 @@ import pytest
 
 import configuration
 import entrypoint
+import model_memory
 
 
 def archive(store, file, model, version="1.0"):
@@ -104,3 +105,19 @@ def test_the_start_says_every_model_and_what_is_skipped(store, capsys):
     assert lines[1].startswith("torchserve: helmets 2.1, 1 worker(s) x ")
     assert lines[2].startswith("torchserve: yolo 1.3, ")
     assert "inference on 127.0.0.1:8085" in lines[2]
+
+
+def test_what_does_not_fit_into_memory_is_skipped_with_the_figures_but_never_yolo(store, monkeypatch):
+    for name in ("a", "big", "c"):
+        archive(store, f"{name}.mar", name)
+    (store / "models.toml").write_text("[big]\nworkers = 4")
+    server = model_memory.of_server(1_048_576, 1) + model_memory.Need(((store / "yolo.mar").stat().st_size,), 1).bytes
+    env = {"MODEL_STORE": str(store), "MODELS_FILE": str(store / "models.toml"), "WORKERS": "1"}
+    env["MAX_DECODE_BYTES"] = "1048576"
+    for limit, served in ((0, []), (server + 700_000_000, ["a", "c"]), (server + 3_000_000_000, ["a", "big", "c"])):
+        monkeypatch.setattr(model_memory, "limit", lambda limit=limit: limit)
+        config = configuration.read(env)
+        assert [model.name for model in config.models] == ["yolo", *served]
+        assert len(config.skipped_models) == 3 - len(served)
+        if len(served) == 2:
+            assert "big: does not fit into memory: it needs about 1.2 GB (4 worker(s))" in config.skipped_models[0]
