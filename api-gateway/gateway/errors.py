@@ -132,6 +132,10 @@ class InvalidParameter(ApiError, status=422, code="invalid_parameter"):
     """A parameter is not valid."""
 
 
+class BoxTooSmall(ApiError, status=422, code="box_too_small"):
+    """The detection is too small for the second model to see anything in it."""
+
+
 class MissingFile(ApiError, status=422, code="missing_file"):
     """The form has no file in the field 'file'."""
 

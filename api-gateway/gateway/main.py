@@ -29,6 +29,7 @@ from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
 from gateway.models.factory import LineFactory
 from gateway.models.lines import Lines
+from gateway.second_stage.stage import SecondStage
 from gateway.settings import Settings
 
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     factory = LineFactory(settings, metrics.registry, cache, backend)
     lines = Lines(factory.default, factory.make, factory.is_removed)
     metrics.watch_readiness(lambda: lines.default.readiness.state.ready)
+    studio = Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -84,7 +86,8 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         settings=settings,
         models=lines,
         metrics=metrics,
-        studio=Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes),
+        studio=studio,
+        second_stage=SecondStage(lines, studio),
         fetcher=fetcher,
         uploads=uploads,
         rate_limits=rate_limits,

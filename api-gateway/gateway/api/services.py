@@ -16,6 +16,7 @@ from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.models.lines import Lines
 from gateway.routing.versions import Versions
+from gateway.second_stage.stage import SecondStage
 from gateway.settings import Settings
 
 
@@ -29,6 +30,8 @@ class Services:
     metrics: Metrics
     #: Draws annotated images.
     studio: Studio
+    #: Gives what was found to a second model.
+    second_stage: SecondStage
     #: Downloads images by URL, if URL_ALLOW allows it.
     fetcher: ImageFetcher
     #: The memory budget of request bodies and downloaded images.

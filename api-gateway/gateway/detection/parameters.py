@@ -17,16 +17,24 @@ Pairs = Iterable[tuple[str, str]]
 Fields = tuple[tuple[str, str], ...]
 
 
+#: The options that are a list of classes.
+CLASS_LISTS = ("classes", "then_classes")
 #: How axios, jQuery, PHP and qs write the entries of a list.
 _LIST = re.compile(r"classes\[[0-9]{0,4}\]")
 #: How many unknown names an error repeats, and up to how many characters one is taken for a typing error.
 _SHOWN_NAMES, _LONGEST_TYPO = 8, 32
+#: Likeness, 0 to 1, from which a name is a known one with a letter wrong, rather than one with something after it.
+_MISSPELT = 0.85
 #: Characters of everything that is given as classes, repetitions included.
 _LONGEST_LIST = 16_384
 
 
 def _classes(value: str) -> str:
     return write_entries(read_entries(value))
+
+
+#: A list of classes as a client writes it, in the form that the model server reads.
+ClassList = Annotated[str, AfterValidator(_classes)]
 
 
 class Parameters(BaseModel):
@@ -41,7 +49,7 @@ class Parameters(BaseModel):
         default=None, ge=0, le=1, allow_inf_nan=False, description="Overlap above which NMS drops a box", examples=[0.7]
     )
     max_det: int | None = Field(default=None, ge=1, le=3000, description="Most detections to return", examples=[300])
-    classes: Annotated[str, AfterValidator(_classes)] | None = Field(
+    classes: ClassList | None = Field(
         default=None,
         min_length=1,
         max_length=2000,
@@ -85,7 +93,7 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
     """
     names = _names(kind)
     given: dict[str, str] = {}
-    classes: list[str] = []
+    lists: dict[str, list[str]] = {}
     unknown: dict[str, None] = {}
     twice: tuple[str, str, str] | None = None
     for written, value in chain.from_iterable(sources):
@@ -94,8 +102,8 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
             unknown[name] = None
         elif not value or value.isspace():
             continue  # an input of a page that was left empty
-        elif name == "classes":
-            classes.append(value)
+        elif name in CLASS_LISTS:
+            lists.setdefault(name, []).append(value)
         elif given.setdefault(name, value) != value and twice is None:
             twice = name, given[name], value
     if unknown:
@@ -103,8 +111,8 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
     if twice is not None:
         name, first, second = map(printable, twice)
         raise InvalidParameter(f"{name}: given twice, as {first} and {second}. Send it once.")
-    if classes:
-        given["classes"] = _one_list(classes)
+    for name, entries in lists.items():
+        given[name] = _one_list(name, entries)
     if not given:
         default: Options = _defaults(kind)
         return default
@@ -114,16 +122,16 @@ def read_options(kind: type[Options], *sources: Pairs) -> Options:
         raise InvalidParameter("; ".join(map(_explain, error.errors()))) from error
 
 
-def _one_list(classes: list[str]) -> str:
+def _one_list(name: str, classes: list[str]) -> str:
     """Return what was given once as it is, and what was given several times as one list."""
     if sum(map(len, classes)) > _LONGEST_LIST:  # before it is read; the list itself may be shorter
-        raise InvalidParameter("'classes': should have at most 2000 characters")
+        raise InvalidParameter(f"'{name}': should have at most 2000 characters")
     if len(set(classes)) == 1:
         return classes[0]
     try:
         return write_entries(entry for value in classes for entry in read_entries(value))
     except ValueError as error:
-        raise InvalidParameter(f"'classes': {error} (given: {printable(', '.join(classes))})") from error
+        raise InvalidParameter(f"'{name}': {error} (given: {printable(', '.join(classes))})") from error
 
 
 def json_fields(given: Mapping[str, object]) -> Fields:
@@ -158,7 +166,11 @@ def _explain(problem: Any) -> str:
 def _refuse_names(unknown: list[str], names: Sequence[str]) -> Iterator[str]:
     for name in unknown[:_SHOWN_NAMES]:
         plain = name[:_LONGEST_TYPO].lower()
-        likely = [known for known in names if plain.startswith(known)] or get_close_matches(plain, names, 1)
+        likely = (
+            get_close_matches(plain, names, 1, _MISSPELT)
+            or [known for known in names if plain.startswith(known)]
+            or get_close_matches(plain, names, 1)
+        )
         hint = f" (did you mean {likely[0]}?)" if likely else ""
         yield f"{printable(name)}: not a parameter{hint}"
     if len(unknown) > _SHOWN_NAMES:

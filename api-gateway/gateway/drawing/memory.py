@@ -37,6 +37,17 @@ _BEST_QUALITY, _BEST_ENCODED = 95, 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What an image is decoded for, and what a client can do instead: the words of an error."""
+
+    doing: str
+    instead: str
+
+
+DRAWING = Purpose("Drawing on", "ask for JSON")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How often the image is halved while it is decoded, and the bytes of memory that drawing then takes."""
 
@@ -44,15 +55,15 @@ class Plan:
     needed: int
 
 
-def plan_drawing(facts: Facts, wanted: Wanted, most: int) -> Plan:
+def plan_drawing(facts: Facts, wanted: Wanted, most: int, purpose: Purpose = DRAWING) -> Plan:
     """Choose the largest size within ``most`` bytes. JPEG and JPEG 2000 can be decoded smaller, other formats cannot.
 
     Raises :class:`~gateway.errors.ImageTooLarge` if it cannot be drawn within them.
     """
     if facts.is_slow and facts.pixels > _MOST_SLOW_PIXELS:
         raise ImageTooLarge(
-            f"Drawing on a {describe(facts)} of more than {_MOST_SLOW_PIXELS} pixels is not supported. Send it as JPEG "
-            "or PNG, or ask for JSON."
+            f"{purpose.doing} a {describe(facts)} of more than {_MOST_SLOW_PIXELS} pixels is not supported. Send it as "
+            f"JPEG or PNG, or {purpose.instead}."
         )
     ratio = max(facts.width, facts.height) / wanted.longest
     first = min(facts.halvings, max(0, math.floor(math.log2(ratio))))
@@ -61,8 +72,8 @@ def plan_drawing(facts: Facts, wanted: Wanted, most: int) -> Plan:
         if needed <= most:
             return Plan(halvings, needed)
     raise ImageTooLarge(
-        f"Drawing on this {describe(facts)} of {facts.width} × {facts.height} pixels takes {needed / 1e6:.0f} MB of "
-        f"memory; the limit is {most / 1e6:.0f} MB. Scale it down, send it as JPEG, or ask for JSON."
+        f"{purpose.doing} this {describe(facts)} of {facts.width} × {facts.height} pixels takes {needed / 1e6:.0f} MB "
+        f"of memory; the limit is {most / 1e6:.0f} MB. Scale it down, send it as JPEG, or {purpose.instead}."
     )
 
 

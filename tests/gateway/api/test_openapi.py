@@ -50,6 +50,8 @@ NOT_OF_A_ROUTE = (
     errors.ClientClosed,
 )
 OF_OTHER_PROTOCOLS = (errors.InvalidInferRequest, errors.StatisticsNotKept)
+#: Inside of an answer only: of one detection.
+OF_A_DETECTION = (errors.BoxTooSmall,)
 
 
 def error_model(path: str) -> type[BaseModel]:
@@ -67,7 +69,7 @@ async def test_predict_documents_every_error_there_is(client: httpx.AsyncClient)
     operation = (await described(client))["paths"]["/predict"]["post"]
     not_of_a_route = {kind.code for kind in NOT_OF_A_ROUTE}
     # And these only where callers are asked who they are (see test_auth_routes.py), and by other protocols' routes.
-    not_of_a_route |= {kind.code for kind in (*_REFUSALS, *OF_OTHER_PROTOCOLS)}
+    not_of_a_route |= {kind.code for kind in (*_REFUSALS, *OF_OTHER_PROTOCOLS, *OF_A_DETECTION)}
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route
 
 
@@ -89,6 +91,7 @@ async def test_every_route_documents_its_errors_with_the_one_body_of_its_protoco
 
 
 NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", "multi_label"]
+THEN = ["then", "then_classes", "then_margin", "then_conf", "then_max"]
 HEADERS = ["X-Model-Version", "X-Client-Key", "Cache-Control"]
 
 
@@ -96,7 +99,7 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
     operation = (await described(client))["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "image/*", "application/octet-stream", "application/json"}
-    names = [*NAMES, "model", "version", "format", "quality", "max_side"]
+    names = [*NAMES, "model", "version", *THEN, "format", "quality", "max_side"]
     assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
     assert "X-Model-Version" in operation["responses"]["200"]["headers"]
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["file", *names]
@@ -110,7 +113,7 @@ async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.Asy
 async def test_the_batch_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:
     operation = (await described(client))["paths"]["/predict/batch"]["post"]
     content = operation["requestBody"]["content"]
-    names = [*NAMES, "model", "version", "format"]
+    names = [*NAMES, "model", "version", *THEN, "format"]
     assert sorted(parameter["name"] for parameter in operation["parameters"]) == sorted([*names, *HEADERS])
     assert list(content["multipart/form-data"]["schema"]["properties"]) == ["files", *names]
     assert list(content["application/json"]["schema"]["properties"]) == ["images", *names]

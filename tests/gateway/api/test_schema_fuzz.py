@@ -94,6 +94,7 @@ def accepted(report: dict[str, Any]) -> set[str]:
 
 def test_nothing_undocumented_is_answered_to_anybody(start: Start, fake: FakeTorchServe, tmp_path: Path) -> None:
     fake.workers = {"1.0": ["READY"], "1.1": ["READY"]}  # the version that the document's examples name
+    fake.others = {"plates": {"1.0": ["READY"]}}  # and the second model
     url = start(AUTH="off", URL_ALLOW="cdn.example.invalid")
     report = fuzz(url, tmp_path)
     assert accepted(report) == operations(url), "some operations were only ever refused: nothing of them was tested"
@@ -103,6 +104,7 @@ def test_nothing_undocumented_is_answered_where_keys_are_asked_for(
     start: Start, fake: FakeTorchServe, tmp_path: Path
 ) -> None:
     fake.workers = {"1.0": ["READY"], "1.1": ["READY"]}
+    fake.others = {"plates": {"1.0": ["READY"]}}
     keys = tmp_path / "keys.json"
     key = add_key(keys, scopes=("predict", "admin"))
     url = start(

@@ -86,7 +86,8 @@ def test_unknown_names_come_before_doubles_and_the_list_of_known_ones_has_all_of
         read_options(PredictOptions, [("conf", "1"), ("conf", "0"), ("treshold", "1"), ("treshold", "2")])
     assert "twice" not in refused.value.message
     known = refused.value.message.partition("known are ")[2].split(", ")
-    own = ("model", "version", "format", "quality", "max_side")
+    then = ("then", "then_classes", "then_margin", "then_conf", "then_max")
+    own = ("model", "version", *then, "format", "quality", "max_side")
     assert known == ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", "multi_label", *own]
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from gateway.detection.parameters import CLASS_LISTS
+
 
 def form_fields(options: type[BaseModel]) -> dict[str, Any]:
     """Describe each option as a form field. A form has no null, so that alternative is left out."""
@@ -19,12 +21,14 @@ def query_parameters(options: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def json_keys(options: type[BaseModel]) -> dict[str, Any]:
-    """Describe each option as a key of a JSON object, which may be null; ``classes`` may be a list there."""
+    """Describe each option as a key of a JSON object, which may be null; lists of classes may be lists there."""
     keys = {
         name: {"description": schema.pop("description"), "anyOf": [schema, {"type": "null"}]}
         for name, schema in form_fields(options).items()
     }
-    keys["classes"]["anyOf"].append({"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1})
+    for name in CLASS_LISTS:
+        if name in keys:
+            keys[name]["anyOf"].append({"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1})
     return keys
 
 

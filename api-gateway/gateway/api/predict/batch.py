@@ -11,6 +11,7 @@ from starlette.requests import Request
 from gateway.api.answer_json import prediction_json
 from gateway.api.ask import make_ask
 from gateway.api.errors import noted
+from gateway.api.predict.stages import detect
 from gateway.api.services import Services
 from gateway.concurrency.bounded import run_bounded
 from gateway.detection.parameters import Parameters
@@ -19,6 +20,7 @@ from gateway.errors import InternalError
 from gateway.http.caller import caller_of
 from gateway.http.errors import error_body
 from gateway.intake.sources import LONGEST_NAME, NamedImage, decode, load_image
+from gateway.second_stage.wish import Wish
 
 #: ``index``, ``file``, and the body that /predict would have answered with.
 Entry = dict[str, Any]
@@ -44,16 +46,17 @@ async def run_batch(
     parameters: Parameters,
     version: str | None,
     model: str,
+    wish: Wish | None,
     emit: Emit,
 ) -> None:
     """Detect the objects in every image and emit each outcome; cancellation stops the rest.
 
-    ``version`` is the requested one, ``model`` the model's name.
+    ``version`` is the requested one, ``model`` the model's name; ``wish`` is what is asked of the second stage.
     """
     emitting = asyncio.Lock()
 
     async def work(place: tuple[int, NamedImage]) -> None:
-        done = await outcome(request, services, *place, parameters, version, model)
+        done = await outcome(request, services, *place, parameters, version, model, wish)
         async with emitting:
             await emit(done)
 
@@ -68,6 +71,7 @@ async def outcome(
     parameters: Parameters,
     version: str | None,
     model: str,
+    wish: Wish | None,
 ) -> Outcome:
     """Return one image's outcome; an error concerns this image alone."""
     started, caller = time.perf_counter(), caller_of(request.scope)
@@ -78,9 +82,9 @@ async def outcome(
             image = await load_image(source, services.fetcher, share.take, caller)
             await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
             ask = make_ask(request, services, image, parameters, version, model)
-            answer = await services.detector.detect(ask)
+            answer, second = await detect(services, ask, wish, share.take)
         took_ms = (time.perf_counter() - started) * 1000
-        body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms)
+        body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms, second)
     except Exception as error:
         answer = None
         api_error = noted(error)

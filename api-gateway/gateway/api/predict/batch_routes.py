@@ -12,6 +12,7 @@ from gateway.api.model_choice import check_before_body, usable_model
 from gateway.api.predict.batch import Outcome, run_batch
 from gateway.api.predict.openapi import BATCH
 from gateway.api.predict.options import NDJSON, BatchOptions
+from gateway.api.predict.then_options import second_stage
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import read_options
@@ -36,9 +37,11 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     sent = await read_images(request, services.settings)
     in_header = version_in_header(request)
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
+    wish = await second_stage(request, services, options)
     media_type = options.media_type(request.headers.get("accept"))
     model = await usable_model(request, services, options.model)
-    work = partial(run_batch, request, services, sent.images, options, options.version or in_header, model.name)
+    version = options.version or in_header
+    work = partial(run_batch, request, services, sent.images, options, version, model.name, wish)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:

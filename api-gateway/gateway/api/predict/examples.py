@@ -29,6 +29,20 @@ _OF_TASK: Mapping[str, dict[str, Any]] = {
     },
 }
 ANSWERS = {task: {**_WHOLE, "task": task, **keys} for task, keys in _OF_TASK.items()}
+_SECOND = {
+    "model": {"name": "uniforms", "version": "1.0"},
+    "task": "classify",
+    "crop": [224, 163, 478, 320],
+    "detections": [],
+    "probs": [{"cls": 1, "name": "fire brigade", "conf": 0.9127}, {"cls": 0, "name": "police", "conf": 0.0873}],
+}
+#: With `then=uniforms`.
+ANSWER_WITH_SECOND_STAGE = {
+    **ANSWERS["detect"],
+    "detections": [{**found, "then": _SECOND} for found in ANSWERS["detect"]["detections"]],
+    "timings_ms": {**ANSWERS["detect"]["timings_ms"], "crop": 4.1, "then": 31.8},
+    "then": {"model": "uniforms", "asked": 1, "left_out": 0},
+}
 _FAILURE = {
     "status": "error",
     "error": {"code": InvalidImage.code, "message": InvalidImage.default},

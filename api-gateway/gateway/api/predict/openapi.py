@@ -10,7 +10,7 @@ from gateway.api.openapi.document import error_answers
 from gateway.api.openapi.headers import ANSWER_HEADERS, IMAGE_HEADERS, REQUEST_HEADERS
 from gateway.api.openapi.images import BASE64, BINARY, BYTES, PIXEL, URL
 from gateway.api.openapi.options import form_fields, json_keys, query_parameters
-from gateway.api.predict.examples import ANSWERS, BATCH_ANSWER
+from gateway.api.predict.examples import ANSWER_WITH_SECOND_STAGE, ANSWERS, BATCH_ANSWER
 from gateway.api.predict.options import IMAGE_FORMATS, JSON, NDJSON, BatchOptions, PredictOptions
 from gateway.api.predict.schemas import BatchResponse, PredictResponse
 from gateway.intake.form import FIELD, MANY_FIELD
@@ -83,7 +83,12 @@ PREDICT = _operation(
         "description": "The detections, or the image with the detections drawn on it",
         "headers": {**ANSWER_HEADERS, **IMAGE_HEADERS},
         "content": {
-            JSON: {"examples": {task: {"value": answer} for task, answer in ANSWERS.items()}},
+            JSON: {
+                "examples": {
+                    **{task: {"value": answer} for task, answer in ANSWERS.items()},
+                    "second_stage": {"value": ANSWER_WITH_SECOND_STAGE},
+                }
+            },
             **{media_type: {"schema": BINARY} for media_type in IMAGE_FORMATS},
         },
     },

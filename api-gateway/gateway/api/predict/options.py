@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from gateway.api.versioning import VersionedOptions
+from gateway.api.predict.then_options import ThenOptions
 from gateway.drawing.wanted import DEFAULT_QUALITY, Format, Wanted
 from gateway.http.negotiation import negotiate
 
@@ -20,7 +20,7 @@ def _lower(text: Any) -> str | None:
     return str(text).strip().lower() or None
 
 
-class PredictOptions(VersionedOptions):
+class PredictOptions(ThenOptions):
     """The options of one image."""
 
     format: Annotated[Literal["json", "image", "jpeg", "png", "webp"] | None, BeforeValidator(_lower)] = Field(
@@ -57,7 +57,7 @@ class PredictOptions(VersionedOptions):
         return None if kind is None else Wanted(kind, self.quality, self.max_side)
 
 
-class BatchOptions(VersionedOptions):
+class BatchOptions(ThenOptions):
     """The options of several images, which hold for all of them."""
 
     format: Annotated[Literal["json", "ndjson"] | None, BeforeValidator(_lower)] = Field(

@@ -13,6 +13,8 @@ from gateway.api.model_choice import check_before_body, usable_model
 from gateway.api.predict.direct import DirectRoute
 from gateway.api.predict.openapi import PREDICT
 from gateway.api.predict.options import PredictOptions
+from gateway.api.predict.stages import detect
+from gateway.api.predict.then_options import second_stage
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import read_options
@@ -20,6 +22,7 @@ from gateway.http.caller import caller_of
 from gateway.http.disconnect import unless_client_leaves
 from gateway.intake.request_body import read_image
 from gateway.intake.sources import load_image
+from gateway.second_stage.labels import label
 
 router = APIRouter(tags=["predict"], route_class=DirectRoute)
 
@@ -37,6 +40,7 @@ async def predict(request: Request, services: ServicesOf) -> Response:
     options = read_options(PredictOptions, request.query_params.multi_items(), sent.fields)
     model = await usable_model(request, services, options.model)
     version = options.version or in_header
+    wish = await second_stage(request, services, options)
     drawing, caller = options.drawing(request.headers.get("accept")), caller_of(request.scope)
 
     async def answer() -> Response:
@@ -45,11 +49,12 @@ async def predict(request: Request, services: ServicesOf) -> Response:
             ask = make_ask(request, services, image, options, version, model.name)
             if drawing is not None:  # before the model server works for an image that cannot be drawn
                 services.studio.needed_bytes(ask.header, drawing)
-            found = await services.detector.detect(ask)
+            found, second = await detect(services, ask, wish, share.take)
             if drawing is None:
-                return json_response(found, ask, (time.perf_counter() - started) * 1000)
+                return json_response(found, ask, (time.perf_counter() - started) * 1000, second)
             began = time.perf_counter()
-            content = await services.studio.annotate(image, ask.header, found.prediction, drawing)
+            shown = label(found.prediction, second) if second else found.prediction
+            content = await services.studio.annotate(image, ask.header, shown, drawing)
             now = time.perf_counter()
             headers = image_headers(found, (now - began) * 1000, (now - started) * 1000)
             return Response(content, headers=headers, media_type=drawing.media_type)

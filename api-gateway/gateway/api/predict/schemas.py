@@ -3,23 +3,11 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
+from gateway.api.predict.detection_schemas import DetectionOut, ThenOut, absent
 from gateway.api.predict.task_schemas import TaskKeys
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, ErrorResponse, ModelRef
-
-
-class DetectionOut(BaseModel):
-    """One object. Other model servers may add keys."""
-
-    model_config = ConfigDict(extra="allow")
-
-    confidence: float = Field(ge=0, le=1, examples=[0.89])
-    class_: str = Field(alias="class", description="Name of the class", examples=["person"])
-    bbox: tuple[float, float, float, float] = Field(
-        description="x1, y1, x2, y2 in pixels of the upright image, clipped to it",
-        examples=[[245.3, 184.2, 456.8, 298.1]],
-    )
-    class_id: int = Field(examples=[0])
 
 
 class ImageOut(BaseModel):
@@ -40,10 +28,12 @@ class PredictResponse(TaskKeys):
     model: ModelRef
     task: str | None = Field(examples=["detect"])
     timings_ms: dict[str, float] = Field(
-        description="The model server's stages, its total as `model_server`, and the gateway's total as `total`",
+        description="The model server's stages, its total as `model_server`, and the gateway's total as `total`. With "
+        "a second stage `then`, all of its time, and `crop`, the part that cutting takes",
         examples=[{"decode": 5.3, "letterbox": 0.3, "infer": 59.0, "nms": 0.5, "model_server": 65.4, "total": 69.1}],
     )
     request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
+    then: ThenOut | SkipJsonSchema[None] = absent("With the option `then`: what the second stage did")
 
 
 class _Entry(BaseModel):

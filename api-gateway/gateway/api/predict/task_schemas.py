@@ -32,13 +32,14 @@ class ClassProbability(BaseModel):
     conf: float = Field(ge=0, le=1, description="Its probability")
 
 
-def _never_null(schema: dict[str, Any]) -> None:
+def never_null(schema: dict[str, Any]) -> None:
+    """Take the default null out of a field's schema: its key is absent, never null."""
     del schema["default"]
 
 
 def _of_task(task: str, description: str) -> Any:
     """Describe a key that is present for one task and absent, never null, for the others."""
-    return Field(None, description=f"With a {task} model: {description}", json_schema_extra=_never_null)
+    return Field(None, description=f"With a {task} model: {description}", json_schema_extra=never_null)
 
 
 class TaskKeys(BaseModel):

@@ -61,6 +61,17 @@ export function predict(image, parameters, key, { signal, onProgress }) {
   });
 }
 
+/** The names of the models that this key may ask, the default one first; null if the gateway does not tell. Never rejects. */
+export async function modelNames(key) {
+  try {
+    const response = await fetch(address("models"), { headers: keyHeaders(key), signal: AbortSignal.timeout(8000) });
+    const { models } = parse(await response.text());
+    return response.ok ? models.map(({ name }) => String(name)) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Check whether a prediction can be made: {state: "ready" | "waiting" | "gone", text, model}. Never rejects. */
 export async function health(key) {
   try {

@@ -9,6 +9,7 @@ import { bytes, milliseconds } from "./elements.js";
 import { watchHealth } from "./health.js";
 import { takeImages } from "./intake.js";
 import { Key } from "./key.js";
+import { Models } from "./models.js";
 import { clearNotice, hasNotice, showNotice } from "./notice.js";
 import { guessesOf, headline, itemsOf } from "./objects.js";
 import { Results } from "./results.js";
@@ -25,13 +26,14 @@ let shown = null; // {answer, milliseconds, confidence asked for}
 
 const stage = new Stage({ onPoint: point });
 const code = new Code();
-const key = new Key({ onChange: ask });
+const key = new Key({ onChange: keyChanged });
+const models = new Models({ key: () => key.value, onChange: modelChanged });
 const settings = new Settings({ onChange: settingsChanged });
 const results = new Results({ onFilter: show, onPoint: point });
 const asker = new Asker({
   work: async (signal) => {
     const confidence = settings.confidence;
-    const outcome = await predict(image, settings.parameters, key.value, { signal, onProgress: progress });
+    const outcome = await predict(image, parameters(), key.value, { signal, onProgress: progress });
     return { ...outcome, confidence };
   },
   onStart: () => progress(null),
@@ -76,10 +78,27 @@ async function take(file, ofSeveral = 1) {
   if (shown) show();
 }
 
+const parameters = () => ({ ...settings.parameters, ...models.parameters });
+
 function ask() {
   if (!image) return;
-  code.curl = curlCommand({ url: predictAddress(settings.parameters), name: image.name, hasKey: Boolean(key.value) });
+  code.curl = curlCommand({ url: predictAddress(parameters()), name: image.name, hasKey: Boolean(key.value) });
   asker.ask();
+}
+
+function keyChanged() {
+  models.look();
+  ask();
+}
+
+/** Another model has classes of its own, so nothing of the last answer is kept. */
+function modelChanged() {
+  if (!image) return;
+  clearNotice();
+  forget();
+  results.reset();
+  results.say("Looking…");
+  ask();
 }
 
 function settingsChanged() {
@@ -110,6 +129,7 @@ function onError(error) {
   if (ofImage) note("");
   showNotice(problem, actions);
   if (problem.status === 401) key.ask(problem.message);
+  if (problem.code === "model_not_found") models.look();
 }
 
 /** Show the answer, filtered by the slider and the chips. */
