@@ -20,9 +20,10 @@ from image_formats.inspect import check_body
 CUTTING = Purpose("Cutting objects out of", "leave out 'then'")
 #: What a crop takes while it is cut is less than what an annotated JPEG of the whole image takes.
 AS_IF_DRAWN = Wanted("jpeg")
-#: Bytes of pixels up to which a crop is sent as BMP, which costs nothing to write or read and changes no pixel (PNG
-#: takes fifty times as long). A larger one would only fill the network: JPEG at this quality, with whole colours.
-MOST_RAW = 1_000_000
+#: Bytes of pixels up to which a crop is sent as BMP: those of the usual input of a model, of which it sees every pixel.
+#: BMP costs nothing to write or read and changes no pixel; PNG takes fifty times as long. A larger crop would only fill
+#: the network: JPEG at this quality, with whole colours.
+MOST_RAW = 3 * 640 * 640
 QUALITY = 95
 
 
