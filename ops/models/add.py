@@ -68,7 +68,7 @@ def require_new(host: Host) -> None:
     if why := model_names.fault(name):
         raise UsageError(f"{why}. Nothing changed")
     folder = folder_of(host.store)
-    for other in models.names(folder):
+    for other in models.taken(folder):
         if other != name and other.casefold() == name.casefold():
             raise UsageError(
                 f"{name} differs only in case from the model {other}. Choose another name. Nothing changed"
