@@ -29,12 +29,14 @@ import environment
 import guard
 import healthcheck
 import host_names
+import idle
 import java
 import routed_versions
 import server_process
 from configuration import HERE, Configuration, ConfigurationError
 from guard import Port
 from served_models import ServedModel
+from torchserve_api import TorchServe
 
 EX_CONFIG = 78
 # Where the common modules were found.
@@ -50,12 +52,22 @@ def serve(env: Mapping[str, str]) -> int:
     report(config)
     try:
         return server_process.run(
-            argv, worker_environment(config, env), config.run_dir, ports, config.placement.allowed_hosts
+            argv, worker_environment(config, env), config.run_dir, ports, config.placement.allowed_hosts, jobs(config)
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ConfigurationError(
             f"cannot run {argv[0]} ({error.strerror}); install Java 17 or newer or set JAVA_HOME"
         ) from error
+
+
+def jobs(config: Configuration) -> list[server_process.Job]:
+    """Return what runs as long as the server does."""
+    wanted = idle.limits(config.settings)
+    if not wanted:
+        return []
+    ports = config.ports()
+    server = TorchServe(ports["management"].socket, ports["metrics"].socket)
+    return [idle.IdleModels(server, config.model_store, wanted).run]
 
 
 def take_ports(config: Configuration) -> dict[Port, socket.socket]:

@@ -49,6 +49,12 @@ def find_archives(store: Path, model: str, current: str) -> tuple[dict[str, str]
     return found, skipped
 
 
+def is_split(store: Path, model: str) -> bool:
+    """Tell whether a canary, a shadow or an experiment of the model is going on."""
+    routing, _ = _read_routing(store / "routing" / routing_file(model))
+    return any(True for _ in _named_versions(routing))
+
+
 def routing_file(model: str) -> str:
     """Return the name of the file with a model's routing."""
     return "routing.json" if model == model_names.DEFAULT else f"{model}.json"

@@ -9,25 +9,33 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import guard
 import request_head
 from guard import Port
+
+Job: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def run(
-    argv: Sequence[str], env: Mapping[str, str], directory: Path, ports: Mapping[Port, socket.socket], names: str
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    directory: Path,
+    ports: Mapping[Port, socket.socket],
+    names: str,
+    jobs: Sequence[Job] = (),
 ) -> int:
     """Run the server behind its ports until it ends, and return its exit code. Raises OSError if it cannot be run.
 
-    `names` is the setting ALLOWED_HOSTS.
+    `names` is the setting ALLOWED_HOSTS, `jobs` is what runs as long as the server does.
     """
-    return asyncio.run(_run(argv, env, directory, ports, request_head.split(names)))
+    return asyncio.run(_run(argv, env, directory, ports, request_head.split(names), jobs))
 
 
 async def _run(
@@ -36,6 +44,7 @@ async def _run(
     directory: Path,
     ports: Mapping[Port, socket.socket],
     allowed: frozenset[str],
+    jobs: Sequence[Job],
 ) -> int:
     parent = os.getpid()
 
@@ -52,7 +61,10 @@ async def _run(
         async with asyncio.TaskGroup() as group:
             for port, listener in ports.items():
                 group.create_task(guard.open_port(port, listener, allowed, lambda: server.returncode is None))
+            running = [group.create_task(job()) for job in jobs]
             code = await server.wait()
+            for task in running:
+                task.cancel()
     finally:
         if server.returncode is None:
             server.kill()
