@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ops.cli.parser import Parser, path
 from ops.errors import UsageError
 from ops.paths import MODEL, STORE, WEIGHTS, store_of
+from ops.setup import weights_folder
 
 if TYPE_CHECKING:
     from ops.rollout.candidate import Packaging
@@ -113,9 +114,7 @@ def how(arguments: argparse.Namespace) -> Packaging:
 
 def default_weights(model: str, folder: Path = WEIGHTS.parent) -> Path:
     """Return where the weights of a model are: NAME.pt; best.pt for `yolo`, or yolo.pt where that alone is there."""
-    named = folder / f"{model}.pt"
-    is_named = model != MODEL or (named.is_file() and not (folder / WEIGHTS.name).exists())
-    return named if is_named else folder / WEIGHTS.name
+    return weights_folder.default_weights(folder) if model == MODEL else folder / f"{model}{weights_folder.SUFFIX}"
 
 
 def _package(arguments: argparse.Namespace) -> None:

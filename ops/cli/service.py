@@ -39,10 +39,13 @@ archives, images and .venv stay.
 
 
 def _up(arguments: argparse.Namespace) -> None:
+    from ops.models import listing
     from ops.native import service
     from ops.rollout.recovery import settle_switch
+    from ops.torchserve import host
 
     service.up(settle=settle_switch)
+    listing.print_when_loaded(host.here())
 
 
 def _down(arguments: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from ops.rollout.recovery import Operation
 from ops.store import archive, intent, inventory, lock, models
 from ops.store.intent import Intent
 from ops.system.files import sync
+from ops.torchserve import memory
 from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
@@ -67,7 +68,7 @@ def require_new(host: Host) -> None:
     if why := model_names.fault(name):
         raise UsageError(f"{why}. Nothing changed")
     folder = folder_of(host.store)
-    for other in models.names(folder):
+    for other in models.taken(folder):
         if other != name and other.casefold() == name.casefold():
             raise UsageError(
                 f"{name} differs only in case from the model {other}. Choose another name. Nothing changed"
@@ -109,6 +110,7 @@ class Addition:
         if self.like is None:
             return [("make current", f"{file} as {self.live.name}"), ("serve", "from the next start on: none runs now")]
         return [
+            ("memory", f"refuse it if {self.like.min_workers} worker(s) of it do not fit"),
             ("register", f"{file} as the model {name}, {self.like.min_workers} worker(s); wait until READY"),
             ("check", "the samples"),
             ("make current", f"{file} as {self.live.name}"),
@@ -120,6 +122,8 @@ class Addition:
         self.staged = archive.stage(kept_archive(self.to, self.store), self.live)
         if self.like is None:
             return
+        with self.steps.step("look whether it fits into memory") as remarks:
+            remarks.append(memory.require_room(self.host, kept_archive(self.to, self.store), self.like.min_workers))
         standby = Standby(self.host, self.steps, self.like)
         with self.steps.step(f"register {self.host.model} {self.to}"):
             self.host.server.unregister(self.to)  # somebody may have registered it by hand

@@ -9,12 +9,15 @@ from ops.errors import OpsError
 from ops.paths import folder_of, script
 from ops.store import intent, inventory, lock, models, removal
 from ops.store.releases import Release
-from ops.terminal.console import say, size
+from ops.system.polling import poll
+from ops.terminal.console import progress, say, size
 from ops.terminal.table import table
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
 
 SCHEMA = 1
+# How long `up` waits for models other than `yolo`, which answers meanwhile.
+LOAD_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,22 @@ def print_models(host: Host, as_json: bool = False) -> None:
             say(f"  note: {one.name}: {note}")
     if any(one.state == "unknown" for one in found):
         say("  note: TorchServe does not answer: nothing is served. Start it: bash scripts/up.sh")
+
+
+def print_when_loaded(host: Host) -> None:
+    """Wait until no model is loading any more, and print all of them; nothing where `yolo` is the only one."""
+    if len(models.with_archive(folder_of(host.store))) < 2:
+        return
+    loading: list[str] = []
+
+    def is_settled() -> bool:
+        nonlocal loading
+        loading = [one.name for one in list_models(host) if one.state in ("loading", "unknown")]
+        return not loading
+
+    with progress("waiting for the other models", lambda: ", ".join(loading)):
+        poll(is_settled, LOAD_S, 1.0)
+    print_models(host)
 
 
 def list_models(host: Host) -> list[Listed]:

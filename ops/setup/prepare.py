@@ -62,7 +62,7 @@ def prepare_others(store: Path, folder: Path, settle: Callable[[Path], None] = r
     """
     known = models.names(store)
     try:
-        found = weights_folder.find(folder, known)
+        found = weights_folder.find(folder, models.taken(store))
     except OSError as error:
         raise from_os_error(error, "listing the weights") from error
     for fault in found.faults:

@@ -35,6 +35,11 @@ def is_own(path: Path, model: str) -> bool:
     return archive.owner(path) == model
 
 
+def taken(folder: Path = STORE) -> list[str]:
+    """Return the models that are served or have kept versions. A name that was only tried is free."""
+    return [name for name in names(folder) if is_served(name, folder) or archive.list_kept(store_of(name, folder))]
+
+
 def stores(folder: Path = STORE) -> list[Path]:
     """Return the store of each model, in the order in which several locks are taken."""
     return [store_of(name, folder) for name in sorted(names(folder))]

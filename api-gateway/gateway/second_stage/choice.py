@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from gateway.detection.classes import matching
 from gateway.detection.prediction import Detection
-from gateway.second_stage.crop import Rectangle, crop_around, sent_size
+from gateway.second_stage.crop import Rectangle, crop_around, reduction, sent_size
 from gateway.second_stage.wish import Wish
 
 #: Pixels of all crops of one image together: bounds the memory and the time that cutting them takes.
@@ -41,11 +42,11 @@ def choose(detections: Sequence[Detection], wish: Wish, image: tuple[int, int]) 
         except ValueError as reason:
             too_small[index] = str(reason)
             continue
-        width, height = sent_size(crop)
-        if pixels + width * height > MOST_PIXELS:
+        needed = prod(sent_size(crop, reduction(crop)))
+        if pixels + needed > MOST_PIXELS:
             left_out += 1
             continue
-        pixels += width * height
+        pixels += needed
         crops[index] = crop
     return Choice(crops, too_small, left_out)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 #: Pixels of the longer side of a box below which nothing can be recognised in it, and of each side of a crop.
 SMALLEST = 8
-#: Pixels of a crop; a larger one is scaled down to it. No model sees more: its input has at most 2048 pixels a side.
+#: Pixels of a crop; a larger one is reduced. Hardly any model sees more: its input has at most 2048 pixels a side.
 LARGEST_PIXELS = 2048 * 2048
 
 
@@ -52,12 +52,17 @@ def crop_around(box: Sequence[float], margin: float, image: tuple[int, int]) -> 
     return Rectangle(left, top, right, bottom)
 
 
-def sent_size(crop: Rectangle) -> tuple[int, int]:
-    """Return the width and height at which a crop is sent: its own, or less if it has too many pixels."""
-    factor = math.sqrt(LARGEST_PIXELS / (crop.width * crop.height))
-    if factor >= 1:
-        return crop.width, crop.height
-    return max(1, math.floor(crop.width * factor)), max(1, math.floor(crop.height * factor))
+def reduction(crop: Rectangle) -> int:
+    """Return by which whole number the sides of a crop are divided so that it has few enough pixels; mostly 1."""
+    factor = max(1, math.isqrt(crop.width * crop.height // LARGEST_PIXELS))
+    while math.prod(sent_size(crop, factor)) > LARGEST_PIXELS:
+        factor += 1
+    return factor
+
+
+def sent_size(crop: Rectangle, factor: int) -> tuple[int, int]:
+    """Return the width and height of a crop whose sides are divided by this number."""
+    return math.ceil(crop.width / factor), math.ceil(crop.height / factor)
 
 
 def scaled(crop: Rectangle, across: float, down: float, image: tuple[int, int]) -> Rectangle:

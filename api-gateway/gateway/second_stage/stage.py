@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from traceback import clear_frames
 
 from gateway.concurrency.bounded import run_bounded
+from gateway.concurrency.off_loop import run_off_loop
 from gateway.detection.image_header import ImageHeader
 from gateway.detection.parameters import NO_PARAMETERS, Parameters
 from gateway.detection.prediction import Prediction
@@ -76,11 +78,10 @@ class SecondStage:
         size = found.image_size or (ask.header.width, ask.header.height)
         choice = choose(found.detections, wish, size)
         outcomes = {index: Outcome(BoxTooSmall(reason)) for index, reason in choice.too_small.items()}
-        try:
-            crops = await self._cut(ask, choice.crops, size, take) if choice.crops else {}
-        except Exception as error:
+        crops = await self._cut(ask, choice.crops, size, take) if choice.crops else {}
+        if isinstance(crops, Exception):
+            outcomes |= {index: Outcome(crops) for index in choice.crops}
             crops = {}
-            outcomes |= {index: Outcome(error) for index in choice.crops}
         cut_ms = (time.perf_counter() - started) * 1000
         parameters = NO_PARAMETERS if wish.conf is None else Parameters(conf=wish.conf)
         common = replace(ask, model=wish.model, parameters=parameters, version=None)
@@ -95,20 +96,40 @@ class SecondStage:
 
     async def _cut(
         self, ask: Ask, crops: Mapping[int, Rectangle], size: tuple[int, int], take: Take
-    ) -> Mapping[int, Crop]:
-        needed = 0 if ask.header.facts is None else check_cutting(ask.header.facts, self._studio.most_bytes)
-        made = await self._studio.run(needed, partial(cut, ask.image, crops, size, self._studio.most_bytes))
-        take(sum(len(crop.data) for crop in made.values()))
-        return made
+    ) -> Mapping[int, Crop] | Exception:
+        """Return the crops, or the error that concerns all of them."""
+        try:
+            needed = 0 if ask.header.facts is None else check_cutting(ask.header.facts, self._studio.most_bytes)
+            made = await self._studio.run(needed, partial(cut, ask.image, crops, size, self._studio.most_bytes))
+            take(sum(len(crop.data) for crop in made.values()))
+            return made
+        except Exception as error:
+            return _without_locals(error)
 
     async def _see(self, common: Ask, crop: Crop, size: tuple[int, int]) -> Prediction | Exception:
         """Return the second model's answer about one crop, or the error."""
         header = ImageHeader(crop.format, *crop.size)
         try:
             answer = await self._detector.detect(replace(common, image=crop.data, header=header))
-            try:
-                return place(answer.prediction, crop.at, size)
-            except (TypeError, ValueError, KeyError, IndexError) as error:
-                raise UpstreamError("The second model's answer is not of its task's form.") from error
+            return await _placed(answer.prediction, crop, size)
         except Exception as error:
-            return error
+            return _without_locals(error)
+
+
+def _without_locals(error: Exception) -> Exception:
+    """Return the error; its traceback keeps its lines, and no longer the image until the next garbage collection."""
+    link: BaseException | None = error
+    while link is not None:
+        clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    return error
+
+
+async def _placed(seen: Prediction, crop: Crop, size: tuple[int, int]) -> Prediction:
+    """Return what was seen in a crop in pixels of the whole image, whose (width, height) is ``size``."""
+    try:
+        if "masks" in seen.extra:  # may have a hundred thousand points
+            return await run_off_loop(place, seen, crop.at, size)
+        return place(seen, crop.at, size)
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise UpstreamError("The second model's answer is not of its task's form.") from error

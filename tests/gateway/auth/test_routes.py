@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from gateway import errors
 from gateway.http.policy import BELOW, DEFAULT, EXACT, named_policy, needed_scope, policy_for
 from gateway.main import create_app
-from tests.gateway.api.test_openapi import NOT_OF_A_ROUTE, OF_OTHER_PROTOCOLS, codes, error_model
+from tests.gateway.api.test_openapi import NOT_OF_A_ROUTE, OF_A_DETECTION, OF_OTHER_PROTOCOLS, codes, error_model
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app
 from tests.gateway.support.auth import add_key, bearer
 
@@ -178,5 +178,5 @@ async def test_with_authentication_predict_documents_every_error_there_is(
     guarded: tuple[FastAPI, httpx.AsyncClient], key: str
 ) -> None:
     operation = (await guarded[1].get("/openapi.json", headers=bearer(key))).json()["paths"]["/predict"]["post"]
-    not_of_a_route = {kind.code for kind in (*NOT_OF_A_ROUTE, *OF_OTHER_PROTOCOLS)}
+    not_of_a_route = {kind.code for kind in (*NOT_OF_A_ROUTE, *OF_OTHER_PROTOCOLS, *OF_A_DETECTION)}
     assert codes(operation) == {kind.code for kind in errors.ApiError.__subclasses__()} - not_of_a_route

@@ -41,10 +41,10 @@ def test_those_beyond_the_bound_are_counted_and_no_others() -> None:
 
 
 def test_all_crops_together_have_a_bounded_number_of_pixels() -> None:
-    whole = [Detection(0.9, "house", 0, (0, 0, 8000, 8000)) for _ in range(30)]
+    whole = [Detection(0.9, "house", 0, (0, 0, 7900, 7900)) for _ in range(30)]
     small = Detection(0.1, "door", 1, (0, 0, 50, 50))
-    choice = choose([*whole, small], Wish("second", most=64), (8000, 8000))
-    in_full = MOST_PIXELS // 2048**2  # each is sent with that many pixels
+    choice = choose([*whole, small], Wish("second", margin=0, most=64), (8000, 8000))
+    in_full = MOST_PIXELS // 1975**2  # each is sent at a quarter of its size
     assert list(choice.crops) == [*range(in_full), 30]
     assert choice.left_out == 30 - in_full
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from gateway.detection.image_header import read_image_header
 from gateway.errors import ImageTooLarge, InvalidImage
-from gateway.second_stage.crop import LARGEST_PIXELS, Rectangle
+from gateway.second_stage.crop import Rectangle
 from gateway.second_stage.cutting import MOST_RAW, cut
 from tests.gateway.support.pictures import picture
 from yolo import image as worker
@@ -85,12 +85,12 @@ def test_a_large_crop_is_a_jpeg_of_nearly_the_same_pixels() -> None:
 
 
 def test_a_crop_with_very_many_pixels_is_scaled_down_and_says_by_how_much() -> None:
-    size = (6000, 3000)
-    (crop,) = cut(encoded(coloured(size), compress_level=1), {0: Rectangle(1000, 0, 6000, 3000)}, size).values()
+    size = (6001, 3000)
+    (crop,) = cut(encoded(coloured(size), compress_level=1), {0: Rectangle(1000, 0, 6001, 3000)}, size).values()
     width, height = crop.size
-    assert LARGEST_PIXELS * 0.99 < width * height <= LARGEST_PIXELS
+    assert (width, height) == (2501, 1500)
     assert (crop.at.left, crop.at.top) == (1000, 0)
-    assert width * crop.at.across == pytest.approx(5000)
+    assert width * crop.at.across == pytest.approx(5001)
     assert height * crop.at.down == pytest.approx(3000)
     middle = pixels(crop.data)[height // 2, width // 2].astype(int)
     assert np.abs(middle - np.asarray(coloured(size))[1500, 3500]).max() <= 3

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import io
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,13 @@ import pytest
 from PIL import Image
 
 from gateway.api.predict.schemas import PredictResponse
+from gateway.detection.image_header import read_image_header
+from gateway.detection.parameters import NO_PARAMETERS
+from gateway.detection.prediction import Detection, Prediction
+from gateway.detection.request import Ask
 from gateway.main import create_app
 from gateway.second_stage.stage import AT_ONCE
+from gateway.second_stage.wish import Wish
 from tests.gateway.api.test_tasks import handled
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.support.auth import add_key
@@ -226,6 +233,25 @@ async def test_an_image_that_cannot_be_cut_still_has_its_first_answer(
     body = (await client.post("/predict?then=yolo", content=broken)).json()
     assert [found["then"]["error"]["code"] for found in body["detections"]] == ["invalid_image", "invalid_image"]
     assert len(fake.predictions) == 1
+
+
+@pytest.mark.parametrize("data", [JPEG, JPEG[:-400]], ids=["a failing model", "an image that cannot be cut"])
+async def test_an_error_keeps_no_image_in_memory(settings: SettingsMaker, fake: FakeTorchServe, data: bytes) -> None:
+    fake.predict = lambda asked: torchserve_error(500, "InternalServerException", "the worker died")
+    found = Prediction([Detection(0.9, "car", 2, (10, 20, 110, 80))], SIZE, "yolo", "1.0", "detect")
+    async with running_app(settings()) as (app, _):
+        stage = app.state.services.second_stage
+        ask = Ask(bytes(bytearray(data)), read_image_header(data, 10**6), NO_PARAMETERS, "id")
+        before = sys.getrefcount(ask.image)
+        gc.disable()
+        try:
+            second = await stage.look(ask, found, Wish("yolo"), lambda _: None)
+            assert isinstance(second.outcomes[0].seen, Exception)
+            del second
+            after = sys.getrefcount(ask.image)  # not in the assertion, which pytest would keep a reference for
+            assert after == before
+        finally:
+            gc.enable()
 
 
 async def test_nothing_found_asks_nobody(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:

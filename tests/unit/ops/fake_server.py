@@ -60,6 +60,8 @@ class FakeServer:
     calls: list[str] = field(default_factory=list)
     down: bool = False
     startup_timeout_s: int = 120
+    #: Of each worker.
+    memory_bytes: int = 0
     #: The minimum of workers that was asked for, by version.
     minimum: dict[str, int] = field(default_factory=dict)
     #: The other models by name.
@@ -177,7 +179,10 @@ class FakeServer:
                     "responseTimeout": 60,
                     "startupTimeout": self.startup_timeout_s,
                     "jobQueueStatus": {"pendingRequests": 0},
-                    "workers": [{"status": state, "pid": pid} for state, pid in self.workers[version]],
+                    "workers": [
+                        {"status": state, "pid": pid, "memoryUsage": self.memory_bytes}
+                        for state, pid in self.workers[version]
+                    ],
                     "customizedMetadata": {"names": self.names.get(version, {"0": "person"})},
                 }
                 for version in versions

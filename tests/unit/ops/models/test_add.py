@@ -104,6 +104,16 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_packaged(served, hos
         add(host.of_model(name), "new.pt", dry_run=True)
 
 
+def test_a_name_that_was_only_tried_is_free(served, helmets, host):
+    served.faults["POST /models"] = lambda _: error(500, "out of order")
+    with pytest.raises(OpsError):
+        add(host, "new.pt", PACKAGED)
+    served.faults.clear()
+    write_archive(store_of("Helmets", served.store), "1.0", b"hats")
+    add(host.of_model("Helmets"), "new.pt", PACKAGED)
+    assert list(served.others) == ["Helmets"]
+
+
 def test_a_name_whose_file_is_a_kept_version_of_another_model_is_refused(served, host):
     write_archive(served.store, "seg", b"version seg of yolo")
     segmenter = host.of_model("yolo-seg")

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from ops.models.listing import list_models, print_models
+from ops.models import listing
+from ops.models.listing import list_models, print_models, print_when_loaded
 from ops.models.remove import remove
 from ops.paths import current_archive, store_of
 from ops.store import intent, lock
@@ -95,3 +96,21 @@ def test_an_operation_at_work_and_one_that_was_cut_off_are_noted(served, helmets
         assert "redeploy of 1.1" in found()["helmets"].notes[-1]
     intent.write(helmets, intent.Intent("models remove", "helmets", "1.0", kind="remove"))
     assert "releases.sh recover --model helmets" in found()["helmets"].notes[-1]
+
+
+def test_up_waits_for_models_that_load_and_shows_them_where_there_are_several(served, capsys, monkeypatch):
+    monkeypatch.setattr(listing, "LOAD_S", 10.0)
+    print_when_loaded(served.host())
+    assert capsys.readouterr().out == "", "yolo alone has been waited for already"
+    served.serve("helmets").workers = {"1.0": [("UNLOADING", 0)]}
+    asked = []
+
+    def load(fake):
+        asked.append(fake.others["helmets"].workers)
+        if len(asked) == 2:
+            fake.others["helmets"].workers = {"1.0": [("READY", 5)]}
+
+    served.faults["GET /models/helmets"] = load
+    print_when_loaded(served.host())
+    assert "helmets  detect  1.0      served, 1 worker" in capsys.readouterr().out
+    assert len(asked) == 3
