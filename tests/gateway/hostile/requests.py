@@ -49,6 +49,7 @@ def cases(size: int) -> Mapping[str, Bodies]:
         "/predict/batch": {**forms(size), **documents(size, batch)},
         "/v1/vision/detection": forms(size),
         "/v1/vision/custom/yolo": _some(forms(size)),
+        "/v2/repository/index": _some(documents(size, one)),
         INFER: {**tensors(size), **documents(size, tensor)},
         "/v2/models/yolo/versions/1.0/infer": _some({**tensors(size), **documents(size, tensor)}),
     }
