@@ -41,7 +41,7 @@ COMPOSE = (
         "TORCHSERVE_MEMORY",
         "4g",
         "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB and `MAX_DECODE_BYTES` per worker, plus the "
-        "unpacked archives (`TORCHSERVE_TMP`).",
+        "unpacked archives (`TORCHSERVE_TMP`). [Several models](models.md#memory) has the estimate for several models.",
     ),
     Variable(
         "GATEWAY_MEMORY",
@@ -51,7 +51,9 @@ COMPOSE = (
     ),
     Variable("ARCHIVER_MEMORY", "4g", "Memory limit of the packager's container."),
     Variable(
-        "TORCHSERVE_TMP", "2g", "Space for unpacked archives, in memory: the size of the .mar for each loaded version."
+        "TORCHSERVE_TMP",
+        "2g",
+        "Space for unpacked archives, in memory: the size of the .mar for each loaded version of each model.",
     ),
     Variable("TORCHSERVE_CPUS", "0", "CPUs that TorchServe may use, such as 1.5. 0: all."),
     Variable("IMAGE_TAG", "local", "Tag of the images that are built."),
