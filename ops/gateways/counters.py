@@ -51,6 +51,7 @@ class Gateways:
     """All gateways of a deployment, each with its own counters of a model."""
 
     def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None, model: str = DEFAULT) -> None:
+        self.model = model
         self.address = "/models" if model == DEFAULT else f"/models/{model}"
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
         self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, headers=api_key.headers())
@@ -74,7 +75,8 @@ class Gateways:
         except ValueError as error:
             raise NoTrafficError(f"{url} does not answer JSON: is it a gateway?") from error
         if answer.status_code in (401, 403):
-            raise NoTrafficError(f"the gateway {url} requires a key with the right to predict. {api_key.HELP}")
+            right = "to predict" if self.model == DEFAULT else f"to predict, with the model {self.model}"
+            raise NoTrafficError(f"the gateway {url} requires a key with the right {right}. {api_key.HELP}")
         if answer.status_code != 200:
             raise NoTrafficError(f"the gateway {url} answers {answer.status_code} to GET {self.address}")
         try:

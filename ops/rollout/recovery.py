@@ -208,7 +208,7 @@ def _settle_server(host: Host, decided: str | None) -> str:
     loaded = {version.version: version for version in server.versions()}
     default = server.default().version
     if decided and default != decided:
-        if decided in loaded and loaded[decided].ready:
+        if decided in loaded and (loaded[decided].ready or loaded[decided].unloaded):
             server.set_default(decided)
             default = decided
         else:

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from ops.paths import store_of
 from ops.store import lock
 from tests.support import env_lines
 
@@ -293,11 +294,14 @@ def test_two_scripts_at_the_same_moment_work_one_after_the_other(checkout, slow_
     assert any("is at work in this folder; waiting for it" in one.stderr for one in done)
 
 
-def test_the_stack_is_not_touched_while_a_release_is_at_work(checkout, slow_stack):
+@pytest.mark.parametrize("model", ["yolo", "helmets"])
+def test_the_stack_is_not_touched_while_a_release_is_at_work(checkout, slow_stack, model):
     argv = ["bash", str(checkout.root / "scripts/up.sh")]
-    with lock.held(checkout.root / "serving/torchserve/model-store", "redeploy of 1.1"):
+    with lock.held(store_of(model, checkout.root / "serving/torchserve/model-store"), "redeploy of 1.1"):
         process = subprocess.Popen(argv, env=checkout.environment, stderr=subprocess.PIPE, text=True)
-        assert "Another operation is at work" in process.stderr.readline()
+        waiting = process.stderr.readline()
+        assert "Another operation is at work" in waiting
+        assert ("unlock --model helmets" in waiting) is (model == "helmets")
         assert not (checkout.root / "log").exists()
     process.communicate(timeout=60)
     assert slow_stack() == ["up begins", "up ends"]

@@ -169,3 +169,12 @@ def test_a_new_version_that_is_unloaded_while_it_loads_is_wanted_all_the_same(ho
     helmets.faults["GET /models/helmets/2.1"] = idle
     redeployed(host)
     assert (unloaded, helmets.default) == (["2.1"], "2.1")
+
+
+def test_a_decided_version_that_is_unloaded_by_then_becomes_the_default(host, helmets):
+    intent.write(helmets.store, intent.Intent("redeploy", "2.1", "2.0"))
+    make_current(helmets.store, "2.1")
+    helmets.workers["2.1"], helmets.minimum["2.1"] = [], 0
+    recovery.recover(host)
+    assert_consistent(helmets)
+    assert helmets.default == "2.1"
