@@ -12,6 +12,7 @@ from ops.store.releases import Release
 from ops.system.polling import poll
 from ops.terminal.console import progress, say, size
 from ops.terminal.table import table
+from ops.torchserve import memory
 from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
 
@@ -25,7 +26,8 @@ class Listed:
     """One model. `version` is the one that answers, or that a start would serve; `kept` are all that are kept.
 
     `state`: served, loading, failing, unloaded (until the next request), not loaded, removed, or unknown where no
-    server answers. `memory_bytes` is that of its workers.
+    server answers. `memory_bytes` is what its workers take and do not share, 0 where that cannot be seen;
+    `expected_bytes` is the estimate by which `add` and a start decide.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Listed:
     task: str = ""
     workers: int = 0
     memory_bytes: int = 0
+    expected_bytes: int = 0
     kept: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -44,10 +47,7 @@ def print_models(host: Host, as_json: bool = False) -> None:
     if as_json:
         say(json.dumps({"schema": SCHEMA, "models": [asdict(one) for one in found]}, indent=1, ensure_ascii=False))
         return
-    rows = [
-        [one.name, one.task, one.version or "", _shown(one), size(one.memory_bytes) if one.memory_bytes else ""]
-        for one in found
-    ]
+    rows = [[one.name, one.task, one.version or "", _shown(one), _memory(one)] for one in found]
     for line in table(rows, ["model", "task", "version", "state", "memory"]):
         say(line)
     for one in found:
@@ -121,7 +121,8 @@ def _describe(host: Host, *, is_up: bool) -> Listed | None:
     ready = sum(worker == "READY" for worker, _ in served.workers)
     return Listed(
         host.model, _state(served, ready), version, _task(record),
-        workers=ready, memory_bytes=served.memory_bytes, kept=kept, notes=notes,
+        workers=ready, memory_bytes=memory.measured(host, served), expected_bytes=memory.estimated(host, served),
+        kept=kept, notes=notes,
     )  # fmt: skip
 
 
@@ -156,6 +157,12 @@ def _notes(host: Host) -> list[str]:
         recover = script("releases.sh recover", host.store)
         return [f"the {unfinished.action} was cut off; the next operation completes or undoes it, or: {recover}"]
     return []
+
+
+def _memory(one: Listed) -> str:
+    if one.memory_bytes:
+        return size(one.memory_bytes)
+    return f"about {size(one.expected_bytes)}" if one.workers else ""
 
 
 def _shown(one: Listed) -> str:

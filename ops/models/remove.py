@@ -59,7 +59,7 @@ def _change(operation: Operation, *, purge: bool) -> Change:
     default = host.of_model(MODEL)
     return Change(
         operation, ACTION, name, before=current, host=host, plan=_plan(host, state.releases, purge=purge),
-        prepare=prepare, decide=decide, finish=finish, in_force=f"{name} is removed", decision="decide",
+        prepare=prepare, decide=decide, finish=finish, in_force=f"{name} is removed", decision="decide that it goes",
         answering=lambda: describe_answering(default, f"{name} stays"),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from model_memory import Need
 from ops.errors import OpsError
 from ops.paths import MODEL, current_archive, kept_archive
 from ops.system import settings
+from ops.torchserve.client import Loaded
 from ops.torchserve.host import Host
 
 MAX_DECODE_BYTES = 536_870_912
@@ -34,19 +36,39 @@ def limit(host: Host) -> int:
     return model_memory.limit()
 
 
+def measured(host: Host, loaded: Loaded) -> int:
+    """Return what the workers of a loaded version take and do not share, in bytes; 0 where that cannot be seen.
+
+    TorchServe would tell, if its collection of system metrics were not switched off. From a container its processes are
+    out of sight.
+    """
+    if loaded.memory_bytes or host.compose:
+        return loaded.memory_bytes
+    import psutil  # the packaging image has no use for it
+
+    total = 0
+    for _, pid in loaded.workers:
+        with contextlib.suppress(psutil.Error):
+            total += psutil.Process(pid).memory_full_info().uss if pid > 0 else 0
+    return total
+
+
+def estimated(host: Host, loaded: Loaded) -> int:
+    """Return what a loaded version is expected to take, in bytes. Without workers it counts as if it had them."""
+    return Need((_size(host, loaded.version),), max(loaded.min_workers, 1)).bytes
+
+
 def in_use(host: Host) -> int:
     """Return what the server and its models take: by estimate, or measured where that is more. In bytes."""
-    measured, needs, workers = model_memory.SERVER_BYTES, 0, 1
+    seen, expected, workers = model_memory.SERVER_BYTES, 0, 1
     for name in host.server.models():
         one = host.of_model(name)
         loaded = one.server.versions()
-        measured += sum(version.memory_bytes for version in loaded)
-        for version in loaded:
-            # A model without workers counts as loaded: a request wakes it.
-            needs += Need((_size(one, version.version),), max(version.min_workers, 1)).bytes
+        seen += sum(measured(one, version) for version in loaded)
+        expected += sum(estimated(one, version) for version in loaded)  # a request wakes one that is unloaded
         if name == MODEL and loaded:
             workers = max(version.min_workers for version in loaded)
-    return max(measured, model_memory.of_server(_decode_bytes(), workers) + needs)
+    return max(seen, model_memory.of_server(_decode_bytes(), workers) + expected)
 
 
 def _size(host: Host, version: str) -> int:

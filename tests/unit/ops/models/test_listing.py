@@ -30,7 +30,7 @@ def test_each_model_has_a_row(served, host, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["model", "task", "version", "state", "memory"]
     assert lines[1].split()[:6] == ["yolo", "detect", "1.0", "served,", "1", "worker"]
-    assert lines[2].split()[:6] == ["helmets", "detect", "1.0", "served,", "1", "worker"]
+    assert lines[2].split()[:8] == ["helmets", "detect", "1.0", "served,", "1", "worker", "about", "300.0"]
 
 
 def test_json_is_for_programs(served, host, capsys):

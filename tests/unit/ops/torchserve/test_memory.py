@@ -76,3 +76,12 @@ def test_the_limit_is_that_of_the_container_in_compose_and_of_this_process_nativ
     assert memory.limit(host) == model_memory.machine()
     host.compose = False
     assert memory.limit(host) == model_memory.limit()
+
+
+def test_natively_the_workers_are_measured_and_in_compose_they_are_out_of_sight(served: FakeServer) -> None:
+    host = served.host()
+    served.workers["1.0"] = [("READY", os.getpid()), ("READY", -1)]
+    loaded = host.server.default()
+    assert memory.measured(host, loaded) == 0
+    host.compose = False
+    assert 5_000_000 < memory.measured(host, loaded) < 5 * GB
