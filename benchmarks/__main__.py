@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import overhead, race
+from benchmarks import other_models, overhead, race
 from benchmarks.options import parse
 from benchmarks.paths import WORK
 from benchmarks.servers.processes import stop_leftovers
@@ -12,7 +12,10 @@ from ops.terminal.console import say
 
 
 def main() -> int:
-    """Race, or measure the overhead. A failure is one message and exit code 1, an interruption 130."""
+    """Race, or measure the overhead or what other models cost.
+
+    A failure is one message and exit code 1, an interruption 130.
+    """
     options = parse()
     stop_servers_on_signals()
     try:
@@ -20,7 +23,8 @@ def main() -> int:
         with exclusive():
             if stopped := stop_leftovers(WORK):
                 say(f"stopped {stopped} process(es) of an interrupted run")
-            return overhead.run(options) if options.overhead else race.run(options)
+            measure = overhead.run if options.overhead else other_models.run if options.models else race.run
+            return measure(options)
     except OpsError as error:
         say(f"error: {error}")
         return 1

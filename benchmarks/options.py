@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     add("--tune", action="store_true", help="measure the rivals' shapes again, even if they are known")
     add("--out", metavar="NAME", help="write benchmarks/results/NAME.{json,md,png}")
     add("--overhead", action="store_true", help="do not race: measure what the layers add, and the time to start")
+    add("--models", action="store_true", help="do not race: measure what a second model costs, and waking it")
     add("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
     return root
 

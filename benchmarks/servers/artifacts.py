@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.paths import COMMON, OWN_PYTHON, RIVALS, ROOT, SERVING, WEIGHTS, WORK, digest, python_of
@@ -142,6 +142,18 @@ def own_archive(weights: Path, folder: Path, *options: str) -> Path:
     argv = [str(OWN_PYTHON), "-m", "ops", "package", "--weights", str(weights), *options]
     title = f"packaging yolo.mar {' '.join(options)}".strip()
     return once(folder, lambda target: run([*argv, "--store", str(target)], title))
+
+
+def with_other_model(artifacts: Artifacts, name: str) -> Artifacts:
+    """Return the artifacts with another store, in which the same weights are a second model as well."""
+
+    def make(target: Path) -> None:
+        shutil.copytree(artifacts.store, target, dirs_exist_ok=True)
+        argv = [str(OWN_PYTHON), "-m", "ops", "package", "--weights", str(artifacts.weights), "--model", name]
+        run([*argv, "--store", str(target)], f"packaging {name}.mar")
+
+    store = artifacts.store
+    return replace(artifacts, store=once(store.with_name(f"{name}-{store.name}"), make))
 
 
 def int8_archive(named: str, weights: Path, folder: Path, images: list[Path]) -> Path:

@@ -1,0 +1,160 @@
+"""What other models cost: throughput of `yolo` alone, next to a model that is loaded and idle, and to an unloaded one.
+
+One TorchServe is in all three states in turn, a few seconds each and several times over, so that all states see the
+machine's good and bad moments alike. Then the other model is unloaded and asked for: its first answer should come
+within the time that its load takes plus one second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.contestants.answers import await_first_answer, read_boxes
+from benchmarks.contestants.images import find_images
+from benchmarks.contestants.roster import BY_NAME
+from benchmarks.load.target import Target
+from benchmarks.meter import Meter
+from benchmarks.paths import RESULTS
+from benchmarks.plan import Shape
+from benchmarks.report import machine, stats
+from benchmarks.report.tables import DASH, Row, aligned, number
+from benchmarks.servers import artifacts
+from benchmarks.servers.launcher import Launcher
+from benchmarks.servers.server import Server
+from benchmarks.session import bar, pin
+from ops.errors import OpsError
+from ops.paths import current_archive, store_of
+from ops.terminal.console import say
+
+OTHER = "other"
+STATES = {"alone": "yolo alone", "loaded": "a second model, loaded and idle", "unloaded": "a second model, unloaded"}
+CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 8.0, 6, 5
+#: The share of the throughput that an idle model may cost, and the seconds that an answer may take beyond the load.
+COST, GRACE_S = 0.02, 1.0
+LOAD_S = 180.0
+#: Between states: what a worker's end leaves to be done is not measured.
+SETTLE_S = 2.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and write `results/other_models.json`. Returns the exit code. Raises OpsError."""
+    cpus, weights, images = pin(options.cpus), artifacts.find_weights(options.weights), find_images(options.pictures)
+    made = artifacts.with_other_model(artifacts.make_all(weights, images, None), OTHER)
+    seconds = ROUNDS * len(STATES) * (WARM_S + SECONDS + SETTLE_S + 4) + WAKES * 8
+    with bar(seconds) as progress, Server("stack") as server:
+        Launcher(made, options.own_shape).start(server, Shape(0, 0))
+        meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)
+        target = Target(server.ports["gateway"], "/predict", "file")
+        try:
+            await_first_answer(BY_NAME["stack_gateway"], target, images[0], server.exit_code)
+            model = OtherModel(server.ports["management"], current_archive(store_of(OTHER, made.store)).name)
+            phases = interleave(model, lambda: meter.closed(target, [], CLIENTS, WARM_S, SECONDS), server)
+            wakes = [wake(model, server, images[0]) for _ in range(WAKES)]
+        except (OpsError, httpx.HTTPError) as error:
+            raise OpsError(f"{error}\n{server.tail()}") from error
+    found = {"machine": machine.describe(cpus), "commit": machine.commit(), **summarise(phases), "wakes_s": wakes}
+    say(f"\n{aligned(table(found))}")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "other_models.json").write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+class OtherModel:
+    """The second model on the same TorchServe."""
+
+    def __init__(self, management: int, archive: str) -> None:
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{management}", timeout=LOAD_S, trust_env=False)
+        self._archive = archive
+
+    def bring_into(self, state: str) -> None:
+        """Bring the server into one of STATES, and wait until it is. Raises httpx.HTTPError."""
+        if state == "alone":
+            if self._client.get(f"/models/{OTHER}").is_success:
+                self._client.delete(f"/models/{OTHER}").raise_for_status()
+            return
+        if not self._client.get(f"/models/{OTHER}").is_success:
+            query = {"url": self._archive, "model_name": OTHER}
+            self._client.post("/models", params=query).raise_for_status()
+        self.scale(1 if state == "loaded" else 0)
+
+    def scale(self, workers: int) -> float:
+        """Set the number of workers; return the seconds until all of them are READY. Raises httpx.HTTPError."""
+        start, count = time.perf_counter(), str(workers)
+        query = {"min_worker": count, "max_worker": count, "synchronous": "true"}
+        self._client.put(f"/models/{OTHER}", params=query).raise_for_status()
+        return time.perf_counter() - start
+
+
+def interleave(model: OtherModel, measure: Callable[[], dict[str, Any]], server: Server) -> dict[str, list[Any]]:
+    """Measure each state once a round, each round in another order; return the phases by state."""
+    phases: dict[str, list[Any]] = {state: [] for state in STATES}
+    for state in orders(list(STATES), ROUNDS):
+        model.bring_into(state)
+        time.sleep(SETTLE_S)
+        memory_mb = server.trees["torchserve"].memory_mb()
+        phases[state].append({**measure(), "memory_mb": dict(memory_mb)})
+    return phases
+
+
+def orders(states: list[str], rounds: int) -> Iterator[str]:
+    """Yield each state once a round, rotated and reversed in turn: none always follows the same one."""
+    for turn in range(rounds):
+        rotated = states[turn % len(states) :] + states[: turn % len(states)]
+        yield from rotated if turn % 2 == 0 else reversed(rotated)
+
+
+def wake(model: OtherModel, server: Server, image: Path) -> dict[str, float]:
+    """Return how long a load takes, and the first answer of the unloaded model. Raises OpsError, httpx.HTTPError."""
+    model.bring_into("unloaded")
+    load_s = model.scale(1)
+    model.scale(0)
+    time.sleep(SETTLE_S)  # the gateway sees it
+    target = Target(server.ports["gateway"], f"/predict?model={OTHER}", "file")
+    start = time.perf_counter()
+    read_boxes(BY_NAME["stack_gateway"], target, image, LOAD_S)
+    first_s = time.perf_counter() - start
+    start = time.perf_counter()
+    read_boxes(BY_NAME["stack_gateway"], target, image)
+    return {"load": load_s, "first_answer": first_s, "answer": time.perf_counter() - start}
+
+
+def summarise(phases: dict[str, list[Any]]) -> dict[str, Any]:
+    """Return, by state: images per second, the ratio to `alone` round by round, errors, and memory."""
+    alone = [stats.rate(phase) for phase in phases["alone"]]
+    return {
+        "states": {
+            state: {
+                **stats.summarise(found),
+                "of_alone": stats.ratio([stats.rate(phase) for phase in found], alone),
+                "memory_mb": stats.spread([phase["memory_mb"].get("pss", 0.0) for phase in found]),
+            }
+            for state, found in phases.items()
+        }
+    }
+
+
+def table(found: dict[str, Any]) -> list[Row]:
+    """Return the states and the wakes as a table."""
+    rows = [["", "images/s", "of alone", f"cost ≤ {COST:.0%}", "TorchServe, MB", "errors"]]
+    for state, title in STATES.items():
+        one = found["states"][state]
+        share = one["of_alone"]["median"]
+        kept = DASH if state == "alone" else "yes" if share >= 1 - COST else "no"
+        rows.append([
+            title, number(one["images_per_s"]["median"], 2), f"{share:.3f}", kept,
+            number(one["memory_mb"]["median"], 0), str(sum(one["errors"].values())),
+        ])  # fmt: skip
+    for one in found["wakes_s"]:
+        kept = "yes" if one["first_answer"] <= one["load"] + GRACE_S else "no"
+        rows.append([
+            f"first answer of the unloaded model, load + {GRACE_S:g} s", f"{one['first_answer']:.2f} s",
+            f"load {one['load']:.2f} s", kept, DASH, DASH,
+        ])  # fmt: skip
+    return rows
