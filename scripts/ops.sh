@@ -13,7 +13,7 @@ source scripts/engine.sh
 # shellcheck disable=SC2034 # read by the scripts
 where='' model='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
 # shellcheck disable=SC2034
-keep_only='' print_version='' image='' build='' handler=''
+keep_only='' print_version='' image='' build='' handler='' data='' url=''
 
 # read_command_line COMMAND ARGUMENTS...: set the variables above to what the command line says. Prints the help and
 # exits 0, or exits 2 with what is wrong with it.
@@ -195,6 +195,9 @@ run_natively() {
   exec .venv/bin/python -m ops "$@"
 }
 
+# What run_in_container mounts besides the model store and the samples.
+mounts=()
+
 # run_in_container COMMAND ARGUMENTS...: the operation in a one-shot container on TorchServe's network.
 run_in_container() {
   local key
@@ -204,7 +207,22 @@ run_in_container() {
     return 5
   fi
   RELEASED_BY=${RELEASED_BY:-${SUDO_USER:-$(user_name)}@$(uname -n)} YOLO_API_KEY=$key \
-    docker compose run --rm -T --no-deps release "$@" </dev/null
+    docker compose run --rm -T --no-deps ${mounts[@]+"${mounts[@]}"} release "$@" </dev/null
+}
+
+# find_data PACKAGER [ARGUMENTS...]: print the folders that the labelled set of the command line needs, as the image
+# PACKAGER reads its data.yaml: those that exist, a line each. ARGUMENTS are of validate.
+find_data() {
+  local folder folders
+  if [[ ! -f $data ]]; then
+    echo "error: $data: there is no such file. Name the data.yaml of the set" >&2
+    return 2
+  fi
+  folders=$(docker run --rm --network none --env CALLER_PWD --volume "$data:$data:ro" --entrypoint python "$1" \
+    -m ops validate "${@:2}" --print-folders) || return
+  while read -r folder; do
+    if [[ -d $folder ]]; then echo "$folder"; fi
+  done <<<"$folders"
 }
 
 # explain_failure SINCE [SERVICE]: the lines of TorchServe's log since then that say why something failed; of the server

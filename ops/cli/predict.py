@@ -66,13 +66,13 @@ def add(root: Parser) -> None:
     predict.add_argument("--format", choices=FORMATS, help="what to write, see above")
     predict.add_argument("--out", metavar="OUT", help="file or folder to write to; - prints jsonl")
     predict.add_flag("--again", "ask for everything again and replace what is in OUT")
-    predict.add_argument("--jobs", type=_whole(1, 256), default=4, metavar="N", help="pictures at once (default: 4)")
+    predict.add_argument("--jobs", type=whole(1, 256), default=4, metavar="N", help="pictures at once (default: 4)")
     predict.add_argument(
-        "--retries", type=_whole(0, 100), default=8, metavar="N", help="more attempts while busy (default: 8)"
+        "--retries", type=whole(0, 100), default=8, metavar="N", help="more attempts while busy (default: 8)"
     )
     predict.add_argument("--every", type=_seconds, metavar="SECONDS", help="fetch the addresses again and again")
     predict.add_argument(
-        "--count", type=_whole(1, 10**9), metavar="N", help="with --every: how often (default: forever)"
+        "--count", type=whole(1, 10**9), metavar="N", help="with --every: how often (default: forever)"
     )
     predict.add_flag("--quiet", "no progress and no summary; errors only")
     predict.add_argument("--annotations", type=Path, metavar="FILE", help="coco: annotations that know the ids")
@@ -128,7 +128,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return run.run(run.Job(**{**given, "format": kind, "out": out, "query": query}))
 
 
-def _whole(low: int, high: int) -> Any:
+def whole(low: int, high: int) -> Any:
+    """Return a reader of whole numbers from `low` to `high`."""
+
     def read(text: str) -> int:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else low - 1
         if not low <= number <= high:

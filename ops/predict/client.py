@@ -98,20 +98,26 @@ def no_answer(url: str, error: httpx.HTTPError) -> NotRunningError:
 
 def read(response: httpx.Response, seconds: float) -> Reply:
     """Read the answer of a gateway that is not busy. Raises RefusedError, KeyNeededError."""
+    if response.status_code == 200 and response.headers.get("content-type", "").startswith("image/"):
+        return Reply({}, response.content, seconds)
+    body = read_document(response)
+    if not isinstance(body.get("detections"), list):
+        raise RefusedError("the answer has no detections. Is another program on that port?")
+    return Reply(body, None, seconds)
+
+
+def read_document(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object that a gateway answers. Raises RefusedError, KeyNeededError."""
     if response.status_code != 200:
         code, message = explanation(response)
         if response.status_code == 401 or code == "insufficient_scope":
             raise KeyNeededError(f"{message} {api_key.HELP}")
         raise RefusedError(message)
-    if response.headers.get("content-type", "").startswith("image/"):
-        return Reply({}, response.content, seconds)
     try:
         body = response.json()
     except ValueError as error:
         raise RefusedError("the answer is not JSON. Is another program on that port?") from error
-    if not isinstance(body, dict) or not isinstance(body.get("detections"), list):
-        raise RefusedError("the answer has no detections. Is another program on that port?")
-    return Reply(body, None, seconds)
+    return body if isinstance(body, dict) else {}
 
 
 def explanation(response: httpx.Response) -> tuple[str, str]:

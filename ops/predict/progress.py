@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from ops.predict.tally import Tally
 from ops.terminal.console import HEARTBEAT_S, say_to_stderr
@@ -16,7 +17,7 @@ def progress(tally: Tally, total: int | None, quiet: bool) -> Iterator[Callable[
     """Yield a function to call after each picture; `total` None is a run without an end."""
     if quiet:
         yield lambda: None
-    elif not sys.stderr.isatty():
+    elif not sys.stderr.isatty() or find_spec("rich") is None:
         yield _heartbeat(tally, total)
     else:
         from rich.console import Console  # needed nowhere else

@@ -14,6 +14,7 @@ LAYERS = (
     ("errors", "paths", "samples", "terminal", "system"),
     ("keys", "store", "gateways"),
     ("predict",),
+    ("validate",),
     ("packaging",),
     ("setup",),
     ("native",),

@@ -1,0 +1,1 @@
+"""Validation: mAP on a labelled set, with Ultralytics' own metrics, of the running service or of an engine."""

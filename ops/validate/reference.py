@@ -1,0 +1,39 @@
+"""Ultralytics, imported offline and without a trace in the user's folders."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from ops.errors import OpsError
+
+
+@cache
+def ultralytics() -> Any:
+    """Import Ultralytics' validators and what they use; return the module. Raises OpsError if it is not installed.
+
+    The import changes the number of threads that torch and OpenCV use.
+    """
+    if find_spec("ultralytics") is None:
+        raise OpsError(
+            "validation uses Ultralytics' metrics, and Ultralytics is not installed here. Install the environment of "
+            "the project: python3 -m ops.setup.environment"
+        )
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_OFFLINE"] = "true"
+    with tempfile.TemporaryDirectory(prefix="yolo-validate-") as folder:
+        given = os.environ.setdefault("YOLO_CONFIG_DIR", folder)
+        try:
+            import ultralytics
+            import ultralytics.data.augment
+            import ultralytics.models.yolo.detect
+            import ultralytics.models.yolo.obb
+            import ultralytics.utils.metrics
+            import ultralytics.utils.ops
+        finally:
+            if given == folder:
+                del os.environ["YOLO_CONFIG_DIR"]
+    return ultralytics

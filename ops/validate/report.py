@@ -1,0 +1,25 @@
+"""The figures for people, as `yolo val` prints them, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.validate.metrics import Result, Row
+
+HEAD = "%22s" + "%11s" * 6
+LINE = "%22s" + "%11i" * 2 + "%11.3g" * 4
+
+
+def table(result: Result) -> list[str]:
+    """Return the lines of `yolo val`: all classes together, then each, unless there is a single one."""
+    rows = [result.total, *(result.classes if len(result.classes) > 1 else ())]
+    return [HEAD % ("Class", "Images", "Instances", "Box(P", "R", "mAP50", "mAP50-95)"), *map(_line, rows)]
+
+
+def _line(row: Row) -> str:
+    return LINE % (row.name, row.images, row.instances, row.precision, row.recall, row.map50, row.map50_95)
+
+
+def document(result: Result, **about: Any) -> dict[str, Any]:
+    """Return the figures as JSON, and what they are of."""
+    return {**about, "all": result.total.document(), "classes": [row.document() for row in result.classes]}
