@@ -6,7 +6,7 @@ in MB; the archive of float32 weights holds them twice, for torch and for OpenVI
     archive                OpenVINO   torch
     YOLOv8n           20        260     257
     YOLOv8n-cls       22        236     219
-    YOLOv8n-seg       28        397     349    hundreds of masks in each image
+    YOLOv8n-seg       28        397     349    with hundreds of masks in each image
     YOLOv8s           90        344     307
     YOLOv8m          208        503     409
     YOLOv8x          547        964     666

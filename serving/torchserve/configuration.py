@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -175,14 +174,18 @@ def read_version(archive: Path) -> str:
             "bash scripts/package_mar_docker.sh (or bash scripts/package_mar.sh without Docker)"
         )
     try:
-        with zipfile.ZipFile(archive) as mar:
-            manifest = json.loads(mar.read("MAR-INF/MANIFEST.json"))
-        return str(manifest["model"]["modelVersion"])
+        model, version = served_models.read_manifest(archive)
     except routed_versions.UNREADABLE as error:
         raise ConfigurationError(
             f"{archive} is not a readable model archive ({type(error).__name__}). Restore a kept version "
             f"(cp yolo-<version>.mar {archive.name}) or package again: bash scripts/package_mar_docker.sh"
         ) from error
+    if model != MODEL:
+        raise ConfigurationError(
+            f"{archive} is an archive of the model {model!r}, not of {MODEL}. Name it {model}.mar, and restore a kept "
+            f"version (cp {MODEL}-<version>.mar {archive.name}) or package again: bash scripts/package_mar_docker.sh"
+        )
+    return version
 
 
 def render_properties(config: Configuration) -> str:

@@ -121,3 +121,11 @@ def test_what_does_not_fit_into_memory_is_skipped_with_the_figures_but_never_yol
         assert len(config.skipped_models) == 3 - len(served)
         if len(served) == 2:
             assert "big: does not fit into memory: it needs about 1.2 GB (4 worker(s))" in config.skipped_models[0]
+
+
+def test_an_archive_of_another_model_in_the_place_of_yolo_is_refused(store):
+    archive(store, "yolo.mar", "helmets")
+    with pytest.raises(
+        configuration.ConfigurationError, match=r"of the model 'helmets', not of yolo. Name it helmets\.mar"
+    ):
+        read(store)
