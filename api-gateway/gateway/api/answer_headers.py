@@ -1,6 +1,7 @@
 """The headers of an answer, on whichever route: the version that made it, and whether it came from the cache."""
 
 import re
+from collections.abc import Mapping
 
 from gateway.api.versioning import is_version
 from gateway.detection.request import Answer
@@ -35,12 +36,13 @@ def answer_headers(*answers: Answer) -> dict[str, str]:
     return headers
 
 
-def image_headers(answer: Answer, draw_ms: float, total_ms: float) -> dict[str, str]:
+def image_headers(answer: Answer, draw_ms: float, total_ms: float, more_ms: Mapping[str, float]) -> dict[str, str]:
     """Return the headers of an annotated image, which replace what JSON would say: detections, version, timings.
 
-    ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds.
+    ``Server-Timing`` (W3C) is what browsers show in their network view; its durations are milliseconds. ``more_ms`` are
+    those of a second stage.
     """
-    timings = {**answer.prediction.all_timings(total_ms), "draw": round(draw_ms, 2)}
+    timings = {**answer.prediction.all_timings(total_ms), **more_ms, "draw": round(draw_ms, 2)}
     return {
         **answer_headers(answer),
         DETECTIONS_HEADER: str(len(answer.prediction.detections)),

@@ -337,6 +337,7 @@ async def test_an_annotated_image_names_what_the_second_model_saw(
     labelled = await client.post("/predict?format=png&then=yolo", content=JPEG)
     assert labelled.headers["content-type"] == "image/png"
     assert labelled.headers["x-detections"] == "2"
+    assert {"crop", "then"} <= {timing.partition(";")[0] for timing in labelled.headers["server-timing"].split(", ")}
 
     def named(asked: Asked) -> Answer:
         return entry({**CAR, "name": "car: taxi"}, {**DOG, "name": "dog: taxi"}, task="detect")

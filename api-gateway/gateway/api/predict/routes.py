@@ -53,10 +53,11 @@ async def predict(request: Request, services: ServicesOf) -> Response:
             if drawing is None:
                 return json_response(found, ask, (time.perf_counter() - started) * 1000, second)
             began = time.perf_counter()
-            shown = label(found.prediction, second) if second else found.prediction
+            shown = found.prediction if second is None else label(found.prediction, second)
             content = await services.studio.annotate(image, ask.header, shown, drawing)
             now = time.perf_counter()
-            headers = image_headers(found, (now - began) * 1000, (now - started) * 1000)
+            more_ms = {} if second is None else second.timings_ms
+            headers = image_headers(found, (now - began) * 1000, (now - started) * 1000, more_ms)
             return Response(content, headers=headers, media_type=drawing.media_type)
 
     return await unless_client_leaves(request, answer())
