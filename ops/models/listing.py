@@ -134,7 +134,7 @@ def _served(host: Host) -> Loaded | None:
 
 
 def _state(served: Loaded, ready: int) -> str:
-    if served.min_workers == 0 and not served.workers:
+    if served.unloaded:
         return "unloaded"
     if ready:
         return "served"
