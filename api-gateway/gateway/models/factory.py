@@ -5,6 +5,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from gateway.cache.creation import Cache
+from gateway.cache.detector import CachingDetector
 from gateway.detection.request import Detector
 from gateway.limits.admission import AdmittingDetector
 from gateway.model_server.base import InferenceBackend
@@ -83,13 +84,15 @@ class LineFactory:
         always_watched: bool,
     ) -> Line:
         name, server = settings.model_name, answering_server(backend, self._routing)
-        inner: Detector = WakingDetector(admission, backend)
-        cache = None
+        waking = WakingDetector(admission, backend)
+        inner: Detector = waking
+        parts: list[CachingDetector | WakingDetector] = [waking]
         if self._cache is not None:
-            inner = cache = self._cache.around(inner, backend, name, lambda: (routing.current().revision, server()))
+            inner = cache = self._cache.around(waking, backend, name, lambda: (routing.current().revision, server()))
+            parts.insert(0, cache)
         versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
         detector = versions.around(inner, default_version=lambda: readiness.state.version)
-        return Line(name, backend, readiness, versions, detector, cache, always_watched)
+        return Line(name, backend, readiness, versions, detector, parts, always_watched)
 
     def _with_servers(self, settings: Settings, backend: InferenceBackend | None = None) -> InferenceBackend:
         return add_servers(

@@ -1,17 +1,20 @@
 """Everything that one model has of its own, from the choice of a version to its connections."""
 
 import asyncio
+from collections.abc import Sequence
 
 from gateway.cache.detector import CachingDetector
 from gateway.detection.request import Answer, Ask, Detector
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
+from gateway.model_server.waking import WakingDetector
 from gateway.routing.versions import Versions
 
 
 class Line:
     """One model's backend, readiness, routing and cache, and the detector that they make.
 
+    ``parts`` are what is closed with it before the backend, the outermost first.
     ``always_watched``: readiness is asked every second. Otherwise it is asked when the model is used, so that a model
     that nobody asks for costs nothing.
     """
@@ -23,7 +26,7 @@ class Line:
         readiness: ReadinessWatch,
         versions: Versions,
         detector: Detector,
-        cache: CachingDetector | None,
+        parts: Sequence[CachingDetector | WakingDetector],
         always_watched: bool = False,
     ) -> None:
         self.name = name
@@ -31,7 +34,7 @@ class Line:
         self.readiness = readiness
         self.versions = versions
         self._detector = detector
-        self._cache = cache
+        self._parts = parts
         self._always_watched = always_watched
         self._watching: list[asyncio.Task[None]] = []
         self._in_flight = 0
@@ -73,6 +76,6 @@ class Line:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.versions.aclose()
-        if self._cache is not None:
-            await self._cache.aclose()
+        for part in self._parts:
+            await part.aclose()
         await self.backend.aclose()

@@ -103,6 +103,12 @@ class SwitchedBackend:
         if isinstance(chosen, WakesModels):
             await chosen.wake(version)
 
+    async def wake_if_unloaded(self, version: str | None) -> None:
+        """Have the server in force load it if it has unloaded it."""
+        chosen = self._backend_of(self._asked())
+        if isinstance(chosen, WakesModels):
+            await chosen.wake_if_unloaded(version)
+
     async def model_names(self) -> frozenset[str] | None:
         """Ask the server in force."""
         chosen = self._backend_of(self._asked())

@@ -65,6 +65,22 @@ async def test_all_that_ask_while_a_model_is_loaded_are_answered_after_one_load(
     assert len(fake.scaled) == 1
 
 
+async def test_a_model_that_another_gateway_wakes_at_this_moment_is_waited_for(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    fake.unloaded.clear()
+
+    def predict(asked: Asked) -> Answer:
+        if len(fake.predictions) > 1:
+            return street(asked)
+        fake.loaded_at["helmets"] = time.monotonic() + 0.5  # so it has a worker by the time that one looks
+        return torchserve_error(503, "ServiceUnavailableException", "has no worker to serve inference request")
+
+    fake.predict = predict
+    assert (await helmets(client)).status_code == 200
+    assert not fake.scaled
+
+
 async def test_a_model_that_is_loaded_takes_no_place_from_the_others(
     settings: SettingsMaker, fake: FakeTorchServe
 ) -> None:
@@ -76,6 +92,30 @@ async def test_a_model_that_is_loaded_takes_no_place_from_the_others(
         assert others == [200] * 3
         assert not asking.done()
         assert (await asking).status_code == 200
+
+
+async def test_requests_that_torchserve_keeps_for_the_next_worker_get_one(
+    client: httpx.AsyncClient, fake: FakeTorchServe
+) -> None:
+    fake.unloaded.clear()
+    fake.keeps_requests = True
+    fake.predict = lambda asked: Answer(street(asked).body, delay_s=0.2)
+    started = time.monotonic()
+    first = asyncio.create_task(helmets(client))
+    await until(lambda: fake.predictions)
+    fake.unloaded.add(("helmets", "1.0"))
+    second = await helmets(client)
+    assert (second.status_code, (await first).status_code) == (200, 200)
+    assert time.monotonic() - started < 4
+    assert len(fake.predictions) == 2, "they were not sent again"
+    assert len(fake.scaled) == 1
+
+
+async def test_a_slow_model_that_has_its_worker_is_left_alone(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
+    fake.unloaded.clear()
+    fake.predict = lambda asked: Answer(street(asked).body, delay_s=2.5)
+    assert (await helmets(client)).status_code == 200
+    assert not fake.scaled
 
 
 @pytest.mark.parametrize("said", ["Worker died.", "Worker scaled down."])

@@ -82,6 +82,8 @@ class FakeTorchServe:
     load_s: float = 0.0
     loaded_at: dict[str, float] = field(default_factory=dict)
     scaled: list[Asked] = field(default_factory=list)
+    #: Whether requests to an unloaded model wait for a worker, as those do that it had when it was unloaded.
+    keeps_requests: bool = False
     #: How often the models were listed, and an answer that replaces the list.
     listed: int = 0
     list_models: Answer | None = None
@@ -121,6 +123,8 @@ class FakeTorchServe:
         if answer.delay_s and await self._client_left_within(answer.delay_s, receive):
             self.abandoned += 1
             return
+        while self.keeps_requests and asked in self.predictions and self._stalls(asked_model(asked)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         headers = [(b"content-type", b"application/json"), (b"x-request-id", b"torchserves-own-id")]
         if answer.status >= 400:
@@ -159,13 +163,16 @@ class FakeTorchServe:
         return torchserve_error(404, "ResourceNotFoundException", "Requested resource is not found")
 
     def _predicted(self, name: str, version: str, asked: Asked) -> Answer:
-        if (name, version) in self.unloaded:
+        if (name, version) in self.unloaded and not self.keeps_requests:
             said = (
                 f'Model "{name}" Version {version} has no worker to serve inference request. Please use scale workers'
             )
             return torchserve_error(503, "ServiceUnavailableException", said)
         answer = self.predict(asked)
         return replace(answer, delay_s=answer.delay_s + self._loading_s(name))  # in the queue
+
+    def _stalls(self, name: str) -> bool:
+        return any(name == unloaded for unloaded, _ in self.unloaded) or self._loading_s(name) > 0
 
     def _loading_s(self, name: str) -> float:
         return max(0.0, self.loaded_at.get(name, 0.0) - time.monotonic())

@@ -119,6 +119,10 @@ class TorchServeBackend:
         """Start a worker of a version without any, and wait for it."""
         await self._workers.wake(version)
 
+    async def wake_if_unloaded(self, version: str | None) -> None:
+        """Do so only if it has none on purpose."""
+        await self._workers.wake_if_unloaded(version)
+
     async def model_names(self) -> frozenset[str]:
         """Return the names of all models that are loaded, whatever their workers do."""
         names: set[str] = set()

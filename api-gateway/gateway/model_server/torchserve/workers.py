@@ -3,7 +3,8 @@
 Read in TorchServe 0.12.0 and checked against it:
 
 - A version with ``minWorkers`` 0 has no workers on purpose; a prediction for it is a 503 "has no worker to serve".
-- A worker that is taken away fails the requests that it had with "Worker died." or "Worker scaled down.", a 500 or 507.
+- The requests of a worker that is taken away, and those in its queue, mostly wait for the next worker. Otherwise they
+  fail with "Worker died." or "Worker scaled down.", a 500 or 507.
 - ``PUT /models/MODEL/VERSION?min_worker=1&max_worker=1`` answers 202 at once; with ``synchronous=true`` only when the
   worker has loaded the model, which would hold a connection for as long.
 """
@@ -67,10 +68,14 @@ class Workers:
         return self._clock() - self._unloaded.get(version.version, float("-inf")) < self._limit_s
 
     async def are_unloaded(self, version: str | None, reply: Reply) -> bool:
-        """Return whether this answer to a prediction means that the version has no workers on purpose."""
-        if not (lacks_worker(reply) or lost_worker(reply)):
+        """Return whether this answer to a prediction means that the version had no workers on purpose."""
+        lacks = lacks_worker(reply)
+        if not (lacks or lost_worker(reply)):
             return False
         described, *_ = await self._describe(version)
+        if lacks and described.workers:  # another request, perhaps of another gateway, has woken it meanwhile
+            self._unloaded[described.version] = self._clock()
+            return True
         return described.unloaded
 
     async def wake(self, version: str | None) -> None:
@@ -79,6 +84,12 @@ class Workers:
         Raises :class:`~gateway.model_server.errors.BackendNotReady` if it is not ready within the time limit.
         """
         await self._waking.join(version, lambda: self._wake(version))
+
+    async def wake_if_unloaded(self, version: str | None) -> None:
+        """Start a worker if the version has none on purpose, and wait as :meth:`wake` does."""
+        described, *_ = await self._describe(version)
+        if described.unloaded:
+            await self.wake(version)
 
     async def aclose(self) -> None:
         """Stop waiting."""
