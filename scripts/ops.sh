@@ -13,7 +13,7 @@ source scripts/engine.sh
 # shellcheck disable=SC2034 # read by the scripts
 where='' model='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
 # shellcheck disable=SC2034
-keep_only='' print_version='' image='' build='' handler='' data='' url=''
+keep_only='' print_version='' image='' build='' handler='' data='' max_map_loss='' url=''
 
 # read_command_line COMMAND ARGUMENTS...: set the variables above to what the command line says. Prints the help and
 # exits 0, or exits 2 with what is wrong with it.
@@ -152,10 +152,14 @@ packager_image() {
   docker image inspect "$name" >/dev/null 2>&1 && echo "$name"
 }
 
-# require_files FIX: exit 1 unless the weights and the calibration pictures of the command line exist.
+# require_files FIX: exit 1 unless the weights, calibration pictures and data.yaml of the command line exist.
 require_files() {
   if [[ -n $calibration && ! -d $calibration ]]; then
     echo "error: --calibration $calibration: there is no such folder. Name one with pictures like those to be served" >&2
+    exit 1
+  fi
+  if [[ -n $data && ! -f $data ]]; then
+    echo "error: --data $data: there is no such file. Name the data.yaml of a labelled set" >&2
     exit 1
   fi
   if [[ $weights == /* && ! -f $weights ]]; then
@@ -254,7 +258,8 @@ operate() {
     if [[ $model != yolo ]]; then of_model=(--model "$model"); fi
     if [[ $1 == models ]]; then of_model+=(--new-model); fi
     packaged=$(bash scripts/package_mar_docker.sh --keep-only --print-version --weights "$weights" --note "$note" \
-      ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}})
+      ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}} \
+      ${data:+--data "$data"} ${max_map_loss:+--max-map-loss "$max_map_loss"})
     set -- "$@" --packaged "$packaged"
   fi
   run_in_container "$@" || status=$?

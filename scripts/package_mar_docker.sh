@@ -68,6 +68,10 @@ packager=$("${compose[@]}" config --images "$service" | tail -n 1)
 inside=/weights/$(basename -- "$weights")
 pictures=()
 if [[ -n $calibration ]]; then pictures=(--mount "$(bind_mount /calibration "$calibration" readonly)"); fi
+if [[ -n $data ]]; then
+  folders=$(find_data "$packager" "$data")
+  while read -r folder; do pictures+=(--mount "$(bind_mount "$folder" "$folder" readonly)"); done <<<"$folders"
+fi
 settings=()
 for name in WEIGHTS_SHA256 TRUST_WEIGHTS; do
   value=$(env_value "$name")
@@ -83,7 +87,7 @@ run=(
   --mount "$(bind_mount "$inside" "$weights" readonly)"
   --mount "$(bind_mount /app/serving/torchserve/model-store "$store")"
   ${pictures[@]+"${pictures[@]}"}
-  "$packager" "$@" --weights "$inside" ${calibration:+--calibration /calibration}
+  "$packager" "$@" --weights "$inside" ${calibration:+--calibration /calibration} ${data:+--data "$data"}
 )
 printf '+'
 printf ' %q' "${run[@]}"

@@ -89,16 +89,36 @@ def _add_version(command: Parser) -> None:
         "--calibration", type=path, metavar="DIR",
         help="with --int8: a folder of pictures like those to be served; at least 8, better 100 or more"
     )  # fmt: skip
-    command.add_flag("--force", "with --int8: package it even if it agrees too little with fp32")
+    command.add_argument(
+        "--data", type=path, metavar="FILE",
+        help="with --int8: data.yaml of a labelled set; mAP of fp32 and int8 on its val pictures is measured and kept"
+    )  # fmt: skip
+    command.add_argument(
+        "--max-map-loss", type=_fraction, metavar="X",
+        help="with --data: refuse int8 if it loses more of mAP50-95 (default: 0.01)"
+    )  # fmt: skip
+    command.add_flag("--force", "with --int8: package it even if it agrees too little with fp32 or loses too much mAP")
+
+
+def _fraction(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number from 0 to 1 is needed")
+    return number
 
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse options of int8 that do not belong together. Raises UsageError."""
     if arguments.int8 and arguments.calibration is None:
         raise UsageError("--int8 needs --calibration DIR, a folder of pictures like those to be served")
-    for option in ("calibration", "force"):
+    for option in ("calibration", "data", "force"):
         if getattr(arguments, option) and not arguments.int8:
             raise UsageError(f"--{option} needs --int8")
+    if arguments.max_map_loss is not None and arguments.data is None:
+        raise UsageError("--max-map-loss needs --data FILE, the data.yaml of a labelled set")
     if getattr(arguments, "if_needed", False) and arguments.model != MODEL:
         raise UsageError("--if-needed packages what is new of every model: leave --model out")
     if arguments.int8 and getattr(arguments, "if_needed", False):
@@ -109,7 +129,15 @@ def how(arguments: argparse.Namespace) -> Packaging:
     """Return how the command line wants weights to be packaged."""
     from ops.rollout.candidate import Packaging
 
-    return Packaging(arguments.version, arguments.note, arguments.calibration, arguments.force, arguments.packaged)
+    return Packaging(
+        version=arguments.version,
+        note=arguments.note,
+        calibration=arguments.calibration,
+        force=arguments.force,
+        data=arguments.data,
+        max_map_loss=arguments.max_map_loss,
+        packaged=arguments.packaged,
+    )
 
 
 def default_weights(model: str, folder: Path = WEIGHTS.parent) -> Path:
@@ -143,6 +171,8 @@ def _package(arguments: argparse.Namespace) -> None:
         "note": arguments.note,
         "calibration": arguments.calibration,
         "force": arguments.force,
+        "data": arguments.data,
+        "max_map_loss": arguments.max_map_loss,
     }
     if arguments.keep_only:
         made = package.package(weights, store=store, **options)

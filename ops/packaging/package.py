@@ -66,13 +66,16 @@ def package(
     *,
     calibration: Path | None = None,
     force: bool = False,
+    data: Path | None = None,
+    max_map_loss: float | None = None,
 ) -> Package:
     """Package weights as a new version of the store's model, which is kept and not served.
 
     Raises OpsError; then nothing has changed.
 
     With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
-    detections agree too little with those of fp32. To serve the version after a restart: `ops.packaging.current`.
+    detections agree too little with those of fp32. On the labelled set `data` (data.yaml) it may lose `max_map_loss` of
+    mAP50-95. To serve the version after a restart: `ops.packaging.current`.
     """
     if not weights.is_file():
         raise OpsError(f"there are no weights at {weights}. Copy your best.pt there, or name it: --weights FILE")
@@ -82,8 +85,9 @@ def package(
     require_expected(weights, str(weights))
     if calibration is not None:
         sys.path += [str(SERVING), str(COMMON)]  # calibration and comparison use the modules that serve
-        from ops.packaging.int8 import convert
+        from ops.packaging.int8 import accuracy, convert
 
+        labelled = None if data is None else accuracy.prepare(data, max_map_loss)
         pictures = convert.prepare(calibration)
     with staging(store, weights) as directory:
         with progress("loading and exporting the weights"):
@@ -91,7 +95,7 @@ def package(
         for remark in remarks:
             say(f"  note: {remark}")
         if calibration is not None:
-            metadata = convert.convert(directory / "extra", metadata, pictures, force)
+            metadata = convert.convert(directory / "extra", metadata, pictures, force, labelled)
         source = metadata["source"]["sha256"]
         while True:
             number = version or following(store)

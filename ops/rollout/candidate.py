@@ -32,6 +32,8 @@ class Packaging:
     calibration: Path | None = None
     force: bool = False
     packaged: str | None = None
+    data: Path | None = None
+    max_map_loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def obtain(host: Host, steps: Steps, request: Request) -> str:
     with steps.step("package") as remarks:
         made = package.package(
             Path(request.target), how.version, how.note, host.store,
-            calibration=how.calibration, force=how.force,
+            calibration=how.calibration, force=how.force, data=how.data, max_map_loss=how.max_map_loss,
         )  # fmt: skip
         remarks.append(f"version {made.version}, {size(made.size)}")
     return made.version

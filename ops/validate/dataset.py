@@ -136,6 +136,19 @@ def folders(file: Path, split: str) -> list[Path]:
     return list(dict.fromkeys(needed))
 
 
+def differences(model: Mapping[int, str], data: Mapping[int, str]) -> list[str]:
+    """Return what a person should know where the classes of the model are not those of the set."""
+    if not model:
+        return []
+    if len(model) < len(data):
+        return [f"the model has {len(model)} classes, data.yaml {len(data)}: labels of the others are ignored"]
+    other = [number for number, name in data.items() if model.get(number) != name]
+    if not other:
+        return []
+    examples = ", ".join(f"{number} is {model[number]!r} and {data[number]!r}" for number in other[:3])
+    return [f"{len(other)} classes have other names in the model than in data.yaml ({examples}): are they the same?"]
+
+
 def labels_of(picture: Path) -> Path:
     """Return the file with the labels of a picture: `labels` for the last folder `images` in its path."""
     before, found, after = str(picture).rpartition("/images/")

@@ -23,9 +23,6 @@ from ops.validate.metrics import Metrics, Result, query
 from ops.validate.pictures import Frame, Framed
 from ops.validate.service import Asking, Model
 
-#: How many pictures without usable labels are named.
-SHOWN = 5
-
 
 @dataclass(frozen=True)
 class Job:
@@ -47,7 +44,7 @@ def run(job: Job) -> int:
     found = settings.load()
     given = job.url or found.environment.get("GATEWAY_URL") or os.environ.get("OPS_GATEWAY_URL") or found.gateway
     labelled = dataset.read(job.data, job.split, job.limit)
-    _warn(labelled.left_out, "labels that cannot be used")
+    report.warn(labelled.left_out)
     try:
         return asyncio.run(_run(job, given.rstrip("/"), labelled))
     except asyncio.CancelledError:
@@ -62,7 +59,7 @@ async def _run(job: Job, url: str, labelled: Dataset) -> int:
     headers = {**api_key.headers(), "Cache-Control": "no-store"}  # it is the model that is measured
     async with connect(url, job.jobs) as client:
         model = await service.describe(client, url, headers, job.model, job.version)
-        for line in differences(model.names, labelled.names):
+        for line in dataset.differences(model.names, labelled.names):
             say_to_stderr(f"warning: {line}")
         frame = None if job.originals else model.frame
         parameters = query(model.task, labelled.most_objects, frame.padded_side if frame else None)
@@ -89,23 +86,10 @@ def _arrange(labelled: Dataset, frame: Frame | None) -> Sequence[Framed]:
     if frame is None:
         return [Framed(sample) for sample in labelled.samples]
     arranged, unreadable = pictures.arrange(labelled.samples, frame)
-    _warn(unreadable, "no picture that can be read")
+    report.warn(unreadable)
     if not arranged:
         raise OpsError(f"{labelled.file}: no picture of {labelled.split} can be read")
     return arranged
-
-
-def differences(model: Mapping[int, str], data: Mapping[int, str]) -> list[str]:
-    """Return what a person should know where the classes of the model are not those of the set."""
-    if not model:
-        return []
-    if len(model) < len(data):
-        return [f"the model has {len(model)} classes, data.yaml {len(data)}: labels of the others are ignored"]
-    other = [number for number, name in data.items() if model.get(number) != name]
-    if not other:
-        return []
-    examples = ", ".join(f"{number} is {model[number]!r} and {data[number]!r}" for number in other[:3])
-    return [f"{len(other)} classes have other names in the model than in data.yaml ({examples}): are they the same?"]
 
 
 def show(
@@ -134,10 +118,3 @@ def show(
     for line in tally.lines():
         if not line.startswith("  detections"):
             say_to_stderr(line)
-
-
-def _warn(lines: Sequence[str], kind: str) -> None:
-    for line in lines[:SHOWN]:
-        say_to_stderr(f"warning: left out: {line}")
-    if len(lines) > SHOWN:
-        say_to_stderr(f"warning: {len(lines)} pictures are left out in all: {kind}")

@@ -14,9 +14,17 @@ Found = tuple[Mapping[str, Any], Sequence[float], Sequence[float]]
 
 
 def make(
-    folder: Path, pictures: Sequence[Path], names: Mapping[int, str], find: Callable[[Path], Found], seed: int = 0
+    folder: Path,
+    pictures: Sequence[Path],
+    names: Mapping[int, str],
+    find: Callable[[Path], Found],
+    jitter: float = 0.05,
+    seed: int = 0,
 ) -> Path:
-    """Write a set whose labels are what `find` sees, some moved and some left out. Returns its data.yaml."""
+    """Write a set whose labels are what `find` sees, some left out and all moved by a part of their extent.
+
+    Returns its data.yaml.
+    """
     random = np.random.default_rng(seed)
     for kind in ("images", "labels"):
         (folder / kind / "val").mkdir(parents=True)
@@ -32,9 +40,9 @@ def make(
             )
             extent = np.ptp(corners, axis=0)
             if "obb" in answer:
-                places = ((corners + random.normal(0, 0.05, 2) * extent) / np.array(size)).clip(0, 1)
+                places = ((corners + random.normal(0, jitter, 2) * extent) / np.array(size)).clip(0, 1)
             else:
-                low, high = ((corners + random.normal(0, 0.05, (2, 2)) * extent) / np.array(size)).clip(0, 1)
+                low, high = ((corners + random.normal(0, jitter, (2, 2)) * extent) / np.array(size)).clip(0, 1)
                 places = np.array([(low + high) / 2, abs(high - low)])
             lines.append(" ".join([str(box["cls"]), *(f"{value:.6f}" for value in places.ravel())]))
         (folder / "labels/val" / f"{picture.stem}.txt").write_text("\n".join(lines))

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError
-from ops.packaging.int8 import calibration, compare, quantize
+from ops.packaging.int8 import accuracy, calibration, compare, quantize
+from ops.packaging.int8.accuracy import Accuracy, Labelled
 from ops.packaging.int8.agreement import THRESHOLDS, Agreement
 from ops.packaging.int8.calibration import Pictures
 from ops.system.signals import own_stack
 from ops.terminal.console import progress, say
+from ops.validate import dataset
 from yolo import metadata
 from yolo.engines.int8 import avoid_amx
 
@@ -45,10 +47,13 @@ def prepare(folder: Path) -> Pictures:
 
 
 @own_stack()  # OpenVINO, unloaded in another thread, frees the signal stack of this one
-def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bool = False) -> dict[str, Any]:
+def convert(
+    extra: Path, document: dict[str, Any], pictures: Pictures, force: bool = False, labelled: Labelled | None = None
+) -> dict[str, Any]:
     """Replace the OpenVINO model in `extra` with its int8 version; return `document` with the measurements added.
 
-    `document` is the archive's `yolo.json`. Raises OpsError when int8 and fp32 agree too little, unless `force`.
+    `document` is the archive's `yolo.json`. Raises OpsError when int8 and fp32 agree too little, or int8 loses too much
+    mAP on the labelled set, unless `force`.
     """
     if document["task"] not in TASKS:
         raise OpsError(f"int8 is for {', '.join(TASKS)}; this is a {document['task']} model: package it without --int8")
@@ -56,12 +61,24 @@ def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bo
     source = extra / model.engines["openvino"]
     target = source.with_name("int8.xml")
     latest = Progress()
+    if labelled is not None:
+        for line in dataset.differences(model.names, labelled.data.names):
+            say(f"  note: {line}")
+        with progress("measuring mAP of fp32", lambda: latest.text):
+            fp32 = accuracy.measure(source, labelled, model, latest)
     with progress(f"quantising on {len(pictures.calibrating)} pictures", lambda: latest.text):
         quantize.quantize(source, target, pictures.calibrating, model, latest)
     with progress("comparing with fp32", lambda: latest.text):
         compared = compare.compare(source, target, pictures.comparing, model, latest)
     say(compare.report(compared, model.task, pictures.held_back))
     judge(compared.agreement, force)
+    measured: Accuracy | None = None
+    if labelled is not None:
+        with progress("measuring mAP of int8", lambda: latest.text):
+            measured = Accuracy(labelled, fp32, accuracy.measure(target, labelled, model, latest))
+        for line in accuracy.lines(measured):
+            say(line)
+        accuracy.judge(measured, force)
     for suffix in (".xml", ".bin"):
         target.with_suffix(suffix).replace(source.with_suffix(suffix))
     nncf = quantize.require()
@@ -76,6 +93,7 @@ def convert(extra: Path, document: dict[str, Any], pictures: Pictures, force: bo
             "floor": FLOOR,
             "forced": force and compared.agreement.share(THRESHOLDS[0]) < FLOOR,
             "agreement": compared.document(),
+            **({"validation": measured.document(force)} if measured else {}),
         },
     }
 

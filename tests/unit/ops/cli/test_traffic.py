@@ -106,7 +106,12 @@ def test_packaging_is_asked_for_what_the_command_line_said(served, monkeypatch, 
     (served.store / "best.pt").write_bytes(b"")
     with pytest.raises(OpsError, match="enough"):
         canary.start(served.host(), str(served.store / "best.pt"), 5, how)
-    assert asked[0] == ("new.pt", "1.7", "n", {"calibration": tmp_path, "force": True})
+    assert asked[0] == (
+        "new.pt",
+        "1.7",
+        "n",
+        {"calibration": tmp_path, "force": True, "data": None, "max_map_loss": None},
+    )
     assert asked[1][0] == "best.pt"
     assert served.calls == []
     assert_consistent_apart_from_weights(served)

@@ -23,10 +23,17 @@ from ops import __main__ as cli
 from ops.errors import OpsError, UsageError
 from ops.packaging import package
 from ops.packaging.export import export
-from ops.packaging.int8 import compare, convert, quantize
+from ops.packaging.int8 import accuracy, compare, convert, quantize
+from ops.packaging.int8.accuracy import Accuracy, Labelled
 from ops.packaging.int8.agreement import Agreement
 from ops.packaging.int8.calibration import Pictures
+from ops.validate.dataset import Dataset, Sample
+from ops.validate.metrics import Result, Row
+from ops.validate.pictures import Frame, Framed, encode
+from tests.support import labelled
+from yolo import metadata, parameters
 from yolo.engines.openvino import OpenVinoEngine
+from yolo.pipeline import Pipeline, Request
 
 IMGSZ = 96
 
@@ -184,6 +191,97 @@ def test_other_tasks_are_quantised_too(yaml, pictures, tmp_path):
     assert OpenVinoEngine(tmp_path / "openvino/model.xml", threads=1).precision == "int8"
 
 
+def row(value: float) -> Result:
+    return Result(Row("all", 9, 50, 0.5, 0.5, value + 0.2, value), [])
+
+
+def measured(loss: float, max_loss: float = 0.01) -> Accuracy:
+    data = Dataset(Path("data.yaml"), "val", {0: "person"}, [], [])
+    return Accuracy(Labelled(data, max_loss), row(0.4), row(0.4 - loss))
+
+
+def test_a_loss_of_map_within_the_bound_passes_and_above_it_is_refused():
+    accuracy.judge(measured(0.0099), force=False)
+    accuracy.judge(measured(-0.2), force=False)
+    with pytest.raises(OpsError, match=r"int8 loses 0\.0101 of mAP50-95, more than the 0\.01.*--max-map-loss.*--force"):
+        accuracy.judge(measured(0.0101), force=False)
+    accuracy.judge(measured(0.0101, max_loss=0.02), force=False)
+
+
+def test_force_packages_above_the_bound_and_the_archive_says_so(capsys):
+    found = measured(0.3)
+    accuracy.judge(found, force=True)
+    assert "packaged anyway because of --force" in capsys.readouterr().out
+    document = found.document(force=True)
+    assert (document["forced"], document["max_loss"], document["pictures"]) == (True, 0.01, 9)
+    assert document["map50_95"] == {"fp32": 0.4, "int8": 0.1}
+    assert measured(0.0).document(force=True)["forced"] is False
+
+
+def test_the_map_of_both_models_is_shown():
+    lines = [" ".join(line.split()) for line in accuracy.lines(measured(0.025))]
+    assert lines == [
+        "mAP on 9 labelled pictures of val (50 objects)",
+        "mAP50 mAP50-95",
+        "fp32 0.6000 0.4000",
+        "int8 0.5750 0.3750",
+        "difference -0.0250 -0.0250",
+    ]
+
+
+def test_a_labelled_set_that_is_wrong_is_refused_before_the_weights_are_loaded(weights, pictures, tmp_path):
+    data = tmp_path / "data.yaml"
+    data.write_text("val: absent\nnames: [a]\n")
+    with pytest.raises(OpsError, match=r"there is no .*absent"):
+        package.package(weights, store=tmp_path / "store", calibration=pictures, data=data)
+    assert not (tmp_path / "store").exists()
+
+
+def test_both_models_are_measured_on_a_labelled_set_and_the_archive_records_it(weights, pictures, tmp_path, capsys):
+    names = {number: str(number) for number in range(80)}
+    answer = {"boxes": [{"xyxy": [10, 10, 60, 60], "cls": 0}] * 9}
+    data = labelled.make(tmp_path / "set", sorted(pictures.iterdir())[:2], names, lambda _: (answer, (90, 120), (0, 0)))
+    found = package.package(weights, store=tmp_path / "store", calibration=pictures, data=data, force=True)
+    with zipfile.ZipFile(found.path) as mar:
+        record = json.loads(mar.read("yolo.json"))["quantisation"]["validation"]
+    assert (record["pictures"], record["split"], record["max_loss"], record["forced"]) == (2, "val", 0.01, False)
+    assert record["instances"] > 10
+    assert record["map50"] == {"fp32": 0.0, "int8": 0.0}  # fresh weights find nothing
+    assert "mAP on 2 labelled pictures of val" in capsys.readouterr().out
+
+
+def test_trained_weights_lose_little_map_and_are_refused_where_less_may_be_lost(coco_weights, photos, tmp_path):
+    import torch
+
+    model = torch.load(coco_weights, weights_only=False)
+    names = (model.get("ema") or model["model"]).names
+    with pytest.raises(OpsError, match=r"int8 loses 0\.0\d+ of mAP50-95, more than the 0 "):
+        package.package(
+            coco_weights,
+            store=tmp_path / "store",
+            calibration=photos[0].parent,
+            data=trained_set(coco_weights, photos, names, tmp_path),
+            max_map_loss=0.0,
+        )
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def trained_set(weights: Path, photos: list[Path], names: dict[int, str], folder: Path) -> Path:
+    """Labels that the fp32 model finds itself in the very input that it is measured with: int8 can only lose."""
+    document = export(weights, folder / "fp32")
+    model = metadata.parse({"version": "", **document})
+    pipeline = Pipeline(OpenVinoEngine(folder / "fp32/openvino/model.xml", threads=1), model, 64_000_000)
+    wanted = parameters.parse({"imgsz": "672"}, model)
+
+    def find(picture: Path) -> labelled.Found:
+        framed = Framed(Sample(picture, np.zeros(0), np.zeros((0, 4))), (672, 672))  # landscape and portrait in a batch
+        data, placed = encode(framed, Frame(640, 32))
+        (outcome,) = pipeline.run([Request(data, wanted)])
+        return outcome.answer, placed.size, placed.offset
+
+    return labelled.make(folder / "set", photos, names, find, jitter=0.0)
+
+
 def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
     made = package.package(coco_weights, store=tmp_path, calibration=photos[0].parent)
     with zipfile.ZipFile(made.path) as mar:
@@ -200,6 +298,8 @@ def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
         (["--int8"], "--int8 needs --calibration DIR"),
         (["--calibration", "pictures"], "--calibration needs --int8"),
         (["--force"], "--force needs --int8"),
+        (["--data", "data.yaml"], "--data needs --int8"),
+        (["--int8", "--calibration", "pictures", "--max-map-loss", "0.1"], "--max-map-loss needs --data"),
         (["--int8", "--calibration", "pictures", "--if-needed"], "use one of them"),
     ],
 )

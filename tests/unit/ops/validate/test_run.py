@@ -14,8 +14,8 @@ from PIL import Image
 from ops.__main__ import run as command
 from ops.errors import KeyNeededError, NotRunningError, NotServingError, OpsError
 from ops.predict import client
+from ops.validate.dataset import differences
 from ops.validate.pictures import Frame, arrange, rectangle
-from ops.validate.run import differences
 from ops.validate.service import choose
 from tests.support.answering import answering
 from tests.unit.ops.validate.test_dataset import write_set
