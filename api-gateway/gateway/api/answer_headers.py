@@ -20,12 +20,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def answer_headers(*answers: Answer) -> dict[str, str]:
     """Return the headers that hold for all the answers in one response.
 
-    ``X-Model-Version`` if one known version made them all; ``X-Cache`` if it is the same for all; with a hit, ``Age``
-    of the oldest in whole seconds.
+    ``X-Model-Version`` if one known version of one model made them all; ``X-Cache`` if it is the same for all; with a
+    hit, ``Age`` of the oldest in whole seconds.
     """
     headers: dict[str, str] = {}
-    versions = {answer.prediction.model_version for answer in answers}
-    if len(versions) == 1 and (version := versions.pop()) is not None and is_version(version):
+    versions = {(answer.prediction.model_name, answer.prediction.model_version) for answer in answers}
+    if len(versions) == 1 and (version := versions.pop()[1]) is not None and is_version(version):
         headers[VERSION_HEADER] = version
     statuses = {answer.cache for answer in answers}
     if len(statuses) == 1 and (status := statuses.pop()) is not None:

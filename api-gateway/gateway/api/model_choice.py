@@ -6,8 +6,9 @@ Routes get models here and nowhere else, because here the caller's right to a mo
 from starlette.requests import Request
 
 from gateway.api.services import Services
+from gateway.api.versioning import MOST_MODELS
 from gateway.auth.model_rights import may_use, require_model
-from gateway.errors import ModelNotFound
+from gateway.errors import InvalidParameter, ModelNotFound, printable
 from gateway.limits.model_rates import take_model
 from gateway.models.line import Line
 from gateway.models.lines import no_such_model
@@ -19,13 +20,43 @@ MODEL = "model"
 async def check_before_body(request: Request, services: Services) -> None:
     """Refuse a request whose model cannot be used before its body is read, as far as the query tells which it is.
 
-    Raises as :func:`usable_model` does.
+    Raises as :func:`usable_models` does.
     """
     named = request.query_params.get(MODEL, "").strip()
     if named:
-        await usable_model(request, services, named)
+        await usable_models(request, services, named)
     elif len(services.models.names()) == 1:  # the body may name another one, which is then unknown
         await services.models.default.require()
+
+
+async def usable_models(request: Request, services: Services, text: str | None) -> list[Line]:
+    """Return the lines of the models that the option names, in its order.
+
+    Of one model raises as :func:`usable_model` does. Whether several are ready, each one's own answer says.
+    """
+    names = model_names(text)
+    if len(names) == 1:
+        return [await usable_model(request, services, names[0])]
+    lines = [await find_model(request, services, name) for name in names]
+    for line in lines:
+        await take_model(services.rate_limits, request.scope, line.name)
+    return lines
+
+
+def model_names(text: str | None) -> list[str]:
+    """Return the names of the option: one, empty for the default model, or several with commas between them.
+
+    Raises :class:`~gateway.errors.InvalidParameter`.
+    """
+    names = [name.strip() for name in (text or "").split(",")]
+    if len(names) > MOST_MODELS:
+        raise InvalidParameter(f"{MODEL}: {len(names)} names; at most {MOST_MODELS} models answer one request.")
+    if len(names) > 1 and not all(names):
+        raise InvalidParameter(f"{MODEL}: an empty name; separate names with commas, as in yolo,helmets.")
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidParameter(f"{MODEL}: {printable(name)} is named twice; name each model once.")
+    return names
 
 
 async def usable_model(request: Request, services: Services, name: str | None) -> Line:

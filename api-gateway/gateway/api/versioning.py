@@ -16,6 +16,8 @@ VERSION_SCHEMA = {"type": "string", "maxLength": LONGEST_VERSION, "pattern": VER
 
 #: Characters of a model's name, as of MODEL_NAME.
 LONGEST_MODEL = 64
+#: Models of one request.
+MOST_MODELS = 8
 
 
 def is_version(text: str) -> bool:
@@ -37,9 +39,10 @@ class VersionedOptions(Parameters):
 
     model: str | None = Field(
         default=None,
-        max_length=LONGEST_MODEL,
-        description="Name of the model that answers; GET /models lists those that are served. Default: the model "
-        "`yolo`, or the one that MODEL_NAME names",
+        max_length=MOST_MODELS * (LONGEST_MODEL + 2),
+        description="Name of the model that answers, or several with commas between them, at most "
+        f"{MOST_MODELS}: each then has an answer of its own. GET /models lists those that are served. Default: the "
+        "model `yolo`, or the one that MODEL_NAME names",
         examples=["yolo"],
     )
     version: _Version | None = Field(

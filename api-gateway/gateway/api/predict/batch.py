@@ -1,25 +1,24 @@
 """Several images of one request: a bounded number at a time, each with an outcome of its own."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
 from gateway.api.answer_json import prediction_json
 from gateway.api.ask import make_ask
-from gateway.api.errors import noted
+from gateway.api.predict.failure import failure
+from gateway.api.predict.several import ask_each
 from gateway.api.predict.stages import detect
 from gateway.api.services import Services
 from gateway.concurrency.bounded import run_bounded
 from gateway.detection.parameters import Parameters
 from gateway.detection.request import Answer
-from gateway.errors import InternalError
 from gateway.http.caller import caller_of
-from gateway.http.errors import error_body
 from gateway.intake.sources import LONGEST_NAME, NamedImage, decode, load_image
+from gateway.models.line import Line
 from gateway.second_stage.wish import Wish
 
 #: ``index``, ``file``, and the body that /predict would have answered with.
@@ -27,16 +26,14 @@ Entry = dict[str, Any]
 
 
 class Outcome(NamedTuple):
-    """The result of one image; ``answer`` is None after an error."""
+    """The result of one image; ``answers`` are empty after an error."""
 
     entry: Entry
-    answer: Answer | None
+    answers: Sequence[Answer]
 
 
 #: Receives each outcome as soon as it is available, one at a time.
 Emit = Callable[[Outcome], Awaitable[None]]
-
-logger = logging.getLogger("gateway.batch")
 
 
 async def run_batch(
@@ -45,18 +42,18 @@ async def run_batch(
     images: tuple[NamedImage, ...],
     parameters: Parameters,
     version: str | None,
-    model: str,
+    models: Sequence[Line],
     wish: Wish | None,
     emit: Emit,
 ) -> None:
     """Detect the objects in every image and emit each outcome; cancellation stops the rest.
 
-    ``version`` is the requested one, ``model`` the model's name; ``wish`` is what is asked of the second stage.
+    ``version`` is the requested one, ``models`` the asked ones; ``wish`` is what is asked of the second stage.
     """
     emitting = asyncio.Lock()
 
     async def work(place: tuple[int, NamedImage]) -> None:
-        done = await outcome(request, services, *place, parameters, version, model, wish)
+        done = await outcome(request, services, *place, parameters, version, models, wish)
         async with emitting:
             await emit(done)
 
@@ -70,31 +67,29 @@ async def outcome(
     sent: NamedImage,
     parameters: Parameters,
     version: str | None,
-    model: str,
+    models: Sequence[Line],
     wish: Wish | None,
 ) -> Outcome:
     """Return one image's outcome; an error concerns this image alone."""
     started, caller = time.perf_counter(), caller_of(request.scope)
-    answer: Answer | None = None
+    answers: Sequence[Answer] = ()
     try:
         with services.uploads.share() as share:
             source = await decode(sent.source, services.settings.max_body_bytes)
             image = await load_image(source, services.fetcher, share.take, caller)
             await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
-            ask = make_ask(request, services, image, parameters, version, model)
-            answer, second = await detect(services, ask, wish, share.take)
-        took_ms = (time.perf_counter() - started) * 1000
-        body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms, second)
+            ask = make_ask(request, services, image, parameters, version, models[0].name)
+            if len(models) > 1:  # one after another: the images are asked at the same time
+                body, answers = await ask_each(services, ask, models, started, 1)
+            else:
+                answer, second = await detect(services, ask, wish, share.take)
+                took_ms = (time.perf_counter() - started) * 1000
+                body = prediction_json(answer.prediction, ask.header, ask.request_id, took_ms, second)
+                answers = [answer]
     except Exception as error:
-        answer = None
-        api_error = noted(error)
-        if isinstance(api_error, InternalError):
-            logger.exception("unhandled error", extra={"index": index})
-        body = error_body(api_error)
-        # Its traceback refers to this frame, and so to the image, which would stay until the next garbage collection.
-        del api_error
+        answers, body = (), failure(error, index=index)
     place = {"index": index, "file": _encodable(sent.name[:LONGEST_NAME])}
-    return Outcome({**place, **body, **place}, answer)  # first, and never replaced by the body
+    return Outcome({**place, **body, **place}, answers)  # first, and never replaced by the body
 
 
 def _encodable(name: str) -> str:

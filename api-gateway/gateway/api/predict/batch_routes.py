@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.answer_headers import answer_headers
-from gateway.api.model_choice import check_before_body, usable_model
+from gateway.api.model_choice import check_before_body, usable_models
 from gateway.api.predict.batch import Outcome, run_batch
 from gateway.api.predict.openapi import BATCH
 from gateway.api.predict.options import NDJSON, BatchOptions
+from gateway.api.predict.several import check_several
 from gateway.api.predict.then_options import second_stage
 from gateway.api.services import ServicesOf
 from gateway.api.versioning import version_in_header
@@ -39,9 +40,11 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)
     wish = await second_stage(request, services, options)
     media_type = options.media_type(request.headers.get("accept"))
-    model = await usable_model(request, services, options.model)
+    models = await usable_models(request, services, options.model)
     version = options.version or in_header
-    work = partial(run_batch, request, services, sent.images, options, version, model.name, wish)
+    if len(models) > 1:
+        check_several(version, wish)
+    work = partial(run_batch, request, services, sent.images, options, version, models, wish)
     if media_type == NDJSON:
 
         async def write(line: WriteLine) -> None:
@@ -55,12 +58,13 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
 
     await unless_client_leaves(request, work(keep))
     results = sorted((outcome.entry for outcome in outcomes), key=lambda entry: entry["index"])
-    answers = [outcome.answer for outcome in outcomes if outcome.answer is not None]
+    answers = [answer for outcome in outcomes for answer in outcome.answers]
+    succeeded = sum(entry["status"] == "success" for entry in results)
     body = {
         "status": "success",
         "results": results,
-        "succeeded": len(answers),
-        "failed": len(results) - len(answers),
+        "succeeded": succeeded,
+        "failed": len(results) - succeeded,
         "timings_ms": {"total": round((time.perf_counter() - started) * 1000, 2)},
         "request_id": current_request_id(),
     }

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.api.openapi.document import example_of
 from gateway.api.predict.schemas import PredictResponse
 from gateway.api.schemas import REQUEST_ID_EXAMPLE
-from gateway.errors import InvalidImage
+from gateway.errors import InvalidImage, ModelNotReady
 
 _WHOLE = example_of(PredictResponse).model_dump(mode="json", by_alias=True, exclude_none=True)
 _SHIP = {"confidence": 0.83, "class": "ship", "bbox": [121.16, 102.01, 205.44, 167.99], "class_id": 1}
@@ -46,6 +46,23 @@ ANSWER_WITH_SECOND_STAGE = {
 _FAILURE = {
     "status": "error",
     "error": {"code": InvalidImage.code, "message": InvalidImage.default},
+    "request_id": REQUEST_ID_EXAMPLE,
+}
+#: With `model=yolo,helmets`.
+ANSWER_OF_SEVERAL_MODELS: Mapping[str, Any] = {
+    "status": "success",
+    "results": [
+        {"model": _WHOLE["model"], **ANSWERS["detect"]},
+        {
+            "model": {"name": "helmets", "version": None},
+            **_FAILURE,
+            "error": {"code": ModelNotReady.code, "message": ModelNotReady.default},
+        },
+    ],
+    "succeeded": 1,
+    "failed": 1,
+    "image": _WHOLE["image"],
+    "timings_ms": {"total": 131.4},
     "request_id": REQUEST_ID_EXAMPLE,
 }
 BATCH_ANSWER: Mapping[str, Any] = {

@@ -10,9 +10,9 @@ from gateway.api.openapi.document import error_answers
 from gateway.api.openapi.headers import ANSWER_HEADERS, IMAGE_HEADERS, REQUEST_HEADERS
 from gateway.api.openapi.images import BASE64, BINARY, BYTES, PIXEL, URL
 from gateway.api.openapi.options import form_fields, json_keys, query_parameters
-from gateway.api.predict.examples import ANSWER_WITH_SECOND_STAGE, ANSWERS, BATCH_ANSWER
+from gateway.api.predict.examples import ANSWER_OF_SEVERAL_MODELS, ANSWER_WITH_SECOND_STAGE, ANSWERS, BATCH_ANSWER
 from gateway.api.predict.options import IMAGE_FORMATS, JSON, NDJSON, BatchOptions, PredictOptions
-from gateway.api.predict.schemas import BatchResponse, PredictResponse
+from gateway.api.predict.schemas import BatchResponse, PredictResponse, SeveralModelsResponse
 from gateway.intake.form import FIELD, MANY_FIELD
 from gateway.intake.sources import LONGEST_NAME
 
@@ -87,12 +87,13 @@ PREDICT = _operation(
                 "examples": {
                     **{task: {"value": answer} for task, answer in ANSWERS.items()},
                     "second_stage": {"value": ANSWER_WITH_SECOND_STAGE},
+                    "several_models": {"value": ANSWER_OF_SEVERAL_MODELS},
                 }
             },
             **{media_type: {"schema": BINARY} for media_type in IMAGE_FORMATS},
         },
     },
-    response_model=PredictResponse,
+    response_model=PredictResponse | SeveralModelsResponse,
     responses=(
         *(*errors.IMAGE, *errors.UPLOAD, errors.InvalidJson, errors.InvalidBase64, errors.NotAcceptable),
         *(errors.UrlNotAllowed, errors.UrlFailed, errors.ModelNotFound, errors.VersionNotFound, *errors.UPSTREAM),

@@ -36,6 +36,35 @@ class PredictResponse(TaskKeys):
     then: ThenOut | SkipJsonSchema[None] = absent("With the option `then`: what the second stage did")
 
 
+class ModelSuccess(PredictResponse):
+    """The answer of one of several models."""
+
+
+class FailedModel(BaseModel):
+    """The model that failed; which version of it is not known."""
+
+    name: str = Field(examples=["helmets"])
+    version: str | None = None
+
+
+class ModelError(ErrorResponse):
+    """The error of one of several models."""
+
+    model: FailedModel
+
+
+class SeveralModelsResponse(BaseModel):
+    """With `model=a,b`: an entry per model, in the order asked. The status is success even if every model fails."""
+
+    status: Literal["success"]
+    results: list[Annotated[ModelSuccess | ModelError, Field(discriminator="status")]]
+    succeeded: int = Field(ge=0, examples=[1])
+    failed: int = Field(ge=0, examples=[1])
+    image: ImageOut
+    timings_ms: dict[str, float] = Field(description="`total`: all of the gateway's time", examples=[{"total": 131.4}])
+    request_id: str = Field(examples=[REQUEST_ID_EXAMPLE])
+
+
 class _Entry(BaseModel):
     index: int = Field(ge=0, description="Position in the request, from 0", examples=[0])
     file: str = Field(description="The name that came with the image; empty without one", examples=["street.jpg"])
@@ -43,6 +72,10 @@ class _Entry(BaseModel):
 
 class BatchSuccess(PredictResponse, _Entry):
     """The answer of /predict, and the image that it is about."""
+
+
+class BatchSeveralModels(SeveralModelsResponse, _Entry):
+    """The answers of several models to one image."""
 
 
 class BatchError(ErrorResponse, _Entry):
@@ -53,7 +86,7 @@ class BatchResponse(BaseModel):
     """An entry per image, in the order they were sent. The status is success even if every image has an error."""
 
     status: Literal["success"]
-    results: list[Annotated[BatchSuccess | BatchError, Field(discriminator="status")]]
+    results: list[BatchSuccess | BatchSeveralModels | BatchError]
     succeeded: int = Field(ge=0, examples=[1])
     failed: int = Field(ge=0, examples=[1])
     timings_ms: dict[str, float] = Field(description="`total`: all of the gateway's time", examples=[{"total": 131.4}])
