@@ -58,12 +58,13 @@ async def _run(job: Job, url: str, labelled: Dataset) -> int:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     headers = {**api_key.headers(), "Cache-Control": "no-store"}  # it is the model that is measured
     async with connect(url, job.jobs) as client:
-        model = await service.describe(client, url, headers, job.model, job.version)
+        chosen = {name: value for name in ("model", "version") if (value := getattr(job, name)) is not None}
+        model = await _describe(job, Gateway(url, client, chosen, headers), labelled)
         for line in dataset.differences(model.names, labelled.names):
             say_to_stderr(f"warning: {line}")
         frame = None if job.originals else model.frame
         parameters = query(model.task, labelled.most_objects, frame.padded_side if frame else None)
-        parameters |= {name: value for name in ("model", "version") if (value := getattr(job, name)) is not None}
+        parameters |= chosen
         arranged = _arrange(labelled, frame)
         metrics = Metrics(model.task, model.names or labelled.names)
         tally = Tally()
@@ -80,6 +81,25 @@ async def _run(job: Job, url: str, labelled: Dataset) -> int:
             await asking.go(arranged, job.jobs)
     show(job, model, frame, metrics.result(), asking.versions, tally)
     return 1 if tally.failed else 0
+
+
+async def _describe(job: Job, gateway: Gateway, labelled: Dataset) -> Model:
+    """Ask for the model. One that says nothing of itself may not be loaded: a request loads it. Raises OpsError."""
+
+    async def ask() -> Model:
+        return await service.describe(gateway.client, gateway.url, gateway.headers, job.model, job.version)
+
+    model = await ask()
+    if model.described or job.originals:
+        return model
+    await gateway.ask(labelled.samples[0].path.read_bytes())
+    model = await ask()
+    if not model.described:
+        raise OpsError(
+            f"the gateway does not say which size of pictures {model.name} takes. Try again, or let the service resize "
+            "and pad the files: --originals"
+        )
+    return model
 
 
 def _arrange(labelled: Dataset, frame: Frame | None) -> Sequence[Framed]:

@@ -29,7 +29,8 @@ class Model:
     version: str | None
     task: str
     names: Mapping[int, str]
-    frame: Frame | None  # None if it does not say what it takes, stretches its pictures, or takes too large ones
+    frame: Frame | None  # None if it stretches its pictures, or takes too large ones
+    described: bool  # whether it says what it takes: one that is busy or not loaded says nothing
 
 
 async def describe(
@@ -66,11 +67,12 @@ def choose(listed: Mapping[str, Any], name: str | None, version: str | None) -> 
 
 def _read(name: str, version: str | None, details: Mapping[str, Any]) -> Model:
     frame = None
-    if (sides := details.get("imgsz")) and details.get("head") != STRETCHING:
+    sides = details.get("imgsz")
+    if sides and details.get("head") != STRETCHING:
         frame = Frame(max(map(int, sides)), int(details.get("stride") or DEFAULT_STRIDE))
         frame = frame if frame.padded_side <= LARGEST_SIDE else None
     names = {int(number): str(label) for number, label in (details.get("names") or {}).items()}
-    return Model(name, version, str(details.get("task") or "detect"), names, frame)
+    return Model(name, version, str(details.get("task") or "detect"), names, frame, bool(sides))
 
 
 @dataclass

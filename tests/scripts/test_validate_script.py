@@ -20,7 +20,7 @@ def test_in_compose_the_container_sees_the_folders_that_data_yaml_names(checkout
     (question,) = [call for call in docker.called("run") if "--print-folders" in call]
     assert question[question.index("--network") + 1] == "none"
     assert f"{labelled}/data.yaml:{labelled}/data.yaml:ro" in question
-    assert question[-6:] == ["validate", "data.yaml", "--split", "test", "--limit", "5", "--print-folders"][-6:]
+    assert question[-7:] == ["validate", "data.yaml", "--split", "test", "--limit", "5", "--print-folders"]
     (call,) = docker.called("compose", "run")
     mounted = [call[index + 1] for index, word in enumerate(call) if word == "--volume"]
     assert mounted == [f"{labelled}:{labelled}:ro", f"{labelled}/images:{labelled}/images:ro"]

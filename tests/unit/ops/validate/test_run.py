@@ -80,7 +80,7 @@ def test_the_files_themselves_are_sent_where_that_is_asked_for_or_the_model_stre
     for gateway, options in (
         (Gateway(), ["--originals"]),
         (Gateway(head="RTDETRDecoder"), []),
-        (Gateway(imgsz=None), []),
+        (Gateway(imgsz=None), ["--originals"]),
     ):
         with answering(gateway) as url:
             assert validate(url, file, "--json", *options) == 0
@@ -89,6 +89,25 @@ def test_the_files_themselves_are_sent_where_that_is_asked_for_or_the_model_stre
         assert "imgsz" not in gateway.asked[0].url.params
         assert (found["letterbox"], found["all"]["map50_95"]) == ("service", pytest.approx(0.995))
         assert found["model"] == {"name": "yolo", "version": "1.0", "task": "detect"}
+
+
+def test_a_model_that_is_not_loaded_is_loaded_by_a_first_request_and_then_says_what_it_takes(tmp_path):
+    gateway = Gateway(imgsz=None)
+
+    def sleeping(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/predict":
+            gateway.listed = models()
+        return gateway(request)
+
+    with answering(sleeping) as url:
+        assert validate(url, write_set(tmp_path, {"a": LABEL}), "--model", "plates") == 0
+    first, second = gateway.asked
+    assert (dict(first.url.params), second.url.params["imgsz"]) == ({"model": "plates"}, "96")
+
+
+def test_a_model_that_never_says_what_it_takes_is_not_measured_in_another_way_unnoticed(tmp_path):
+    with answering(Gateway(imgsz=None)) as url, pytest.raises(OpsError, match=r"which size.* --originals"):
+        validate(url, write_set(tmp_path, {"a": LABEL}))
 
 
 def test_a_model_and_a_version_are_named_to_the_gateway(tmp_path):
@@ -175,9 +194,9 @@ def test_other_names_of_classes_are_shown():
     assert "labels of the others are ignored" in differences({0: "person"}, {0: "person", 1: "car"})[0]
 
 
-def test_a_model_that_does_not_say_what_it_is_is_asked_with_the_files_themselves():
+def test_a_model_that_says_nothing_of_itself_counts_as_a_detector():
     found = choose({"models": [{"name": "m", "versions": [{"version": "1", "default": True}]}]}, None, None)
-    assert (found.name, found.task, found.frame, dict(found.names)) == ("m", "detect", None, {})
+    assert (found.name, found.task, found.described, dict(found.names)) == ("m", "detect", False, {})
     with pytest.raises(OpsError, match="describes no models"):
         choose({"error": "x"}, None, None)
 
