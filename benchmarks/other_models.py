@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from benchmarks.contestants.answers import await_first_answer, read_boxes
 from benchmarks.contestants.images import find_images
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             model = OtherModel(server.ports["management"], current_archive(store_of(OTHER, made.store)).name)
             phases = interleave(model, lambda: meter.closed(target, [], CLIENTS, WARM_S, SECONDS), server)
             wakes = [wake(model, server, images[0]) for _ in range(WAKES)]
-        except (OpsError, httpx.HTTPError) as error:
+        except OpsError as error:
             raise OpsError(f"{error}\n{server.tail()}") from error
     found = {"machine": machine.describe(cpus), "commit": machine.commit(), **summarise(phases), "wakes_s": wakes}
     say(f"\n{aligned(table(found))}")
@@ -67,29 +66,43 @@ def run(options: argparse.Namespace) -> int:
 
 
 class OtherModel:
-    """The second model on the same TorchServe."""
+    """The second model on the same TorchServe. Its methods raise OpsError."""
 
     def __init__(self, management: int, archive: str) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{management}", timeout=LOAD_S, trust_env=False)
+        self._url = f"http://127.0.0.1:{management}/models"
         self._archive = archive
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def bring_into(self, state: str) -> None:
-        """Bring the server into one of STATES, and wait until it is. Raises httpx.HTTPError."""
+        """Bring the server into one of STATES, and wait until it is."""
         if state == "alone":
-            if self._client.get(f"/models/{OTHER}").is_success:
-                self._client.delete(f"/models/{OTHER}").raise_for_status()
+            if self._is_there():
+                self._ask("DELETE", f"/{OTHER}")
             return
-        if not self._client.get(f"/models/{OTHER}").is_success:
-            query = {"url": self._archive, "model_name": OTHER}
-            self._client.post("/models", params=query).raise_for_status()
+        if not self._is_there():
+            self._ask("POST", f"?url={self._archive}&model_name={OTHER}")
         self.scale(1 if state == "loaded" else 0)
 
     def scale(self, workers: int) -> float:
-        """Set the number of workers; return the seconds until all of them are READY. Raises httpx.HTTPError."""
-        start, count = time.perf_counter(), str(workers)
-        query = {"min_worker": count, "max_worker": count, "synchronous": "true"}
-        self._client.put(f"/models/{OTHER}", params=query).raise_for_status()
+        """Set the number of workers; return the seconds until all of them are READY."""
+        start = time.perf_counter()
+        self._ask("PUT", f"/{OTHER}?min_worker={workers}&max_worker={workers}&synchronous=true")
         return time.perf_counter() - start
+
+    def _is_there(self) -> bool:
+        try:
+            self._ask("GET", f"/{OTHER}")
+        except OpsError:
+            return False
+        return True
+
+    def _ask(self, method: str, suffix: str) -> None:
+        request = urllib.request.Request(self._url + suffix, method=method)  # noqa: S310 - loopback
+        try:
+            with self._opener.open(request, timeout=LOAD_S):
+                pass
+        except OSError as error:
+            raise OpsError(f"TorchServe: {method} {suffix}: {error}") from error
 
 
 def interleave(model: OtherModel, measure: Callable[[], dict[str, Any]], server: Server) -> dict[str, list[Any]]:
@@ -111,7 +124,7 @@ def orders(states: list[str], rounds: int) -> Iterator[str]:
 
 
 def wake(model: OtherModel, server: Server, image: Path) -> dict[str, float]:
-    """Return how long a load takes, and the first answer of the unloaded model. Raises OpsError, httpx.HTTPError."""
+    """Return how long a load takes, and the first answer of the unloaded model. Raises OpsError."""
     model.bring_into("unloaded")
     load_s = model.scale(1)
     model.scale(0)
