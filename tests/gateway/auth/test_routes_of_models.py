@@ -293,3 +293,30 @@ async def test_metrics_count_by_models_that_exist(
     assert counted == {("yolo", "200"): 1, ("helmets", "200"): 2, ("helmets", "415"): 1}
     seconds = await by_labels(client, "gateway_model_request_seconds_count", "model", headers=keys.free)
     assert seconds == {("yolo",): 1, ("helmets",): 3}
+
+
+async def test_several_models_need_the_right_to_each(client: httpx.AsyncClient, keys: Keys) -> None:
+    response = await client.post("/predict?model=helmets,plates", content=JPEG, headers=keys.door)
+    assert_error(response, 403, "insufficient_scope", "'plates'")
+
+
+async def test_each_model_of_a_request_is_counted(
+    settings: SettingsMaker, fake: FakeTorchServe, tmp_path: Path
+) -> None:
+    fake.others = {"helmets": LOADED, "plates": LOADED}
+    file = tmp_path / "models.toml"
+    file.write_text('[helmets]\nrate_limit = "2/hour"\n[plates]\nrate_limit = "1/hour"\n', "utf-8")
+    async with running_app(settings(models_file=str(file))) as (_, client):
+        asked = ("helmets,plates", "plates", "helmets,plates", "helmets")
+        responses = [await client.post(f"/predict?model={names}", content=JPEG) for names in asked]
+        assert [response.status_code for response in responses] == [200, 429, 429, 429]
+        assert "'plates'" in responses[2].text
+        limited = await by_labels(client, "gateway_model_rate_limited_total", "model")
+        assert limited == {("plates",): 2, ("helmets",): 1}
+        counted = await by_labels(client, "gateway_model_requests_total", "model", "status")
+        assert counted == {
+            ("helmets", "200"): 1,
+            ("plates", "200"): 1,
+            ("helmets", "429"): 2,
+            ("plates", "429"): 2,
+        }

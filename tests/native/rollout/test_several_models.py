@@ -99,6 +99,14 @@ def test_adding_removing_and_a_model_that_fails_leave_the_others_answering(three
     assert not list(three.store.glob("more*.mar"))
 
 
+def test_one_upload_is_answered_by_several_models_in_the_order_asked(three):
+    body = three.ask(model="kinds,yolo,parts").json()
+    assert [result["model"]["name"] for result in body["results"]] == ["kinds", "yolo", "parts"]
+    alone = {model: three.ask(model=model).json() for model in TASK_KEYS}
+    for result in body["results"]:
+        assert result["detections"] == alone[result["model"]["name"]]["detections"]
+
+
 def workers(service: Service, model: str) -> list[psutil.Process]:
     described = HTTP.get(f"{service.management}/models/{model}", timeout=10).json()
     return [psutil.Process(worker["pid"]) for version in described for worker in version["workers"]]
