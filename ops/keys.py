@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -157,7 +158,7 @@ def print_new(path: Path, name: str, scopes: list[str], expires: str | None, mod
     first = not entries(path)
     say(add(path, name, scopes, expires, models))
     say_to_stderr(f"  This is the only time that the key is shown; {shown(path)} has its hash.")
-    address = f"http://localhost:8001/predict{_query(models)}"
+    address = shlex.quote(f"http://localhost:8001/predict{_query(models)}")  # a shell may take ? for a pattern
     say_to_stderr(f"  curl -H 'X-API-Key: THE_KEY' -F file=@samples/street.jpg {address}")
     if first:
         say_to_stderr("  It is the first key: a gateway that runs without keys requires one after its next start.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError
-from ops.paths import ROOT
+from ops.paths import ROOT, shown
 from ops.system.environment import PACKAGING, only
 from ops.system.settings import load
 from ops.system.variables import TRUST_WEIGHTS
@@ -37,10 +37,10 @@ def export_apart(weights: Path, directory: Path) -> tuple[dict[str, Any], list[s
         )
         if not answer.is_file():
             reason = f"signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[-500:]
-            raise OpsError(f"{weights}: the process that loads the weights failed ({reason}). Nothing changed")
+            raise OpsError(f"{shown(weights)}: the process that loads the weights failed ({reason}). Nothing changed")
         said: dict[str, Any] = json.loads(answer.read_text())
     if "error" in said:
-        raise OpsError(f"{weights}: {said['error']}. Nothing changed")
+        raise OpsError(f"{shown(weights)}: {said['error']}. Nothing changed")
     return said["metadata"], said["remarks"]
 
 

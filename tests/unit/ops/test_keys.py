@@ -117,7 +117,7 @@ def test_the_list_shows_everything_but_hashes(path, capsys):
 
 def test_a_key_is_limited_to_the_models_that_are_named(path, capsys):
     assert run(path, "add", "door", "--model", "plates", "--model", "helmets,plates") == 0
-    assert "/predict?model=plates" in capsys.readouterr().err
+    assert "/predict?model=plates'" in capsys.readouterr().err, "zsh refuses an unquoted question mark"
     (entry,) = keys.entries(path)
     # As scopes: a gateway that does not know them accepts no such key, where it would ignore a field of its own.
     assert entry["scopes"] == ["predict", "model:helmets", "model:plates"]
