@@ -1,9 +1,13 @@
-"""Ultralytics, imported offline and without a trace in the user's folders."""
+"""Ultralytics, imported offline, in silence and without a trace in the user's folders."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import tempfile
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -27,13 +31,21 @@ def ultralytics() -> Any:
     with tempfile.TemporaryDirectory(prefix="yolo-validate-") as folder:
         given = os.environ.setdefault("YOLO_CONFIG_DIR", folder)
         try:
-            import ultralytics
-            import ultralytics.data.augment
-            import ultralytics.models.yolo.detect
-            import ultralytics.models.yolo.obb
-            import ultralytics.utils.metrics
-            import ultralytics.utils.ops
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                return _imported()
         finally:
             if given == folder:
                 del os.environ["YOLO_CONFIG_DIR"]
+
+
+def _imported() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ultralytics
+        import ultralytics.data.augment
+        import ultralytics.models.yolo.detect
+        import ultralytics.models.yolo.obb
+        import ultralytics.utils.metrics
+        import ultralytics.utils.ops
+    logging.getLogger("ultralytics").setLevel(logging.ERROR)
     return ultralytics
