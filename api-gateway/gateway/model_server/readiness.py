@@ -113,6 +113,8 @@ class ReadinessWatch:
 
         A model that is not used costs no questions then.
         """
+        if self._asked == float("-inf"):
+            self._since = self._clock()  # that it was not ready before is not known
         if self._clock() - self._asked >= self._interval_s:
             await self.ask()
         self.require()

@@ -252,6 +252,17 @@ async def test_a_failing_model_leaves_the_others_answering(settings: SettingsMak
         assert await metric(client, "gateway_model_ready") == 0
 
 
+async def test_a_model_whose_worker_starts_has_the_time_of_grace_from_its_first_request_on(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.others["helmets"] = {"1.0": ["UNLOADING"]}
+    async with running_app(settings(ready_grace_s=0.5)) as (_, client):
+        await asyncio.sleep(1)
+        assert model_of(await client.post("/predict?model=helmets", content=JPEG)) == "helmets"
+        await asyncio.sleep(1.1)
+        assert_error(await client.post("/predict?model=helmets", content=JPEG), 503, "model_not_ready")
+
+
 async def test_a_model_that_nobody_asks_for_is_never_described(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:
     fake.workers = {"1.0": ["READY"]}
     described: list[str] = []
