@@ -149,8 +149,10 @@ def with_other_model(artifacts: Artifacts, name: str) -> Artifacts:
 
     def make(target: Path) -> None:
         shutil.copytree(artifacts.store, target, dirs_exist_ok=True)
-        argv = [str(OWN_PYTHON), "-m", "ops", "package", "--weights", str(artifacts.weights), "--model", name]
+        weights = Path(shutil.copyfile(artifacts.weights, target / f"{name}.pt"))  # a new model has the file's name
+        argv = [str(OWN_PYTHON), "-m", "ops", "package", "--weights", str(weights), "--model", name]
         run([*argv, "--store", str(target)], f"packaging {name}.mar")
+        weights.unlink()
 
     store = artifacts.store
     return replace(artifacts, store=once(store.with_name(f"{name}-{store.name}"), make))

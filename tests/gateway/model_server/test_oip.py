@@ -248,7 +248,10 @@ async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
     file.write_text("first\n")
     async with running_app(before(oip_token_file=str(file))) as (_, client):
         await client.post("/predict", content=JPEG)
-        assert {headers["authorization"] for _, headers, _ in oip.asked} == {"Bearer first"}
+        # Only these: what the watch of an application before this one has sent may arrive late.
+        asked_for = [headers for path, headers, _ in oip.asked if path.endswith("/infer")]
+        assert [headers["authorization"] for headers in asked_for] == ["Bearer first"]
+        assert "Bearer first" in {headers.get("authorization") for _, headers, _ in oip.asked[:-1]}
         (tmp_path / "new").write_text("second")
         os.replace(tmp_path / "new", file)  # noqa: PTH105
         await client.post("/predict", content=JPEG)
