@@ -1,62 +1,136 @@
-"""Several models in Compose: brought by up.sh, added and removed while clients ask the first."""
+"""Three models of three tasks in Compose: brought in each way, operated by themselves, failing, removed."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.compose.stack import Stack
-from tests.support import clients, small_models
-from tests.support.archives import left_over
+from tests.support import small_models, wait_until
+from tests.support.archives import left_over, renamed, varied
+from tests.support.deployment import BASE, RELEASED_TO
+from tests.support.several_models import NEW, NEW_VERSION, YAML, Clients
 
-YAML = {"masks": "yolov8n-seg.yaml", "kinds": "yolo11n-cls.yaml"}
-
-
-@pytest.fixture
-def weights(settled: Stack) -> Iterator[dict[str, Path]]:
-    """Weights of two tasks in the checkout; nothing is left of their models afterwards."""
-    found = {name: settled.root / f"{name}.pt" for name in YAML}
-    for name, path in found.items():
-        settled.hand_over(small_models.save(YAML[name], path, settled.root / "samples"))
-    yield found
-    for name, path in found.items():
-        path.unlink(missing_ok=True)
-        (settled.root / f"models/weights/{name}.pt").unlink(missing_ok=True)
-        if name in listed(settled):
-            settled.go("scripts/models.sh", "remove", name, "--purge")
+FIRST = {"yolo": BASE, "parts": "1.0", "kinds": "1.0"}
 
 
-def listed(stack: Stack) -> dict[str, str]:
-    """The state of each model."""
-    models = json.loads(stack.script("scripts/models.sh", "list", "--json").stdout)["models"]
-    return {model["name"]: model["state"] for model in models}
+@pytest.fixture(scope="module")
+def brought(running: Stack) -> Iterator[Stack]:
+    """The base version of `yolo`, and `kinds` from models/weights, next to which lies a file that is no weights."""
+    stack = running.with_settings(**RELEASED_TO)
+    stack.compose("up", "-d")
+    stack.settle()
+    folder = stack.root / "models/weights"
+    kinds, broken = folder / "kinds.pt", folder / "broken.pt"
+    try:
+        stack.hand_over(small_models.save(YAML["kinds"], kinds, stack.root / "samples"))
+        broken.write_bytes(b"not weights")
+        said = stack.go("scripts/up.sh", "--docker")
+        assert "broken: not packaged" in said
+        broken.unlink()
+        yield stack
+        stack.settle()
+    finally:
+        for path in (kinds, broken):
+            path.unlink(missing_ok=True)
+        for name in YAML:
+            stack.script("scripts/models.sh", "remove", name, "--purge")
+        shutil.rmtree(stack.store / "models.d", ignore_errors=True)
+        (stack.store / f"yolo-{NEW_VERSION}.mar").unlink(missing_ok=True)
 
 
-def test_models_are_added_removed_and_brought_while_yolo_answers(settled: Stack, weights: dict[str, Path]) -> None:
-    with clients(4, settled.ask) as load:
-        said = settled.go("scripts/models.sh", "add", "masks.pt", "--name", "masks")
-        assert "masks 1.0 is served" in said
-        answer = settled.ask(model="masks")
-        assert (answer.status_code, answer.json()["task"]) == (200, "segment")
-        assert listed(settled) == {"yolo": "served", "masks": "served"}
-        small = settled.with_settings(TORCHSERVE_MEMORY="1g")
-        assert "kinds does not fit into memory" in small.go(
-            "scripts/models.sh", "add", "kinds.pt", "--name", "kinds", code=1
-        )
-        settled.go("scripts/models.sh", "remove", "masks")
-        assert settled.ask(model="masks").status_code == 404
-        assert listed(settled) == {"yolo": "served", "masks": "removed"}
-        load.fresh()
-    assert load.statuses == {200}
-    owner = settled.root.stat().st_uid
-    assert {path.stat().st_uid for path in settled.store.rglob("*")} == {owner}
-    assert left_over(settled.store) == set()
+@pytest.fixture(scope="module")
+def three(brought: Stack) -> Stack:
+    """`yolo`, `kinds`, and `parts`, which was added while clients asked the other two."""
+    parts = small_models.save(YAML["parts"], brought.root / "parts.pt", brought.root / "samples")
+    with Clients(brought, ("yolo", "kinds")).at_work():
+        brought.go("scripts/models.sh", "add", "parts.pt", "--name", "parts")
+    renamed(parts, brought.root / "new-parts.pt")
+    return brought
 
-    weights["kinds"].rename(settled.root / "models/weights/kinds.pt")
-    said = settled.go("scripts/up.sh", "--docker")
-    assert listed(settled) == {"yolo": "served", "kinds": "served", "masks": "removed"}
-    answer = settled.ask(model="kinds")
-    assert (answer.status_code, answer.json()["task"]) == (200, "classify")
+
+def kept(stack: Stack, model: str, version: str, **changes: str) -> Path:
+    """Put a version of a model into the store by hand."""
+    return stack.hand_over(
+        varied(stack.store / f"{model}.mar", stack.store / f"{model}-{version}.mar", version, **changes)
+    )
+
+
+def redeploy_kept(stack: Stack, model: str, version: str) -> tuple[int, str]:
+    """Redeploy a version that is in the store: the same as redeploy.sh after it has packaged weights."""
+    release = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "release")
+    done = stack.run(*release, "redeploy", "any.pt", "--packaged", version, "--model", model, "--accept-drift")
+    return done.returncode, done.stdout
+
+
+def loaded(stack: Stack, model: str) -> list[str]:
+    answer = httpx.get(f"{stack.management}/models/{model}/all", timeout=10)
+    return [version["modelVersion"] for version in answer.json()]
+
+
+def workers(stack: Stack, model: str) -> list[int]:
+    """Return the processes of a model's workers, as the container numbers them."""
+    described = httpx.get(f"{stack.management}/models/{model}", timeout=10).json()
+    return [worker["pid"] for version in described for worker in version["workers"]]
+
+
+def test_each_is_redeployed_rolled_back_and_canaried_by_itself_under_clients_that_ask_all(three: Stack) -> None:
+    for model in ("yolo", "kinds"):
+        kept(three, model, NEW_VERSION, prefix=NEW)
+    with Clients(three).at_work() as people:
+        served: dict[str, set[str | None]] = {model: {version} for model, version in FIRST.items()}
+        assert people.more() == served
+        for model in FIRST:
+            of_model = ("--model", model)
+            if model == "parts":  # packaged in a container
+                named = ("--version", NEW_VERSION, "--accept-drift")
+                three.go("scripts/redeploy.sh", "new-parts.pt", *named, *of_model)
+            else:
+                code, said = redeploy_kept(three, model, NEW_VERSION)
+                assert code == 0, said
+            assert people.more() == {**served, model: {NEW_VERSION}}
+            three.go("scripts/rollback.sh", *of_model)
+            assert people.more() == served
+            three.go("scripts/canary.sh", "start", NEW_VERSION, "--percent", "50", *of_model, "--accept-drift")
+            assert people.more(60) == {**served, model: {FIRST[model], NEW_VERSION}}
+            three.go("scripts/canary.sh", "promote", *of_model)
+            served[model] = {NEW_VERSION}
+            assert people.more() == served
+    assert {model: loaded(three, model) for model in FIRST} == {model: [NEW_VERSION] for model in FIRST}
+    assert {path.stat().st_uid for path in three.store.rglob("*")} == {three.root.stat().st_uid}
+    assert left_over(three.store) == left_over(three.store / "models.d/parts") == set()
+
+
+def test_a_model_that_fails_is_removed_and_comes_back_leaves_the_others_answering(three: Stack) -> None:
+    def answered() -> str | None:
+        answer = three.ask(model="parts")
+        return answer.json()["model"]["version"] if answer.status_code == 200 else None
+
+    with Clients(three, ("yolo", "kinds")).at_work():
+        killed = workers(three, "parts")
+        three.compose("exec", "-T", "torchserve", "python", "-c", f"import os; os.kill({killed[0]}, 9)")
+        wait_until(lambda: workers(three, "parts") != killed and answered(), "another worker answers", 60)
+
+        before = answered()
+        kept(three, "parts", "bad", handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n")
+        code, said = redeploy_kept(three, "parts", "bad")
+        assert code == 1, said
+        assert answered() == before
+
+        three.go("scripts/models.sh", "remove", "parts")
+        gone = three.ask(model="parts")
+        assert gone.status_code == 404
+        assert all(name in gone.json()["error"]["message"] for name in ("yolo", "kinds"))
+        listed = json.loads(three.go("scripts/models.sh", "list", "--json"))["models"]
+        states = {model["name"]: model["state"] for model in listed}
+        assert states == {"yolo": "served", "kinds": "served", "parts": "removed"}
+        again = ("scripts/models.sh", "add", "1.0", "--name", "parts")
+        refused = three.with_settings(TORCHSERVE_MEMORY="1g").go(*again, code=1)
+        assert "parts does not fit into memory" in refused
+        three.go(*again)
+        assert answered() == "1.0"

@@ -26,7 +26,8 @@ CLIENTS = 8
 TASK_KEYS = {"yolo": None, "parts": "masks", "kinds": "probs"}
 #: Small models of the tasks of the others.
 YAML = {"parts": "yolov8n-seg.yaml", "kinds": "yolo11n-cls.yaml"}
-#: The names of the classes of renamed weights, which are version 1.1, begin with it.
+#: The version of renamed weights, and the word that the names of its classes begin with.
+NEW_VERSION = "renamed"
 NEW = "new "
 
 
@@ -99,6 +100,6 @@ def find_fault(model: str, body: dict[str, Any]) -> str | None:
     renamed_classes = {name.startswith(NEW) for name in names}
     if body["model"]["name"] != model or keys != ({key} if key else set()):
         return f"{body['model']} answers for {model} with {keys}"
-    if not names or renamed_classes != {body["model"]["version"] == "1.1"}:
+    if not names or renamed_classes != {body["model"]["version"] == NEW_VERSION}:
         return f"{body['model']} answers with {names}"
     return None

@@ -14,7 +14,7 @@ from tests.support import small_models, wait_until
 from tests.support.archives import renamed
 from tests.support.deployment import BASE, RELEASED_TO
 from tests.support.endpoints import HTTP
-from tests.support.several_models import NEW, TASK_KEYS, YAML, Clients
+from tests.support.several_models import NEW, NEW_VERSION, TASK_KEYS, YAML, Clients
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def added(installed: Service, weights: dict[str, Path]) -> Iterator[None]:
     finally:
         for name in YAML:
             installed.script("scripts/models.sh", "remove", name, "--purge")
-        (installed.store / "yolo-1.1.mar").unlink(missing_ok=True)
+        (installed.store / f"yolo-{NEW_VERSION}.mar").unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -62,14 +62,14 @@ def test_each_is_redeployed_rolled_back_and_canaried_by_itself_under_clients_tha
         for model in TASK_KEYS:
             of_model = ("--model", model)
             new = str(weights[NEW + model])
-            three.go("scripts/redeploy.sh", new, *of_model, "--version", "1.1", "--accept-drift")
-            assert people.more() == {**served, model: {"1.1"}}
+            three.go("scripts/redeploy.sh", new, *of_model, "--version", NEW_VERSION, "--accept-drift")
+            assert people.more() == {**served, model: {NEW_VERSION}}
             three.go("scripts/rollback.sh", *of_model)
             assert people.more() == served
-            three.go("scripts/canary.sh", "start", "1.1", "--percent", "50", *of_model, "--accept-drift")
-            assert people.more(60) == {**served, model: {first[model], "1.1"}}
+            three.go("scripts/canary.sh", "start", NEW_VERSION, "--percent", "50", *of_model, "--accept-drift")
+            assert people.more(60) == {**served, model: {first[model], NEW_VERSION}}
             three.go("scripts/canary.sh", "promote", *of_model)
-            assert people.more() == {**served, model: {"1.1"}}
+            assert people.more() == {**served, model: {NEW_VERSION}}
             three.go("scripts/rollback.sh", *of_model)
             assert people.more() == served
     for model, version in first.items():
