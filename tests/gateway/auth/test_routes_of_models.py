@@ -217,6 +217,18 @@ async def test_lists_show_what_the_key_may_use(client: httpx.AsyncClient, keys: 
         assert [entry["name"] for entry in index] == listed
 
 
+async def test_of_several_models_the_key_may_use_each_or_none_is_asked(
+    client: httpx.AsyncClient, keys: Keys, fake: FakeTorchServe
+) -> None:
+    for path, field in (("/predict", "file"), ("/predict/batch", "files")):
+        for way in ({"params": {"model": "helmets,plates"}}, {"data": {"model": "helmets,plates"}}):
+            response = await client.post(path, files={field: ("a.jpg", JPEG)}, headers=keys.door, **way)
+            assert_error(response, 403, "insufficient_scope", "'plates'")
+    assert fake.predictions == []
+    response = await client.post("/predict?model=yolo,helmets", content=JPEG, headers=keys.gate)
+    assert response.json()["succeeded"] == 2
+
+
 async def test_a_refusal_is_counted_and_logged_once_with_the_model(
     client: httpx.AsyncClient, keys: Keys, caplog: pytest.LogCaptureFixture
 ) -> None:
