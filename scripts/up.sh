@@ -86,12 +86,12 @@ _archive() {
   ls -li serving/torchserve/model-store/*.mar 2>/dev/null || true
 }
 
-# With several models: what the packager said of each since the start, and which are served.
+# With several models: what the packager and TorchServe said of each since the start, and which are served.
 _show_models() {
   if ! compgen -G 'models/weights/*.pt' | grep -qvE '/(best|yolo)\.pt$' \
     && ! compgen -G 'serving/torchserve/model-store/models.d/*/' >/dev/null; then return 0; fi
-  docker compose logs --no-color --no-log-prefix --since "$1" model-archiver 2>/dev/null \
-    | grep -E ': (not packaged|was removed|.* is not used)' || true
+  docker compose --profile green logs --no-color --no-log-prefix --since "$1" model-archiver "$(answering_service)" 2>/dev/null \
+    | grep -E ': (not packaged|was removed|.* is not used)|^torchserve: skipped model' || true
   run_in_container models list || true
 }
 

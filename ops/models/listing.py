@@ -112,7 +112,10 @@ def _describe(host: Host, *, is_up: bool) -> Listed | None:
     if served is None:
         wanted = "not loaded" if is_up else "unknown"
         if is_up:
-            notes.append("TorchServe does not serve it; its log says why. A restart tries again: bash scripts/up.sh")
+            notes.append(
+                "TorchServe does not serve it: its log says why, unless the archive is newer than its start. A restart "
+                f"tries again: {_restart(host)}"
+            )
         return Listed(host.model, wanted, version, _task(record), kept=kept, notes=notes)
     if not has_archive:
         notes.append("it is loaded, but no start serves it: it has no archive of its name in the model store")
@@ -124,6 +127,10 @@ def _describe(host: Host, *, is_up: bool) -> Listed | None:
         workers=ready, memory_bytes=memory.measured(host, served), expected_bytes=memory.estimated(host, served),
         kept=kept, notes=notes,
     )  # fmt: skip
+
+
+def _restart(host: Host) -> str:
+    return f"docker compose restart {host.program}" if host.compose else "bash scripts/down.sh && bash scripts/up.sh"
 
 
 def _served(host: Host) -> Loaded | None:

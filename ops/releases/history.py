@@ -44,6 +44,14 @@ def print_releases(host: Host, as_json: bool = False) -> None:
         say(f"  note: {line}")
 
 
+def _why_not_served(host: Host) -> str:
+    try:
+        host.server.models()
+    except UNAVAILABLE:
+        return "TorchServe does not answer: nothing is served"
+    return f"TorchServe does not serve {host.model}. See: bash scripts/models.sh list"
+
+
 def _notes(
     host: Host, state: releases.Releases, present: routing.Routing, served: str | None, loaded: list[str]
 ) -> list[str]:
@@ -52,7 +60,7 @@ def _notes(
     if state.current is None:
         lines.append(f"{live} is not a kept version" if state.current_sha256 else f"there is no {live}")
     if served is None:
-        lines.append("TorchServe does not answer: nothing is served")
+        lines.append(_why_not_served(host))
     elif served != state.current:
         lines.append(f"TorchServe serves {served}; a restart would serve {state.current or f'what {live} is'}")
     unused = [version for version in loaded if version != served and version not in present.playing]

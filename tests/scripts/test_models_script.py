@@ -41,9 +41,13 @@ def test_the_list_and_a_removal_are_passed_on(checkout, docker, weights):
     assert operations(docker) == [["models", "list", "--json"], ["models", "remove", "helmets", "--purge"]]
 
 
+PACKAGED = "  plates: not packaged: empty\n  helmets: version 1.0\n"
+SKIPPED = "torchserve: skipped model hats: does not fit into memory\n"
+
+
 def test_up_shows_the_models_where_there_are_several_and_what_was_not_packaged(checkout, docker):
     docker.answer("compose", "port", "api-gateway", "8000", say="127.0.0.1:1\n")
-    docker.answer("compose", "logs", "model-archiver", say="  plates: not packaged: empty\n  helmets: version 1.0\n")
+    docker.answer("compose", "logs", "model-archiver", "torchserve", say=PACKAGED + SKIPPED)
     (checkout.root / "samples/street.jpg").write_bytes(b"picture")
     curl = docker.folder / "curl"
     curl.write_text("#!/bin/sh\nprintf '{}\\n200'\n")
@@ -55,4 +59,5 @@ def test_up_shows_the_models_where_there_are_several_and_what_was_not_packaged(c
     assert done.returncode == 0, done.stderr
     assert operations(docker) == [["models", "list"]]
     assert "plates: not packaged: empty" in done.stdout
+    assert "skipped model hats: does not fit" in done.stdout
     assert "helmets: version" not in done.stdout

@@ -43,7 +43,7 @@ def test_json_is_for_programs(served, host, capsys):
     ]
 
 
-def test_the_states(served, helmets, found):
+def test_the_states(served, helmets, host, found):
     other = served.others["helmets"]
     other.workers = {"1.0": [("UNLOADING", 0)]}
     assert found()["helmets"].state == "loading"
@@ -52,7 +52,9 @@ def test_the_states(served, helmets, found):
     del served.others["helmets"]
     missing = found()["helmets"]
     assert missing.state == "not loaded"
-    assert "bash scripts/up.sh" in missing.notes[-1]
+    assert "docker compose restart torchserve" in missing.notes[-1]
+    host.compose = False
+    assert "bash scripts/down.sh && bash scripts/up.sh" in found()["helmets"].notes[-1]
     served.down = True
     assert {one.state for one in found().values()} == {"unknown"}
 

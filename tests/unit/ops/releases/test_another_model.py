@@ -60,6 +60,15 @@ def test_a_redeploy_and_the_way_back(host, helmets, capsys):
     assert left_over(helmets.store.parent.parent) == set()
 
 
+def test_the_releases_of_a_model_that_is_not_loaded_do_not_blame_the_server(host, served, capsys):
+    del served.others["helmets"]
+    history.print_releases(host)
+    assert "TorchServe does not serve helmets" in capsys.readouterr().out
+    served.down = True
+    history.print_releases(host)
+    assert "TorchServe does not answer" in capsys.readouterr().out
+
+
 def test_a_canary_is_in_the_models_own_routing_and_judged_by_its_own_counters(
     host, helmets, served, monkeypatch, capsys
 ):
