@@ -34,7 +34,7 @@ from ops.terminal.console import say
 
 OTHER = "other"
 STATES = {"alone": "yolo alone", "loaded": "a second model, loaded and idle", "unloaded": "a second model, unloaded"}
-CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 8.0, 6, 5
+CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 5.0, 12, 5
 #: The share of the throughput that an idle model may cost, and the seconds that an answer may take beyond the load.
 COST, GRACE_S = 0.02, 1.0
 LOAD_S = 180.0
