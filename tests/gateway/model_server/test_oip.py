@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -73,11 +74,17 @@ class FakeOip:
         await send({"type": "http.response.body", "body": content})
 
 
-@pytest.fixture(scope="module")
-def _served() -> Iterator[tuple[FakeOip, str]]:
+@contextlib.contextmanager
+def _fake() -> Iterator[tuple[FakeOip, str]]:
     fake = FakeOip()
     with serving(fake) as url:
         yield fake, url
+
+
+@pytest.fixture(scope="module")
+def _served() -> Iterator[tuple[FakeOip, str]]:
+    with _fake() as served:
+        yield served
 
 
 @pytest.fixture
@@ -242,30 +249,29 @@ async def test_what_cannot_be_a_version_is_404_and_never_a_part_of_the_servers_a
 
 
 async def test_the_token_of_the_file_goes_along_and_a_new_one_is_taken_up(
-    before: Callable[..., Settings], oip: FakeOip, tmp_path: Path
+    before: Callable[..., Settings], tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
     file.write_text("first\n")
-    async with running_app(before(oip_token_file=str(file))) as (_, client):
-        await client.post("/predict", content=JPEG)
-        # Only these: what the watch of an application before this one has sent may arrive late.
-        asked_for = [headers for path, headers, _ in oip.asked if path.endswith("/infer")]
-        assert [headers["authorization"] for headers in asked_for] == ["Bearer first"]
-        assert "Bearer first" in {headers.get("authorization") for _, headers, _ in oip.asked[:-1]}
-        (tmp_path / "new").write_text("second")
-        os.replace(tmp_path / "new", file)  # noqa: PTH105
-        await client.post("/predict", content=JPEG)
-        assert oip.asked[-1][1]["authorization"] == "Bearer second"
-        asked = oip.count("/v2/models/yolo/infer")
-        for content in (b"", b" \n", "é".encode(), b"x" * 100_000):
-            file.write_bytes(content)
+    # A server of its own: what the application of the test before has sent, without a token, may arrive late.
+    with _fake() as (oip, url):
+        async with running_app(before(oip_url=url, oip_token_file=str(file))) as (_, client):
+            await client.post("/predict", content=JPEG)
+            assert {headers["authorization"] for _, headers, _ in oip.asked} == {"Bearer first"}
+            (tmp_path / "new").write_text("second")
+            os.replace(tmp_path / "new", file)  # noqa: PTH105
+            await client.post("/predict", content=JPEG)
+            assert oip.asked[-1][1]["authorization"] == "Bearer second"
+            asked = oip.count("/v2/models/yolo/infer")
+            for content in (b"", b" \n", "é".encode(), b"x" * 100_000):
+                file.write_bytes(content)
+                assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
+            file.unlink()
             assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
-        file.unlink()
-        assert_error(await client.post("/predict", content=JPEG), 503, "backend_unavailable")
-        assert oip.count("/v2/models/yolo/infer") == asked, "nothing goes out without the token"
-        file.write_text("third")
-        assert (await client.post("/predict", content=JPEG)).status_code == 200
-        assert "Bearer third" in {headers["authorization"] for _, headers, _ in oip.asked}
+            assert oip.count("/v2/models/yolo/infer") == asked, "nothing goes out without the token"
+            file.write_text("third")
+            assert (await client.post("/predict", content=JPEG)).status_code == 200
+            assert "Bearer third" in {headers["authorization"] for _, headers, _ in oip.asked}
 
 
 async def test_a_model_that_changed_its_tensors_is_looked_at_again(client: httpx.AsyncClient, oip: FakeOip) -> None:
