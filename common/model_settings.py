@@ -11,7 +11,6 @@ use their part.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -65,9 +64,6 @@ def read(path: Path) -> dict[str, ModelSettings]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        if not os.access(path.parent, os.X_OK):  # whether there is such a file cannot be seen
-            folder = f"the folder {path.parent.name} is closed to the user that the service runs as"
-            raise ModelSettingsError(f"{path}: {folder}. Open it: chmod go+rx {path.parent.name}") from error
         raise ModelSettingsError(f"{path} cannot be read ({error.strerror}); make it readable or remove it") from error
     except UnicodeDecodeError as error:
         raise ModelSettingsError(f"{path} is not in UTF-8; save it in that encoding") from error

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +16,6 @@ from yolo.errors import InvalidParameter
 from yolo.metadata import Metadata
 from yolo.settings import Settings
 
-NOBODY = 65534
 MODEL = Metadata("1", "detect", {0: "a"}, (640, 640), 32, 3, False, "yolo")
 
 
@@ -168,24 +163,3 @@ def test_a_rate_that_the_gateway_refuses_is_refused(rate):
         model_settings.parse(f'[a]\nrate_limit = "{rate}"')
     with pytest.raises(ValueError):
         parse_rates(rate)
-
-
-def test_a_folder_that_is_closed_to_the_service_is_named_with_the_fix(tmp_path):
-    folder = tmp_path / "models"
-    folder.mkdir(mode=0o700)
-    with another_user(folder), pytest.raises(ModelSettingsError, match=r"chmod go\+rx models"):
-        model_settings.read(folder / "models.toml")
-
-
-@contextmanager
-def another_user(folder: Path) -> Iterator[None]:
-    """Be a user other than the owner of a folder; where only root could be one, close the folder to its owner."""
-    if os.geteuid():
-        folder.chmod(0)
-        yield
-        return
-    os.setresuid(NOBODY, NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
