@@ -34,7 +34,7 @@ from ops.terminal.console import say
 
 OTHER = "other"
 STATES = {"alone": "yolo alone", "loaded": "a second model, loaded and idle", "unloaded": "a second model, unloaded"}
-CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 5.0, 12, 5
+CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 5.0, 9, 4
 #: The share of the throughput that an idle model may cost, and the seconds that an answer may take beyond the load.
 COST, GRACE_S = 0.02, 1.0
 LOAD_S = 180.0
@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
         try:
             await_first_answer(BY_NAME["stack_gateway"], target, images[0], server.exit_code)
             model = OtherModel(server.ports["management"], current_archive(store_of(OTHER, made.store)).name)
-            phases = interleave(model, lambda: meter.closed(target, [], CLIENTS, WARM_S, SECONDS), server)
+            trees = list(server.trees.values())
+            phases = interleave(model, lambda: meter.closed(target, trees, CLIENTS, WARM_S, SECONDS), server)
             wakes = [wake(model, server, images[0]) for _ in range(WAKES)]
         except OpsError as error:
             raise OpsError(f"{error}\n{server.tail()}") from error
@@ -155,19 +156,19 @@ def summarise(phases: dict[str, list[Any]]) -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> list[Row]:
     """Return the states and the wakes as a table."""
-    rows = [["", "images/s", "of alone", f"cost ≤ {COST:.0%}", "TorchServe, MB", "errors"]]
+    rows = [["", "images/s", "of alone", f"cost ≤ {COST:.0%}", "CPU ms an image", "TorchServe, MB", "errors"]]
     for state, title in STATES.items():
         one = found["states"][state]
         share = one["of_alone"]["median"]
         kept = DASH if state == "alone" else "yes" if share >= 1 - COST else "no"
         rows.append([
             title, number(one["images_per_s"]["median"], 2), f"{share:.3f}", kept,
-            number(one["memory_mb"]["median"], 0), str(sum(one["errors"].values())),
+            number(one["server_cpu_ms"]), number(one["memory_mb"]["median"], 0), str(sum(one["errors"].values())),
         ])  # fmt: skip
     for one in found["wakes_s"]:
         kept = "yes" if one["first_answer"] <= one["load"] + GRACE_S else "no"
         rows.append([
             f"first answer of the unloaded model, load + {GRACE_S:g} s", f"{one['first_answer']:.2f} s",
-            f"load {one['load']:.2f} s", kept, DASH, DASH,
+            f"load {one['load']:.2f} s", kept, DASH, DASH, DASH,
         ])  # fmt: skip
     return rows
