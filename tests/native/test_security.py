@@ -151,5 +151,5 @@ def own_variables(name: str, found: dict[str, str]) -> set[str]:
     if "-m gateway" in name:
         return {"PYTHONPATH", *(key for key in found if key.startswith("SUPERVISOR_"))}
     if "model_service_worker" in name:
-        return {"PYTHONPATH", *(key for key in found if key.startswith("TS_"))}
-    return {"PYTHONPATH"}
+        return {"PYTHONPATH", "MODEL_SETTINGS", *(key for key in found if key.startswith("TS_"))}
+    return {"PYTHONPATH", "MODEL_SETTINGS"}  # the settings of each model, for the workers
