@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -34,12 +33,6 @@ JPEG = picture()
 def fake(fake: FakeTorchServe) -> FakeTorchServe:
     fake.others = {"helmets": {"1.0": ["READY"]}, "plates": {"2.0": ["READY"]}}
     return fake
-
-
-@pytest.fixture
-async def client(settings: SettingsMaker, fake: FakeTorchServe) -> AsyncIterator[httpx.AsyncClient]:
-    async with running_app(settings()) as (_, client):
-        yield client
 
 
 def model_of(response: httpx.Response) -> str:
