@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from ops.errors import NotRunningError, NotServingError, OpsError
+from ops.paths import MODEL
 from ops.predict.client import Gateway, RefusedError, Reply, no_answer, read_document
 from ops.validate.metrics import Metrics
 from ops.validate.pictures import Frame, Framed, UnreadableError, encode
@@ -48,7 +49,7 @@ def choose(listed: Mapping[str, Any], name: str | None, version: str | None) -> 
     """Return the named model, or the only one, or `yolo`, of an answer to `GET /models`. Raises OpsError."""
     try:
         models = {str(model["name"]): model["versions"] for model in listed["models"]}
-        wanted = name or ("yolo" if "yolo" in models or not models else next(iter(models)))
+        wanted = name or (MODEL if MODEL in models or not models else next(iter(models)))
         if wanted not in models:
             raise OpsError(f"the gateway serves no model {wanted}. It serves {', '.join(models) or 'none'}")
         versions = {str(one["version"]): one for one in models[wanted]}
