@@ -61,7 +61,8 @@ class BackendSettings(BaseSettings):
         description="With `BACKEND=oip`: names of the classes from 0 on, comma-separated, if the server returns class "
         "numbers only.",
     )
-    connect_timeout_s: Seconds = Field(default=0.5, description="Seconds to connect to the model server.")
+    # Above 1 s, after which TCP repeats a lost SYN; below it a busy machine also looked like an absent server.
+    connect_timeout_s: Seconds = Field(default=3, description="Seconds to connect to the model server.")
     read_timeout_s: Seconds = Field(default=60, description="Seconds to wait for the model server's answer.")
     write_timeout_s: Seconds = Field(default=30, description="Seconds to send an image to the model server.")
     pool_timeout_s: Seconds = Field(

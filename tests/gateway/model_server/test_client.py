@@ -8,9 +8,12 @@ import contextlib
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from gateway.model_server import client as clients
@@ -105,6 +108,18 @@ async def post(client: HttpClient, body: bytes = PICTURE) -> Reply:
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
+
+
+async def test_a_server_is_not_unreachable_because_the_gateway_was_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = anyio.connect_tcp
+
+    async def held_up(*given: Any, **options: Any) -> Any:
+        time.sleep(0.8)  # noqa: ASYNC251  as when others take the processors
+        return await connect(*given, **options)
+
+    monkeypatch.setattr(anyio, "connect_tcp", held_up)
+    async with sending(saying(OK)) as (client, _):
+        assert (await post(client)).status == 200
 
 
 @pytest.mark.parametrize(
