@@ -6,7 +6,20 @@ import os
 import signal
 import sys
 
-from ops.cli import bluegreen, canary, keys, models, packaging, predict, releases, service, shell, traffic, validate
+from ops.cli import (
+    bluegreen,
+    canary,
+    keys,
+    load,
+    models,
+    packaging,
+    predict,
+    releases,
+    service,
+    shell,
+    traffic,
+    validate,
+)
 from ops.cli.parser import Parser
 from ops.terminal.exit import run_command
 
@@ -15,7 +28,7 @@ def parser() -> Parser:
     """Return the parser of all commands."""
     root = Parser(prog="ops", description="Operate the YOLO service.")
     root.set_defaults(check=lambda arguments: None)
-    for module in (service, predict, validate, packaging, releases, models, canary, traffic, bluegreen, keys):
+    for module in (service, predict, load, validate, packaging, releases, models, canary, traffic, bluegreen, keys):
         module.add(root)
     return root
 

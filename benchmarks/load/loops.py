@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from benchmarks.load.http_client import TIMEOUT_S, Answer, Connection, RequestFailed
 from benchmarks.load.phase import Measured, Phase
 from benchmarks.load.target import Target
+from ops.load.schedule import due_times as due_times
 
 # More connections than a healthy server needs at 80 % of its capacity. Further requests wait, and the wait counts.
 MAX_CONNECTIONS = 64
@@ -40,12 +40,6 @@ async def closed(target: Target, images: list[Path], clients: int, warm_s: float
     begin = max((at for at, _ in phase.done if at <= start + warm_s), default=start + warm_s)
     end = max((at for at, _ in phase.done if at <= stop), default=stop)
     return phase.finish(begin, max(end, begin + 1e-9), time.process_time() - cpu)
-
-
-def due_times(rate: float, seconds: float) -> Iterator[float]:
-    """Yield the due times of requests at a constant `rate`, in seconds from the start; at least one."""
-    for index in range(max(1, round(rate * seconds))):
-        yield index / rate
 
 
 async def opened(

@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "paths", "samples", "terminal", "system"),
     ("keys", "store", "gateways"),
     ("predict",),
-    ("validate",),
+    ("load", "validate"),
     ("packaging",),
     ("setup",),
     ("native",),
