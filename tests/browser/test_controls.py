@@ -25,7 +25,7 @@ def test_a_slider_asks_again_once_the_hand_rests(visit: Open, two: FakeTorchServ
     expect(page["output[for=conf]"]).to_have_text("40 %")
     assert [asked.query for asked in two.predictions] == [{}, {"conf": "0.4"}]
     page.slide("iou", 0.5)
-    wait_until(lambda: len(two.predictions) == 3, "the overlap was asked for", 10)
+    wait_until(lambda: len(two.predictions) == 3, "the overlap was asked for")
     assert two.predictions[-1].query == {"conf": "0.4", "iou": "0.5"}
     assert two.predictions[-1].body == grey.read_bytes()
 
@@ -42,10 +42,10 @@ def test_the_last_answer_wins_and_the_question_before_it_is_ended(visit: Open, t
 
     two.predict = slow_then_quick
     page.slide("conf", 0.1)
-    wait_until(lambda: len(two.predictions) == 2, "the slow question was asked", 10)
+    wait_until(lambda: len(two.predictions) == 2, "the slow question was asked")
     page.slide("conf", 0.2)
     page.headline("1 object: 1 dog")
-    wait_until(lambda: two.abandoned == 1, "the slow question was ended", 10)
+    wait_until(lambda: two.abandoned == 1, "the slow question was ended")
     assert page.failed == [f"{page.url}/predict?conf=0.1"]
 
 
@@ -66,9 +66,9 @@ def test_number_size_and_defaults_are_asked_for(visit: Open, two: FakeTorchServe
     page.headline(FOUND)
     page["#max_det"].fill("7")
     page["#imgsz"].select_option("320")
-    wait_until(lambda: two.predictions[-1].query == {"max_det": "7", "imgsz": "320"}, "both were asked for", 10)
+    wait_until(lambda: two.predictions[-1].query == {"max_det": "7", "imgsz": "320"}, "both were asked for")
     page["#defaults"].click()
-    wait_until(lambda: two.predictions[-1].query == {}, "the defaults were asked for", 10)
+    wait_until(lambda: two.predictions[-1].query == {}, "the defaults were asked for")
     expect(page["#max_det"]).to_have_value("")
     expect(page["#defaults"]).to_be_hidden()
 
@@ -112,7 +112,7 @@ def test_the_curl_command_does_what_the_page_does(visit: Open, two: FakeTorchSer
     page.drop(name, grey_png(80, 60))
     page.headline(FOUND)
     page.slide("conf", 0.33)
-    wait_until(lambda: len(two.predictions) == 2, "the slider asked", 10)
+    wait_until(lambda: len(two.predictions) == 2, "the slider asked")
     page["details:has(#curl) summary"].click()
     command = page["#curl"].inner_text()
     done = subprocess.run(

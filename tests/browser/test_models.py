@@ -32,7 +32,7 @@ def wait_for(url: str, *names: str) -> None:
         models = httpx.get(f"{url}/models", trust_env=False).json()["models"]
         return [model["name"] for model in models] == list(names)
 
-    wait_until(listed, f"{names} are served", 10)
+    wait_until(listed, f"{names} are served")
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_another_model_is_chosen_asked_and_remembered(visit: Open, several: Fake
     expect(page["#model option"]).to_have_text(["yolo", "plates"])
     expect(page["#model"]).to_have_value("yolo")
     page.slide("conf", 0.3)
-    wait_until(lambda: len(several.predictions) == 2, "the slider asked", 10)
+    wait_until(lambda: len(several.predictions) == 2, "the slider asked")
     page["#model"].select_option("plates")
     page.headline("1 object: 1 plate")
     assert models_asked(several) == ["yolo", "yolo", "plates"]

@@ -65,7 +65,7 @@ def test_a_request_id_stands_in_both_logs(service):
     request = {"files": {"file": service.street.read_bytes()}, "headers": {"X-Request-ID": "look-for-me-1"}}
     assert service.predict(**request).json()["request_id"] == "look-for-me-1"
     for name in SERVERS:
-        wait_until(lambda name=name: "look-for-me-1" in service.compose("logs", name), f"{name} logs the id", 10)
+        wait_until(lambda name=name: "look-for-me-1" in service.compose("logs", name), f"{name} logs the id")
 
 
 @pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)

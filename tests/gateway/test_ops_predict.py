@@ -30,7 +30,7 @@ Predict = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def gateway(settings: SettingsMaker, fake: FakeTorchServe) -> Iterator[str]:
     with serving(create_app(settings()), lifespan="on") as url:
-        wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready", 10)
+        wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
         yield url
 
 
@@ -200,7 +200,7 @@ def test_an_interrupted_run_leaves_whole_lines_and_is_gone_on_with(
     out = folder / "out.csv"
     lines = folder / "out.csv.lines"
     process = start(folder, "in", "--format", "csv", "--out", "out.csv", "--jobs", "1", GATEWAY_URL=gateway)
-    wait_until(lambda: lines.exists() and lines.read_text().count("\n") >= 2, "two pictures are done", 20)
+    wait_until(lambda: lines.exists() and lines.read_text().count("\n") >= 2, "two pictures are done")
     process.send_signal(stop)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130, err

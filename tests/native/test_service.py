@@ -73,7 +73,7 @@ def test_a_request_id_is_answered_and_stands_in_both_logs(service):
     answer = predict(service, **street(service), headers={"X-Request-ID": "look-for-me-1"})
     assert answer.json()["request_id"] == answer.headers["x-request-id"] == "look-for-me-1"
     for name in ("api-gateway", "torchserve"):
-        wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log", 10)
+        wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log")
 
 
 def test_every_curl_command_of_the_documentation_finds_people(service):

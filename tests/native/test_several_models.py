@@ -122,7 +122,7 @@ def test_an_idle_model_is_unloaded_gives_its_memory_back_and_is_loaded_by_the_ne
     ask(several, "parts")
     loaded = memory(several)
     wait_until(lambda: workers(several, "parts") == 0, "parts is unloaded", 30)
-    unloaded = wait_until(lambda: loaded - memory(several) > 150 and memory(several), "its memory is given back", 10)
+    unloaded = wait_until(lambda: loaded - memory(several) > 150 and memory(several), "its memory is given back")
     assert several.ready()
     listed = HTTP.get(f"{several.gateway}/models").json()["models"]
     assert [model["name"] for model in listed if model["versions"][0].get("state") == "unloaded"] == ["parts"]

@@ -36,7 +36,7 @@ def test_every_task_has_its_keys_in_the_answers_of_torchserve_and_of_the_gateway
         answer = httpx.post(f"{service.gateway}/predict", params=query, content=street, timeout=60)
         return None if answer.status_code == 404 else answer  # until the gateway has looked at the versions again
 
-    answer = wait_until(ask, "the gateway knows the version", 10)
+    answer = wait_until(ask, "the gateway knows the version")
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert (body["model"]["version"], body["task"]) == (task, task)

@@ -47,7 +47,7 @@ class RedisServer:
         command = [self.binary, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         command += ["--save", "", "--appendonly", "no", *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: self._pings(), f"Redis answers on port {self.port}", 10)
+        wait_until(lambda: self._pings(), f"Redis answers on port {self.port}")
 
     def pause(self) -> None:
         """Suspend it: it takes connections and answers nothing."""

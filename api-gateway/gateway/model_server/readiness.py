@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from gateway.concurrency.single_flight import Flights
+from gateway.concurrency.time_limit import within
 from gateway.model_server.base import InferenceBackend, Readiness
 from gateway.model_server.errors import BackendFault, BackendNotReady
 
@@ -130,8 +131,7 @@ class ReadinessWatch:
 async def ready_in_time(asked: Awaitable[Readiness]) -> Readiness:
     """Await a server's own answer; a fault, or an answer that takes too long, becomes a 'no' with its reason."""
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            return await asked
+        return await within(TIMEOUT_S, asked)
     except TimeoutError:
         return Readiness(False, "the model server does not answer in time")
     except BackendNotReady as fault:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from gateway.concurrency.single_flight import Flights
+from gateway.concurrency.time_limit import within
 from gateway.detection.request import Answer, Ask
 from gateway.errors import ModelNotFound, printable
 from gateway.model_server.base import TellsModelNames
@@ -108,8 +109,7 @@ class Lines:
         if not isinstance(backend, TellsModelNames):
             return
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                names = await backend.model_names()
+            names = await within(TIMEOUT_S, backend.model_names())
         except (TimeoutError, BackendFault):
             return  # the last list is still the best that is known
         except Exception:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from gateway.concurrency.time_limit import within
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.errors import BackendFault
 from gateway.routing.choice import Routing
@@ -61,8 +62,7 @@ class Availability:
         if not chosen or not isinstance(self._backend, TellsReadyVersions):
             return
         try:
-            async with asyncio.timeout(INTERVAL_S):
-                ready = await self._backend.ready_versions()
+            ready = await within(INTERVAL_S, self._backend.ready_versions())
         except (TimeoutError, BackendFault):
             return  # the last answer is still the best that is known
         if self._source.current() is not routing:

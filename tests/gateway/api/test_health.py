@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.model_server.base import Model, Readiness
 from gateway.model_server.errors import BackendNotReady, BackendUnavailable
-from gateway.model_server.readiness import REUSE_S, ReadinessWatch
+from gateway.model_server.readiness import REUSE_S, TIMEOUT_S, ReadinessWatch
 from tests.gateway.conftest import SettingsMaker, assert_error, ready_now, running_app, until
 from tests.gateway.support.fake_torchserve import Answer, FakeTorchServe, torchserve_error
 from tests.gateway.support.pictures import picture
@@ -105,6 +107,20 @@ async def test_a_model_server_that_is_up_without_the_model_is_not_ready(
         assert_error(await client.get("/health/ready"), 503, "model_not_ready", reason)
 
 
+async def test_a_model_server_that_answers_is_ready_although_the_gateway_was_held_up_meanwhile(
+    settings: SettingsMaker, fake: FakeTorchServe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, described = asyncio.get_running_loop(), fake._described
+
+    def hold_up(*asked: Any) -> Answer:
+        loop.call_soon_threadsafe(time.sleep, TIMEOUT_S + 0.3)  # as when others take the processors
+        return described(*asked)
+
+    async with running_app(settings()) as (_, client):
+        monkeypatch.setattr(fake, "_described", hold_up)
+        assert (await ready_now(client)).status_code == 200
+
+
 async def test_a_model_server_that_is_down_is_not_ready(settings: SettingsMaker, unused_url: str) -> None:
     async with running_app(settings(torchserve_management_url=unused_url)) as (_, client):
         assert_error(await client.get("/health/ready"), 503, "model_not_ready", "cannot be reached")
@@ -160,18 +176,19 @@ async def test_predictions_are_refused_only_after_the_grace_period() -> None:
 
 
 async def test_a_prediction_that_was_answered_is_not_followed_by_a_refusal(
-    settings: SettingsMaker, fake: FakeTorchServe
+    settings: SettingsMaker, fake: FakeTorchServe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.workers = {"1.0": []}
     async with running_app(settings(ready_grace_s=0.3)) as (app, client):
-        watch = app.state.services.readiness
+        watch, now = app.state.services.readiness, 1000.0
+        monkeypatch.setattr(watch, "_clock", lambda: now)
         await watch.ask()
         for _ in range(4):  # longer than the grace period; what the model server says of itself is old
             assert (await client.post("/predict", content=picture("JPEG"))).status_code == 200
-            await asyncio.sleep(0.15)
+            now += 0.15
         fake.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "no worker")
         assert_error(await client.post("/predict", content=picture("JPEG")), 503, "model_not_ready")
-        await asyncio.sleep(0.4)
+        now += 0.4
         before = len(fake.predictions)
         assert_error(await client.post("/predict", content=picture("JPEG")), 503, "model_not_ready")
         assert len(fake.predictions) == before, "refused without asking"

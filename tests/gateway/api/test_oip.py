@@ -27,7 +27,7 @@ NAMES = ["detections", "boxes", "scores", "class_ids", "labels", "image_index", 
 @pytest.fixture
 def client(url: str, fake: FakeTorchServe) -> Iterator[triton.InferenceServerClient]:
     client = triton.InferenceServerClient(url.removeprefix("http://"), connection_timeout=20, network_timeout=20)
-    wait_until(client.is_server_ready, "no earlier test's fault is remembered", 10)
+    wait_until(client.is_server_ready, "no earlier test's fault is remembered")
     yield client
     client.close()
 

@@ -315,7 +315,7 @@ def test_connections_above_the_limit_are_told_so_and_room_comes_back(start: Star
         client.sendall(b"Host: localhost\r\n\r\n")
         assert read_answer(client).startswith(b"HTTP/1.1 200"), "those that were there are not disturbed"
         client.close()
-    wait_until(lambda: is_alive(url), "there is room again", 10)
+    wait_until(lambda: is_alive(url), "there is room again")
 
 
 def test_connections_that_are_only_kept_make_room_for_new_ones(start: Start) -> None:

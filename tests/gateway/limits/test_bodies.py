@@ -100,7 +100,7 @@ def test_uploads_share_a_bounded_memory_and_it_comes_back(start: Start, fake: Fa
     try:
         for client in clients:
             client.sendall(head(len(large)) + large[:-1000])
-        wait_until(lambda: metric_at(url, "gateway_upload_bytes") > 1_000_000, "the uploads arrive", 10)
+        wait_until(lambda: metric_at(url, "gateway_upload_bytes") > 1_000_000, "the uploads arrive")
         assert metric_at(url, "gateway_upload_bytes") <= 2_000_000
         for client in clients:
             client.settimeout(2)
@@ -116,7 +116,7 @@ def test_uploads_share_a_bounded_memory_and_it_comes_back(start: Start, fake: Fa
     finally:
         for client in clients:
             client.close()
-    wait_until(lambda: metric_at(url, "gateway_upload_bytes") == 0, "the memory is free again", 10)
+    wait_until(lambda: metric_at(url, "gateway_upload_bytes") == 0, "the memory is free again")
     answer = httpx.post(f"{url}/predict", content=large, headers={"Content-Type": "image/jpeg"}, trust_env=False)
     assert answer.status_code == 200
     assert len(fake.predictions) == 1

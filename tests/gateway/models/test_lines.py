@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.model_server.torchserve import backend
+from gateway.models.lines import TIMEOUT_S
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.support.fake_torchserve import (
     STREET,
@@ -97,6 +99,22 @@ async def test_a_model_is_served_as_soon_as_it_is_loaded_and_no_longer_than_it_i
     # Before the gateway has noticed it by itself: TorchServe says so, and the list is asked for.
     assert_error(await client.post("/predict?model=masks", content=JPEG), 404, "model_not_found", "'yolo', 'helmets'")
     assert model_of(await client.post("/predict", content=JPEG)) == "yolo"
+
+
+async def test_a_model_that_was_just_loaded_is_found_although_the_gateway_was_held_up_meanwhile(
+    client: httpx.AsyncClient, fake: FakeTorchServe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, page = asyncio.get_running_loop(), fake._page
+
+    def hold_up(asked: Asked) -> Answer:
+        loop.call_soon_threadsafe(time.sleep, TIMEOUT_S + 0.3)  # as when others take the processors
+        return page(asked)
+
+    await until(lambda: fake.listed)
+    monkeypatch.setattr(fake, "_page", hold_up)
+    fake.others["masks"] = {"1.0": ["READY"]}
+    await asyncio.sleep(0.3)  # the last list is not taken for new any more
+    assert model_of(await client.post("/predict?model=masks", content=JPEG)) == "masks"
 
 
 async def test_a_request_in_flight_finishes_when_its_model_goes(

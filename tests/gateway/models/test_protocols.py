@@ -36,7 +36,7 @@ def fake(fake: FakeTorchServe) -> FakeTorchServe:
 @pytest.fixture
 def triton_client(url: str, fake: FakeTorchServe) -> Iterator[triton.InferenceServerClient]:
     client = triton.InferenceServerClient(url.removeprefix("http://"), connection_timeout=20, network_timeout=20)
-    wait_until(lambda: len(client.get_model_repository_index()) == 4, "the models are listed", 10)
+    wait_until(lambda: len(client.get_model_repository_index()) == 4, "the models are listed")
     yield client
     client.close()
 

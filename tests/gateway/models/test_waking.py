@@ -26,6 +26,8 @@ from tests.gateway.support.routing_files import RoutingJson
 pytestmark = pytest.mark.anyio
 
 JPEG = picture()
+# Against the 60 s of a request that nobody answers.
+WELL_IN_TIME_S = 30
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ async def test_all_that_ask_while_a_model_is_loaded_are_answered_after_one_load(
     answers = await asyncio.gather(*asking)
     assert [answer.status_code for answer in answers] == [200] * 9, [answer.text for answer in answers]
     assert {answer.json()["model"]["name"] for answer in answers} == {"helmets"}
-    assert 1.5 <= time.monotonic() - started < 2.5
+    assert 1.5 <= time.monotonic() - started < WELL_IN_TIME_S
     assert [(asked.method, asked.path, asked.query) for asked in fake.scaled] == [
         ("PUT", "/models/helmets/1.0", {"min_worker": "1", "max_worker": "1"})
     ]
@@ -84,13 +86,14 @@ async def test_a_model_that_another_gateway_wakes_at_this_moment_is_waited_for(
 async def test_a_model_that_is_loaded_takes_no_place_from_the_others(
     settings: SettingsMaker, fake: FakeTorchServe
 ) -> None:
-    fake.load_s = 2
+    fake.load_s = 60
     async with running_app(settings(max_in_flight=1, max_waiting=0)) as (_, client):
         asking = asyncio.create_task(helmets(client))
         await until(lambda: fake.scaled)
         others = [(await client.post("/predict", content=JPEG)).status_code for _ in range(3)]
         assert others == [200] * 3
         assert not asking.done()
+        fake.loaded_at["helmets"] = time.monotonic()
         assert (await asking).status_code == 200
 
 
@@ -106,7 +109,7 @@ async def test_requests_that_torchserve_keeps_for_the_next_worker_get_one(
     fake.unloaded.add(("helmets", "1.0"))
     second = await helmets(client)
     assert (second.status_code, (await first).status_code) == (200, 200)
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < WELL_IN_TIME_S
     assert len(fake.predictions) == 2, "they were not sent again"
     assert len(fake.scaled) == 1
 
@@ -142,7 +145,7 @@ async def test_a_worker_that_does_not_start_in_time_is_503(settings: SettingsMak
     async with running_app(settings(read_timeout_s=0.5)) as (_, client):
         started = time.monotonic()
         assert_error(await helmets(client), 503, "model_not_ready", "its worker is not ready after")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < WELL_IN_TIME_S
 
 
 async def test_a_full_queue_is_not_taken_for_an_unloaded_model(client: httpx.AsyncClient, fake: FakeTorchServe) -> None:

@@ -41,7 +41,7 @@ def test_a_gateway_that_lacks_a_feature_is_not_measured(work, image):
     (port,) = free_ports(1)
     with Server("stand_in") as server:
         start_null_server(server, port)
-        wait_until(lambda: listens(port), "the stand-in listens", 20)
+        wait_until(lambda: listens(port), "the stand-in listens")
         full = FullGateway("stand_in")
         full.ports["gateway"] = port
         with pytest.raises(OpsError, match="ratelimit-limit"):

@@ -47,7 +47,7 @@ def gateway_of(served: Served) -> Iterator[str]:
     with serving(fake) as torchserve:
         settings = Settings(torchserve_inference_url=torchserve, torchserve_management_url=torchserve)
         with serving(create_app(settings), lifespan="on") as url:
-            wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready", 10)
+            wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
             yield url
 
 

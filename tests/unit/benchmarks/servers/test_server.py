@@ -37,7 +37,7 @@ def test_a_part_that_has_exited_is_reported_with_the_end_of_its_log():
     with Server("stack") as server:
         start(server, "gateway", "import time; time.sleep(600)")
         start(server, "torchserve", "print('no model'); raise SystemExit(3)")
-        wait_until(lambda: server.exit_code() == 3, "the server exits", 20)
+        wait_until(lambda: server.exit_code() == 3, "the server exits")
         assert "  stack-torchserve.log:\n" in server.tail()
         assert "    no model" in server.tail()
 
