@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import other_models, overhead, race
+import argparse
+from collections.abc import Callable
+
+from benchmarks import other_models, overhead, overload, race
 from benchmarks.options import parse
 from benchmarks.paths import WORK
 from benchmarks.servers.processes import stop_leftovers
@@ -11,8 +14,17 @@ from ops.errors import OpsError, from_os_error
 from ops.terminal.console import say
 
 
+def measurement_of(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """Return what is to be measured: the race unless something else is named."""
+    if options.overhead:
+        return overhead.run
+    if options.models:
+        return other_models.run
+    return overload.run if options.overload else race.run
+
+
 def main() -> int:
-    """Race, or measure the overhead or what other models cost.
+    """Race, or measure the overhead, what other models cost, or an overload.
 
     A failure is one message and exit code 1, an interruption 130.
     """
@@ -23,8 +35,7 @@ def main() -> int:
         with exclusive():
             if stopped := stop_leftovers(WORK):
                 say(f"stopped {stopped} process(es) of an interrupted run")
-            measure = overhead.run if options.overhead else other_models.run if options.models else race.run
-            return measure(options)
+            return measurement_of(options)(options)
     except OpsError as error:
         say(f"error: {error}")
         return 1

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.load.crowd import Group
 from benchmarks.load.target import Target
 from benchmarks.paths import COMMON, LOGS, OWN_PYTHON, RIVALS, ROOT, SERVING
 from benchmarks.report import stats
@@ -49,6 +50,14 @@ class Meter:
     def open(self, target: Target, trees: Sequence[Tree], rate: float, seconds: float) -> dict[str, Any]:
         """Measure an open loop at a constant rate; see loops.opened."""
         return {**self._load(target, trees, kind="open", rate=rate, seconds=seconds), "offered_per_s": rate}
+
+    def crowd(
+        self, target: Target, trees: Sequence[Tree], groups: Sequence[Group], seconds: float, patience_s: float,
+        idle: int = 0, slow: int = 0,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Measure groups of clients at the same time, and the CPU time that all took; see crowd.crowd."""
+        plan = {"groups": list(map(asdict, groups)), "seconds": seconds, "patience_s": patience_s}
+        return self._load(target, trees, kind="crowd", idle=idle, slow=slow, **plan)
 
     def alternating(self, targets: list[Target], image: Path, calls: int) -> list[dict[str, Any]]:
         """Call the targets in turn with one image; see loops.alternating."""

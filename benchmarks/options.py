@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contestants.roster import ALL, choose
-from benchmarks.plan import FULL, QUICK, Plan, Shape
+from benchmarks.plan import FULL, OVERLOAD, OVERLOAD_QUICK, QUICK, OverloadPlan, Plan, Shape
 
 
 def positive(text: str) -> int:
@@ -64,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="bash scripts/bench.sh",
         description="Race this stack against other ways to serve the same weights, on this machine, in one run. "
-        "A full run takes about 35 minutes; the first one takes some minutes more to install the rivals.",
+        "A full run takes about 35 minutes, --overload about 15; the first one takes some minutes more to install the "
+        "rivals.",
         epilog=f"Contestants: {', '.join(one.name for one in ALL)}. A race of all of them at full length writes "
         "benchmarks/results/latest.{json,md,png}, any other one quick.*, which git ignores. "
         "Method: benchmarks/README.md.",
@@ -76,6 +77,10 @@ def parser() -> argparse.ArgumentParser:
     add("--seconds", type=seconds, help=f"seconds per load (default {FULL.seconds:g})")
     add("--clients", type=numbers, metavar="1,4,16", help="closed-loop clients")
     add("--loads", type=numbers, metavar="50,80", help="open-loop loads, percent of a contestant's capacity")
+    add(
+        "--patience", type=seconds, metavar="S",
+        help=f"with --overload: when a client that has no answer leaves (default {OVERLOAD.patience_s:g} s)",
+    )  # fmt: skip
     add("--weights", type=path, metavar="FILE", help="the .pt (default: models/weights/best.pt)")
     add("--pictures", type=path, metavar="DIR", help="JPEGs (default: ../shared/photos if it exists, and samples/)")
     add(
@@ -89,6 +94,12 @@ def parser() -> argparse.ArgumentParser:
     add("--tune", action="store_true", help="measure the rivals' shapes again, even if they are known")
     add("--out", metavar="NAME", help="write benchmarks/results/NAME.{json,md,png}")
     add("--overhead", action="store_true", help="do not race: measure what the layers add, and the time to start")
+    add(
+        "--overload", action="store_true",
+        help=f"do not race: requests at {', '.join(f'{load / 100:g}' for load in OVERLOAD.loads)} times each "
+        f"contestant's own capacity, {OVERLOAD.seconds:g} s each; takes about 15 minutes "
+        "(6 with --only stack_gateway, 2 with --quick)",
+    )  # fmt: skip
     add("--models", action="store_true", help="do not race: measure what a second model costs, and waking it")
     add("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
     return root
@@ -99,7 +110,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     root = parser()
     options = root.parse_args(arguments)
     try:
-        options.contestants = choose(options.only, options.quick, bool(options.int8))
+        options.contestants = choose(options.only, options.quick, bool(options.int8), options.overload)
     except ValueError as error:
         root.error(f"--only: {error}")
     return options
@@ -111,10 +122,20 @@ def plan_of(options: argparse.Namespace) -> Plan:
     return replace(QUICK if options.quick else FULL, **{name: value for name, value in given.items() if value})
 
 
+def overload_plan_of(options: argparse.Namespace) -> OverloadPlan:
+    """Return how much is measured under overload."""
+    given = {"seconds": options.seconds, "loads": options.loads, "patience_s": options.patience}
+    plan = OVERLOAD_QUICK if options.quick else OVERLOAD
+    return replace(plan, **{name: value for name, value in given.items() if value})
+
+
 def results_name(options: argparse.Namespace) -> str:
     """Return the name of the result files: `latest` only for a race of all contestants at full length."""
     shortening = ("quick", "only", "seconds", "rounds", "clients", "loads", "shape", "own_shape")
-    return options.out or ("quick" if any(getattr(options, name) for name in shortening) else "latest")
+    shortened = any(getattr(options, name) for name in shortening)
+    if options.overload:
+        return options.out or ("overload-quick" if shortened or options.patience else "overload")
+    return options.out or ("quick" if shortened else "latest")
 
 
 if __name__ == "__main__":

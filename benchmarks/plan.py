@@ -46,3 +46,38 @@ class Plan:
 
 FULL = Plan(rounds=3, seconds=8.0, warm_s=1.0, clients=(1, 4, 16), loads=(50, 80))
 QUICK = Plan(rounds=1, seconds=4.0, warm_s=0.5, clients=(1, 4), loads=(80,))
+
+
+#: What is measured of this stack alone under overload: a steady load, clients that leave, two callers, bystanders.
+SCENES = 4
+
+
+@dataclass(frozen=True)
+class OverloadPlan:
+    """How much of a crowd is measured. `loads` are percentages of a contestant's own capacity.
+
+    `patience_s`: when clients leave. `capacity_s`: the closed loops that measure the capacity. `drain_s`: how long a
+    server may stay busy after a load before it is started again.
+    """
+
+    seconds: float = 20.0
+    loads: tuple[int, ...] = (50, 100, 200, 500, 1000)
+    patience_s: float = 10.0
+    capacity_s: float = 5.0
+    warm_s: float = 1.0
+    drain_s: float = 15.0
+    capacity_clients: tuple[int, ...] = (4, 8)
+    idle: int = 1000
+    slow: int = 20
+
+    def duration_s(self, contestants: int, scenes: bool) -> float:
+        """Estimate how long it takes: a rival uses up its clients' patience and often has to be started again."""
+        closed = (len(self.capacity_clients) + 2) * (self.warm_s + self.capacity_s)
+        tail = min(self.patience_s, 2 * self.seconds)
+        step = self.seconds + tail + START_S
+        stack = SCENES * (self.seconds + 4) + 2 * (self.warm_s + self.capacity_s) if scenes else 0.0
+        return contestants * (START_S + closed + len(self.loads) * step) + stack
+
+
+OVERLOAD = OverloadPlan()
+OVERLOAD_QUICK = OverloadPlan(seconds=4.0, loads=(100, 200, 1000), patience_s=3.0, capacity_s=3.0, drain_s=3.0)

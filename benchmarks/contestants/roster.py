@@ -96,18 +96,25 @@ ALL = (
 )
 BY_NAME = {one.name: one for one in ALL}
 BASELINE = "litserve_yolo"
+#: Those that are overloaded, unless others are named: this stack and the usual servers of the same weights.
+OVERLOADED = ("stack_gateway", "litserve_yolo", "bentoml_yolo", "fastapi_yolo")
 #: They race only where OpenVINO's own choice of precision is not f32: elsewhere they equal the contestant above them.
 PRECISION_TWINS = ("litserve_openvino_f32", "stack_auto_gateway")
 
 
-def choose(only: list[str] | None, quick: bool, int8: bool) -> list[Contestant]:
-    """Return the contestants that take part. Raises ValueError, which lists the names, when `only` has another one."""
+def choose(only: list[str] | None, quick: bool, int8: bool, overload: bool = False) -> list[Contestant]:
+    """Return the contestants of a race, or of an overload.
+
+    Raises ValueError, which lists the names, when `only` has another one.
+    """
     offered = [one for one in ALL if int8 or one.server != "stack_int8"]
     if only:
         unknown = sorted(set(only) - {one.name for one in offered})
         if unknown:
             raise ValueError(f"unknown: {', '.join(unknown)}; choose from {', '.join(one.name for one in offered)}")
         return [one for one in offered if one.name in only]
+    if overload:
+        return [BY_NAME[name] for name in OVERLOADED if BY_NAME[name].quick or not quick]
     return [one for one in offered if one.quick or not quick]
 
 

@@ -1,7 +1,7 @@
 """The load generator's process: `python -m benchmarks.load < plan.json > measured.json`.
 
-A plan is {"kind": "closed" | "open" | "alternating", "targets": […], "pictures": […], "cpus": […], …}, with the
-arguments of the function in `loops` for its kind.
+A plan is {"kind": "closed" | "open" | "alternating" | "crowd", "targets": […], "pictures": […], "cpus": […], …}, with
+the arguments of the function in `loops` or `crowd` for its kind.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 from contextlib import suppress
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load import loops
+from benchmarks.load.crowd import Group, crowd
 from benchmarks.load.target import Target
 
 
@@ -30,6 +32,10 @@ async def run(plan: dict[str, Any]) -> object:
             return asdict(await loops.opened(targets[0], images, plan["rate"], plan["seconds"]))
         case "alternating":
             return await loops.alternating(targets, images[0], plan["calls"])
+        case "crowd":
+            groups = [Group(**group) for group in plan["groups"]]
+            around = {name: plan[name] for name in ("idle", "slow")}
+            return await crowd(targets[0], images, groups, plan["seconds"], plan["patience_s"], **around)
     raise ValueError(f"unknown kind {plan['kind']!r}")
 
 
@@ -39,6 +45,9 @@ def main() -> None:
     if plan.get("cpus"):
         with suppress(AttributeError, OSError):  # not every system has CPU affinity
             os.sched_setaffinity(0, plan["cpus"])
+    # An open loop against a server that is stuck has thousands of connections.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     json.dump(asyncio.run(run(plan)), sys.stdout)
 
 

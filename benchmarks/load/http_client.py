@@ -7,7 +7,7 @@ RequestFailed       the request got no complete response
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,11 @@ class Connection(asyncio.Protocol):
         self._body = bytearray()
 
     @classmethod
-    async def open(cls, host: str, port: int) -> Connection:
-        """Connect. Raises Refused."""
+    async def open(cls, host: str, port: int, source: str | None = None) -> Connection:
+        """Connect, from the local address `source` where one is named. Raises Refused."""
+        local = None if source is None else (source, 0)
         try:
-            _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
+            _, connection = await asyncio.get_running_loop().create_connection(cls, host, port, local_addr=local)
         except OSError as error:
             raise Refused(str(error)) from error
         return connection
@@ -62,6 +63,22 @@ class Connection(asyncio.Protocol):
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._waiting
+
+    async def send_in_pieces(self, pieces: Iterator[bytes], pause_s: float) -> Answer:
+        """Send a request in pieces with pauses between them; return its answer, which may come before the last piece.
+
+        Raises RequestFailed.
+        """
+        answer = asyncio.ensure_future(self.send(next(pieces)))
+        try:
+            for piece in pieces:
+                await asyncio.wait([answer], timeout=pause_s)
+                if answer.done() or self._transport is None:
+                    break
+                self._transport.write(piece)
+            return await answer
+        finally:
+            answer.cancel()
 
     def close(self) -> None:
         """Close the connection."""

@@ -34,15 +34,19 @@ class Measured:
 class Phase:
     """The requests, connections and answers of one measurement against one server."""
 
-    def __init__(self, target: Target, images: list[Path], timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, target: Target, images: list[Path], timeout_s: float = TIMEOUT_S, source: str | None = None
+    ) -> None:
         self.target = target
         self.timeout_s = timeout_s
+        self.source = source
         self.requests = [target.request(image) for image in images]
         self.turn = count()
         self.idle: list[Connection] = []
         self.errors: Counter[str] = Counter()
         self.done: list[tuple[float, float]] = []  # (time of the answer, latency in s)
         self.answers: dict[int, bytes] = {}
+        self.outcomes: list[tuple[float, float, str]] = []  # (due time, duration in s, status or kind of error)
 
     async def send_next(self, due: float) -> None:
         """Send the next image and record the latency since `due`. A failure is counted by its kind."""
@@ -56,32 +60,41 @@ class Phase:
                     connection.close()
                     raise
         except TimeoutError:
-            self.errors["timeout"] += 1
+            self._fail("timeout", due)
             return
         except RequestFailed as error:
-            self.errors[type(error).__name__] += 1
+            self._fail(type(error).__name__, due)
             await asyncio.sleep(0.01)  # do not retry in a tight loop while the server refuses
             return
         now = time.perf_counter()
         if connection.alive:
             self.idle.append(connection)
+        self.outcomes.append((due, now - due, str(answer.status)))
         if answer.status == 200:
             self.done.append((now, now - due))
             self.answers[image] = answer.body
         else:
             self.errors[str(answer.status)] += 1
 
+    def _fail(self, kind: str, due: float) -> None:
+        self.errors[kind] += 1
+        self.outcomes.append((due, time.perf_counter() - due, kind))
+
     async def _connection(self) -> Connection:
         while self.idle:
             connection = self.idle.pop()
             if connection.alive:
                 return connection
-        return await Connection.open(self.target.host, self.target.port)
+        return await Connection.open(self.target.host, self.target.port, self.source)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self.idle:
+            connection.close()
 
     def finish(self, begin: float, end: float, cpu_s: float, late_s: float = 0.0) -> Measured:
         """Close all connections. Return the answers from `begin` to `end`."""
-        for connection in self.idle:
-            connection.close()
+        self.close()
         return Measured(
             latencies_ms=[round(latency * 1000, 3) for at, latency in self.done if begin < at <= end],
             errors=dict(self.errors),

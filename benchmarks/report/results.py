@@ -7,27 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.contestants.roster import BASELINE
-from benchmarks.report import machine, stats
+from benchmarks.report import machine, promises, stats
 from benchmarks.report.measurements import Measurements, Phase, Record
 
 FORMAT = 1
 COMPARED_AT = 4  # clients
 MAX_OTHER_CPU_SHARE = 0.15  # of the CPU time used by server and load generator
-
-#: What this project promises on two CPUs: our contestant, the one it is compared with, the minimum ratio.
-TARGETS = (
-    ("stack_gateway", "litserve_yolo", 2.0),
-    ("stack_gateway", "litserve_default", 2.0),
-    ("stack_int8_gateway", "litserve_yolo", 3.2),
-    ("stack_int8_gateway", "litserve_default", 3.2),
-    ("stack_gateway", "litserve_openvino", 1.15),
-    ("stack_gateway", "litserve_openvino_dynamic", 1.15),
-    ("stack_gateway", "litserve_openvino_f32", 1.15),
-    ("stack_auto_gateway", "litserve_openvino", 1.15),
-    ("stack_auto_gateway", "litserve_openvino_dynamic", 1.15),
-    ("stack_int8_gateway", "litserve_openvino_dynamic", 1.15),
-    ("stack_gateway", "ceiling", 0.95),
-)
 
 
 def assemble(
@@ -76,11 +61,7 @@ def assemble(
             }
             for one in measured.contestants
         },
-        "targets": [
-            {"ours": ours, "of": other, "wanted": wanted, "measured": stats.ratio(rates[ours], rates[other])}
-            for ours, other, wanted in TARGETS
-            if rates.get(ours) and rates.get(other)
-        ],
+        "targets": promises.judge(measured, rates["ceiling"], compared_at),
     }
 
 

@@ -96,7 +96,8 @@ def targets(results: Mapping[str, Any]) -> list[Row]:
     for one in results["targets"]:
         measured = one["measured"]
         kept = DASH if measured is None else "yes" if measured["median"] >= one["wanted"] else "no"
-        rows.append([f"{one['ours']} ÷ {one['of']}", f"≥ {one['wanted']:.2f}", ranged(measured, 2), kept])
+        clients = f", {one['clients']} cl." if "clients" in one else ""
+        rows.append([f"{one['ours']} ÷ {one['of']}{clients}", f"≥ {one['wanted']:.2f}", ranged(measured, 2), kept])
     return [["promise", "wanted", "measured", "kept"], *rows] if rows else []
 
 

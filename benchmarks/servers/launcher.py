@@ -10,6 +10,7 @@ from benchmarks.plan import Shape
 from benchmarks.servers.artifacts import Artifacts
 from benchmarks.servers.directories import emptied, java_home, short_directory
 from benchmarks.servers.gateway import start_gateway, upstream
+from benchmarks.servers.inferred import counter_file
 from benchmarks.servers.processes import free_ports
 from benchmarks.servers.server import Server
 from ops.errors import OpsError
@@ -51,7 +52,9 @@ class Launcher:
 
     def _rival(self, server: Server, shape: Shape, port: int, argv: list[str], cwd: Path, **variables: str) -> None:
         server.ports["http"] = port
-        common = {"PYTHONPATH": str(RIVALS), "MODEL": str(self.artifacts.weights)}
+        counter = counter_file(server.name)
+        counter.unlink(missing_ok=True)
+        common = {"PYTHONPATH": str(RIVALS), "MODEL": str(self.artifacts.weights), "INFERRED_FILE": str(counter)}
         server.start("server", argv, cwd, {**common, **variables_of(shape), **variables})
 
     def _fastapi(self, server: Server, shape: Shape) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import options
 from benchmarks.contestants import roster
-from benchmarks.plan import FULL, QUICK, Shape
+from benchmarks.plan import FULL, OVERLOAD, QUICK, Shape
 from tests.support import ROOT
 
 
@@ -73,3 +73,16 @@ def test_paths_are_relative_to_the_caller_s_folder(monkeypatch):
     chosen = options.parse(["--weights", "a.pt", "--pictures", "/photos", "--int8", "a.mar"])
     assert (str(chosen.weights), str(chosen.pictures), chosen.int8) == ("/caller/a.pt", "/photos", "/caller/a.mar")
     assert options.parse(["--int8"]).int8 == "auto"
+
+
+def test_an_overload_has_contestants_loads_and_results_of_its_own():
+    chosen = options.parse(["--overload"])
+    assert tuple(one.name for one in chosen.contestants) == roster.OVERLOADED
+    assert options.overload_plan_of(chosen) == OVERLOAD
+    assert options.results_name(chosen) == "overload"
+    assert OVERLOAD.duration_s(4, True) < 20 * 60
+    alone = options.parse(["--overload", "--only", "stack_gateway", "--seconds", "3", "--loads", "100,1000"])
+    assert options.results_name(alone) == "overload-quick"
+    assert [one.name for one in alone.contestants] == ["stack_gateway"]
+    plan = options.overload_plan_of(alone)
+    assert (plan.seconds, plan.loads, plan.patience_s) == (3.0, (100, 1000), OVERLOAD.patience_s)

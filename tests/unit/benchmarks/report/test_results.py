@@ -58,7 +58,7 @@ def test_ratios_of_a_contestant_are_taken_round_by_round(measured):
     assert found["ceiling"]["drift"] == pytest.approx(0.1)
     assert found["ceiling"]["at_once"]["of_ceiling"]["median"] == 1.5
     assert [(one["ours"], one["of"]) for one in found["targets"]] == [
-        ("stack_gateway", "litserve_yolo"),
+        ("stack_gateway", "best tuned rival"),
         ("stack_gateway", "ceiling"),
     ]
 
