@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from benchmarks.report import machine, stats
 from benchmarks.report.tables import DASH, Row, aligned, number
 from benchmarks.servers import artifacts
 from benchmarks.servers.launcher import Launcher
+from benchmarks.servers.processes import Tree
 from benchmarks.servers.server import Server
 from benchmarks.session import bar, pin
 from ops.errors import OpsError
@@ -40,13 +41,15 @@ COST, GRACE_S = 0.02, 1.0
 LOAD_S = 180.0
 #: Between states: what a worker's end leaves to be done is not measured.
 SETTLE_S = 2.0
+#: Seconds without a request in each state: the CPU time of the server then is what the state itself costs.
+REST_S = 4.0
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and write `results/other_models.json`. Returns the exit code. Raises OpsError."""
     cpus, weights, images = pin(options.cpus), artifacts.find_weights(options.weights), find_images(options.pictures)
     made = artifacts.with_other_model(artifacts.make_all(weights, images, None), OTHER)
-    seconds = ROUNDS * len(STATES) * (WARM_S + SECONDS + SETTLE_S + 4) + WAKES * 8
+    seconds = ROUNDS * len(STATES) * (WARM_S + SECONDS + SETTLE_S + REST_S + 4) + WAKES * 8
     with bar(seconds) as progress, Server("stack") as server:
         Launcher(made, options.own_shape).start(server, Shape(0, 0))
         meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)
@@ -113,8 +116,17 @@ def interleave(model: OtherModel, measure: Callable[[], dict[str, Any]], server:
         model.bring_into(state)
         time.sleep(SETTLE_S)
         memory_mb = server.trees["torchserve"].memory_mb()
-        phases[state].append({**measure(), "memory_mb": dict(memory_mb)})
+        rest = cpu_at_rest(list(server.trees.values()))
+        phases[state].append({**measure(), "memory_mb": dict(memory_mb), "rest_cpu_ms_per_s": rest})
     return phases
+
+
+def cpu_at_rest(trees: Sequence[Tree]) -> float:
+    """Return the CPU milliseconds a second that the processes use while nobody asks."""
+    before, start = sum(tree.cpu_s() for tree in trees), time.perf_counter()
+    time.sleep(REST_S)
+    used_s = sum(tree.cpu_s() for tree in trees) - before
+    return used_s * 1000 / (time.perf_counter() - start)
 
 
 def orders(states: list[str], rounds: int) -> Iterator[str]:
@@ -148,6 +160,7 @@ def summarise(phases: dict[str, list[Any]]) -> dict[str, Any]:
                 **stats.summarise(found),
                 "of_alone": stats.ratio([stats.rate(phase) for phase in found], alone),
                 "memory_mb": stats.spread([phase["memory_mb"].get("pss", 0.0) for phase in found]),
+                "rest_cpu_ms_per_s": stats.spread([phase["rest_cpu_ms_per_s"] for phase in found]),
             }
             for state, found in phases.items()
         }
@@ -156,19 +169,23 @@ def summarise(phases: dict[str, list[Any]]) -> dict[str, Any]:
 
 def table(found: dict[str, Any]) -> list[Row]:
     """Return the states and the wakes as a table."""
-    rows = [["", "images/s", "of alone", f"cost ≤ {COST:.0%}", "CPU ms an image", "TorchServe, MB", "errors"]]
+    rows = [[
+        "", "images/s", "of alone", f"cost ≤ {COST:.0%}", "CPU ms an image", "CPU ms/s at rest", "TorchServe, MB",
+        "errors",
+    ]]  # fmt: skip
     for state, title in STATES.items():
         one = found["states"][state]
         share = one["of_alone"]["median"]
         kept = DASH if state == "alone" else "yes" if share >= 1 - COST else "no"
         rows.append([
-            title, number(one["images_per_s"]["median"], 2), f"{share:.3f}", kept,
-            number(one["server_cpu_ms"]), number(one["memory_mb"]["median"], 0), str(sum(one["errors"].values())),
+            title, number(one["images_per_s"]["median"], 2), f"{share:.3f}", kept, number(one["server_cpu_ms"]),
+            number(one["rest_cpu_ms_per_s"]["median"]), number(one["memory_mb"]["median"], 0),
+            str(sum(one["errors"].values())),
         ])  # fmt: skip
     for one in found["wakes_s"]:
         kept = "yes" if one["first_answer"] <= one["load"] + GRACE_S else "no"
         rows.append([
             f"first answer of the unloaded model, load + {GRACE_S:g} s", f"{one['first_answer']:.2f} s",
-            f"load {one['load']:.2f} s", kept, DASH, DASH, DASH,
+            f"load {one['load']:.2f} s", kept, DASH, DASH, DASH, DASH,
         ])  # fmt: skip
     return rows

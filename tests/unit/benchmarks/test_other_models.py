@@ -13,6 +13,7 @@ def phase(images: int, pss: float) -> dict[str, object]:
         "answered": images,
         "server_cpu_s": images * 0.08,
         "memory_mb": {"pss": pss},
+        "rest_cpu_ms_per_s": 4.0,
     }
 
 
@@ -33,5 +34,5 @@ def test_a_state_is_compared_with_yolo_alone_in_the_same_round() -> None:
     found = {**other_models.summarise(phases), "wakes_s": [{"load": 2.0, "first_answer": 3.5, "answer": 0.1}]}
     _, alone, loaded, unloaded, wake = other_models.table(found)
     assert (alone[2], loaded[2:4], unloaded[2:4]) == ("1.000", ["0.995", "yes"], ["0.900", "no"])
-    assert loaded[4:6] == ["80.0", "900"]
+    assert loaded[4:7] == ["80.0", "4.0", "900"]
     assert wake[1:4] == ["3.50 s", "load 2.00 s", "no"]
