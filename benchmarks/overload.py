@@ -16,7 +16,7 @@ from benchmarks.meter import Meter
 from benchmarks.options import overload_plan_of, results_name
 from benchmarks.paths import RESULTS, ROOT
 from benchmarks.pressure import Pressure, Stage
-from benchmarks.report import machine, overload_chart, overload_promises, overload_tables
+from benchmarks.report import machine, overload_chart, overload_notes, overload_promises, overload_tables
 from benchmarks.report.tables import aligned, markdown
 from benchmarks.servers import artifacts
 from benchmarks.servers.launcher import Launcher
@@ -75,24 +75,8 @@ def assemble(found: dict[str, Any], settings: dict[str, Any], cpus: list[int]) -
         "versions": machine.versions(),
         "settings": settings,
         "contestants": found,
-        "notes": [
-            "Open loop: requests are due at a constant rate whatever comes back, each over a connection of its own if "
-            "no other is free; times count from the due time. Goodput: answers that arrived while the load lasted.",
-            "The capacity is the mean of the best closed-loop rates before and after the loads, the service time the "
-            "p50 with as many clients as CPUs.",
-            "For nobody: pictures that were inferred and whose answer no client received, counted until the server "
-            "was idle. Of this stack every request that reached TorchServe counts as inferred.",
-            lateness(found),
-        ],
+        "notes": overload_notes.gather(found),
     }
-
-
-def lateness(found: dict[str, Any]) -> str:
-    """Return a note on the load generator: how late it was, and its CPU time, at most."""
-    steps = [step for one in found.values() for kind in ("loads", "scenes") for step in one.get(kind, {}).values()]
-    late_ms = max((step.get("late_ms", 0.0) for step in steps), default=0.0)
-    cpu_s = max((step.get("client_cpu_s", 0.0) for step in steps), default=0.0)
-    return f"The load generator used up to {cpu_s:.1f} s of CPU time for a load and was up to {late_ms:.0f} ms late."
 
 
 def publish(results: dict[str, Any], name: str) -> int:
