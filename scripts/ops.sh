@@ -13,7 +13,7 @@ source scripts/engine.sh
 # shellcheck disable=SC2034 # read by the scripts
 where='' model='' action='' dry_run='' weights='' version='' note='' int8='' calibration='' force=''
 # shellcheck disable=SC2034
-keep_only='' print_version='' image='' build='' handler='' data='' max_map_loss='' url=''
+keep_only='' print_version='' image='' build='' handler='' data='' max_map_loss='' url='' watch=''
 
 # read_command_line COMMAND ARGUMENTS...: set the variables above to what the command line says. Prints the help and
 # exits 0, or exits 2 with what is wrong with it.

@@ -3,8 +3,15 @@
 set -Eeuo pipefail
 # shellcheck source=scripts/ops.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/ops.sh"
+# shellcheck source=scripts/client_python.sh
+source scripts/client_python.sh
 
 read_command_line status "$@"
+if [[ -n $watch ]]; then
+  # A client of both servers, natively and in Compose: their ports are on this machine's loopback interface.
+  use_client_python "$PWD" dotenv httpx prometheus_client rich
+  exec "$python" -m ops status "$@"
+fi
 if ! engine_missing >/dev/null && [[ -n $(docker compose ps -q 2>/dev/null) ]]; then
   docker compose ps
   # What the gateway's health check asks: would a picture be answered?

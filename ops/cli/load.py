@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.cli.parser import Parser, model_name
-from ops.cli.predict import whole
+from ops.cli.values import number, whole
 from ops.errors import OpsError
 
 TEXT = """\
@@ -74,18 +74,3 @@ def _run(arguments: argparse.Namespace) -> int:
         one.name: getattr(arguments, one.name) for one in fields(run.Job) if hasattr(arguments, one.name)
     }
     return run.run(run.Job(**{**given, "query": query}))
-
-
-def number(low: float, high: float) -> Any:
-    """Return a reader of numbers from `low` to `high`."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text}: a number from {low:g} to {high:g} is needed")
-        return value
-
-    return read

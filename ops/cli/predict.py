@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.cli.parser import Parser, model_name
+from ops.cli.values import whole
 from ops.errors import OpsError, UsageError
 
 FORMATS = ("table", "jsonl", "csv", "coco", "yolo", "jpeg", "png", "webp")
@@ -126,18 +127,6 @@ def _run(arguments: argparse.Namespace) -> int:
     if kind == "table":
         given["jobs"] = 1  # in the given order
     return run.run(run.Job(**{**given, "format": kind, "out": out, "query": query}))
-
-
-def whole(low: int, high: int) -> Any:
-    """Return a reader of whole numbers from `low` to `high`."""
-
-    def read(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else low - 1
-        if not low <= number <= high:
-            raise argparse.ArgumentTypeError(f"{text}: a whole number from {low} to {high} is needed")
-        return number
-
-    return read
 
 
 def _seconds(text: str) -> float:

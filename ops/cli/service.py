@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ops.cli.parser import Parser
+from ops.cli.values import number, whole
+from ops.errors import UsageError
 
 
 def add(root: Parser) -> None:
@@ -34,8 +36,20 @@ archives, images and .venv stay.
 """,
     )
     down.set_defaults(run=_down)
-    status = root.add_command("status", "status.sh", "show what runs and whether it is ready; exit code 0 means ready")
-    status.set_defaults(run=_status)
+    status = root.add_command(
+        "status",
+        "status.sh",
+        "show what runs and whether it is ready; exit code 0 means ready",
+        """\
+--watch shows models, versions, workers, rates, p95, queues, memory and the last operations, again and
+again until Ctrl-C; then the exit code is that of the last look. If the gateway requires keys, rates need
+one with the scope admin: YOLO_API_KEY_FILE (a file) or YOLO_API_KEY.
+""",
+    )
+    status.set_defaults(run=_status, check=_check_status)
+    status.add_flag("--watch", "a live view; without a terminal a block of text each time")
+    status.add_argument("--interval", type=number(0.2, 3600), metavar="S", help="with --watch: seconds (default: 1)")
+    status.add_argument("--count", type=whole(1, 10**9), metavar="N", help="with --watch: how often (default: forever)")
 
 
 def _up(arguments: argparse.Namespace) -> None:
@@ -54,7 +68,18 @@ def _down(arguments: argparse.Namespace) -> None:
     service.down()
 
 
+def _check_status(arguments: argparse.Namespace) -> None:
+    """Raise UsageError for an option that needs --watch."""
+    for name in ("interval", "count"):
+        if getattr(arguments, name) is not None and not arguments.watch:
+            raise UsageError(f"--{name} needs --watch")
+
+
 def _status(arguments: argparse.Namespace) -> int:
+    if arguments.watch:
+        from ops.watch import run
+
+        return 0 if run.watch(arguments.interval or 1.0, arguments.count) else 1
     from ops.native import service
 
     return 0 if service.status() else 1

@@ -17,7 +17,7 @@ from typing import Any
 #: Each becomes a variable: empty when not given, `yes` for a flag.
 NAMES = (
     *("where", "model", "action", "dry_run", "weights", "version", "note", "int8", "calibration", "force"),
-    *("data", "max_map_loss", "url", "keep_only", "print_version", "image", "build", "handler"),
+    *("data", "max_map_loss", "url", "keep_only", "print_version", "image", "build", "handler", "watch"),
 )
 
 

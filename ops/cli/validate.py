@@ -6,7 +6,7 @@ import argparse
 from dataclasses import fields
 
 from ops.cli.parser import Parser, model_name, path
-from ops.cli.predict import whole
+from ops.cli.values import whole
 from ops.errors import OpsError
 
 SPLITS = ("val", "test", "train")

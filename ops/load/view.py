@@ -20,7 +20,7 @@ def screen(title: str, record: Record, now: float, seconds: float) -> Group:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, text in rows(record, record.recent(now)):
-        grid.add_row(name, text)
+        grid.add_row(name, Text(text, overflow="fold"))  # not text with markup
     passed = min(now - record.began, seconds)
     head = Text(f"{title}: {passed:.0f} s of {seconds:g} s, Ctrl-C ends it", style="bold", overflow="fold")
     return Group(head, grid)

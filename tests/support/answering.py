@@ -12,8 +12,8 @@ import httpx
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
-    """Serve it on a free port of loopback; yield the address."""
+def answering(answer: Callable[[httpx.Request], httpx.Response], port: int = 0) -> Iterator[str]:
+    """Serve it on a port of loopback, a free one unless it is named; yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -37,7 +37,7 @@ def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str
             with contextlib.suppress(OSError):  # the client was killed
                 super().handle()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -19,7 +19,7 @@ LAYERS = (
     ("setup",),
     ("native",),
     ("torchserve",),
-    ("rollout",),
+    ("rollout", "watch"),
     ("releases", "traffic", "bluegreen", "models"),
     ("cli",),
     ("__main__",),
