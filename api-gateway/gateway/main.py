@@ -29,6 +29,7 @@ from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
 from gateway.models.factory import LineFactory
 from gateway.models.lines import Lines
+from gateway.models.worker_metrics import WorkerMetrics
 from gateway.second_stage.stage import SecondStage
 from gateway.settings import Settings
 
@@ -48,6 +49,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     cache = create_cache(settings, metrics.registry)
     factory = LineFactory(settings, metrics.registry, cache, backend)
     lines = Lines(factory.default, factory.make, factory.is_removed)
+    workers = WorkerMetrics(lines.known, metrics.registry)
     metrics.watch_readiness(lambda: lines.default.readiness.state.ready)
     studio = Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes)
 
@@ -62,6 +64,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+            await workers.aclose()
             await lines.aclose()
             if cache is not None:
                 await cache.aclose()
@@ -86,6 +89,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         settings=settings,
         models=lines,
         metrics=metrics,
+        workers=workers,
         studio=studio,
         second_stage=SecondStage(lines, studio),
         fetcher=fetcher,

@@ -202,6 +202,7 @@ def render_properties(config: Configuration) -> str:
         **{f"{api}_address": f"unix:{port.socket}" for api, port in config.ports().items()},
         "grpc_inference_port": placement.grpc_inference_port,
         "grpc_management_port": placement.grpc_management_port,
+        "metrics_config": HERE / "metrics.yaml",
         "model_store": config.model_store,
         # Loaded in this order. A model's first archive becomes its default version: "defaultVersion" is ignored.
         "load_models": ",".join(name for model in config.models for name in model.archives.values()),

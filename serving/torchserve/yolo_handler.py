@@ -13,6 +13,7 @@ from typing import Any
 from yolo import defaults, engines, logs, metadata, parameters, requests, settings
 from yolo.errors import RequestError
 from yolo.pipeline import Outcome, Pipeline, Request
+from yolo.stage_metrics import StageMetrics
 
 
 class YoloHandler:
@@ -31,6 +32,7 @@ class YoloHandler:
         self.pipeline = Pipeline(
             engine, self.model, configured.max_image_pixels, configured.fast_decode, configured.max_decode_bytes
         )
+        self.stages = StageMetrics(getattr(context, "metrics", None), self.name, self.model.version)
         self.plan = configured.plan
         engines.use_threads(configured.plan.threads)
         self.pipeline.warm_up(parameters.parse({}, self.model), int(properties.get("batch_size") or 1))
@@ -76,6 +78,7 @@ class YoloHandler:
         status, body = self._body(outcome)
         context.set_response_content_type(index, "application/json")
         context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=index)
+        self.stages.add(outcome.timings)
         logs.outcome(self.log, requests.identifier(context, index), status, batch, outcome)
         return body
 

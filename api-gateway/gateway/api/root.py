@@ -9,7 +9,7 @@ from gateway.api.openapi.document import error_answers, example_answer, text_exa
 from gateway.api.page.routes import NOT_MODIFIED, page_response, wants_page
 from gateway.api.schemas import REQUEST_ID_EXAMPLE, RootResponse
 from gateway.api.services import ServicesOf
-from gateway.http.observe import METRICS_CONTENT_TYPE, current_request_id
+from gateway.http.observe import current_request_id
 
 router = APIRouter(responses=error_answers(errors.InternalError))
 
@@ -51,6 +51,8 @@ async def root(request: Request, response: Response) -> RootResponse | Response:
     response_class=Response,
     responses={200: {"description": "Prometheus' text format", "content": {"text/plain": _METRICS}}},
 )
-async def metrics(services: ServicesOf) -> Response:
-    """Return requests, latency, requests in flight, and whether the model is ready."""
-    return Response(services.metrics.render(), headers={"Content-Type": METRICS_CONTENT_TYPE})
+async def metrics(request: Request, services: ServicesOf) -> Response:
+    """Return requests, latency, what was detected, workers, memory: see docs/observability.md."""
+    await services.workers.refresh()
+    content, content_type = services.metrics.render(request.headers.get("accept", ""))
+    return Response(content, headers={"Content-Type": content_type, "Vary": "Accept"})

@@ -15,6 +15,7 @@ from gateway.limits.rate_counters import RateLimits
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.models.lines import Lines
+from gateway.models.worker_metrics import WorkerMetrics
 from gateway.routing.versions import Versions
 from gateway.second_stage.stage import SecondStage
 from gateway.settings import Settings
@@ -28,6 +29,8 @@ class Services:
     #: The models, each with its backend, readiness and versions.
     models: Lines
     metrics: Metrics
+    #: The model server's workers, as the metrics tell of them.
+    workers: WorkerMetrics
     #: Draws annotated images.
     studio: Studio
     #: Gives what was found to a second model.

@@ -12,6 +12,10 @@ MODELS = "gateway.models"
 REFUSED_MODEL = "gateway.refused_model"
 #: The scope's key of the models that a request asks for predictions, for the metrics: each one exists.
 ASKED_MODELS = "gateway.asked_models"
+#: The scope's key of the code of the error that the request is answered with.
+ERROR_CODE = "gateway.error"
+#: The scope's key of the id of the trace that the request belongs to, for exemplars; absent: it is not traced.
+TRACE_ID = "gateway.trace_id"
 
 
 def client_address(scope: Scope) -> str | None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import ApiError, InternalError
+from gateway.http.caller import ERROR_CODE
 from gateway.http.observe import current_request_id
 from gateway.strict_json import compact
 
@@ -66,7 +67,7 @@ def error_response(
     The gateway's own body is ``{"status": "error", "error": {"code", "message"}, "request_id"}``; for the others see
     :func:`shape_for`. ``request_id`` is that of the current request unless given.
     """
-    scope["gateway.error"] = error.code
+    scope[ERROR_CODE] = error.code
     shape = shape_for(scope.get("path", "/"))
     return Response(
         compact(shape.body(error, request_id or current_request_id())),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import ClientClosed
+from gateway.http.caller import ERROR_CODE
 from gateway.http.disconnect import unless_client_leaves
 from gateway.strict_json import compact
 
@@ -41,6 +42,6 @@ class LinesResponse(Response):
         try:
             await unless_client_leaves(self._request, work())
         except ClientDisconnect:
-            scope["gateway.error"] = ClientClosed.code
+            scope[ERROR_CODE] = ClientClosed.code
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

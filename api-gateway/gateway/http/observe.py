@@ -7,16 +7,19 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.caller import ASKED_MODELS, IDENTITY, client_address
+from gateway.http.caller import ASKED_MODELS, ERROR_CODE, IDENTITY, TRACE_ID, client_address
 from gateway.http.headers import REQUEST_ID_HEADER
 from gateway.http.policy import policy_for
 
 access_logger = logging.getLogger("gateway.access")
 
 METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: What a scraper says that takes exemplars. Prometheus does; everything else gets the older format.
+OPENMETRICS = "application/openmetrics-text"
 #: Seconds; from a refused request to an image that waited for its turn.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 #: nginx's status for a connection that was lost before an answer.
@@ -64,29 +67,50 @@ class Metrics:
         )
         self.in_flight = Gauge("gateway_requests_in_flight", "Requests being answered now", registry=self.registry)
         self.auth = Counter("gateway_auth", "Callers asked who they are", ["method", "outcome"], registry=self.registry)
+        self.errors = Counter(
+            "gateway_errors", "Errors answered, by the code in their body", ["route", "code"], registry=self.registry
+        )
+        self.received = Counter(
+            "gateway_received_bytes", "Bytes of request bodies that were read", ["route"], registry=self.registry
+        )
+        self.sent = Counter("gateway_sent_bytes", "Bytes of answers' bodies", ["route"], registry=self.registry)
+        ProcessCollector(registry=self.registry)  # memory, CPU time and open files of this process
         self._ready = Gauge("gateway_model_ready", "1 if the model can be used, else 0", registry=self.registry)
 
     def watch_readiness(self, ready: Callable[[], bool]) -> None:
         """Report what ``ready`` returns at the moment of each scrape."""
         self._ready.set_function(lambda: float(ready()))
 
-    def count(self, scope: Scope, status: int, seconds: float) -> None:
+    def count(self, scope: Scope, status: int, seconds: float, received: int = 0, sent: int = 0) -> None:
         """Count a request under its route's template, never under its raw path; ``status`` 0 means no answer.
 
-        It counts for each model that it asked for predictions, if the model exists.
+        It counts for each model that it asked for predictions, if the model exists. The times carry the request's trace
+        as an exemplar, if it has one.
         """
         route = getattr(scope.get("route"), "path", "unmatched")
         # An unknown method is the client's invention: as a label it would grow without bound.
         method = scope["method"] if route != "unmatched" and status != 405 else "other"
         self.requests.labels(method, route, status or CONNECTION_LOST).inc()
-        self.seconds.labels(route).observe(seconds)
+        trace: str | None = scope.get(TRACE_ID)
+        exemplar = {"trace_id": trace} if trace else None
+        self.seconds.labels(route).observe(seconds, exemplar)
+        self.received.labels(route).inc(received)
+        self.sent.labels(route).inc(sent)
+        if (code := scope.get(ERROR_CODE)) is not None:
+            self.errors.labels(route, code).inc()
         for model in scope.get(ASKED_MODELS, ()):
             self.model_requests.labels(model, status or CONNECTION_LOST).inc()
-            self.model_seconds.labels(model).observe(seconds)
+            self.model_seconds.labels(model).observe(seconds, exemplar)
 
-    def render(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics and their content type: OpenMetrics for a scraper that accepts it, else Prometheus' text.
+
+        Only OpenMetrics has exemplars.
+        """
+        if OPENMETRICS in accept.lower():
+            generate: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
+            return generate(self.registry), openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self.registry), METRICS_CONTENT_TYPE
 
 
 class ObserveMiddleware:
@@ -130,7 +154,7 @@ class ObserveMiddleware:
         finally:
             self.metrics.in_flight.dec()
             seconds = time.perf_counter() - started
-            self.metrics.count(scope, status, seconds)
+            self.metrics.count(scope, status, seconds, received, sent)
             _log(scope, status, seconds, received, sent)
             _current.reset(token)
 
@@ -148,7 +172,7 @@ def _log(scope: Scope, status: int, seconds: float, received: int, sent: int) ->
         "bytes_in": received,
         "bytes": sent,
     }
-    for name, key in (("identity", IDENTITY), ("error", "gateway.error")):
+    for name, key in (("identity", IDENTITY), ("error", ERROR_CODE)):
         if (value := scope.get(key)) is not None:
             fields[name] = value
     access_logger.log(level, "request", extra=fields)

@@ -120,3 +120,12 @@ class TellsModelNames(Protocol):
     async def model_names(self) -> frozenset[str] | None:
         """Return the names of all models that are loaded, None if the server does not tell. Raises ``BackendFault``."""
         ...
+
+
+@runtime_checkable
+class TellsWorkers(Protocol):
+    """A backend whose server tells of its workers without asking the model itself."""
+
+    async def workers(self) -> Sequence[ModelVersion]:
+        """Return every loaded version with its workers and its queue, without details. Raises ``BackendFault``."""
+        ...

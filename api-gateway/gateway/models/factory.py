@@ -5,15 +5,17 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from gateway.cache.creation import Cache
-from gateway.cache.detector import CachingDetector
 from gateway.detection.request import Detector
 from gateway.limits.admission import AdmittingDetector
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
+from gateway.model_server.metrics import ModelUpstream, UpstreamMetrics
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
 from gateway.model_server.waking import WakingDetector
-from gateway.models.line import Line
+from gateway.models.detection_metrics import DetectionMetrics
+from gateway.models.line import Line, Part
+from gateway.models.measuring import MeasuringDetector
 from gateway.routing.document import InvalidRoutingError, parse
 from gateway.routing.file import RoutingFile
 from gateway.routing.metrics import RoutingMetrics
@@ -39,20 +41,23 @@ class LineFactory:
         self._settings = settings
         self._cache = cache
         self._metrics = RoutingMetrics(registry)
+        self._upstream = UpstreamMetrics(registry)
+        self._found = DetectionMetrics(registry)
         #: Its ``server``, for blue/green, is about all models.
         self._routing = RoutingFile(
             settings.routing_file, parse_servers(settings.torchserve_servers), on_error=self._metrics.errors.inc
         )
         backend = self._with_servers(settings, backend)
         readiness = ReadinessWatch(backend, settings.ready_grace_s)
+        upstream = self._upstream.of(settings.model_name)
         self._admission = AdmittingDetector(
-            BackendDetector(backend, readiness),
+            BackendDetector(backend, readiness, upstream),
             in_flight=settings.max_in_flight or settings.max_connections,
             waiting=settings.max_waiting,
             wait_s=settings.max_wait_s,
             registry=registry,
         )
-        self.default = self._assemble(settings, backend, readiness, self._routing, self._admission, True)
+        self.default = self._assemble(settings, backend, readiness, self._routing, self._admission, upstream, True)
 
     def make(self, name: str) -> Line:
         """Make the line of another model; nothing is connected yet."""
@@ -60,8 +65,9 @@ class LineFactory:
         backend = self._with_servers(settings)
         readiness = ReadinessWatch(backend, settings.ready_grace_s)
         routing = RoutingFile(self._routing_path(name), on_error=self._metrics.errors.inc)
-        admission = self._admission.sharing(BackendDetector(backend, readiness))
-        return self._assemble(settings, backend, readiness, routing, admission, False)
+        upstream = self._upstream.of(name)
+        admission = self._admission.sharing(BackendDetector(backend, readiness, upstream))
+        return self._assemble(settings, backend, readiness, routing, admission, upstream, False)
 
     def is_removed(self, name: str) -> bool:
         """Tell whether another model's routing says that it is about to be unloaded."""
@@ -81,18 +87,20 @@ class LineFactory:
         readiness: ReadinessWatch,
         routing: RoutingFile,
         admission: AdmittingDetector,
+        upstream: ModelUpstream,
         always_watched: bool,
     ) -> Line:
         name, server = settings.model_name, answering_server(backend, self._routing)
         waking = WakingDetector(admission, backend)
         inner: Detector = waking
-        parts: list[CachingDetector | WakingDetector] = [waking]
+        parts: list[Part] = [waking, upstream]
         if self._cache is not None:
             inner = cache = self._cache.around(waking, backend, name, lambda: (routing.current().revision, server()))
             parts.insert(0, cache)
         versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
-        detector = versions.around(inner, default_version=lambda: readiness.state.version)
-        return Line(name, backend, readiness, versions, detector, parts, always_watched)
+        routed = versions.around(inner, default_version=lambda: readiness.state.version)
+        measuring = MeasuringDetector(routed, name, self._found)
+        return Line(name, backend, readiness, versions, measuring, [*parts, measuring], always_watched)
 
     def _with_servers(self, settings: Settings, backend: InferenceBackend | None = None) -> InferenceBackend:
         return add_servers(

@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
-from gateway.cache.detector import CachingDetector
 from gateway.detection.request import Answer, Ask, Detector
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
-from gateway.model_server.waking import WakingDetector
 from gateway.routing.versions import Versions
+
+
+class Part(Protocol):
+    """What is closed with its model."""
+
+    async def aclose(self) -> None:
+        """Stop what it does for the model."""
+        ...
 
 
 class Line:
@@ -26,7 +33,7 @@ class Line:
         readiness: ReadinessWatch,
         versions: Versions,
         detector: Detector,
-        parts: Sequence[CachingDetector | WakingDetector],
+        parts: Sequence[Part],
         always_watched: bool = False,
     ) -> None:
         self.name = name

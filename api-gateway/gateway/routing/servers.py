@@ -11,7 +11,15 @@ from dataclasses import replace
 
 from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
-from gateway.model_server.base import InferenceBackend, Model, Readiness, Served, TellsModelNames
+from gateway.model_server.base import (
+    InferenceBackend,
+    Model,
+    ModelVersion,
+    Readiness,
+    Served,
+    TellsModelNames,
+    TellsWorkers,
+)
 from gateway.model_server.errors import BackendFault, BackendOverloaded, BackendUnavailable, BackendUnloaded
 from gateway.model_server.registry import create_backend
 from gateway.model_server.waking import WakesModels
@@ -113,6 +121,11 @@ class SwitchedBackend:
         """Ask the server in force."""
         chosen = self._backend_of(self._asked())
         return await chosen.model_names() if isinstance(chosen, TellsModelNames) else None
+
+    async def workers(self) -> Sequence[ModelVersion]:
+        """Ask the server in force; none are known of a server that does not tell."""
+        chosen = self._backend_of(self._asked())
+        return await chosen.workers() if isinstance(chosen, TellsWorkers) else ()
 
     async def served(self, version: str | None = None) -> Served | None:
         """Ask the server in force; the same version of another server is other content."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 
 from gateway.main import create_app
 from tests.gateway.conftest import SettingsMaker, ready_now
@@ -14,6 +17,11 @@ from tests.gateway.support.pictures import picture
 pytestmark = pytest.mark.anyio
 
 JPEG = picture("JPEG")
+#: What Prometheus 2.42 sends.
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
 
 
 async def samples(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
@@ -53,6 +61,47 @@ async def test_what_is_in_flight_and_whether_the_model_is_ready_is_told(
     fake.workers = {"1.0": []}
     await ready_now(client)
     assert (await samples(client))["gateway_model_ready",] == 0
+
+
+async def test_bodies_and_errors_are_counted_by_route(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/predict", content=JPEG)
+    refused = await client.post("/predict", content=b"text")
+    await client.get("/nothing")
+    found = await samples(client)
+    assert found["gateway_received_bytes_total", "/predict"] == len(JPEG) + len(b"text")
+    assert found["gateway_sent_bytes_total", "/predict"] == len(answer.content) + len(refused.content)
+    assert found["gateway_errors_total", "unsupported_image", "/predict"] == 1
+    assert found["gateway_errors_total", "not_found", "unmatched"] == 1
+
+
+async def test_the_process_tells_its_memory(client: httpx.AsyncClient) -> None:
+    assert (await samples(client))["process_resident_memory_bytes",] > 1e6
+
+
+async def test_openmetrics_is_spoken_with_who_asks_for_it_and_names_the_trace(settings: SettingsMaker) -> None:
+    app = create_app(settings())
+
+    async def traced(scope: Any, receive: Any, send: Any) -> None:
+        scope["gateway.trace_id"] = "4bf92f3577b34da6a3ce929d0e0e4736"
+        await app(scope, receive, send)
+
+    transport = httpx.ASGITransport(app=traced)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+    ):
+        await client.post("/predict", content=JPEG)
+        answer = await client.get("/metrics", headers={"Accept": PROMETHEUS})
+        assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+        exemplars = {
+            sample.name: sample.exemplar.labels
+            for family in openmetrics.text_string_to_metric_families(answer.text)
+            for sample in family.samples
+            if sample.exemplar
+        }
+        trace = {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"}
+        assert exemplars == {"gateway_request_seconds_bucket": trace, "gateway_model_request_seconds_bucket": trace}
+        assert "trace_id" not in (await client.get("/metrics")).text
 
 
 def test_two_applications_in_one_process_do_not_mix(settings: SettingsMaker) -> None:

@@ -163,6 +163,10 @@ class TorchServeBackend:
         ]
         return [Model(self._model, versions)]
 
+    async def workers(self) -> Sequence[ModelVersion]:
+        """Describe every loaded version as TorchServe itself knows it."""
+        return await self._describe("/all")
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._workers.aclose()
