@@ -7,6 +7,7 @@ text of the model server. Code that knows more passes a more precise message.
 # ruff: noqa: N818  (the module's name says that all of these are errors)
 
 from collections.abc import Mapping
+from math import ceil
 from typing import ClassVar
 
 #: A worker restarts within seconds.
@@ -190,6 +191,9 @@ class ModelNotReady(ApiError, status=503, code="model_not_ready", headers=_SOON)
 
 class Overloaded(ApiError, status=503, code="overloaded", headers=_SOON):
     """The server is at capacity; try again in a moment."""
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float = 1) -> None:
+        super().__init__(message, {"Retry-After": str(max(1, ceil(retry_after_s)))})
 
 
 class UpstreamTimeout(ApiError, status=504, code="backend_timeout"):

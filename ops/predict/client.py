@@ -23,6 +23,8 @@ BUSY = frozenset({429, 503})
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # The longest Retry-After that is honored.
 LONGEST_WAIT_S = 300.0
+#: Whole folders yield to the images of clients that wait (RFC 9218).
+LOW_PRIORITY = {"Priority": "u=5"}
 
 
 class RefusedError(OpsError):
@@ -65,7 +67,7 @@ class Gateway:
 
     async def ask(self, picture: bytes) -> Reply:
         """Return the answer for an encoded picture. Raises RefusedError, KeyNeededError, NotRunningError."""
-        headers = {"Content-Type": "application/octet-stream", **self.headers}
+        headers = {"Content-Type": "application/octet-stream", **LOW_PRIORITY, **self.headers}
         attempt = 0
         while True:
             await asyncio.sleep(max(self._not_before - time.monotonic(), 0))

@@ -3,6 +3,7 @@
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from gateway.api.claim import claim_of
 from gateway.api.services import Services
 from gateway.auth.model_rights import require_model
 from gateway.detection.image_header import read_image_header
@@ -23,10 +24,12 @@ def make_ask(
     parameters: Parameters,
     version: str | None = None,
     model: str | None = None,
+    urgent: bool = True,
 ) -> Ask:
     """Check the image's header, and combine it with the parameters and with what the request's headers say.
 
-    ``version`` is the requested one, ``model`` the name of the requested model; None is the default one.
+    ``version`` is the requested one, ``model`` the name of the requested model; None is the default one. An image that
+    is not ``urgent`` yields to others.
     Raises what :func:`~gateway.detection.image_header.read_image_header` raises, and
     :class:`~gateway.errors.InsufficientScope` for a model that the caller may not use.
     """
@@ -35,7 +38,8 @@ def make_ask(
     client, request_id = client_key(request), current_request_id() or ""
     settings = services.settings
     header = read_image_header(image, settings.max_image_pixels, settings.max_decode_bytes)
-    return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s, model)
+    claim = claim_of(request, urgent)
+    return Ask(image, header, parameters, request_id, version, client, no_store, max_age_s, model, claim)
 
 
 def cache_control(headers: Headers) -> tuple[bool, float | None]:

@@ -5,9 +5,12 @@ Routes get models here and nowhere else, because here the caller's right to a mo
 
 from starlette.requests import Request
 
+from gateway.api.ask import cache_control
+from gateway.api.claim import claim_of
 from gateway.api.services import Services
 from gateway.api.versioning import MOST_MODELS
 from gateway.auth.model_rights import may_use, require_model
+from gateway.detection.request import Claim
 from gateway.errors import InvalidParameter, ModelNotFound, printable
 from gateway.limits.model_rates import take_model
 from gateway.models.line import Line
@@ -17,16 +20,29 @@ from gateway.models.lines import no_such_model
 MODEL = "model"
 
 
-async def check_before_body(request: Request, services: Services) -> None:
+async def check_before_body(request: Request, services: Services, urgent: bool = True) -> None:
     """Refuse a request whose model cannot be used before its body is read, as far as the query tells which it is.
 
-    Raises as :func:`usable_models` does.
+    Raises as :func:`usable_models` does, and :class:`~gateway.errors.Overloaded` for one whose turn would not come in
+    time.
     """
+    claim = claim_of(request, urgent)
     named = request.query_params.get(MODEL, "").strip()
     if named:
-        await usable_models(request, services, named)
+        lines = await usable_models(request, services, named)
     elif len(services.models.names()) == 1:  # the body may name another one, which is then unknown
-        await services.models.default.require()
+        lines = [services.models.default]
+        await lines[0].require()
+    else:
+        return
+    if len(lines) == 1:
+        check_chance(request, lines[0], claim)
+
+
+def check_chance(request: Request, line: Line, claim: Claim) -> None:
+    """Raise :class:`~gateway.errors.Overloaded` if the request's turn would not come in time, whatever its image."""
+    no_store, max_age_s = cache_control(request.headers)
+    line.require_chance(claim, may_be_stored=not no_store and max_age_s != 0)
 
 
 async def usable_models(request: Request, services: Services, text: str | None) -> list[Line]:

@@ -13,6 +13,18 @@ from gateway.detection.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """The place of a request among the others when there is more work than the model server can do."""
+
+    #: Callers take turns; a caller is an API key, a token's subject or an address.
+    caller: str = ""
+    #: Whether it goes before requests that are not urgent.
+    urgent: bool = True
+    #: When the answer becomes useless to the client, on the event loop's clock; None: never.
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One image and the parameters of its detection. ``image`` is encoded, and its header has been checked."""
 
@@ -30,6 +42,7 @@ class Ask:
     max_age_s: float | None = None
     #: The model that is asked, by its name; None is the default one.
     model: str | None = None
+    claim: Claim = Claim()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,11 @@ VERSION_HEADER = "X-Model-Version"
 #: Keeps one client with one version while traffic is split.
 CLIENT_KEY_HEADER = "X-Client-Key"
 
+#: A request's urgency, RFC 9218: ``u=0`` to ``u=7``, the least urgent; the default is 3.
+PRIORITY_HEADER = "Priority"
+#: Seconds after which the client no longer waits for the answer.
+TIMEOUT_HEADER = "X-Request-Timeout"
+
 CACHE_CONTROL_HEADER = "Cache-Control"
 CACHE_STATUS_HEADER = "X-Cache"
 AGE_HEADER = "Age"

@@ -1,79 +1,223 @@
-"""A bounded number of predictions in the model server and a bounded number in front of it; never a growing queue."""
+"""The way to the model server: as many predictions as keep it busy, a fair queue, and a refusal at once beyond.
+
+::
+
+    require_chance   before the body is read: would its turn come in time?
+    detect ─▶ place free ───────────────────────────────▶ model server ─▶ ConcurrencyLimit learns
+         └──▶ require_chance ─▶ FairQueue ─▶ its turn ─┘
+"""
 
 import asyncio
-from copy import copy
-from typing import Self
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from gateway.detection.request import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Claim, Detector
 from gateway.errors import Overloaded
+from gateway.http.headers import TIMEOUT_HEADER
+from gateway.limits.concurrency_limit import ConcurrencyLimit
+from gateway.limits.fair_queue import FairQueue
+from gateway.model_server.base import Readiness
+from gateway.model_server.errors import BackendOverloaded
+
+#: ``full``: the queue has no place. ``estimate``: its turn would come too late. ``waited``: it came too late.
+#: ``deadline``: the answer would come later than the client waits.
+Reason = Literal["full", "estimate", "waited", "deadline"]
+REASONS: tuple[Reason, ...] = ("full", "estimate", "waited", "deadline")
+#: The share of its time that a request may wait by estimate: a refusal after waiting is worse than one at once.
+CONFIDENCE = 0.8
+TOO_LATE = f"The server is at capacity: the answer would come later than {TIMEOUT_HEADER} allows."
 
 
-class AdmittingDetector:
-    """Lets ``in_flight`` pictures through at once and ``waiting`` others wait up to ``wait_s`` seconds, in order.
+class Room:
+    """What the models share: the most predictions at the model server and in the queues, and the metrics.
 
-    Raises :class:`~gateway.errors.Overloaded`, at once when all places are taken. A request whose client leaves is
-    cancelled and frees its place.
+    ``wait_s`` is how long an urgent request may wait, ``long_wait_s`` another one.
     """
 
     def __init__(
-        self, inner: Detector, *, in_flight: int, waiting: int, wait_s: float, registry: CollectorRegistry
+        self, *, in_flight: int, waiting: int, wait_s: float, long_wait_s: float, registry: CollectorRegistry
     ) -> None:
-        self._inner = inner
-        self._places = _Places(in_flight, waiting, wait_s, registry)
+        self.most_in_flight = in_flight
+        self.in_flight = 0
+        self._most_waiting = waiting
+        self._waits_s = {True: wait_s, False: long_wait_s}
+        #: Detectors whose queue is not empty, in the order of their turns.
+        self._queues: dict[AdmittingDetector, None] = {}
+        waiting_now = Gauge("gateway_admission_waiting", "Predictions that wait for their turn", registry=registry)
+        waiting_now.set_function(lambda: float(self.waiting))
+        self.places = Gauge(
+            "gateway_admission_places",
+            "Predictions that may be at the model server at a time, found by measurement",
+            ["model"],
+            registry=registry,
+        )
+        self._refused = Counter("gateway_admission_refused", "Predictions refused", ["reason"], registry=registry)
+        for reason in REASONS:
+            self._refused.labels(reason)
 
-    def sharing(self, inner: Detector) -> Self:
-        """Return a detector in front of ``inner`` that takes its places from the same ones."""
-        other = copy(self)
-        other._inner = inner
-        return other
+    @property
+    def waiting(self) -> int:
+        """How many predictions wait, of all models."""
+        return sum(len(detector.queue) for detector in self._queues)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further prediction may wait."""
+        return self.waiting >= self._most_waiting
+
+    def wait_s(self, claim: Claim) -> float:
+        """Return how long such a request may wait."""
+        return self._waits_s[claim.urgent]
+
+    def refusal(self, reason: Reason, message: str | None = None, retry_after_s: float = 1) -> Overloaded:
+        """Count a refusal and return its error."""
+        self._refused.labels(reason).inc()
+        return Overloaded(message, retry_after_s=retry_after_s)
+
+    def note(self, detector: "AdmittingDetector") -> None:
+        """Note that the queue of a model has changed."""
+        if not len(detector.queue):
+            self._queues.pop(detector, None)
+        else:
+            self._queues.setdefault(detector)
+
+    def serve(self) -> None:
+        """Give the free places to the models whose requests wait, in turns."""
+        for detector in tuple(self._queues):
+            if detector.serve():
+                self._queues.pop(detector, None)
+                self.note(detector)  # behind the others
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """A request in the queue; ``turn`` has a result when it may go, or the reason why it may not."""
+
+    claim: Claim
+    turn: asyncio.Future[None]
+    is_queued: bool = True
+
+
+class AdmittingDetector:
+    """Lets requests of one model through to ``inner`` when it is their turn.
+
+    Raises :class:`~gateway.errors.Overloaded`. A request whose client leaves is cancelled: it leaves the queue, or
+    frees its place.
+    """
+
+    def __init__(self, inner: Detector, room: Room, readiness: Callable[[], Readiness], model: str) -> None:
+        self._inner = inner
+        self._room = room
+        self._model = model
+        self._limit = ConcurrencyLimit(room.most_in_flight, readiness)
+        self._in_flight = 0
+        self.queue: FairQueue[_Waiter] = FairQueue()
+        room.places.labels(model).set_function(lambda: float(self._limit.places))
+
+    def require_chance(self, claim: Claim) -> None:
+        """Raise :class:`~gateway.errors.Overloaded` if the turn of such a request would come too late."""
+        has_place = not len(self.queue) and self._has_place()
+        turn_s = 0.0 if has_place else (self.queue.ahead(claim.caller, claim.urgent) + 1) * self._limit.interval_s
+        wait_s = self._room.wait_s(claim) * CONFIDENCE
+        if self._is_too_late(claim, asyncio.get_running_loop().time() + turn_s):
+            raise self._room.refusal("deadline", TOO_LATE)
+        if turn_s > wait_s:
+            message = f"The server is at capacity: the wait would be {turn_s:.1f} seconds. Try again in a moment."
+            raise self._room.refusal("estimate", message, turn_s - wait_s)
+        if not has_place and self._room.is_full and self.queue.pushed_out(claim.caller, claim.urgent) is None:
+            raise self._room.refusal("full", retry_after_s=turn_s)
 
     async def detect(self, ask: Ask) -> Answer:
         """Wait for a turn, then ask."""
-        await self._places.take()
+        await self._take(ask.claim)
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
-            return await self._inner.detect(ask)
-        finally:
-            self._places.release()
-
-
-class _Places:
-    """The places in the model server and in front of it."""
-
-    def __init__(self, in_flight: int, waiting: int, wait_s: float, registry: CollectorRegistry) -> None:
-        self._turns = asyncio.Semaphore(in_flight)
-        self._most_waiting = waiting
-        self._wait_s = wait_s
-        self._waiting = 0
-        self._now_waiting = Gauge(
-            "gateway_admission_waiting", "Predictions that wait for their turn", registry=registry
-        )
-        self._refused = Counter("gateway_admission_refused", "Predictions refused", ["reason"], registry=registry)
-        for reason in ("full", "waited"):
-            self._refused.labels(reason)
-
-    async def take(self) -> None:
-        if self._turns.locked():
-            await self._wait()
+            answer = await self._inner.detect(ask)
+        except BackendOverloaded:
+            self._limit.overloaded(clock())
+            raise
         else:
-            await self._turns.acquire()  # goes through without a pause
-
-    def release(self) -> None:
-        self._turns.release()
-
-    async def _wait(self) -> None:
-        if self._waiting >= self._most_waiting:
-            self._refused.labels("full").inc()
-            raise Overloaded
-        self._waiting += 1
-        self._now_waiting.set(self._waiting)
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            self._refused.labels("waited").inc()
-            raise Overloaded from error
+            own_ms = answer.prediction.timings_ms.get("total")
+            own_s = None if own_ms is None else own_ms / 1000
+            self._limit.answered(clock() - began, own_s, self._in_flight, clock())
+            return answer
         finally:
-            self._waiting -= 1
-            self._now_waiting.set(self._waiting)
+            self._release()
+
+    def serve(self) -> bool:
+        """Let requests through as far as there are places; return whether there were any."""
+        served = False
+        while len(self.queue) and self._has_place():
+            waiter = self.queue.pop()
+            waiter.is_queued = False
+            if waiter.turn.done():  # its client left at this moment
+                continue
+            if self._is_too_late(waiter.claim, asyncio.get_running_loop().time()):
+                waiter.turn.set_exception(self._room.refusal("deadline", TOO_LATE))
+                continue
+            self._begin()
+            waiter.turn.set_result(None)
+            served = True
+        self._room.note(self)
+        return served
+
+    async def aclose(self) -> None:
+        """Remove the model from the metrics."""
+        self._room.places.remove(self._model)
+
+    def _has_place(self) -> bool:
+        return self._in_flight < self._limit.places and self._room.in_flight < self._room.most_in_flight
+
+    def _is_too_late(self, claim: Claim, turn: float) -> bool:
+        """Return whether an answer that is begun at this time comes too late. Without other work this is tried."""
+        return claim.deadline is not None and turn + (self._limit.took_s if self._in_flight else 0) > claim.deadline
+
+    async def _take(self, claim: Claim) -> None:
+        """Take a place, waiting for it if necessary."""
+        self.require_chance(claim)
+        if not len(self.queue) and self._has_place():
+            self._begin()
+            return
+        if self._room.is_full and (pushed_out := self.queue.pushed_out(claim.caller, claim.urgent)) is not None:
+            self._leave(pushed_out)
+            pushed_out.turn.set_exception(self._room.refusal("full"))
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(claim, loop.create_future())
+        self.queue.add(claim.caller, claim.urgent, waiter)
+        self._room.note(self)
+        latest = loop.time() + self._room.wait_s(claim)
+        try:
+            async with asyncio.timeout_at(latest if claim.deadline is None else min(latest, claim.deadline)):
+                await waiter.turn
+        except TimeoutError as error:
+            self._give_up(waiter)
+            is_late = claim.deadline is not None and claim.deadline < latest
+            raise self._room.refusal("deadline", TOO_LATE) if is_late else self._room.refusal("waited") from error
+        except asyncio.CancelledError:
+            self._give_up(waiter)
+            raise
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        """Leave the queue, or free the place that was given at the same moment."""
+        if waiter.is_queued:
+            self._leave(waiter)
+        elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
+            self._release()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        self.queue.remove(waiter.claim.caller, waiter.claim.urgent, waiter)
+        waiter.is_queued = False
+        self._room.note(self)
+
+    def _begin(self) -> None:
+        self._in_flight += 1
+        self._room.in_flight += 1
+
+    def _release(self) -> None:
+        self._in_flight -= 1
+        self._room.in_flight -= 1
+        self._room.serve()

@@ -15,6 +15,10 @@ class Readiness:
     ready: bool
     reason: str | None = None
     version: str | None = None
+    #: READY workers of that version, None if the server does not tell, and the most pictures that each takes at once.
+    #: Not compared: that they change is no change of readiness.
+    workers: int | None = field(default=None, compare=False)
+    batch_size: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry
 
 from gateway.cache.creation import Cache
 from gateway.detection.request import Detector
-from gateway.limits.admission import AdmittingDetector
+from gateway.limits.admission import AdmittingDetector, Room
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
-from gateway.model_server.metrics import ModelUpstream, UpstreamMetrics
+from gateway.model_server.metrics import UpstreamMetrics
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.model_server.registry import create_backend
 from gateway.model_server.waking import WakingDetector
@@ -49,15 +49,14 @@ class LineFactory:
         )
         backend = self._with_servers(settings, backend)
         readiness = ReadinessWatch(backend, settings.ready_grace_s)
-        upstream = self._upstream.of(settings.model_name)
-        self._admission = AdmittingDetector(
-            BackendDetector(backend, readiness, upstream),
+        self._room = Room(
             in_flight=settings.max_in_flight or settings.max_connections,
             waiting=settings.max_waiting,
             wait_s=settings.max_wait_s,
+            long_wait_s=settings.read_timeout_s,
             registry=registry,
         )
-        self.default = self._assemble(settings, backend, readiness, self._routing, self._admission, upstream, True)
+        self.default = self._assemble(settings, backend, readiness, self._routing, True)
 
     def make(self, name: str) -> Line:
         """Make the line of another model; nothing is connected yet."""
@@ -65,9 +64,7 @@ class LineFactory:
         backend = self._with_servers(settings)
         readiness = ReadinessWatch(backend, settings.ready_grace_s)
         routing = RoutingFile(self._routing_path(name), on_error=self._metrics.errors.inc)
-        upstream = self._upstream.of(name)
-        admission = self._admission.sharing(BackendDetector(backend, readiness, upstream))
-        return self._assemble(settings, backend, readiness, routing, admission, upstream, False)
+        return self._assemble(settings, backend, readiness, routing, False)
 
     def is_removed(self, name: str) -> bool:
         """Tell whether another model's routing says that it is about to be unloaded."""
@@ -86,21 +83,24 @@ class LineFactory:
         backend: InferenceBackend,
         readiness: ReadinessWatch,
         routing: RoutingFile,
-        admission: AdmittingDetector,
-        upstream: ModelUpstream,
         always_watched: bool,
     ) -> Line:
         name, server = settings.model_name, answering_server(backend, self._routing)
+        upstream = self._upstream.of(name)
+        asking = BackendDetector(backend, readiness, upstream)
+        admission = AdmittingDetector(asking, self._room, lambda: readiness.state, name)
         waking = WakingDetector(admission, backend)
         inner: Detector = waking
-        parts: list[Part] = [waking, upstream]
+        parts: list[Part] = [waking, admission, upstream]
         if self._cache is not None:
             inner = cache = self._cache.around(waking, backend, name, lambda: (routing.current().revision, server()))
             parts.insert(0, cache)
         versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
         routed = versions.around(inner, default_version=lambda: readiness.state.version)
         measuring = MeasuringDetector(routed, name, self._found)
-        return Line(name, backend, readiness, versions, measuring, [*parts, measuring], always_watched)
+        parts.append(measuring)
+        has_cache = self._cache is not None
+        return Line(name, backend, readiness, versions, measuring, admission, has_cache, parts, always_watched)
 
     def _with_servers(self, settings: Settings, backend: InferenceBackend | None = None) -> InferenceBackend:
         return add_servers(

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.detection.request import Answer, Ask, Detector
+from gateway.detection.request import Answer, Ask, Claim, Detector
+from gateway.limits.admission import AdmittingDetector
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.readiness import ReadinessWatch
 from gateway.routing.versions import Versions
@@ -21,7 +22,8 @@ class Part(Protocol):
 class Line:
     """One model's backend, readiness, routing and cache, and the detector that they make.
 
-    ``parts`` are what is closed with it before the backend, the outermost first.
+    ``admission`` is the queue in front of the model server, ``parts`` are what is closed with it before the backend,
+    the outermost first.
     ``always_watched``: readiness is asked every second. Otherwise it is asked when the model is used, so that a model
     that nobody asks for costs nothing.
     """
@@ -33,6 +35,8 @@ class Line:
         readiness: ReadinessWatch,
         versions: Versions,
         detector: Detector,
+        admission: AdmittingDetector,
+        has_cache: bool,
         parts: Sequence[Part],
         always_watched: bool = False,
     ) -> None:
@@ -41,6 +45,8 @@ class Line:
         self.readiness = readiness
         self.versions = versions
         self._detector = detector
+        self._admission = admission
+        self._has_cache = has_cache
         self._parts = parts
         self._always_watched = always_watched
         self._watching: list[asyncio.Task[None]] = []
@@ -59,6 +65,14 @@ class Line:
             self.readiness.require()
         else:
             await self.readiness.require_lately()
+
+    def require_chance(self, claim: Claim, may_be_stored: bool) -> None:
+        """Raise :class:`~gateway.errors.Overloaded` if such a request would be refused now.
+
+        ``may_be_stored``: the cache may have its answer, which only its image tells.
+        """
+        if not (self._has_cache and may_be_stored):
+            self._admission.require_chance(claim)
 
     async def detect(self, ask: Ask) -> Answer:
         """Detect with this model."""

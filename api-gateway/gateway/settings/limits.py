@@ -102,12 +102,20 @@ class LimitSettings(BaseSettings):
     )
     rate_limit_redis_url_file: str = Field(default="", description="File that holds `RATE_LIMIT_REDIS_URL` instead.")
     max_in_flight: int = Field(
-        default=0, ge=0, le=4096, description="Predictions in the model server at a time. 0: `MAX_CONNECTIONS`."
+        default=0,
+        ge=0,
+        le=4096,
+        description="Maximum number of predictions in the model server at a time. The gateway sends fewer when they "
+        "would only wait there. 0: `MAX_CONNECTIONS`.",
     )
     max_waiting: int = Field(
         default=128, ge=0, le=65536, description="Maximum number of predictions waiting for their turn. More: 503."
     )
-    max_wait_s: Seconds = Field(default=5, description="Seconds that a prediction may wait for its turn. Longer: 503.")
+    max_wait_s: Seconds = Field(
+        default=2,
+        description="Seconds that a prediction may wait for its turn. If its turn would come later, the answer is 503 "
+        "at once. Batches and requests of low priority: `READ_TIMEOUT_S`.",
+    )
     upload_memory_bytes: int = Field(
         default=268_435_456,
         ge=1024,

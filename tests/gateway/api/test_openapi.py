@@ -92,7 +92,7 @@ async def test_every_route_documents_its_errors_with_the_one_body_of_its_protoco
 
 NAMES = ["conf", "iou", "max_det", "classes", "agnostic_nms", "imgsz", "multi_label"]
 THEN = ["then", "then_classes", "then_margin", "then_conf", "then_max"]
-HEADERS = ["X-Model-Version", "X-Client-Key", "Cache-Control"]
+HEADERS = ["X-Model-Version", "X-Client-Key", "Cache-Control", "Priority", "X-Request-Timeout"]
 
 
 async def test_predict_documents_its_bodies_and_all_parameters(client: httpx.AsyncClient) -> None:

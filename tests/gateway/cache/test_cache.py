@@ -119,7 +119,7 @@ async def test_another_picture_is_another_answer(client: httpx.AsyncClient, fake
 
 def test_all_that_an_ask_holds_is_in_the_key_or_changes_no_answer() -> None:
     in_the_key = {"image", "parameters", "version", "model"}
-    of_the_picture_or_the_request = {"header", "request_id", "client_key", "no_store", "max_age_s"}
+    of_the_picture_or_the_request = {"header", "request_id", "client_key", "no_store", "max_age_s", "claim"}
     # Something new? If an answer depends on it, put it into gateway.cache.key.cache_key first.
     assert {field.name for field in fields(Ask)} == in_the_key | of_the_picture_or_the_request
 

@@ -9,21 +9,22 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer as Found
-from gateway.detection.request import Ask
+from gateway.detection.request import Ask, Detector
 from gateway.errors import Overloaded
-from gateway.limits.admission import AdmittingDetector
+from gateway.limits.admission import REASONS, AdmittingDetector, Room
 from gateway.main import create_app
+from gateway.model_server.base import Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, serving
 from tests.gateway.support.pictures import picture
+from tests.gateway.support.simulated_server import ask_of
 from tests.gateway.support.sockets import connect, head
 
 pytestmark = pytest.mark.anyio
 
 JPEG = picture("JPEG")
-ASK: Ask = None  # type: ignore[assignment]  # handed on, never looked at
-FOUND: Found = None  # type: ignore[assignment]
 
 
 class Busy:
@@ -43,17 +44,28 @@ class Busy:
             await self.done.acquire()
         finally:
             self.now -= 1
-        return FOUND
+        return Found(Prediction([], None, "yolo", "1.0", "detect"))
 
 
-def admitting(inner: Busy, in_flight: int, waiting: int, wait_s: float = 5) -> AdmittingDetector:
-    return AdmittingDetector(inner, in_flight=in_flight, waiting=waiting, wait_s=wait_s, registry=CollectorRegistry())
+def admitting(
+    inner: Detector, in_flight: int, waiting: int, wait_s: float = 5, registry: CollectorRegistry | None = None
+) -> AdmittingDetector:
+    registry = registry or CollectorRegistry()
+    room = Room(in_flight=in_flight, waiting=waiting, wait_s=wait_s, long_wait_s=60, registry=registry)
+    return AdmittingDetector(inner, room, lambda: Readiness(True), "yolo")
+
+
+def refusals(registry: CollectorRegistry) -> dict[str, float]:
+    """Return how many requests were refused for each reason."""
+    name = "gateway_admission_refused_total"
+    counts = {reason: registry.get_sample_value(name, {"reason": reason}) or 0 for reason in REASONS}
+    return {reason: count for reason, count in counts.items() if count}
 
 
 async def test_so_many_are_at_work_so_many_wait_and_the_rest_is_refused_at_once() -> None:
     busy = Busy()
     door = admitting(busy, in_flight=2, waiting=3)
-    tasks = [asyncio.create_task(door.detect(ASK)) for _ in range(10)]
+    tasks = [asyncio.create_task(door.detect(ask_of())) for _ in range(10)]
     await until(lambda: sum(task.done() for task in tasks) == 5)
     refused = [task for task in tasks if task.done()]
     assert all(isinstance(task.exception(), Overloaded) for task in refused)
@@ -63,16 +75,16 @@ async def test_so_many_are_at_work_so_many_wait_and_the_rest_is_refused_at_once(
     await asyncio.gather(*(task for task in tasks if task not in refused))
     assert (busy.asked, busy.most) == (5, 2)
     busy.done.release()
-    await door.detect(ASK)  # and all places are free again
+    await door.detect(ask_of())  # and all places are free again
 
 
 async def test_a_turn_that_does_not_come_is_overloaded_too() -> None:
     busy = Busy()
     door = admitting(busy, in_flight=1, waiting=5, wait_s=0.1)
-    first = asyncio.create_task(door.detect(ASK))
+    first = asyncio.create_task(door.detect(ask_of()))
     await until(lambda: busy.asked)
     with pytest.raises(Overloaded):
-        await door.detect(ASK)
+        await door.detect(ask_of())
     busy.done.release()
     await first
 
@@ -80,14 +92,14 @@ async def test_a_turn_that_does_not_come_is_overloaded_too() -> None:
 async def test_whoever_leaves_frees_a_place_at_work_and_in_the_queue() -> None:
     busy = Busy()
     door = admitting(busy, in_flight=1, waiting=1)
-    working = asyncio.create_task(door.detect(ASK))
-    waiting = asyncio.create_task(door.detect(ASK))
+    working = asyncio.create_task(door.detect(ask_of()))
+    waiting = asyncio.create_task(door.detect(ask_of()))
     await until(lambda: busy.asked)
     await asyncio.sleep(0)
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
-    next_one = asyncio.create_task(door.detect(ASK))
+    next_one = asyncio.create_task(door.detect(ask_of()))
     await asyncio.sleep(0)
     working.cancel()
     await until(lambda: busy.asked == 2)
@@ -95,15 +107,29 @@ async def test_whoever_leaves_frees_a_place_at_work_and_in_the_queue() -> None:
     await next_one
 
 
+async def test_a_client_that_leaves_at_the_moment_of_its_turn_leaves_it_to_the_next() -> None:
+    busy = Busy()
+    door = admitting(busy, in_flight=1, waiting=2)
+    tasks = [asyncio.create_task(door.detect(ask_of(caller))) for caller in ("first", "leaving", "next")]
+    await until(lambda: busy.asked)
+    busy.done.release()
+    await tasks[0]  # the turn is given now
+    tasks[1].cancel()
+    busy.done.release()
+    await tasks[2]
+    assert tasks[1].cancelled()
+    assert busy.most == 1
+
+
 async def test_a_failure_frees_its_place() -> None:
     class Broken:
         async def detect(self, ask: Ask) -> Found:
             raise RuntimeError
 
-    door = AdmittingDetector(Broken(), in_flight=1, waiting=0, wait_s=1, registry=CollectorRegistry())
+    door = admitting(Broken(), in_flight=1, waiting=0, wait_s=1)
     for _ in range(3):
         with pytest.raises(RuntimeError):
-            await door.detect(ASK)
+            await door.detect(ask_of())
 
 
 async def test_above_it_predict_is_503_at_once_with_retry_after(settings: SettingsMaker, fake: FakeTorchServe) -> None:
@@ -125,9 +151,11 @@ async def test_above_it_predict_is_503_at_once_with_retry_after(settings: Settin
     assert "gateway_admission_waiting 1.0" in scraped
 
 
-async def test_sixty_four_at_once_are_all_taken_as_ever(settings: SettingsMaker, fake: FakeTorchServe) -> None:
+async def test_sixty_four_at_once_are_all_taken_where_they_may_wait(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
     fake.predict = lambda asked: Answer([STREET], delay_s=0.2)
-    async with running_app(settings()) as (_, client):
+    async with running_app(settings(max_wait_s=60)) as (_, client):
         answers = await asyncio.gather(*(client.post("/predict", content=JPEG) for _ in range(64)))
     assert {answer.status_code for answer in answers} == {200}
 

@@ -14,9 +14,10 @@ from starlette.responses import Response
 from gateway import errors
 from gateway.api.answer_headers import answer_headers
 from gateway.api.ask import make_ask
+from gateway.api.claim import claim_of
 from gateway.api.deepstack.openapi import CUSTOM, DETECTION, LIST
 from gateway.api.deepstack.schemas import FIELD, DeepStackListResponse, DeepStackOptions, deepstack_json
-from gateway.api.model_choice import list_models, usable_model, without_alias
+from gateway.api.model_choice import check_chance, list_models, usable_model, without_alias
 from gateway.api.services import Services, ServicesOf
 from gateway.api.versioning import version_in_header
 from gateway.detection.parameters import Parameters, read_options
@@ -57,7 +58,9 @@ async def custom(request: Request, services: ServicesOf) -> Response:
 
 async def _answer(request: Request, services: Services, name: str | None) -> Response:
     started = time.perf_counter()
+    claim = claim_of(request)
     model = await usable_model(request, services, name)
+    check_chance(request, model, claim)
     content_type = read_content_type(request.headers.get("content-type", ""))
     if content_type.media_type != FORM:
         raise errors.UnsupportedMediaType(

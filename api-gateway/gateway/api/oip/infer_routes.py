@@ -13,6 +13,7 @@ from starlette.responses import Response
 from gateway import errors
 from gateway.api.answer_headers import answer_headers
 from gateway.api.ask import make_ask
+from gateway.api.claim import claim_of
 from gateway.api.model_choice import usable_model
 from gateway.api.oip.openapi import NAME, VERSION, infer_operation
 from gateway.api.oip.requests import InferRequest, Limits, read_request
@@ -53,6 +54,7 @@ async def version_infer(name: Name, version: Version, request: Request, services
 
 async def _infer(name: str, version: str | None, request: Request, services: Services) -> Response:
     started = time.perf_counter()
+    claim_of(request)  # its time runs from here
     await usable_model(request, services, name)
     version = _one_version(request, version)
     wanted = await _read(request, services)
@@ -88,7 +90,8 @@ async def _ask(
 ) -> Ask:
     await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
     with about_image(number, len(wanted.images)):
-        return make_ask(request, services, wanted.images[number], wanted.parameters, version, model)
+        is_alone = len(wanted.images) == 1
+        return make_ask(request, services, wanted.images[number], wanted.parameters, version, model, is_alone)
 
 
 def _one_version(request: Request, addressed: str | None) -> str | None:

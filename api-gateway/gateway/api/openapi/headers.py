@@ -9,6 +9,8 @@ from gateway.http.headers import (
     CACHE_STATUS_HEADER,
     CLIENT_KEY_HEADER,
     DETECTIONS_HEADER,
+    PRIORITY_HEADER,
+    TIMEOUT_HEADER,
     TIMING_HEADER,
     VERSION_HEADER,
 )
@@ -32,6 +34,16 @@ REQUEST_HEADERS = [
         "`no-store`: neither read the cache nor store this answer; `no-cache`: do not read the cache, but store; "
         "`max-age=60`: accept no answer older than 60 seconds. Has no effect without a cache",
         {"type": "string", "examples": ["no-cache"]},
+    ),
+    header_parameter(
+        PRIORITY_HEADER,
+        "`u=4` to `u=7` (RFC 9218): the request yields to others and may wait longer. Nothing raises a priority",
+        {"type": "string", "examples": ["u=5"]},
+    ),
+    header_parameter(
+        TIMEOUT_HEADER,
+        "Seconds after which the client no longer waits: a request that cannot be answered by then is not begun (503)",
+        {"type": "number", "exclusiveMinimum": 0, "examples": [10]},
     ),
 ]
 #: Of every answer with detections.

@@ -78,7 +78,7 @@ async def outcome(
             source = await decode(sent.source, services.settings.max_body_bytes)
             image = await load_image(source, services.fetcher, share.take, caller)
             await asyncio.sleep(0)  # so that the headers of many images do not keep other requests waiting
-            ask = make_ask(request, services, image, parameters, version, models[0].name)
+            ask = make_ask(request, services, image, parameters, version, models[0].name, urgent=False)
             if len(models) > 1:  # one after another: the images are asked at the same time
                 body, answers = await ask_each(services, ask, models, started, 1)
             else:

@@ -34,7 +34,7 @@ async def predict_batch(request: Request, services: ServicesOf) -> Response:
     `Accept: application/x-ndjson` each entry is a line, sent as soon as it is available.
     """
     started = time.perf_counter()
-    await check_before_body(request, services)
+    await check_before_body(request, services, urgent=False)
     sent = await read_images(request, services.settings)
     in_header = version_in_header(request)
     options = read_options(BatchOptions, request.query_params.multi_items(), sent.fields)

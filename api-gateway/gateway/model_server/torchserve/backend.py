@@ -177,7 +177,8 @@ class TorchServeBackend:
         (version, *_) = await self._describe("")
         if not self._workers.available(version):
             return Readiness(False, f"none of its {len(version.workers)} workers is ready", version.version)
-        return Readiness(True, None, version.version)
+        workers = sum(worker.state == "READY" for worker in version.workers)
+        return Readiness(True, None, version.version, workers, version.batch_size or 1)
 
     async def _describe_version(self, version: str | None) -> Sequence[ModelVersion]:
         return await self._describe("" if version is None else f"/{quote(version, safe='')}")
