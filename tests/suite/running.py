@@ -61,14 +61,17 @@ class Suite:
     def run(self) -> bool:
         """Run all steps. Return whether none has failed. On KeyboardInterrupt what runs is stopped first."""
         threads = [threading.Thread(target=self._run, args=(outcome,)) for outcome in self.outcomes.values()]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
         except BaseException:
             self._stop()
-            for thread in threads:
+            for thread, outcome in zip(threads, self.outcomes.values(), strict=True):
+                if not thread.is_alive():
+                    outcome.ended.set()  # it may not have been started; others wait for its end
+            for thread in filter(threading.Thread.is_alive, threads):
                 thread.join()
             raise
         return not any(outcome.has_failed for outcome in self.outcomes.values())

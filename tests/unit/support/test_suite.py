@@ -6,6 +6,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,14 +111,19 @@ sys.exit(suite.main())
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as running:
-        wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the child of the step runs", 30)
-        pid = int(log.read_text())
-        running.send_signal(number)
-        yield running
-        said, _ = running.communicate(timeout=60)
+        try:
+            wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the child of the step runs")
+            pid = int(log.read_text())
+            running.send_signal(number)
+            yield running
+            said, _ = running.communicate(timeout=120)
+        except BaseException:  # else the end of the block would wait for it
+            for process in [*psutil.Process(running.pid).children(recursive=True), running]:
+                process.kill()
+            raise
     assert running.returncode == 130, said
     assert not (folder / ".run/tests/later.log").exists()
-    wait_until(lambda: not runs(pid), "the child has ended", 30)
+    wait_until(lambda: not runs(pid), "the child has ended")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -126,6 +132,29 @@ def test_an_interrupt_stops_what_runs_with_its_children_and_starts_nothing_more(
 ) -> None:
     with interrupted(tmp_path, number):
         pass
+
+
+def test_an_interrupt_before_all_steps_are_started_stops_those_that_run(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = [Step("long", python("import time; time.sleep(600)")), Step("later", python("print()"), after=("last",))]
+    run, start = suite(tmp_path, told, *steps, Step("last", python("print()"))), threading.Thread.start
+
+    def start_or_interrupt(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            wait_until(lambda: run._running, "the first step runs")
+            raise KeyboardInterrupt
+        started.append(thread)
+        start(thread)
+
+    started: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", start_or_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+    first, *others = (outcome.code for outcome in run.outcomes.values())
+    assert first not in (None, 0)
+    assert others == [None, None]
+    assert not any(thread.is_alive() for thread in started)
 
 
 def test_a_second_interrupt_kills_what_does_not_end(tmp_path: Path) -> None:
