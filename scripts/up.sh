@@ -91,6 +91,7 @@ _show_models() {
   if ! compgen -G 'models/weights/*.pt' | grep -qvE '/(best|yolo)\.pt$' \
     && ! compgen -G 'serving/torchserve/model-store/models.d/*/' >/dev/null; then return 0; fi
   docker compose --profile green logs --no-color --no-log-prefix --since "$1" model-archiver "$(answering_service)" 2>/dev/null \
+    | sed -E 's/^\{.*"message":"(torchserve: skipped model ([^"\\]|\\.)*)".*/\1/; s/\\(["\\])/\1/g' \
     | grep -E ': (not packaged|was removed|.* is not used)|^torchserve: skipped model' || true
   run_in_container models list || true
 }

@@ -19,7 +19,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from gateway.auth.policy import AuthSettingsError, is_loopback, published_address
-from gateway.http.logs import configure_logging
+from gateway.http.logs import change_level_on_signals, configure_logging
 from gateway.http.protocol import bounded_protocol
 from gateway.limits.model_rates import ModelRatesError
 from gateway.main import create_app
@@ -51,6 +51,7 @@ def main() -> None:
     try:
         settings = Settings()
         configure_logging(settings.log_level)
+        change_level_on_signals()
         app = create_app(settings)
     except ValidationError as error:
         _refuse(BAD_SETTING, f"These settings are not valid:\n{describe_invalid(error)}")

@@ -21,6 +21,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from ops.errors import OpsError, from_os_error
 from ops.paths import COMMON, GATEWAY, LOGS, ROOT, RUN, SERVING, VENV, socket_dir
+from ops.system import log_lines
 
 CONFIG = RUN / "supervisord.conf"
 PYTHON = VENV / "bin" / "python"
@@ -259,4 +260,5 @@ def tail(name: str, lines: int = 12) -> str:
     path = LOGS / f"{name}.log"
     if not path.is_file():
         return ""
-    return "\n".join(f"    {line}" for line in path.read_text(errors="replace").splitlines()[-lines:])
+    last = path.read_text(errors="replace").splitlines()[-lines:]
+    return "\n".join(f"    {text}" for line in last for text in log_lines.readable(line).splitlines())

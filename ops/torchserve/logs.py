@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-# "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text": the time is left out, since it differs at each retry.
+from ops.system import log_lines
+
+# A line of former versions: "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text". Times are left out: they differ at each
+# retry.
 HEAD = re.compile(r"^\S+[T ][\d:,.]+ +(?P<level>[A-Z]+) +(?P<logger>\S+) - (?P<text>.*)$")
 TELLING = re.compile(r"\b(\w*Error|\w*Exception|Failed|failed|cannot|died|No space|Killed|Traceback)\b")
 FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
@@ -22,19 +26,31 @@ def find_reasons(log: str, most: int = 8) -> list[str]:
     """
     kept: list[str] = []
     where = ""
-    for line in log.splitlines():
-        match = HEAD.match(line)
-        level, text = (match["level"], match["text"]) if match else ("", line)
+    for level, text in _texts(log):
         frame = FRAME.match(text)
         if frame:
             where = f"{frame['path'].rsplit('/', 1)[-1]}:{frame['line']}: "
             continue
         if text.startswith("{") or text.lstrip().startswith("at ") or NOISE.search(text):
             continue
-        if level in ("ERROR", "WARN") or (TELLING.search(text) and not text.startswith(" ")):
+        if level in ("ERROR", "WARN", "WARNING") or (TELLING.search(text) and not text.startswith(" ")):
             told = (where if re.match(r"\w+(Error|Exception)\b", text) else "") + text.strip()
             where = ""
             if told in kept:
                 kept.remove(told)
             kept.append(told)
     return kept[-most:]
+
+
+def _texts(log: str) -> Iterator[tuple[str, str]]:
+    """Yield each line's level and text, those of a traceback without a level. Lines about images are left out."""
+    for line in log.splitlines():
+        found = log_lines.fields(line)
+        if found is None:
+            match = HEAD.match(line)
+            yield (match["level"], match["text"]) if match else ("", line)
+        elif "event" not in found:
+            first, *others = str(found.get("message", "")).splitlines() or [""]
+            yield str(found.get("level", "")).upper(), first
+            for text in (*others, *str(found.get("exception", "")).splitlines()):
+                yield "", text

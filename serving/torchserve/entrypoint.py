@@ -12,6 +12,7 @@ Exit codes: Java's own, 0 healthy, 1 unhealthy, 78 (EX_CONFIG) a mistake that th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -31,10 +32,12 @@ import healthcheck
 import host_names
 import idle
 import java
+import log_lines
 import routed_versions
 import server_process
 from configuration import HERE, Configuration, ConfigurationError
 from guard import Port
+from log_lines import JsonLog
 from served_models import ServedModel
 from torchserve_api import TorchServe
 
@@ -43,17 +46,20 @@ EX_CONFIG = 78
 COMMON = str(Path(host_names.__file__).parent)
 
 
-def serve(env: Mapping[str, str]) -> int:
-    """Write the configuration and run TorchServe; return its exit code. Raises ConfigurationError."""
+def serve(env: Mapping[str, str], log: JsonLog | None = None) -> int:
+    """Write the configuration and run TorchServe; return its exit code. Raises ConfigurationError.
+
+    The server's output goes to `log`; without one it has the output of this process.
+    """
     config = configuration.read(env)
     prepare_run_dir(config)
     argv = java.command(config, env)
     ports = take_ports(config)
     report(config)
     try:
-        return server_process.run(
-            argv, worker_environment(config, env), config.run_dir, ports, config.placement.allowed_hosts, jobs(config)
-        )
+        environment_ = worker_environment(config, env)
+        names = config.placement.allowed_hosts
+        return server_process.run(argv, environment_, config.run_dir, ports, names, jobs(config), log)
     except (FileNotFoundError, PermissionError) as error:
         raise ConfigurationError(
             f"cannot run {argv[0]} ({error.strerror}); install Java 17 or newer or set JAVA_HOME"
@@ -138,6 +144,8 @@ def worker_environment(config: Configuration, env: Mapping[str, str]) -> dict[st
         **({} if is_utf8(env) else {"LC_ALL": "C.UTF-8"}),
         "THREADS": str(config.threads),
         "WORKERS": str(config.workers),
+        # What is below LOG_LEVEL is left out here, so that the level can be changed while workers run.
+        **({"LOG_LEVEL": "INFO"} if log_level(env) in ("warning", "error") else {}),
         "MODEL_SETTINGS": json.dumps(handler_settings(config)),
         # The workers' temporary files go next to the server's.
         "TMPDIR": str(config.run_dir),
@@ -164,6 +172,12 @@ def handler_settings(config: Configuration) -> dict[str, dict[str, Any]]:
     return {name: values for name, values in given.items() if values}
 
 
+def log_level(env: Mapping[str, str]) -> str:
+    """Return LOG_LEVEL in lower case, the default if it is not set. A wrong one is reported with the other settings."""
+    level = env.get("LOG_LEVEL", "").strip().lower()
+    return level if level in log_lines.LEVELS else "info"
+
+
 def is_utf8(env: Mapping[str, str]) -> bool:
     """Tell whether an environment's locale is a UTF-8 one."""
     locale = next((env[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
@@ -184,7 +198,9 @@ def main(argv: list[str]) -> int:
             return healthcheck.run(os.environ)
         if argv in ([], ["serve"]):
             drop_foreign_variables(os.environ)
-            return serve(os.environ)
+            log = JsonLog(sys.stdout.buffer, log_level(os.environ))
+            with contextlib.redirect_stdout(log):
+                return serve(os.environ, log)
         raise ConfigurationError(f"unknown argument {' '.join(argv)!r}; use: entrypoint.py [serve|healthcheck]")
     except ConfigurationError as error:
         print(f"torchserve: {error}", file=sys.stderr)

@@ -4,8 +4,8 @@ TorchServe checks neither Host nor Origin, so any page in a browser that reaches
 folder of the disk as a model, or unload the one that serves. It therefore listens on Unix sockets in a private folder,
 and this process on the ports. Its own tokens would close the ports as well, but it draws new ones at each start.
 
-Requests are framed and checked one by one, because a browser shares a connection among pages. Answers are not read,
-only passed on.
+Requests are framed and checked one by one, because a browser shares a connection among pages. Answers are passed on
+unread, but for the status of each, for the log.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 import request_head
+from access import Access
+from log_lines import JsonLog
 from request_head import RefusedError
 
 BUFFER = 262_144
@@ -56,14 +58,18 @@ def bind(port: Port) -> socket.socket:
 
 
 async def open_port(
-    port: Port, listener: socket.socket, allowed: frozenset[str], is_running: Callable[[], bool]
+    port: Port,
+    listener: socket.socket,
+    allowed: frozenset[str],
+    is_running: Callable[[], bool],
+    log: JsonLog | None = None,
 ) -> asyncio.Server | None:
-    """Listen as soon as TorchServe does; None if it ends before."""
+    """Listen as soon as TorchServe does; None if it ends before. Requests are logged to `log`."""
     while is_running():
         with contextlib.suppress(OSError):
             _, probe = await asyncio.open_unix_connection(port.socket)
             probe.close()
-            relay = Relay(port.socket, allowed)
+            relay = Relay(port.socket, allowed, log)
             return await asyncio.start_server(relay, sock=listener, backlog=BACKLOG, limit=BUFFER)
         await asyncio.sleep(LOOK_EVERY_S)
     return None
@@ -72,21 +78,25 @@ async def open_port(
 class Relay:
     """Passes the requests of a connection on, and the answers back, until either side closes it."""
 
-    def __init__(self, path: Path, allowed: frozenset[str]) -> None:
+    def __init__(self, path: Path, allowed: frozenset[str], log: JsonLog | None = None) -> None:
         self.path = path
         self.allowed = allowed
+        self.log = log
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         upstream: asyncio.StreamWriter | None = None
         answers: asyncio.Task[None] | None = None
+        access = Access(self.log) if self.log is not None else None
         try:
             while head := await _read_head(reader):
                 request = request_head.parse(head)
                 request_head.require_program(request.fields, self.allowed)
                 if upstream is None:
                     source, upstream = await asyncio.open_unix_connection(self.path, limit=BUFFER)
-                    answers = asyncio.create_task(_pass_answers(source, writer))
+                    answers = asyncio.create_task(_pass_answers(source, writer, access))
+                if access is not None:
+                    access.asked(request)
                 upstream.write(head)
                 if request.length is None:
                     await _pass_chunks(reader, upstream)
@@ -102,6 +112,8 @@ class Relay:
             for end in (writer, upstream):
                 if end is not None:
                     end.close()
+            if access is not None:
+                access.ended()
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
@@ -150,11 +162,13 @@ async def _pass_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     return line
 
 
-async def _pass_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, access: Access | None) -> None:
     """Pass everything back; TorchServe's end of the connection is the client's."""
     with contextlib.suppress(OSError):
         while part := await reader.read(BUFFER):
             writer.write(part)
+            if access is not None:
+                access.answered(part)
             await writer.drain()
     writer.close()
 

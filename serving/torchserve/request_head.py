@@ -30,10 +30,15 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """`fields` by name in lower case. `length` of the body in bytes, or None if it comes in chunks."""
+    """`fields` by name in lower case. `length` of the body in bytes, or None if it comes in chunks.
+
+    `path` has no query.
+    """
 
     fields: Mapping[str, str]
     length: int | None
+    method: str = ""
+    path: str = ""
 
 
 def parse(head: bytes) -> Head:
@@ -50,7 +55,8 @@ def parse(head: bytes) -> Head:
         if name in fields and name in _ONCE:
             raise RefusedError(400, f"the header {name} is there twice")
         fields[name] = value.strip(b" \t").decode("latin-1")
-    return Head(fields, _body_length(fields))
+    method, target, _ = start.decode("latin-1").split(" ")
+    return Head(fields, _body_length(fields), method, target.partition("?")[0])
 
 
 def _body_length(fields: Mapping[str, str]) -> int | None:

@@ -79,7 +79,14 @@ class YoloHandler:
         context.set_response_content_type(index, "application/json")
         context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=index)
         self.stages.add(outcome.timings)
-        logs.outcome(self.log, requests.identifier(context, index), status, batch, outcome)
+        trace = requests.trace(context, index)
+        facts = {
+            "trace_id": trace.trace_id if trace else None,
+            "span_id": trace.span_id if trace else None,
+            "model": self.name,
+            "version": self.model.version,
+        }
+        logs.outcome(self.log, requests.identifier(context, index), status, batch, outcome, facts)
         return body
 
     def _body(self, outcome: Outcome) -> tuple[int, bytes]:

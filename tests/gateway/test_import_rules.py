@@ -11,7 +11,7 @@ GATEWAY = ROOT / "api-gateway/gateway"
 
 #: From the ground up. Rooms of one layer may import each other, though never in a circle.
 LAYERS = (
-    ("errors", "strict_json", "client_json", "redis", "settings", "concurrency"),
+    ("errors", "strict_json", "client_json", "redis", "settings", "concurrency", "tracing"),
     ("detection",),
     ("oip", "http", "intake", "drawing", "model_server"),
     ("auth", "limits", "cache", "routing", "second_stage"),

@@ -28,7 +28,7 @@ def batching(installed: Service) -> Checkout:
 def logged(service, request_id):
     """What the worker's log says of one request, None where it says nothing (yet)."""
     lines = [line for line in service.log("torchserve").splitlines() if f'"{request_id}"' in line]
-    return json.loads(lines[0][lines[0].index("{") :]) if lines else None
+    return next((found for line in lines if (found := json.loads(line)).get("event") == "predict"), None)
 
 
 def test_a_bad_picture_between_two_good_ones_has_its_own_error_and_they_the_boxes_they_have_alone(batching):

@@ -76,6 +76,53 @@ def test_a_request_id_is_answered_and_stands_in_both_logs(service):
         wait_until(lambda name=name: "look-for-me-1" in service.log(name), f"the id stands in {name}'s log")
 
 
+def test_a_thousand_mixed_lines_of_all_processes_are_json_with_the_same_fields(service):
+    names = ("api-gateway", "torchserve")
+    before = {name: len(service.log(name)) for name in names}
+
+    def lines():
+        """The complete lines; the last one may still be written."""
+        texts = [service.log(name)[before[name] :] for name in names]
+        return [line for text in texts for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    # For Java's exceptions and the lines of a worker that starts.
+    service.processes("model_service_worker")[0].send_signal(signal.SIGKILL)
+    bodies = [jpeg(), b"text", jpeg(640, 480)[:2000], b'{"level": "error"}\n{', b"\xff\xd8\xff" * 9]
+
+    def send(number):
+        headers = {"X-Request-ID": f"mixed-{number}", "Content-Type": "image/jpeg"}
+        predict(service, content=bodies[number % len(bodies)], headers=headers)
+        raw = {"content": bodies[number % len(bodies)], "headers": headers, "timeout": 60}
+        httpx.post(f"{service.inference}/predictions/{'none' if number % 7 == 0 else 'yolo'}", **raw)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, range(350)))
+    wait_until(lambda: "mixed-349" in service.log("torchserve"), "the last request is logged", 10)
+    found = [json.loads(line) for line in lines()]
+    assert len(found) >= 1000
+    for line in found:
+        assert {"time", "level", "logger", "message"} <= line.keys(), line
+        assert line["level"] in ("debug", "info", "warning", "error"), line
+    of_one = {line["logger"] for line in found if line.get("request_id") == "mixed-5"}
+    assert {"gateway.access", "torchserve.access", "worker"} <= of_one
+    service.wait_ready()
+
+
+def test_the_level_of_the_logs_is_changed_while_the_processes_run(service):
+    def changes(name):
+        found = [json.loads(line) for line in service.log(name)[before:].splitlines(keepends=True) if line[-1:] == "\n"]
+        return [line["log_level"] for line in found if "log_level" in line]
+
+    (gateway,) = service.processes("-m gateway")
+    guard = service.processes("org.pytorch.serve.ModelServer")[0].parent()
+    for name, process in (("api-gateway", gateway), ("torchserve", guard)):
+        before = len(service.log(name))
+        process.send_signal(signal.SIGUSR1)
+        for level, number in (("debug", signal.SIGUSR1), ("info", signal.SIGUSR2)):
+            process.send_signal(number)
+            wait_until(lambda name=name, level=level: changes(name)[-1:] == [level], f"{name} logs at {level}", 10)
+
+
 def test_every_curl_command_of_the_documentation_finds_people(service):
     commands = documents.commands("curl", service.root)
     assert len(commands) >= 15
@@ -255,8 +302,8 @@ def test_a_start_that_fails_says_why_and_leaves_nothing_running(checkout, first_
 
 
 def test_the_log_of_the_server_is_quiet_json_for_each_picture(checkout, first_up):
-    lines = [line for line in checkout.log("torchserve").splitlines() if "look-for-me-1" in line]
-    assert len(lines) == 1
-    logged = json.loads(lines[0][lines[0].index("{") :])
-    assert logged["request_id"] == "look-for-me-1"
-    assert logged["status"] == 200
+    lines = [json.loads(line) for line in checkout.log("torchserve").splitlines() if "look-for-me-1" in line]
+    assert sorted(line["logger"] for line in lines) == ["torchserve.access", "worker"]
+    for logged in lines:
+        assert logged["request_id"] == "look-for-me-1"
+        assert logged["status"] == 200

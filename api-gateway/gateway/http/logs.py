@@ -2,14 +2,19 @@
 
 import json
 import logging
+import signal
 import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from gateway.http.observe import current_request_id
+from gateway.tracing.context import trace_fields
 
 #: The attributes of every LogRecord; any other was given by ``extra=`` and belongs in the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+#: The levels of the setting LOG_LEVEL, the quietest last.
+LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 _to_json = json.JSONEncoder(default=str).encode
 
@@ -18,7 +23,7 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object; everything a client sent is escaped, so it cannot forge a second line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return ``{"time", "level", "logger", "message", "request_id", …extra, "exception"}``."""
+        """Return ``{"time", "level", "logger", "message", "request_id", …trace, …extra, "exception"}``."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -27,6 +32,7 @@ class JsonFormatter(logging.Formatter):
         }
         if (request_id := current_request_id()) is not None:
             line["request_id"] = request_id
+            line.update(trace_fields())
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -47,3 +53,18 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     # httpx logs each call at INFO, which would double our own line per request.
     for chatty in ("httpx", "httpcore", "multipart", "python_multipart", "PIL", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def change_level(by: int) -> None:
+    """Log one level more (-1) or less (1) from now on, and say so."""
+    root = logging.getLogger()
+    level = LEVELS[min(max(LEVELS.index(root.level) + by, 0), len(LEVELS) - 1)]
+    root.setLevel(level)
+    name = logging.getLevelName(level).lower()
+    logging.getLogger("gateway").log(level, "the log level was changed", extra={"log_level": name})
+
+
+def change_level_on_signals() -> None:
+    """Let SIGUSR1 log one level more and SIGUSR2 one level less."""
+    signal.signal(signal.SIGUSR1, lambda *_: change_level(-1))
+    signal.signal(signal.SIGUSR2, lambda *_: change_level(1))

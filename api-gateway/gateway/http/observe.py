@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.caller import ASKED_MODELS, ERROR_CODE, IDENTITY, TRACE_ID, client_address
-from gateway.http.headers import REQUEST_ID_HEADER
+from gateway.http.headers import REQUEST_ID_HEADER, VERSION_HEADER
 from gateway.http.policy import policy_for
 
 access_logger = logging.getLogger("gateway.access")
@@ -28,6 +28,7 @@ CONNECTION_LOST = 499
 #: Narrow on purpose: an id ends up in headers and logs of other systems too.
 _VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ID_KEY = REQUEST_ID_HEADER.lower().encode()
+_VERSION_KEY = VERSION_HEADER.lower().encode()
 
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -131,6 +132,7 @@ class ObserveMiddleware:
         request_id = choose_request_id(next((value for name, value in scope["headers"] if name == _ID_KEY), None))
         started = time.perf_counter()
         status = received = sent = 0  # the status stays 0 if the connection is lost before an answer
+        version: str | None = None
 
         async def counting_receive() -> Message:
             nonlocal received
@@ -139,10 +141,12 @@ class ObserveMiddleware:
             return message
 
         async def counting_send(message: Message) -> None:
-            nonlocal status, sent
+            nonlocal status, sent, version
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (_ID_KEY, request_id.encode("ascii"))]
+                headers = message.get("headers", ())
+                version = next((value.decode() for name, value in headers if name == _VERSION_KEY), None)
+                message["headers"] = [*headers, (_ID_KEY, request_id.encode("ascii"))]
             else:
                 sent += len(message.get("body", b""))
             await send(message)
@@ -155,11 +159,11 @@ class ObserveMiddleware:
             self.metrics.in_flight.dec()
             seconds = time.perf_counter() - started
             self.metrics.count(scope, status, seconds, received, sent)
-            _log(scope, status, seconds, received, sent)
+            _log(scope, status, seconds, received, sent, version)
             _current.reset(token)
 
 
-def _log(scope: Scope, status: int, seconds: float, received: int, sent: int) -> None:
+def _log(scope: Scope, status: int, seconds: float, received: int, sent: int, version: str | None) -> None:
     level = logging.DEBUG if status == 200 and policy_for(scope["path"]).quiet else logging.INFO
     if not access_logger.isEnabledFor(level):
         return
@@ -175,4 +179,8 @@ def _log(scope: Scope, status: int, seconds: float, received: int, sent: int) ->
     for name, key in (("identity", IDENTITY), ("error", ERROR_CODE)):
         if (value := scope.get(key)) is not None:
             fields[name] = value
+    if models := scope.get(ASKED_MODELS):
+        fields["model"] = ",".join(models)
+    if version is not None:
+        fields["version"] = version
     access_logger.log(level, "request", extra=fields)

@@ -8,6 +8,7 @@ from typing import Any
 from yolo.errors import InvalidImage, MissingImage
 from yolo.metadata import Metadata
 from yolo.pipeline import Outcome
+from yolo.tracing.context import TraceContext, parse
 
 # A raw body, then the form fields that clients of TorchServe and of the gateway use for a file.
 FIELDS = ("body", "data", "file", "image")
@@ -32,9 +33,18 @@ def image(item: Mapping[str, Any]) -> bytes | bytearray:
 
 def identifier(context: Any, index: int) -> str:
     """Return the caller's X-Request-ID (header names are case-insensitive), else TorchServe's id of the request."""
+    return str(_header(context, index, "x-request-id") or context.get_request_id(index) or "")[:128]
+
+
+def trace(context: Any, index: int) -> TraceContext | None:
+    """Return the trace that the caller's header `traceparent` names, if there is one."""
+    given = _header(context, index, "traceparent")
+    return parse(given) if isinstance(given, str) else None
+
+
+def _header(context: Any, index: int, wanted: str) -> Any:
     headers = context.get_all_request_header(index) or {}
-    given = next((value for name, value in headers.items() if str(name).lower() == "x-request-id"), None)
-    return str(given or context.get_request_id(index) or "")[:128]
+    return next((value for name, value in headers.items() if str(name).lower() == wanted), None)
 
 
 def answer(outcome: Outcome, model: Metadata, name: str) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.http.logs import configure_logging
+from gateway.http.logs import change_level, change_level_on_signals, configure_logging
 from tests.gateway.conftest import ready_now
 from tests.gateway.support.fake_torchserve import FakeTorchServe, torchserve_error
 from tests.gateway.support.pictures import picture
@@ -55,6 +57,8 @@ async def test_a_request_is_one_line_with_what_one_wants_to_know(lines: Lines, c
         "status": 200,
         "bytes_in": len(JPEG),
         "bytes": len(response.content),
+        "model": "yolo",
+        "version": "1.0",
     }
 
 
@@ -123,3 +127,23 @@ def test_warnings_and_other_libraries_speak_json_as_well(lines: Lines) -> None:
 def test_what_cannot_be_json_is_written_as_text(lines: Lines) -> None:
     logging.getLogger("gateway").info("x", extra={"thing": {1, 2}})
     assert lines()[0]["thing"] == "{1, 2}"
+
+
+def test_the_level_is_changed_while_the_gateway_runs(lines: Lines) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    try:
+        change_level_on_signals()
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(os.getpid(), number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [line["log_level"] for line in lines()] == ["debug", "debug", "info"]
+
+
+def test_at_any_level_the_change_itself_is_logged(lines: Lines) -> None:
+    for _ in range(3):
+        change_level(1)
+    logging.getLogger("gateway").warning("not now")
+    change_level(-1)
+    assert [line["log_level"] for line in lines()] == ["warning", "error", "error", "warning"]

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import io
+import json
 import socket
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 import guard
 from guard import Port
+from log_lines import JsonLog
 
 GET = b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -34,15 +37,15 @@ class Behind:
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a conversation, `talk(behind, connect)`, with the guard in front of `behind`."""
+    """Run a conversation, `talk(behind, connect)`, with the guard in front of `behind`, and perhaps a log."""
 
-    async def meeting(talk):
+    async def meeting(talk, log):
         behind, path = Behind(), tmp_path / "s"
         port = Port("127.0.0.1", 0, path)
         listener = guard.bind(port)
         listener_address = listener.getsockname()
         async with await asyncio.start_unix_server(behind, path):
-            server = await guard.open_port(port, listener, frozenset(), lambda: True)
+            server = await guard.open_port(port, listener, frozenset(), lambda: True, log)
             clients = []
 
             async def connect():
@@ -58,7 +61,7 @@ def run(tmp_path):
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.01)
 
-    return lambda talk: asyncio.run(meeting(talk))
+    return lambda talk, log=None: asyncio.run(meeting(talk, log))
 
 
 async def answer(reader):
@@ -158,3 +161,64 @@ def test_until_the_server_listens_its_port_refuses_and_is_taken(tmp_path):
 def test_a_taken_port_is_an_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
         guard.bind(Port("127.0.0.1", other.getsockname()[1], Path("s")))
+
+
+def test_a_request_is_one_line_of_the_log_with_its_id_and_its_trace(run):
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    start = b"POST /models/yolo/invoke?conf=0.5 HTTP/1.1"
+    traceparent = f"traceparent: 00-{trace}-{span}-01".encode()
+    asked = b"\r\n".join([start, b"X-Request-ID: a", traceparent, b"Content-Length: 3", b"", b"end"])
+    stream = io.BytesIO()
+
+    async def talk(behind, connect):
+        reader, writer = await connect()
+        for request in (GET, asked, GET, b"POST /last HTTP/1.1\r\n\r\n"):
+            writer.write(request)
+            await answer(reader)
+        writer.write(b"POST /lost HTTP/1.1\r\nContent-Length: 7\r\n\r\nhang up")
+        assert await reader.read() == b""
+
+    run(talk, JsonLog(stream))
+    first, last, lost = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert first.pop("duration_ms") >= 0
+    assert first.pop("time").endswith("+00:00")
+    assert first == {
+        "level": "info",
+        "logger": "torchserve.access",
+        "message": "request",
+        "request_id": "a",
+        "trace_id": trace,
+        "span_id": span,
+        "method": "POST",
+        "path": "/models/yolo/invoke",
+        "status": 200,
+        "bytes_in": 3,
+        "bytes": 2,
+    }
+    assert (last["path"], last["status"], "request_id" in last) == ("/last", 200, False)
+    assert (lost["path"], lost["status"]) == ("/lost", 499)
+
+
+def test_requests_that_are_sent_together_are_logged_each(run):
+    stream = io.BytesIO()
+
+    async def talk(behind, connect):
+        reader, writer = await connect()
+        writer.write(b"POST /a HTTP/1.1\r\n\r\n")
+        writer.write(b"POST /b HTTP/1.1\r\n\r\n")
+        await answer(reader)
+
+    run(talk, JsonLog(stream))
+    assert [json.loads(line)["path"] for line in stream.getvalue().splitlines()] == ["/a", "/b"]
+
+
+def test_the_looks_of_the_gateway_are_logged_at_debug_only(run):
+    stream = io.BytesIO()
+
+    async def talk(behind, connect):
+        reader, writer = await connect()
+        writer.write(GET)
+        await answer(reader)
+
+    run(talk, JsonLog(stream, "debug"))
+    assert json.loads(stream.getvalue())["level"] == "debug"

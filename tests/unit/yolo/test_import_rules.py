@@ -9,7 +9,7 @@ YOLO = ROOT / "serving/torchserve/yolo"
 
 #: From the ground up. Rooms of one layer may import each other, though never in a circle.
 LAYERS = (
-    ("errors", "cpus", "variables", "stage_metrics"),
+    ("errors", "cpus", "variables", "stage_metrics", "tracing"),
     ("settings", "metadata", "letterbox"),
     ("header", "image", "crop", "parameters", "defaults", "engines"),
     ("results",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -88,3 +89,32 @@ def test_at_a_higher_level_pictures_are_not_logged(logger: logging.Logger, caplo
     logs.configure("WARNING")
     logs.outcome(logger, "id-1", 200, 1, Outcome({"boxes": []}, size=(1, 1)))
     assert lines(caplog) == []
+
+
+def test_the_model_and_the_trace_stand_in_the_line_if_they_are_known(
+    logger: logging.Logger, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = {"trace_id": None, "model": "yolo", "version": "1.0"}
+    logs.outcome(logger, "id-1", 200, 1, Outcome({"boxes": []}, size=(1, 1)), facts)
+    (line,) = lines(caplog)
+    assert (line["model"], line["version"], "trace_id" in line) == ("yolo", "1.0", False)
+
+
+def test_on_the_workers_output_an_error_and_its_traceback_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stdout)
+    root.addHandler(handler)
+    try:
+        logger = logs.configure("INFO")
+        logs.outcome(logger, "id-1", 500, 1, Outcome(error=ZeroDivisionError("in the\nmiddle")))
+        root.error("Backend worker process died.", exc_info=ValueError("the cause"))
+        root.warning("[METRICS]PredictionTime.Milliseconds:12")
+    finally:
+        root.removeHandler(handler)
+        root.removeFilter(logs.is_kept)
+    first, second, metric = capsys.readouterr().out.splitlines()
+    assert json.loads(first)["request_id"] == "id-1"
+    assert json.loads(first)["exception"].endswith("ZeroDivisionError: in the\nmiddle")
+    assert json.loads(second)["message"] == "Backend worker process died."
+    assert json.loads(second)["exception"].endswith("ValueError: the cause")
+    assert metric == "[METRICS]PredictionTime.Milliseconds:12"

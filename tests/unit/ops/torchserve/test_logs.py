@@ -1,3 +1,5 @@
+import json
+
 from ops.torchserve.logs import find_reasons
 
 HEAD = "2026-11-23T12:42:38,705 INFO  MODEL_LOG - "
@@ -46,3 +48,20 @@ def test_lines_of_pictures_and_of_a_start_that_went_well_say_nothing():
 def test_no_more_than_the_last_ones_are_told():
     log = "".join(f"{HEAD}ValueError: {number}\n" for number in range(50))
     assert find_reasons(log, most=3) == ["ValueError: 47", "ValueError: 48", "ValueError: 49"]
+
+
+def event(level: str, message: str, **more: str) -> str:
+    return json.dumps({"time": "2026-11-30T12:00:00+00:00", "level": level, "logger": "x", "message": message, **more})
+
+
+def test_a_log_of_json_lines_gives_the_same_reasons():
+    lines = [event("info", line.partition(" - ")[2]) for line in RETRY.splitlines()]
+    assert find_reasons("\n".join(lines * 2)) == find_reasons(RETRY)
+    first, *others = JAVA.splitlines()
+    lines = [event("error", first.partition(" - ")[2], exception="\n".join(others))]
+    assert find_reasons("\n".join(lines)) == find_reasons(JAVA)
+    lines = [
+        event("error", "", event="predict", status=500, type="ValueError"),
+        event("info", "request", logger="torchserve.access", status=500),
+    ]
+    assert find_reasons("\n".join(lines)) == []

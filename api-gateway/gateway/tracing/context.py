@@ -1,0 +1,26 @@
+"""The trace that the current task works for. Without tracing there is none, and asking costs next to nothing."""
+
+from opentelemetry import trace
+
+
+def trace_fields() -> dict[str, str]:
+    """Return ``trace_id`` and ``span_id`` in the form of logs, whether or not the trace is recorded; empty without."""
+    found = trace.get_current_span().get_span_context()
+    if not found.is_valid:
+        return {}
+    return {"trace_id": trace.format_trace_id(found.trace_id), "span_id": trace.format_span_id(found.span_id)}
+
+
+def recorded_trace_id() -> str | None:
+    """Return the id of the trace if it is recorded, so that whoever follows the id finds it."""
+    found = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(found.trace_id) if found.is_valid and found.trace_flags.sampled else None
+
+
+def traceparent() -> str | None:
+    """Return the header that continues the trace in another process (W3C Trace Context), or None without a trace."""
+    found = trace.get_current_span().get_span_context()
+    if not found.is_valid:
+        return None
+    trace_id, span_id = trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id)
+    return f"00-{trace_id}-{span_id}-{found.trace_flags & 1:02x}"
