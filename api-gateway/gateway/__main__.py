@@ -25,6 +25,7 @@ from gateway.limits.model_rates import ModelRatesError
 from gateway.main import create_app
 from gateway.model_server.registry import UnknownBackendError
 from gateway.settings import Settings, describe_invalid, open_secrets
+from gateway.tracing import export
 
 BAD_SETTING, CANNOT_LISTEN = 2, 3
 #: Longer than clients keep an idle connection themselves, so that we are not the side that closes it under a request.
@@ -81,7 +82,11 @@ def main() -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_grace_s,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        stop_tracing = export.start(settings)
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            stop_tracing()
 
 
 def listen(host: str, port: int) -> socket.socket:

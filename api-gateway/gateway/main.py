@@ -22,6 +22,7 @@ from gateway.auth.policy import create_authenticator
 from gateway.cache.creation import create_cache
 from gateway.drawing.studio import Studio
 from gateway.http.observe import Metrics
+from gateway.http.policy import policy_for
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.bodies import UploadMemory
 from gateway.limits.model_rates import read_model_rates
@@ -82,7 +83,15 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         docs_url=None,  # it loads scripts from another host: see gateway.api.page
         redoc_url=None,
         redirect_slashes=False,  # a redirect would have no error body, and drop a form on the way
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics and our own log lines do it
+        # Traces, where gateway.tracing.export has set them up. /metrics and our own log lines do the rest.
+        telemetry={
+            "tracing": True,
+            "exclude": lambda scope: policy_for(scope["path"]).quiet,
+            "auto_configure": False,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+        },
         middleware=middleware.layers(settings, metrics, authenticator, rate_limits, uploads),
     )
     app.state.services = Services(

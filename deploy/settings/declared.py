@@ -21,6 +21,7 @@ from gateway.settings.model_server import BackendSettings
 from gateway.settings.placement import PlacementSettings
 from gateway.settings.service import ServiceSettings
 from gateway.settings.shared import SharedSettings
+from gateway.settings.tracing import TracingSettings
 from ops.system.variables import (
     ALLOW_CUDA,
     BIND,
@@ -74,6 +75,7 @@ SECTIONS = (
     Section("Open network", of_gateway(LimitSettings), "See [Network](network.md)."),
     Section("Authentication", of_gateway(AuthSettings), "See [Authentication](auth.md)."),
     Section("Cache", of_gateway(CacheSettings), "See [Cache](cache.md)."),
+    Section("Traces", of_gateway(TracingSettings), "See [Traces](observability.md#traces)."),
     Section("Compose only", COMPOSE),
     Section("Native mode only", (*NATIVE_PORTS, MODEL_STORE, MODEL_CACHE_DIR)),
     Section(

@@ -48,7 +48,7 @@ from ops.terminal.console import progress, say
 
 STATE = RUN / "state.json"
 # Variables that name a file for the gateway.
-SECRET_FILES = ("JWT_SECRET_FILE",)
+SECRET_FILES = ("JWT_SECRET_FILE", "OTEL_EXPORTER_OTLP_HEADERS_FILE")
 # Starting the JVM, importing torch and compiling the engine take seconds, more on a small machine under load.
 READY_S = 180.0
 # How long `up` waits for a redeploy or another operation to end.

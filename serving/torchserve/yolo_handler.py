@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -14,6 +15,7 @@ from yolo import defaults, engines, logs, metadata, parameters, requests, settin
 from yolo.errors import RequestError
 from yolo.pipeline import Outcome, Pipeline, Request
 from yolo.stage_metrics import StageMetrics
+from yolo.tracing import stages
 
 
 class YoloHandler:
@@ -43,10 +45,11 @@ class YoloHandler:
         """Answer a batch: one JSON body per item, each with its own status."""
         if context.get_request_header(0, "describe") == "True":
             return [self.describe() for _ in data]
+        began = time.perf_counter()
         read = [self._read(item) for item in data]
         answered = iter(self.pipeline.run([item for item in read if isinstance(item, Request)]))
         outcomes = [next(answered) if isinstance(item, Request) else Outcome(error=item) for item in read]
-        return [self._respond(index, outcome, len(data), context) for index, outcome in enumerate(outcomes)]
+        return [self._respond(index, outcome, len(data), context, began) for index, outcome in enumerate(outcomes)]
 
     def describe(self) -> dict[str, Any]:
         """Return the model's part of TorchServe's description with `?customized=true`."""
@@ -74,7 +77,7 @@ class YoloHandler:
         except Exception as error:  # fails this item, not the batch
             return error
 
-    def _respond(self, index: int, outcome: Outcome, batch: int, context: Any) -> bytes:
+    def _respond(self, index: int, outcome: Outcome, batch: int, context: Any, began: float) -> bytes:
         status, body = self._body(outcome)
         context.set_response_content_type(index, "application/json")
         context.set_response_status(code=status, phrase=HTTPStatus(status).phrase, idx=index)
@@ -86,6 +89,9 @@ class YoloHandler:
             "model": self.name,
             "version": self.model.version,
         }
+        if trace and trace.sampled:
+            spent = {"handle": (began, time.perf_counter()), **outcome.stages}
+            context.set_response_header(index, stages.HEADER, stages.header(spent))
         logs.outcome(self.log, requests.identifier(context, index), status, batch, outcome, facts)
         return body
 

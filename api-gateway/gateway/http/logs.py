@@ -51,7 +51,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # httpx logs each call at INFO, which would double our own line per request.
-    for chatty in ("httpx", "httpcore", "multipart", "python_multipart", "PIL", "asyncio"):
+    for chatty in ("httpx", "httpcore", "multipart", "python_multipart", "PIL", "asyncio", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

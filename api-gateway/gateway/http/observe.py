@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.http.caller import ASKED_MODELS, ERROR_CODE, IDENTITY, TRACE_ID, client_address
 from gateway.http.headers import REQUEST_ID_HEADER, VERSION_HEADER
 from gateway.http.policy import policy_for
+from gateway.tracing import context
 
 access_logger = logging.getLogger("gateway.access")
 
@@ -146,12 +147,16 @@ class ObserveMiddleware:
                 status = message["status"]
                 headers = message.get("headers", ())
                 version = next((value.decode() for name, value in headers if name == _VERSION_KEY), None)
+                _describe_answer(scope, version)
                 message["headers"] = [*headers, (_ID_KEY, request_id.encode("ascii"))]
             else:
                 sent += len(message.get("body", b""))
             await send(message)
 
         token = _current.set(request_id)
+        if (trace := context.recorded_trace_id()) is not None:
+            scope[TRACE_ID] = trace
+        context.describe({"request.id": request_id}, has_query=bool(scope["query_string"]))
         self.metrics.in_flight.inc()
         try:
             await self.app(scope, counting_receive, counting_send)
@@ -161,6 +166,11 @@ class ObserveMiddleware:
             self.metrics.count(scope, status, seconds, received, sent)
             _log(scope, status, seconds, received, sent, version)
             _current.reset(token)
+
+
+def _describe_answer(scope: Scope, version: str | None) -> None:
+    facts = {"model.name": ",".join(scope.get(ASKED_MODELS, ())), "model.version": version}
+    context.describe({name: value for name, value in facts.items() if value})
 
 
 def _log(scope: Scope, status: int, seconds: float, received: int, sent: int, version: str | None) -> None:

@@ -22,6 +22,9 @@ from gateway.model_server.errors import (
     BackendUnavailable,
 )
 from gateway.settings import Settings
+from gateway.tracing import model_server
+from gateway.tracing.context import traceparent
+from gateway.tracing.model_server import STAGES_HEADER
 
 logger = logging.getLogger("gateway.backends")
 
@@ -79,6 +82,7 @@ class HttpClient:
     def __init__(self, settings: Settings, base_url: str, connections: int, headers: Mapping[str, str]) -> None:
         parts = urlsplit(base_url)
         self._scheme, self._prefix = parts.scheme.encode(), parts.path
+        self._name = parts.hostname or ""
         self._host, self._port = (parts.hostname or "").encode("idna"), parts.port
         self._headers = _encode({"Host": parts.netloc.rpartition("@")[2], **_authorization(parts), **headers})
         timeouts = {
@@ -105,13 +109,23 @@ class HttpClient:
         """Send a request and return the answer, whatever its status. ``read_timeout_s`` overrides the setting.
 
         ``path`` follows the path of the base URL; it contains the query and is encoded already. Raises only
-        :class:`~gateway.model_server.errors.BackendFault`.
+        :class:`~gateway.model_server.errors.BackendFault`. The request continues the trace of the task, if it has one.
         """
+        with model_server.call(method, self._name, path) as call:
+            parent = {"traceparent": found} if call is not None and (found := traceparent()) else {}
+            reply = await self._send(method, path, content, {**(headers or {}), **parent}, read_timeout_s)
+            if call is not None:
+                call.answered(reply.status, reply.header(STAGES_HEADER))
+            return reply
+
+    async def _send(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str], read_timeout_s: float | None
+    ) -> Reply:
         url = httpcore.URL(
             scheme=self._scheme, host=self._host, port=self._port, target=f"{self._prefix}{path}".encode("ascii")
         )
         length = {"Content-Length": str(len(content))} if content else {}
-        lines = [*self._headers, *_encode({**(headers or {}), **length})]
+        lines = [*self._headers, *_encode({**headers, **length})]
         opened = False
 
         async def note_opening(event: str, _: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from gateway.settings.placement import PlacementSettings
 from gateway.settings.secret_files import SecretFileError, read_secret_text, readable_by_others
 from gateway.settings.service import ServiceSettings
 from gateway.settings.shared import SharedSettings
+from gateway.settings.tracing import TracingSettings
 
 
 class Settings(
@@ -26,6 +27,7 @@ class Settings(
     LimitSettings,
     AuthSettings,
     CacheSettings,
+    TracingSettings,
 ):
     """Every setting of the gateway; the field ``max_body_bytes`` is the variable ``MAX_BODY_BYTES``, and so on.
 

@@ -1,5 +1,7 @@
 """The trace that the current task works for. Without tracing there is none, and asking costs next to nothing."""
 
+from collections.abc import Mapping
+
 from opentelemetry import trace
 
 
@@ -15,6 +17,13 @@ def recorded_trace_id() -> str | None:
     """Return the id of the trace if it is recorded, so that whoever follows the id finds it."""
     found = trace.get_current_span().get_span_context()
     return trace.format_trace_id(found.trace_id) if found.is_valid and found.trace_flags.sampled else None
+
+
+def describe(attributes: Mapping[str, str], *, has_query: bool = False) -> None:
+    """Add attributes to the current span. A query is replaced: it may hold the address of an image with its key."""
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.set_attributes({**attributes, **({"url.query": "REDACTED"} if has_query else {})})
 
 
 def traceparent() -> str | None:

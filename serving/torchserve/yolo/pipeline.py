@@ -21,6 +21,7 @@ from yolo.errors import ArchiveError
 from yolo.letterbox import Floats, Geometry, Pixels
 from yolo.metadata import Metadata
 from yolo.parameters import Parameters
+from yolo.tracing.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,22 @@ class Request:
 class Outcome:
     """The result of one request: `answer` with its size and times, or `error`.
 
-    `size` is (width, height) of the upright image; `timings` are milliseconds per stage.
+    `size` is (width, height) of the upright image; `timings` are milliseconds per stage. `stages` are the begin and the
+    end of each, in seconds of `time.perf_counter`.
     """
 
     answer: dict[str, Any] | None = None
     error: Exception | None = None
     size: tuple[int, int] | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    stages: Stages = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     geometry: Geometry
     pixels: Pixels
-    timings: dict[str, float]
+    stages: Stages
 
 
 class Pipeline:
@@ -114,10 +117,10 @@ class Pipeline:
             picture, source = self._decode(request)
             decoded = perf_counter()
             geometry, pixels = self._fit(picture, request.parameters, source)
-            timings = {"decode": _ms(started, decoded), "letterbox": _ms(decoded, perf_counter())}
+            stages = {"decode": (started, decoded), "letterbox": (decoded, perf_counter())}
         except Exception as error:  # stays with its request
             return error
-        return _Prepared(geometry, pixels, timings)
+        return _Prepared(geometry, pixels, stages)
 
     def _decode(self, request: Request) -> tuple[Pixels, tuple[int, int]]:
         """Return the upright pixels and the (height, width) of the full image."""
@@ -146,7 +149,7 @@ class Pipeline:
         try:
             started = perf_counter()
             outputs = self.engine.infer(prepared.pixels[None])
-            prepared.timings["infer"] = _ms(started, perf_counter())
+            prepared.stages["infer"] = (started, perf_counter())
             return self._answer(request, prepared, [output[0] for output in outputs])
         except Exception as error:  # as above
             return Outcome(error=error)
@@ -154,10 +157,12 @@ class Pipeline:
     def _answer(self, request: Request, prepared: _Prepared, outputs: list[Floats]) -> Outcome:
         started = perf_counter()
         found = results.answer(outputs, prepared.geometry, request.parameters, self.model)
-        timings = {**prepared.timings, "nms": _ms(started, perf_counter())}
+        stages = {**prepared.stages, "nms": (started, perf_counter())}
+        timings = {stage: (end - begin) * 1000 for stage, (begin, end) in stages.items()}
         timings["total"] = sum(timings.values())
         height, width = prepared.geometry.source
-        return Outcome(found, size=(width, height), timings={stage: round(ms, 2) for stage, ms in timings.items()})
+        rounded = {stage: round(ms, 2) for stage, ms in timings.items()}
+        return Outcome(found, size=(width, height), timings=rounded, stages=stages)
 
     def _together(self, requests: Sequence[Request]) -> list[Outcome]:
         """Infer images of one shape as one batch, as suits a GPU; a group that fails is retried one by one."""
@@ -173,19 +178,15 @@ class Pipeline:
             try:
                 started = perf_counter()
                 outputs = self.engine.infer(np.stack([item.pixels for _, item in members]))
-                took = _ms(started, perf_counter())
+                ended = perf_counter()
             except Exception:  # such as out of memory: each image alone may succeed, or gets its own error
                 for index, item in members:
                     outcomes[index] = self._finish(requests[index], item)
                 continue
             for place, (index, item) in enumerate(members):
-                item.timings["infer"] = took
+                item.stages["infer"] = (started, ended)
                 try:
                     outcomes[index] = self._answer(requests[index], item, [output[place] for output in outputs])
                 except Exception as error:  # as above
                     outcomes[index] = Outcome(error=error)
         return [outcome for outcome in outcomes if outcome is not None]
-
-
-def _ms(started: float, ended: float) -> float:
-    return (ended - started) * 1000

@@ -49,6 +49,7 @@ class Answer:
     body: Any
     status: int = 200
     delay_s: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def torchserve_error(status: int, kind: str, message: str, delay_s: float = 0.0) -> Answer:
@@ -127,6 +128,7 @@ class FakeTorchServe:
             await asyncio.sleep(0.02)
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         headers = [(b"content-type", b"application/json"), (b"x-request-id", b"torchserves-own-id")]
+        headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         if answer.status >= 400:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})

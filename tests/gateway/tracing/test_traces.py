@@ -1,0 +1,208 @@
+"""Traces of a gateway process, received by a collector over OTLP; the fake TorchServe returns stages as workers do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.gateway.conftest import Start
+from tests.gateway.support.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
+from tests.gateway.support.gateway_process import gateway_path
+from tests.gateway.support.pictures import picture
+from tests.support.otlp import Collector, Span, collecting
+
+JPEG = picture("JPEG")
+TRACE, CLIENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+STAGES = ("decode", "letterbox", "infer", "nms")
+#: The gateway's span, the call, the worker's, and its stages.
+SPANS = 3 + len(STAGES)
+QUICKLY = {"OTEL_BSP_SCHEDULE_DELAY": "50"}
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
+
+
+def with_stages(asked: Asked) -> Answer:
+    """Answer as a worker that is asked in a trace that is recorded."""
+    if not asked.headers.get("traceparent", "").endswith("-01"):
+        return Answer([STREET])
+    now = time.time_ns() // 1000
+    parts = ", ".join(f"{stage};{now + 100 * number};100" for number, stage in enumerate(STAGES))
+    return Answer([STREET], delay_s=0.05, headers={"X-Trace-Stages": f"handle;{now};1000, {parts}"})
+
+
+def ask(url: str, flags: str = "01", **more: object) -> httpx.Response:
+    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-{flags}", "X-Request-ID": "abc"}
+    return httpx.post(f"{url}/predict", params={"conf": "0.4"}, content=JPEG, headers=headers, timeout=30)
+
+
+def by_parent(spans: list[Span], parent: Span) -> list[str]:
+    return [span.name for span in spans if span.parent == parent.id]
+
+
+def test_one_trace_goes_from_the_client_through_the_gateway_to_the_stages_of_the_worker(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    fake.predict = with_stages
+    given = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=s3cret",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=cameras",
+    }
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **given).url()
+    assert ask(url).status_code == 200
+    server, call, worker, *stages = spans = collector.trace(TRACE, SPANS)
+    assert (server.name, server.parent, server.service) == ("POST /predict", CLIENT, "api-gateway")
+    assert (call.name, call.parent, call.service) == ("POST /models/yolo/invoke", server.id, "api-gateway")
+    assert (worker.name, worker.parent, worker.service) == ("handle", call.id, "torchserve")
+    assert [(span.name, span.parent, span.service) for span in stages] == [
+        (stage, worker.id, "torchserve") for stage in STAGES
+    ]
+    for outer, inner in ((server, call), (call, worker), *((worker, stage) for stage in stages)):
+        assert outer.begin <= inner.begin <= inner.end <= outer.end, (outer, inner)
+    assert [stage.end - stage.begin for stage in stages] == [100_000] * 4
+    assert len(spans) == SPANS
+    assert fake.predictions[-1].headers["traceparent"] == f"00-{TRACE}-{call.id}-01"
+    told = server.attributes
+    assert (told["http.response.status_code"], told["model.name"], told["model.version"]) == (200, "yolo", "1.0")
+    assert (told["request.id"], told["service.namespace"]) == ("abc", "cameras")
+    assert collector.requests[0].headers["x-key"] == "s3cret"
+
+
+def test_the_times_of_a_request_carry_its_trace_as_an_exemplar(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url).url()
+    for flags, count in (("00", 0), ("01", 1)):
+        ask(url, flags)
+        page = httpx.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=30).text
+        lines = [line for line in page.splitlines() if line.startswith("gateway_request_seconds_bucket")]
+        assert sum(f'trace_id="{TRACE}"' in line for line in lines) == count
+
+
+def test_a_query_never_leaves_with_a_trace(start: Start, fake: FakeTorchServe, collector: Collector) -> None:
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
+    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+    httpx.post(f"{url}/predict?url=https://u:s3cret@h/a.jpg&conf=2", content=JPEG, headers=headers, timeout=30)
+    (server, *_) = collector.trace(TRACE, 1)
+    assert server.attributes["url.query"] == "REDACTED"
+    assert "s3cret" not in str(collector.spans)
+
+
+def test_each_image_of_a_batch_has_its_own_call_and_stages_in_the_same_trace(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    fake.predict = with_stages
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
+    files = [("files", (f"{number}.jpg", JPEG, "image/jpeg")) for number in range(3)]
+    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+    assert httpx.post(f"{url}/predict/batch", files=files, headers=headers, timeout=30).status_code == 200
+    spans = collector.trace(TRACE, 1 + 3 * (SPANS - 1))
+    (server,) = (span for span in spans if span.parent == CLIENT)
+    calls = [span for span in spans if span.parent == server.id]
+    assert [call.name for call in calls] == ["POST /models/yolo/invoke"] * 3
+    for call in calls:
+        (worker,) = (span for span in spans if span.parent == call.id)
+        assert by_parent(spans, worker) == list(STAGES)
+
+
+def test_a_trace_that_the_client_does_not_record_is_passed_on_and_logged_and_not_sent(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    gateway = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY)
+    url = gateway.url()
+    ask(url, "00")
+    version, trace, _, flags = fake.predictions[-1].headers["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "00")
+    assert gateway.wait_until("request")["trace_id"] == TRACE
+    ask(url, "01")
+    collector.trace(TRACE, 2)
+    assert len({span.id for span in collector.spans if span.name == "POST /predict"}) == 1
+
+
+def test_errors_of_the_model_server_show_in_its_span(start: Start, fake: FakeTorchServe, collector: Collector) -> None:
+    fake.predict = lambda asked: torchserve_error(500, "InternalServerException", "Prediction failed")
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
+    assert ask(url).status_code == 502
+    server, call = (span for span in collector.trace(TRACE, 2) if span.name.startswith("POST"))
+    assert (server.is_error, call.is_error, call.attributes["http.response.status_code"]) == (True, True, 500)
+
+
+def test_probes_are_not_traced_and_the_sampler_is_settable(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    none = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **none).url()
+    traced = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+    for path in ("/health", "/health/live", "/metrics"):
+        httpx.get(f"{url}{path}", headers=traced, timeout=30)
+    for _ in range(20):
+        httpx.post(f"{url}/predict", content=JPEG, timeout=30)
+    ask(url)
+    collector.trace(TRACE, 2)
+    assert {span.trace for span in collector.spans} == {TRACE}
+    assert {span.name for span in collector.spans} == {"POST /predict", "POST /models/yolo/invoke"}
+
+
+def test_a_sampler_without_parent_decides_whatever_clients_say(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_TRACES_SAMPLER="always_off", **QUICKLY).url()
+    ask(url, "01")
+    assert fake.predictions[-1].headers["traceparent"].endswith("-00")
+
+
+@pytest.mark.parametrize("fault", ["away", "silent", "refusing"])
+def test_without_a_working_collector_requests_are_answered_and_few_spans_are_kept(
+    start: Start, fake: FakeTorchServe, collector: Collector, fault: str
+) -> None:
+    fake.predict = with_stages
+    endpoint = "http://127.0.0.1:9" if fault == "away" else collector.url
+    if fault == "silent":
+        collector.is_open.clear()
+    collector.status = 503 if fault == "refusing" else 200
+    gateway = start(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_BSP_MAX_QUEUE_SIZE="20", **QUICKLY)
+    url = gateway.url()
+    with httpx.Client() as client:
+        for _ in range(60):
+            assert client.post(f"{url}/predict", content=JPEG, timeout=30).status_code == 200
+    if fault == "silent":
+        collector.is_open.set()
+    gateway.process.terminate()
+    assert gateway.end()[0] == 0
+    # One batch was on its way and one waited; the other spans of 60 requests were dropped.
+    assert len(collector.spans) <= 60
+
+
+def test_without_a_collector_nothing_of_traces_is_sent_loaded_or_logged(start: Start, fake: FakeTorchServe) -> None:
+    gateway = start()
+    ask(gateway.url())
+    assert "traceparent" not in fake.predictions[-1].headers
+    assert "trace_id" not in gateway.wait_until("request")
+    names = "('opentelemetry.sdk.trace', 'opentelemetry.exporter')"
+    script = f"import sys, gateway.__main__; print([name for name in sys.modules if name.startswith({names})])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": gateway_path()}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "jaeger:4318"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+    ],
+)
+def test_a_wrong_setting_is_named_at_the_start(start: Start, variable: str, value: str) -> None:
+    code, _, said = start(**{variable: value}).end()
+    assert code == 2
+    assert variable in said
