@@ -23,7 +23,11 @@ TORCH_CUDA_INDEX = Variable(
     "The same as `TORCH_INDEX` for the image of `docker-compose.gpu.yml`.",
 )
 COMPOSE = (
-    Variable("COMPOSE_PROFILES", "", "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`."),
+    Variable(
+        "COMPOSE_PROFILES",
+        "",
+        "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`, `observability` (traces).",
+    ),
     Variable(
         "DOMAIN",
         "localhost",
@@ -37,6 +41,9 @@ COMPOSE = (
     Variable("REDIS_MAXMEMORY", "128mb", "Profile redis: maximum size of the data."),
     Variable("REDIS_MEMORY", "256m", "Profile redis: memory limit of the container, about twice `REDIS_MAXMEMORY`."),
     Variable("REDIS_IMAGE", "redis:7.2.11-bookworm", "Profile redis: container image."),
+    Variable("JAEGER_PORT", "16686", "Profile observability: port of Jaeger's page, on this machine.", "1 to 65535"),
+    Variable("JAEGER_IMAGE", "jaegertracing/jaeger:2.11.0", "Profile observability: container image of Jaeger."),
+    Variable("JAEGER_MEMORY", "1g", "Profile observability: memory limit of Jaeger, which keeps traces in memory."),
     Variable(
         "TORCHSERVE_MEMORY",
         "4g",

@@ -206,6 +206,17 @@ def test_green_equals_torchserve_except_for_image_handler_and_ports_and_never_st
     assert green == blue
 
 
+def test_the_store_of_traces_is_off_by_default_pinned_hardened_and_on_loopback():
+    service = services("deploy/compose/tracing.yml")["jaeger"]
+    assert service["profiles"] == ["observability"]
+    assert re.fullmatch(r"\$\{JAEGER_IMAGE:-[a-z/]+:\d+\.\d+\.\d+\}", service["image"])
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert [port.split(":")[0] for port in service["ports"]] == ["127.0.0.1"]
+    assert "backend" not in service["networks"]
+    assert {"user", "stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging"} <= set(service)
+
+
 def test_green_is_known_to_the_gateway_and_to_the_release_operations():
     servers = services("docker-compose.yml")["api-gateway"]["environment"]["TORCHSERVE_SERVERS"]
     assert servers == "green=http://torchserve-green:8085|http://torchserve-green:8086,${TORCHSERVE_SERVERS:-}"
