@@ -98,6 +98,22 @@ def test_one_bad_image_in_a_batch_of_three_gives_200_400_200(call: Call, street:
     assert error["message"]
 
 
+def test_the_stages_of_an_image_whose_trace_is_recorded_are_a_header_of_its_answer(
+    call: Call, context: Context, street: Path
+) -> None:
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    headers = [{"Traceparent": f"00-{trace}-{span}-01"}, {"traceparent": f"00-{trace}-{span}-00"}, {}]
+    picture = {"body": bytearray(street.read_bytes())}
+    call(picture, picture, picture, headers=headers)
+    told = [context.get_response_headers(index).get("X-Trace-Stages") for index in range(3)]
+    assert told[1:] == [None, None]
+    names, begins, durations = zip(*(part.split(";") for part in told[0].split(", ")), strict=True)
+    assert names == ("handle", "decode", "letterbox", "infer", "nms")
+    times = [(int(begin), int(begin) + int(took)) for begin, took in zip(begins, durations, strict=True)]
+    assert all(times[0][0] <= begin <= end <= times[0][1] for begin, end in times)
+    assert times[1:] == sorted(times[1:])
+
+
 def test_the_answer_has_the_keys_of_the_contract(call: Call, street: Path) -> None:
     ((status, body),) = call({"data": street.read_bytes(), "conf": "0.1"})
     assert status == 200
