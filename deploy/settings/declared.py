@@ -27,6 +27,8 @@ from ops.system.variables import (
     BIND,
     MODEL_STORE,
     NATIVE_PORTS,
+    OBSERVABILITY,
+    OBSERVABILITY_PORTS,
     PORTS,
     TORCH_INDEX,
     TRUST_WEIGHTS,
@@ -49,8 +51,14 @@ class Section:
 
 #: Compose and the scripts set these; the documentation leaves them out.
 INTERNAL = (*of_gateway(PlacementSettings), *of_model_server(Placement))
-SCRIPTS = (BIND, *PORTS, *NATIVE_PORTS, WEIGHTS, WEIGHTS_SHA256, TRUST_WEIGHTS, MODEL_STORE, TORCH_INDEX, ALLOW_CUDA)
-COMPOSE_READS = (BIND, *PORTS, *COMPOSE, INFERENCE_BIND, GREEN_HANDLER_FROM, TORCH_INDEX, TORCH_CUDA_INDEX)
+SCRIPTS = (
+    *(BIND, *PORTS, *NATIVE_PORTS, *OBSERVABILITY_PORTS, *OBSERVABILITY),
+    *(WEIGHTS, WEIGHTS_SHA256, TRUST_WEIGHTS, MODEL_STORE, TORCH_INDEX, ALLOW_CUDA),
+)
+COMPOSE_READS = (
+    *(BIND, *PORTS, *OBSERVABILITY_PORTS, *OBSERVABILITY, *COMPOSE),
+    *(INFERENCE_BIND, GREEN_HANDLER_FROM, TORCH_INDEX, TORCH_CUDA_INDEX),
+)
 MODEL_SERVER = (*of_model_server(WorkerSettings), *of_model_server(ServerSettings))
 #: Of the workers in native mode only: a container keeps no files.
 (MODEL_CACHE_DIR,) = (variable for variable in MODEL_SERVER if variable.name == "MODEL_CACHE_DIR")
@@ -76,6 +84,11 @@ SECTIONS = (
     Section("Authentication", of_gateway(AuthSettings), "See [Authentication](auth.md)."),
     Section("Cache", of_gateway(CacheSettings), "See [Cache](cache.md)."),
     Section("Traces", of_gateway(TracingSettings), "See [Traces](observability.md#traces)."),
+    Section(
+        "Observability",
+        (*OBSERVABILITY_PORTS, *OBSERVABILITY),
+        "Of Prometheus and Alertmanager, see [Observability](observability.md#run-prometheus-and-alertmanager).",
+    ),
     Section("Compose only", COMPOSE),
     Section("Native mode only", (*NATIVE_PORTS, MODEL_STORE, MODEL_CACHE_DIR)),
     Section(

@@ -50,6 +50,18 @@ one with the scope admin: YOLO_API_KEY_FILE (a file) or YOLO_API_KEY.
     status.add_flag("--watch", "a live view; without a terminal a block of text each time")
     status.add_argument("--interval", type=number(0.2, 3600), metavar="S", help="with --watch: seconds (default: 1)")
     status.add_argument("--count", type=whole(1, 10**9), metavar="N", help="with --watch: how often (default: forever)")
+    observe = root.add_command(
+        "observe",
+        "observe.sh",
+        "start Prometheus and Alertmanager next to the native service; stop them; show whether they run",
+        """\
+Uses the programs of the distribution (Debian: prometheus, prometheus-alertmanager and, for the
+machine's disk and CPU, prometheus-node-exporter). They listen on 127.0.0.1. What they keep is in
+.run/observability/. In Compose: docker compose --profile observability up -d
+""",
+    )
+    observe.add_argument("do", choices=("start", "stop", "status"), nargs="?", default="start", help="default: start")
+    observe.set_defaults(run=_observe)
 
 
 def _up(arguments: argparse.Namespace) -> None:
@@ -83,3 +95,15 @@ def _status(arguments: argparse.Namespace) -> int:
     from ops.native import service
 
     return 0 if service.status() else 1
+
+
+def _observe(arguments: argparse.Namespace) -> int:
+    from ops.native import observe
+
+    if arguments.do == "status":
+        return 0 if observe.status() else 1
+    if arguments.do == "start":
+        observe.start()
+    else:
+        observe.stop()
+    return 0

@@ -11,7 +11,9 @@ from ops.paths import ROOT
 from ops.system import env_file, variables
 from ops.system.variables import BIND
 
-PORTS = {port.name: int(port.default) for port in (*variables.PORTS, *variables.NATIVE_PORTS)}
+PORTS = {
+    port.name: int(port.default) for port in (*variables.PORTS, *variables.OBSERVABILITY_PORTS, *variables.NATIVE_PORTS)
+}
 #: Prefix of the ports of the second TorchServe of a blue/green switch, which runs only during such a switch.
 GREEN = "GREEN_"
 

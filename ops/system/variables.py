@@ -61,6 +61,43 @@ TRUST_WEIGHTS = Variable(
     "packager and with `ENGINE=torch` in the workers: set it for weights that you made yourself.",
     "true, false",
 )
+OBSERVABILITY_PORTS = (
+    _port("PROMETHEUS_PORT", 9090, "Port of Prometheus, on 127.0.0.1. It requires no authentication."),
+    _port("ALERTMANAGER_PORT", 9093, "Port of Alertmanager, on 127.0.0.1. It requires no authentication."),
+)
+METRICS_KEY_FILE = Variable(
+    "METRICS_KEY_FILE",
+    "",
+    "File with an API key of the scope `admin`, with which Prometheus asks the gateway for its metrics. Empty: the "
+    "gateway requires none. In Compose a path below `secrets/`.",
+)
+OBSERVABILITY = (
+    METRICS_KEY_FILE,
+    Variable(
+        "GATEWAY_TARGETS",
+        "",
+        "The gateways that Prometheus asks, as `host:port`, comma-separated. Empty: this service's.",
+    ),
+    Variable(
+        "CERTIFICATES",
+        "",
+        "Addresses as `host:port`, comma-separated, whose certificates Prometheus watches through a blackbox exporter.",
+    ),
+    Variable("SCRAPE_INTERVAL", "15s", "How often Prometheus asks for metrics and evaluates the rules."),
+    Variable("METRICS_KEPT", "15d", "How long Prometheus keeps what it has seen."),
+    Variable("ALERT_WEBHOOK_URL", "", "Address to which Alertmanager posts alerts as JSON. Empty: none."),
+    Variable("ALERT_EMAIL_TO", "", "Addresses to which Alertmanager sends alerts, comma-separated. Empty: none."),
+    Variable("ALERT_EMAIL_FROM", "", "Address that these mails come from."),
+    Variable("ALERT_SMTP_HOST", "", "Server that takes these mails, as `host:port`."),
+    Variable("ALERT_SMTP_USER", "", "User there. Empty: no authentication and no TLS, for a relay on this machine."),
+    Variable(
+        "ALERT_SMTP_PASSWORD_FILE",
+        "",
+        "File with the password of `ALERT_SMTP_USER`. In Compose a path below `secrets/`.",
+    ),
+    Variable("ALERT_GROUP_WAIT", "30s", "How long the first alert waits for others of its name."),
+    Variable("ALERT_REPEAT", "4h", "After which time an alert that still fires is sent again."),
+)
 
 NATIVE_PORTS = (
     _port("METRICS_PORT", 8087, "Port of TorchServe's metrics, on 127.0.0.1. Compose does not publish it."),
@@ -72,6 +109,8 @@ NATIVE_PORTS = (
     _port("GREEN_MANAGEMENT_PORT", 8186, "Management port of the second TorchServe, on 127.0.0.1."),
     _port("GREEN_METRICS_PORT", 8187, "Metrics port of the second TorchServe, on 127.0.0.1."),
     _port("GREEN_GRPC_INFERENCE_PORT", 7170, "Port of the second TorchServe's gRPC inference, on 127.0.0.1."),
+    _port("NODE_EXPORTER_PORT", 9100, "Port of the node exporter that `observe.sh` starts, on 127.0.0.1."),
+    _port("BLACKBOX_PORT", 9115, "Port of the blackbox exporter that `observe.sh` starts, on 127.0.0.1."),
     _port("GREEN_GRPC_MANAGEMENT_PORT", 7171, "Port of the second TorchServe's gRPC management, on 127.0.0.1."),
 )
 MODEL_STORE = Variable(
