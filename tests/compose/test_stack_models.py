@@ -114,7 +114,7 @@ def test_a_model_that_fails_is_removed_and_comes_back_leaves_the_others_answerin
     with Clients(three, ("yolo", "kinds")).at_work():
         killed = workers(three, "parts")
         three.compose("exec", "-T", "torchserve", "python", "-c", f"import os; os.kill({killed[0]}, 9)")
-        wait_until(lambda: workers(three, "parts") != killed and answered(), "another worker answers", 60)
+        wait_until(lambda: workers(three, "parts") != killed and answered(), "another worker answers")
 
         before = answered()
         kept(three, "parts", "bad", handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n")

@@ -28,7 +28,7 @@ def test_an_archive_inside_mlserver_gives_torchserves_detections(service, tmp_pa
         servers.mlserver(folder, "mlserver_yolo.Yolo", **variables) as url,
         gateway_process(BACKEND="oip", OIP_URL=url) as gateway,
     ):
-        wait_until(lambda: httpx.get(f"{gateway}/health/ready", trust_env=False).status_code == 200, "it is ready", 30)
+        wait_until(lambda: httpx.get(f"{gateway}/health/ready", trust_env=False).status_code == 200, "it is ready")
         for query in ("", "conf=0.6&max_det=1", "imgsz=320&iou=0.3"):
             behind_mlserver, behind_torchserve = predict(gateway, query), predict(service.gateway, query)
             assert behind_mlserver.status_code == 200, behind_mlserver.text

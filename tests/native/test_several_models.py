@@ -121,7 +121,7 @@ def test_a_model_that_is_asked_stays_loaded(several):
 def test_an_idle_model_is_unloaded_gives_its_memory_back_and_is_loaded_by_the_next_request(several):
     ask(several, "parts")
     loaded = memory(several)
-    wait_until(lambda: workers(several, "parts") == 0, "parts is unloaded", 30)
+    wait_until(lambda: workers(several, "parts") == 0, "parts is unloaded")
     unloaded = wait_until(lambda: loaded - memory(several) > 150 and memory(several), "its memory is given back")
     assert several.ready()
     listed = HTTP.get(f"{several.gateway}/models").json()["models"]

@@ -116,7 +116,7 @@ class Deployment(Endpoints, ABC):
     def loaded(self) -> list[str]:
         """Return the versions that blue has loaded; none while it does not answer."""
         try:
-            answer = HTTP.get(f"{self.management}/models/yolo/all", timeout=5)
+            answer = HTTP.get(f"{self.management}/models/yolo/all", timeout=20)
         except httpx.HTTPError:
             return []
         return [version["modelVersion"] for version in answer.json()] if answer.status_code == 200 else []

@@ -35,7 +35,7 @@ class Endpoints:
     def ready(self) -> bool:
         """Tell whether the gateway is ready."""
         try:
-            return HTTP.get(f"{self.gateway}/health/ready", timeout=5).status_code == 200
+            return HTTP.get(f"{self.gateway}/health/ready", timeout=20).status_code == 200
         except httpx.HTTPError:
             return False
 

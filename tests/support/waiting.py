@@ -19,7 +19,11 @@ class Clock:
         return self.now
 
 
-def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = 120) -> Any:
+# A condition that does hold costs no time; on a busy machine it may take minutes until a model server has started.
+DEADLINE_S = 300
+
+
+def wait_until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
     """Poll until `condition` is true and return what it gave; fail naming `what` at the deadline."""
     end = time.monotonic() + deadline_s
     while True:

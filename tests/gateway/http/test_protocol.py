@@ -277,8 +277,8 @@ def test_a_client_that_leaves_takes_all_it_asked_with_it(plain: str, fake: FakeT
     fake.predict = lambda asked: Answer([STREET], delay_s=60)
     with connect(plain) as client:
         client.sendall((head(len(JPEG)) + JPEG) * 2)
-        wait_until(lambda: len(fake.predictions) == 1, "the first is asked", 30)
-    wait_until(lambda: fake.abandoned == 1, "nobody waits for it", 30)
+        wait_until(lambda: len(fake.predictions) == 1, "the first is asked")
+    wait_until(lambda: fake.abandoned == 1, "nobody waits for it")
     assert len(fake.predictions) == 1
 
 

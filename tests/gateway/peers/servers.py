@@ -61,7 +61,7 @@ def _running(argv: list[str], folder: Path, port: int, variables: dict[str, str]
                 except httpx.TransportError:
                     return False
 
-            wait_until(ready, f"{argv[-1]} is ready", 60)
+            wait_until(ready, f"{argv[-1]} is ready")
             yield url
         finally:
             process.terminate()

@@ -73,7 +73,7 @@ def test_weights_that_are_asked_for_and_do_not_exist_are_named_and_the_service_g
 def test_up_waits_for_down_and_a_rollback_waits_for_up(service, sure):
     with ThreadPoolExecutor(3) as pool:
         down = pool.submit(service.script, "scripts/down.sh")
-        wait_until(lambda: is_at_work(service.root), "down.sh is at work", 30)
+        wait_until(lambda: is_at_work(service.root), "down.sh is at work")
         up = pool.submit(service.script, "scripts/up.sh", "--native")
         wait_until(lambda: is_up(service), "up.sh starts the servers")
         back = pool.submit(service.script, "scripts/rollback.sh", sure)

@@ -167,7 +167,7 @@ def test_a_shadow_counts_differences_and_answers_no_client(service, sure):
     for _ in range(3):
         assert service.ask().json()["model"]["version"] == BASE
         time.sleep(0.5)
-    row = wait_until(shadow, "the shadow was compared", 30)
+    row = wait_until(shadow, "the shadow was compared")
     assert row["missing"] >= row["compared"], "it finds only what it is sure of"
     assert (row["extra"], row["errors"]) == (0, 0)
     said = service.go("scripts/shadow.sh", "status")

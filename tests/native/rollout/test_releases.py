@@ -252,7 +252,7 @@ def test_while_another_operation_is_at_work_the_next_one_is_refused_and_told_who
 def test_torchserve_killed_while_a_version_loads_comes_back_with_the_old_one(service, untouched):
     service.archive("unlucky")
     running = service.start_ops("redeploy", service.weights, "--packaged", "unlucky")
-    wait_until(lambda: "unlucky" in service.loaded(), "the version is registered", 60)
+    wait_until(lambda: "unlucky" in service.loaded(), "the version is registered")
     service.kill_torchserve()
     said, _ = running.communicate(timeout=240)
     assert running.returncode == 1, said
@@ -262,7 +262,7 @@ def test_torchserve_killed_while_a_version_loads_comes_back_with_the_old_one(ser
 def test_what_a_killed_operator_left_is_undone_by_the_next_operation(service, untouched):
     service.archive("orphan")
     running = service.start_ops("redeploy", service.weights, "--packaged", "orphan")
-    wait_until(lambda: "orphan" in service.loaded(), "the version is registered", 60)
+    wait_until(lambda: "orphan" in service.loaded(), "the version is registered")
     running.kill()
     running.communicate()
     assert "an operation was cut off" in service.go("scripts/releases.sh")

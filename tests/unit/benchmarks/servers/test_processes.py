@@ -42,7 +42,7 @@ def start(tmp_path):
 def stubborn(start, tmp_path):
     tree = start(STUBBORN)
     log = tmp_path / "logs" / "server.log"
-    wait_until(lambda: "ready" in log.read_text().splitlines(), "the server is ready", 30)
+    wait_until(lambda: "ready" in log.read_text().splitlines(), "the server is ready")
     return tree
 
 
