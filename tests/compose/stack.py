@@ -16,6 +16,7 @@ import pytest
 from tests.compose.engine import TEST_IMAGES, Engine
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import Deployment
+from tests.support.endpoints import TIMEOUT_S
 
 # The owner of the checkout in an engine of the tests: neither root nor the uid of the images, so that a file of the
 # wrong user shows.
@@ -116,7 +117,7 @@ class Stack(Deployment):
             *(self.inspect("torchserve")["Config"]["Image"], "-c", code, str(description["State"]["Pid"])),
         )
 
-    def predict(self, *, timeout: float = 60, **request: Any) -> httpx.Response:
+    def predict(self, *, timeout: float = TIMEOUT_S, **request: Any) -> httpx.Response:
         """Ask the gateway; without arguments, about the sample picture."""
         if not request:
             request = {"files": {"file": ("street.jpg", self.street.read_bytes(), "image/jpeg")}}

@@ -9,6 +9,7 @@ import pytest
 
 from tests.native.checkout import Checkout, fresh_checkout
 from tests.native.service import Service
+from tests.support.deployment import DEMO
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,14 @@ def service(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> C
     checkout.up()
     checkout.wait_ready()
     return checkout
+
+
+@pytest.fixture
+def demo(installed: Service) -> Checkout:
+    """The running service with the demonstration weights, whose requests wait for their turn as long as they must.
+
+    How soon the default refuses one depends on the machine's speed, and is another test's subject.
+    """
+    installed.checkout.up(MAX_WAIT_S="60")
+    installed.settle(DEMO)
+    return installed.checkout

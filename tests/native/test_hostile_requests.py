@@ -11,15 +11,12 @@ import os
 from collections.abc import Callable
 
 import psutil
-import pytest
 
 from tests.gateway.hostile.attack import AT_ONCE, STALL_S, Attack
 from tests.gateway.hostile.many import FIRST, every_kind, in_looks
 from tests.gateway.hostile.requests import QUICK, Request, bodies, pictures
 from tests.native.checkout import Checkout
-from tests.native.service import Service
 from tests.support import wait_until
-from tests.support.deployment import DEMO
 from tests.support.hostile import WEIGHT
 from tests.support.hostile.costs import peak, reset_peak
 from tests.support.hostile.promises import (
@@ -52,13 +49,6 @@ class Processes:
         call()
         gateway, *workers = (peak(process.pid) - low for process, low in zip(self.all, before, strict=True))
         return gateway, max(workers)
-
-
-@pytest.fixture
-def demo(installed: Service, service: Checkout) -> Checkout:
-    """The running service with its default settings and the demonstration weights."""
-    installed.settle(DEMO)
-    return service
 
 
 def test_hostile_requests_stop_nobody_and_stay_within_the_promised_memory(demo: Checkout) -> None:

@@ -10,7 +10,6 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support import wait_until
-from tests.support.deployment import DEMO
 from tests.support.malformed import malformed_uploads
 from tests.support.malformed.pictures import tolerated
 from tests.support.people import assert_same_boxes, people
@@ -31,17 +30,16 @@ def refused(status, body):
     return 400 <= status < 500 and body["status"] == "error" and "request_id" in body
 
 
-def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(installed, service):
-    installed.settle(DEMO)
-    street = (service.root / "samples" / "street.jpg").read_bytes()
-    before, expected = wait_until(lambda: workers(service), "there are workers"), people(service.gateway, street)
+def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(demo):
+    street = (demo.root / "samples" / "street.jpg").read_bytes()
+    before, expected = wait_until(lambda: workers(demo), "there are workers"), people(demo.gateway, street)
     uploads = [*malformed_uploads(), *tolerated(random.Random(1), TOLERATED)]
     assert len(expected) >= 4
 
     def send(number):
         if number % EVERY == 0:
-            assert_same_boxes(people(service.gateway, street), expected)
-        return uploads[number].send("127.0.0.1", service.ports["GATEWAY_PORT"])
+            assert_same_boxes(people(demo.gateway, street), expected)
+        return uploads[number].send("127.0.0.1", demo.ports["GATEWAY_PORT"])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(zip(uploads, pool.map(send, range(len(uploads))), strict=True))
@@ -54,5 +52,5 @@ def test_every_malformed_upload_is_refused_and_good_pictures_have_their_boxes(in
     ]
     assert not wrong, "\n".join(map(str, wrong))
     assert any(status == 200 for _, (status, _) in answers), "no damage at all was tolerated: the rule is not tried"
-    assert workers(service) == before, "a worker died"
-    assert_same_boxes(people(service.gateway, street), expected)
+    assert workers(demo) == before, "a worker died"
+    assert_same_boxes(people(demo.gateway, street), expected)

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.support import BAD_INPUTS, assert_street_coco, documents, jpeg, wait_until
+from tests.support.endpoints import TIMEOUT_S
 
 
 def predict(service, **kwargs):
-    return httpx.post(f"{service.gateway}/predict", timeout=60, **kwargs)
+    return httpx.post(f"{service.gateway}/predict", timeout=TIMEOUT_S, **kwargs)
 
 
 def ready_workers(service):

@@ -6,9 +6,11 @@ import httpx
 
 from tests.support.waiting import wait_until
 
+# More than the 60 s after which the gateway answers 504: a test sees that answer.
+TIMEOUT_S = 90
 # One client for all requests: making one reads the certificates that TLS trusts, which costs more CPU than the service
 # takes to answer. Connections are not kept, so each request opens one, as `httpx.get` does.
-HTTP = httpx.Client(timeout=90, trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
+HTTP = httpx.Client(timeout=TIMEOUT_S, trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 class Endpoints:

@@ -11,7 +11,7 @@ Box = tuple[float, ...]
 
 def people(gateway: str, picture: bytes) -> list[Box]:
     """Ask a gateway about the picture; return the boxes of the people on it."""
-    answer = HTTP.post(f"{gateway}/predict", files={"file": picture}, timeout=60)
+    answer = HTTP.post(f"{gateway}/predict", files={"file": picture})
     assert answer.status_code == 200, answer.text
     return sorted(tuple(found["bbox"]) for found in answer.json()["detections"] if found["class"] == "Normal")
 

@@ -18,6 +18,7 @@ import httpx
 import psutil
 
 from tests.gateway.hostile.requests import Request
+from tests.support.endpoints import TIMEOUT_S
 from tests.support.people import assert_same_boxes, people
 
 #: Hostile requests at a time.
@@ -48,7 +49,7 @@ class Attack:
         assert len(self._expected) >= 4, "the sample has its people"
         self._over = threading.Event()
         self._polling = threading.Thread(target=self._poll)
-        self._client = httpx.Client(base_url=gateway, timeout=60, trust_env=False)
+        self._client = httpx.Client(base_url=gateway, timeout=TIMEOUT_S, trust_env=False)
         self._pool = ThreadPoolExecutor(AT_ONCE)
 
     def __enter__(self) -> Self:
@@ -87,7 +88,7 @@ class Attack:
         return float(times.user + times.system)
 
     def _poll(self) -> None:
-        with httpx.Client(base_url=self._gateway, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=self._gateway, timeout=TIMEOUT_S, trust_env=False) as client:
             while not self._over.wait(0.01):
                 began, used = time.monotonic(), self._cpu_s()
                 try:
