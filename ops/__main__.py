@@ -9,6 +9,7 @@ import sys
 from ops.cli import (
     bluegreen,
     canary,
+    drift,
     keys,
     load,
     models,
@@ -28,7 +29,8 @@ def parser() -> Parser:
     """Return the parser of all commands."""
     root = Parser(prog="ops", description="Operate the YOLO service.")
     root.set_defaults(check=lambda arguments: None)
-    for module in (service, predict, load, validate, packaging, releases, models, canary, traffic, bluegreen, keys):
+    modules = (service, predict, load, validate, packaging, releases, models, canary, traffic, bluegreen, drift, keys)
+    for module in modules:
         module.add(root)
     return root
 

@@ -10,6 +10,7 @@ How an image travels, room by room::
     limits/admission       bounds the requests at the model server
     model_server           sends the image to the model server and reads its answer
     second_stage           gives what was found to a second model, if the request says so
+    drift                  counts what was found, and compares the last hour with what a version found at first
     api, drawing           write the answer, as JSON or as the annotated image
 
 All of them use detection (the domain), oip (the codec of the Open Inference Protocol), settings and concurrency.

@@ -99,6 +99,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         models=lines,
         metrics=metrics,
         workers=workers,
+        drift=factory.drift,
         studio=studio,
         second_stage=SecondStage(lines, studio),
         fetcher=fetcher,

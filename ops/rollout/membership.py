@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from ops.errors import OpsError, from_os_error
 from ops.paths import current_archive, kept_archive
-from ops.store import archive, intent, lock, releases, removal, routing
+from ops.store import archive, baseline, intent, lock, releases, removal, routing
 from ops.store.releases import Releases
 from ops.store.routing import Routing
 from ops.system.files import sync
@@ -103,6 +103,7 @@ def _unload(host: Host, steps: Steps) -> None:
 def _purge(host: Host, state: Releases) -> None:
     store = host.store
     try:
+        baseline.remove_all(store)
         for version in state.releases:
             kept_archive(version, store).unlink(missing_ok=True)
         for path in store.iterdir():

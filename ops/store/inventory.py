@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ops.errors import NoSuchVersionError, OpsError
 from ops.paths import current_archive, kept_archive, model_of
-from ops.store import archive, audit
+from ops.store import archive, audit, baseline
 from ops.store.releases import NAME, Release, Releases, read, save
 
 
@@ -160,6 +160,8 @@ def remove_archive(store: Path, state: Releases, version: str, outcome: str) -> 
         kept_archive(version, store).unlink(missing_ok=True)
     except OSError as error:
         raise OpsError(f"{kept_archive(version, store).name} cannot be removed: {error.strerror}") from error
+    with contextlib.suppress(OpsError):  # of another user; no other version will have its name
+        baseline.remove(store, version)
     if version in state.releases:
         state.forget(version, outcome)
     save(store, state)

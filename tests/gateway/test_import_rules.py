@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "strict_json", "client_json", "redis", "settings", "concurrency", "tracing"),
     ("detection",),
     ("oip", "http", "intake", "drawing", "model_server"),
-    ("auth", "limits", "cache", "routing", "second_stage"),
+    ("auth", "limits", "cache", "routing", "second_stage", "drift"),
     ("models",),
     ("api",),
     ("middleware",),
@@ -22,9 +22,9 @@ LAYERS = (
     ("__main__",),
 )
 #: Each wraps an ASGI application or a detector, whichever others there are.
-WRAPPERS = ("auth", "limits", "cache", "routing", "second_stage")
+WRAPPERS = ("auth", "limits", "cache", "routing", "second_stage", "drift")
 #: Rooms that know no HTTP.
-PURE = ("errors", "strict_json", "client_json", "settings", "detection", "drawing", "oip", "second_stage")
+PURE = ("errors", "strict_json", "client_json", "settings", "detection", "drawing", "oip", "second_stage", "drift")
 HTTP_LIBRARIES = ("starlette", "fastapi", "uvicorn", "httpx")
 
 FORBIDDEN = [

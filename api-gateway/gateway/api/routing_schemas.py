@@ -1,9 +1,10 @@
-"""The active routing and the statistics of each version, as typed models: a part of the answer of GET /models."""
+"""The active routing, and the statistics and drift of each version, as typed models: a part of GET /models."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.drift.watch import Drift
 from gateway.routing.choice import Role, Routing
 
 
@@ -85,3 +86,29 @@ class TrafficOut(BaseModel):
     extra: int | None = Field(default=None, description="Of a shadow: boxes that only the candidate has")
     moved: int | None = Field(default=None, description="Of a shadow: boxes of both that overlap by less than 0.9")
     skipped: int | None = Field(default=None, description="Of a shadow: images not sent to it because of load")
+
+
+class DriftOut(BaseModel):
+    """How far the last hour of a version is from its baseline, in this gateway process."""
+
+    version: str = Field(examples=["1.0"])
+    kept: bool = Field(description="Whether the baseline is stored with the release, or was learned here")
+    baseline_images: int = Field(description="Images of the baseline", examples=[1000])
+    recent_images: int = Field(description="Images of the last hour that are compared with it", examples=[412])
+    indexes: dict[str, float] = Field(
+        description="Population stability index by aspect; above 0.25 is far. Empty while there are too few images",
+        examples=[{"classes": 0.02, "confidence": 0.31, "detections": 0.05, "pixels": 0.0}],
+    )
+    baseline: dict[str, Any] | None = Field(default=None, description="The counts, in the answer about one model")
+
+    @classmethod
+    def of(cls, drift: Drift, *, whole: bool) -> Self:
+        """Describe a drift; ``whole``: with the baseline itself."""
+        return cls(
+            version=drift.version,
+            kept=drift.kept,
+            baseline_images=drift.baseline.images,
+            recent_images=drift.recent_images,
+            indexes={aspect: round(value, 4) for aspect, value in drift.indexes.items()},
+            baseline=drift.baseline.to_json() if whole else None,
+        )

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from gateway import __version__
-from gateway.api.routing_schemas import RoutingOut, TrafficOut
+from gateway.api.routing_schemas import DriftOut, RoutingOut, TrafficOut
 
 REQUEST_ID_EXAMPLE = "5f1c0f4be1a94b7c8c2f0a3f4d9d1b77"
 
@@ -107,6 +107,7 @@ class ModelsResponse(BaseModel):
     models: list[ModelOut]
     routing: RoutingOut | None = Field(description="Active canary, experiment, shadow and server; null without any")
     traffic: list[TrafficOut] = Field(description="Statistics of each version in this gateway process")
+    drift: list[DriftOut] = Field(default=[], description="How far each version is from what it found at first")
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
 
 

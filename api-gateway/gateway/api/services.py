@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from gateway.detection.request import Detector
 from gateway.drawing.studio import Studio
+from gateway.drift.watch import DriftWatch
 from gateway.http.observe import Metrics
 from gateway.intake.fetch import ImageFetcher
 from gateway.limits.bodies import UploadMemory
@@ -31,6 +32,8 @@ class Services:
     metrics: Metrics
     #: The model server's workers, as the metrics tell of them.
     workers: WorkerMetrics
+    #: How far each version is from what it found at first.
+    drift: DriftWatch
     #: Draws annotated images.
     studio: Studio
     #: Gives what was found to a second model.

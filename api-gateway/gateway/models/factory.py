@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.cache.creation import Cache
 from gateway.detection.request import Detector
+from gateway.drift.detector import DriftDetector
+from gateway.drift.watch import DriftWatch
 from gateway.limits.admission import AdmittingDetector, Room
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
@@ -43,6 +45,8 @@ class LineFactory:
         self._metrics = RoutingMetrics(registry)
         self._upstream = UpstreamMetrics(registry)
         self._found = DetectionMetrics(registry)
+        #: How far each version is from what it found at first.
+        self.drift = DriftWatch(Path(settings.routing_file).parent if settings.routing_file else None, registry)
         #: Its ``server``, for blue/green, is about all models.
         self._routing = RoutingFile(
             settings.routing_file, parse_servers(settings.torchserve_servers), on_error=self._metrics.errors.inc
@@ -98,9 +102,10 @@ class LineFactory:
         versions = Versions(routing, backend, self._metrics, settings.shadow_in_flight, name)
         routed = versions.around(inner, default_version=lambda: readiness.state.version)
         measuring = MeasuringDetector(routed, name, self._found)
-        parts.append(measuring)
+        drift = DriftDetector(measuring, name, self.drift)
+        parts += [measuring, drift]
         has_cache = self._cache is not None
-        return Line(name, backend, readiness, versions, measuring, admission, has_cache, parts, always_watched)
+        return Line(name, backend, readiness, versions, drift, admission, has_cache, parts, always_watched)
 
     def _with_servers(self, settings: Settings, backend: InferenceBackend | None = None) -> InferenceBackend:
         return add_servers(

@@ -49,6 +49,7 @@ async def test_a_version_is_described_with_workers_batching_queue_and_its_own_de
         ],
         "routing": None,
         "traffic": [],
+        "drift": [],
         "request_id": response.headers["x-request-id"],
     }
 

@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "paths", "samples", "terminal", "system"),
     ("keys", "store", "gateways"),
     ("predict",),
-    ("load", "validate"),
+    ("load", "validate", "drift"),
     ("packaging",),
     ("setup",),
     ("native",),

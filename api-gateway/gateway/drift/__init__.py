@@ -1,0 +1,1 @@
+"""Drift: does a version find now what it found at first?"""
