@@ -13,7 +13,8 @@ How an image travels, room by room::
     drift                  counts what was found, and compares the last hour with what a version found at first
     api, drawing           write the answer, as JSON or as the annotated image
 
-All of them use detection (the domain), oip (the codec of the Open Inference Protocol), settings and concurrency.
+tracing records what each step took, as spans. All of them use detection (the domain), oip (the codec of the Open
+Inference Protocol), settings and concurrency.
 The rules of import between the rooms are in docs/development.md, and a test checks them.
 """
 
