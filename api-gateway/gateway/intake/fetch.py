@@ -23,6 +23,7 @@ from gateway.intake.site_connection import Budget, SiteTransport
 from gateway.intake.url_policy import LONGEST_URL, UrlPolicy, host_of
 from gateway.settings import Settings
 from gateway.settings.netrc_file import read_netrc
+from gateway.tracing import context
 
 #: From a host and a port to its addresses, in the order to try them.
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -96,10 +97,12 @@ class ImageFetcher:
         :class:`~gateway.errors.BodyTooLarge`.
         """
         try:
-            async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
-                budget = Budget()
-                async with self._transport(budget) as transport:
-                    return await self._follow(self._policy.check_url(text), _Download(place, take, transport, budget))
+            with context.span("fetch image"):
+                async with asyncio.timeout(self._timeout_s), self._shares.place(caller) as place:
+                    budget = Budget()
+                    async with self._transport(budget) as transport:
+                        download = _Download(place, take, transport, budget)
+                        return await self._follow(self._policy.check_url(text), download)
         except TimeoutError as error:
             raise UrlFailed(f"The image was not downloaded within {self._timeout_s:g} s.") from error
         except ApiError as error:

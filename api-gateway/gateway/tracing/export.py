@@ -6,6 +6,7 @@ and no requests.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ def start(settings: Settings) -> Callable[[], None]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+    # At WARNING it logs each of its attempts.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     queue = settings.otel_bsp_max_queue_size
     processor = BatchSpanProcessor(
         OTLPSpanExporter(

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
+from gateway.tracing import context
+
 #: The header of an answer, as of :class:`Stage`: ``name;begin;duration, …``. The first stage contains the others.
 STAGES_HEADER = "X-Trace-Stages"
 SERVICE = "torchserve"
@@ -63,8 +65,7 @@ def call(method: str, server: str, path: str) -> Iterator[Call | None]:
         return
     target = path.partition("?")[0]
     attributes = {"http.request.method": method, "server.address": server, "url.path": target}
-    tracer = trace.get_tracer("gateway")
-    with tracer.start_as_current_span(f"{method} {target}", kind=SpanKind.CLIENT, attributes=attributes) as span:
+    with context.span(f"{method} {target}", SpanKind.CLIENT, attributes) as span:
         yield Call(span)
 
 

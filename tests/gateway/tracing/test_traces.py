@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 
 import httpx
@@ -12,12 +13,14 @@ import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.support.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
-from tests.gateway.support.gateway_process import gateway_path
+from tests.gateway.support.gateway_process import gateway_path, gateway_process
 from tests.gateway.support.pictures import picture
+from tests.support import free_ports
+from tests.support.answering import answering
 from tests.support.otlp import Collector, Span, collecting
 
 JPEG = picture("JPEG")
-TRACE, CLIENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+CLIENT = "b7ad6b7169203331"
 STAGES = ("decode", "letterbox", "infer", "nms")
 #: The gateway's span, the call, the worker's, and its stages.
 SPANS = 3 + len(STAGES)
@@ -30,6 +33,35 @@ def collector() -> Iterator[Collector]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def site_port() -> int:
+    """The port from which images by URL are allowed."""
+    (port,) = free_ports(1)
+    return port
+
+
+@pytest.fixture(scope="module")
+def traced(_running: tuple[FakeTorchServe, str], site_port: int) -> Iterator[tuple[str, Collector]]:
+    """A gateway that traces everything, shared by the tests of this module: its URL, and the collector."""
+    given = {
+        "URL_ALLOW": f"127.0.0.1:{site_port}",
+        "URL_ALLOW_PRIVATE": "127.0.0.0/8",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=s3cret",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=cameras",
+    }
+    urls = {"TORCHSERVE_INFERENCE_URL": _running[1], "TORCHSERVE_MANAGEMENT_URL": _running[1]}
+    with (
+        collecting() as found,
+        gateway_process(OTEL_EXPORTER_OTLP_ENDPOINT=found.url, **QUICKLY, **given, **urls) as url,
+    ):
+        yield url, found
+
+
+@pytest.fixture
+def trace() -> str:
+    return uuid.uuid4().hex
+
+
 def with_stages(asked: Asked) -> Answer:
     """Answer as a worker that is asked in a trace that is recorded."""
     if not asked.headers.get("traceparent", "").endswith("-01"):
@@ -39,8 +71,8 @@ def with_stages(asked: Asked) -> Answer:
     return Answer([STREET], delay_s=0.05, headers={"X-Trace-Stages": f"handle;{now};1000, {parts}"})
 
 
-def ask(url: str, flags: str = "01", **more: object) -> httpx.Response:
-    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-{flags}", "X-Request-ID": "abc"}
+def ask(url: str, trace: str, flags: str = "01") -> httpx.Response:
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-{flags}", "X-Request-ID": "abc"}
     return httpx.post(f"{url}/predict", params={"conf": "0.4"}, content=JPEG, headers=headers, timeout=30)
 
 
@@ -49,16 +81,12 @@ def by_parent(spans: list[Span], parent: Span) -> list[str]:
 
 
 def test_one_trace_goes_from_the_client_through_the_gateway_to_the_stages_of_the_worker(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
 ) -> None:
     fake.predict = with_stages
-    given = {
-        "OTEL_EXPORTER_OTLP_HEADERS": "x-key=s3cret",
-        "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=cameras",
-    }
-    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **given).url()
-    assert ask(url).status_code == 200
-    server, call, worker, *stages = spans = collector.trace(TRACE, SPANS)
+    url, collector = traced
+    assert ask(url, trace).status_code == 200
+    server, call, worker, *stages = spans = collector.trace(trace, SPANS)
     assert (server.name, server.parent, server.service) == ("POST /predict", CLIENT, "api-gateway")
     assert (call.name, call.parent, call.service) == ("POST /models/yolo/invoke", server.id, "api-gateway")
     assert (worker.name, worker.parent, worker.service) == ("handle", call.id, "torchserve")
@@ -69,7 +97,7 @@ def test_one_trace_goes_from_the_client_through_the_gateway_to_the_stages_of_the
         assert outer.begin <= inner.begin <= inner.end <= outer.end, (outer, inner)
     assert [stage.end - stage.begin for stage in stages] == [100_000] * 4
     assert len(spans) == SPANS
-    assert fake.predictions[-1].headers["traceparent"] == f"00-{TRACE}-{call.id}-01"
+    assert fake.predictions[-1].headers["traceparent"] == f"00-{trace}-{call.id}-01"
     told = server.attributes
     assert (told["http.response.status_code"], told["model.name"], told["model.version"]) == (200, "yolo", "1.0")
     assert (told["request.id"], told["service.namespace"]) == ("abc", "cameras")
@@ -77,34 +105,34 @@ def test_one_trace_goes_from_the_client_through_the_gateway_to_the_stages_of_the
 
 
 def test_the_times_of_a_request_carry_its_trace_as_an_exemplar(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
 ) -> None:
-    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url).url()
+    url, _ = traced
     for flags, count in (("00", 0), ("01", 1)):
-        ask(url, flags)
+        ask(url, trace, flags)
         page = httpx.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=30).text
         lines = [line for line in page.splitlines() if line.startswith("gateway_request_seconds_bucket")]
-        assert sum(f'trace_id="{TRACE}"' in line for line in lines) == count
+        assert sum(f'trace_id="{trace}"' in line for line in lines) == count
 
 
-def test_a_query_never_leaves_with_a_trace(start: Start, fake: FakeTorchServe, collector: Collector) -> None:
-    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
-    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+def test_a_query_never_leaves_with_a_trace(traced: tuple[str, Collector], fake: FakeTorchServe, trace: str) -> None:
+    url, collector = traced
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
     httpx.post(f"{url}/predict?url=https://u:s3cret@h/a.jpg&conf=2", content=JPEG, headers=headers, timeout=30)
-    (server, *_) = collector.trace(TRACE, 1)
+    (server, *_) = collector.trace(trace, 1)
     assert server.attributes["url.query"] == "REDACTED"
     assert "s3cret" not in str(collector.spans)
 
 
 def test_each_image_of_a_batch_has_its_own_call_and_stages_in_the_same_trace(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
 ) -> None:
     fake.predict = with_stages
-    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
+    url, collector = traced
     files = [("files", (f"{number}.jpg", JPEG, "image/jpeg")) for number in range(3)]
-    headers = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
     assert httpx.post(f"{url}/predict/batch", files=files, headers=headers, timeout=30).status_code == 200
-    spans = collector.trace(TRACE, 1 + 3 * (SPANS - 1))
+    spans = collector.trace(trace, 1 + 3 * (SPANS - 1))
     (server,) = (span for span in spans if span.parent == CLIENT)
     calls = [span for span in spans if span.parent == server.id]
     assert [call.name for call in calls] == ["POST /models/yolo/invoke"] * 3
@@ -114,48 +142,74 @@ def test_each_image_of_a_batch_has_its_own_call_and_stages_in_the_same_trace(
 
 
 def test_a_trace_that_the_client_does_not_record_is_passed_on_and_logged_and_not_sent(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    start: Start, fake: FakeTorchServe, collector: Collector, trace: str
 ) -> None:
     gateway = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY)
     url = gateway.url()
-    ask(url, "00")
+    ask(url, trace, "00")
     version, trace, _, flags = fake.predictions[-1].headers["traceparent"].split("-")
-    assert (version, trace, flags) == ("00", TRACE, "00")
-    assert gateway.wait_until("request")["trace_id"] == TRACE
-    ask(url, "01")
-    collector.trace(TRACE, 2)
+    assert (version, trace, flags) == ("00", trace, "00")
+    assert gateway.wait_until("request")["trace_id"] == trace
+    ask(url, trace, "01")
+    collector.trace(trace, 2)
     assert len({span.id for span in collector.spans if span.name == "POST /predict"}) == 1
 
 
-def test_errors_of_the_model_server_show_in_its_span(start: Start, fake: FakeTorchServe, collector: Collector) -> None:
+def test_the_download_of_an_image_is_a_span_and_its_host_hears_nothing_of_the_trace(
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str, site_port: int
+) -> None:
+    url, collector = traced
+    heard: list[httpx.Request] = []
+
+    def site(request: httpx.Request) -> httpx.Response:
+        heard.append(request)
+        return httpx.Response(200 if request.url.path == "/a.jpg" else 404, content=JPEG)
+
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
+    with answering(site, site_port) as address:
+        for name, status in (("a.jpg", 200), ("s3cret.jpg", 422)):
+            body = {"url": f"{address}/{name}"}
+            assert httpx.post(f"{url}/predict", json=body, headers=headers, timeout=30).status_code == status
+    spans = collector.trace(trace, 5)
+    servers = [span.id for span in spans if span.parent == CLIENT]
+    good, bad = (span for span in spans if span.name == "fetch image")
+    assert [good.parent, bad.parent] == servers
+    assert (good.is_error, bad.is_error, bad.attributes["error.type"]) == (False, True, "UrlFailed")
+    assert not any("traceparent" in request.headers for request in heard)
+    assert "s3cret" not in str(collector.spans)
+
+
+def test_errors_of_the_model_server_show_in_its_span(
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
+) -> None:
     fake.predict = lambda asked: torchserve_error(500, "InternalServerException", "Prediction failed")
-    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY).url()
-    assert ask(url).status_code == 502
-    server, call = (span for span in collector.trace(TRACE, 2) if span.name.startswith("POST"))
+    url, collector = traced
+    assert ask(url, trace).status_code == 502
+    server, call = (span for span in collector.trace(trace, 2) if span.name.startswith("POST"))
     assert (server.is_error, call.is_error, call.attributes["http.response.status_code"]) == (True, True, 500)
 
 
 def test_probes_are_not_traced_and_the_sampler_is_settable(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    start: Start, fake: FakeTorchServe, collector: Collector, trace: str
 ) -> None:
     none = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
     url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **none).url()
-    traced = {"traceparent": f"00-{TRACE}-{CLIENT}-01"}
+    traced = {"traceparent": f"00-{trace}-{CLIENT}-01"}
     for path in ("/health", "/health/live", "/metrics"):
         httpx.get(f"{url}{path}", headers=traced, timeout=30)
     for _ in range(20):
         httpx.post(f"{url}/predict", content=JPEG, timeout=30)
-    ask(url)
-    collector.trace(TRACE, 2)
-    assert {span.trace for span in collector.spans} == {TRACE}
+    ask(url, trace)
+    collector.trace(trace, 2)
+    assert {span.trace for span in collector.spans} == {trace}
     assert {span.name for span in collector.spans} == {"POST /predict", "POST /models/yolo/invoke"}
 
 
 def test_a_sampler_without_parent_decides_whatever_clients_say(
-    start: Start, fake: FakeTorchServe, collector: Collector
+    start: Start, fake: FakeTorchServe, collector: Collector, trace: str
 ) -> None:
     url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_TRACES_SAMPLER="always_off", **QUICKLY).url()
-    ask(url, "01")
+    ask(url, trace, "01")
     assert fake.predictions[-1].headers["traceparent"].endswith("-00")
 
 
@@ -181,9 +235,11 @@ def test_without_a_working_collector_requests_are_answered_and_few_spans_are_kep
     assert len(collector.spans) <= 60
 
 
-def test_without_a_collector_nothing_of_traces_is_sent_loaded_or_logged(start: Start, fake: FakeTorchServe) -> None:
+def test_without_a_collector_nothing_of_traces_is_sent_loaded_or_logged(
+    start: Start, fake: FakeTorchServe, trace: str
+) -> None:
     gateway = start()
-    ask(gateway.url())
+    ask(gateway.url(), trace)
     assert "traceparent" not in fake.predictions[-1].headers
     assert "trace_id" not in gateway.wait_until("request")
     names = "('opentelemetry.sdk.trace', 'opentelemetry.exporter')"
