@@ -10,6 +10,8 @@ from ops.system import log_lines
 # A line of former versions: "2026-11-23T12:42:38,705 INFO  MODEL_LOG - text". Times are left out: they differ at each
 # retry.
 HEAD = re.compile(r"^\S+[T ][\d:,.]+ +(?P<level>[A-Z]+) +(?P<logger>\S+) - (?P<text>.*)$")
+# The logger of the lines about single requests to TorchServe's ports.
+ACCESS = "torchserve.access"
 TELLING = re.compile(r"\b(\w*Error|\w*Exception|Failed|failed|cannot|died|No space|Killed|Traceback)\b")
 FRAME = re.compile(r'^\s+File "(?P<path>[^"]+)", line (?P<line>\d+)')
 # Lines of every failure, of requests for a version that is not registered, and of every traceback.
@@ -43,13 +45,13 @@ def find_reasons(log: str, most: int = 8) -> list[str]:
 
 
 def _texts(log: str) -> Iterator[tuple[str, str]]:
-    """Yield each line's level and text, those of a traceback without a level. Lines about images are left out."""
+    """Yield each line's level and text, those of a traceback without a level. Lines about requests are left out."""
     for line in log.splitlines():
         found = log_lines.fields(line)
         if found is None:
             match = HEAD.match(line)
             yield (match["level"], match["text"]) if match else ("", line)
-        elif "event" not in found:
+        elif "event" not in found and found.get("logger") != ACCESS:
             first, *others = str(found.get("message", "")).splitlines() or [""]
             yield str(found.get("level", "")).upper(), first
             for text in (*others, *str(found.get("exception", "")).splitlines()):

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from log_lines import JsonLog
-from request_head import Head
+from request_head import Head, RefusedError
 from yolo.tracing import context
 
 LOGGER = "torchserve.access"
@@ -38,6 +38,10 @@ class Access:
         if self._waiting and (match := _STATUS.match(part)):
             length = _LENGTH.search(part)
             self._write(int(match[1]), int(length[1]) if length else None)
+
+    def refused(self, refusal: RefusedError) -> None:
+        """Log a request that is not passed on, such as a web page's."""
+        self.log.event("warning", LOGGER, "request refused", {"status": refusal.status, "detail": str(refusal)})
 
     def ended(self) -> None:
         """Log the requests that got no answer."""

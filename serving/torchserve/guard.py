@@ -103,6 +103,8 @@ class Relay:
                 else:
                     await _pass_bytes(reader, upstream, request.length)
         except RefusedError as refusal:
+            if access is not None:
+                access.refused(refusal)
             await _refuse(reader, writer, refusal)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # one side is gone, or TorchServe ended and this process does

@@ -199,6 +199,20 @@ def test_a_request_is_one_line_of_the_log_with_its_id_and_its_trace(run):
     assert (lost["path"], lost["status"]) == ("/lost", 499)
 
 
+def test_a_request_of_a_web_page_is_logged_as_refused(run):
+    stream = io.BytesIO()
+
+    async def talk(behind, connect):
+        reader, writer = await connect()
+        writer.write(b"POST /models HTTP/1.1\r\nHost: localhost\r\nOrigin: https://page.example\r\n\r\n")
+        await answer(reader)
+
+    run(talk, JsonLog(stream))
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["message"], line["status"]) == ("warning", "request refused", 403)
+    assert "web pages" in line["detail"]
+
+
 def test_requests_that_are_sent_together_are_logged_each(run):
     stream = io.BytesIO()
 

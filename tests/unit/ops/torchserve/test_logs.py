@@ -50,7 +50,7 @@ def test_no_more_than_the_last_ones_are_told():
     assert find_reasons(log, most=3) == ["ValueError: 47", "ValueError: 48", "ValueError: 49"]
 
 
-def event(level: str, message: str, **more: str) -> str:
+def event(level: str, message: str, **more: object) -> str:
     return json.dumps({"time": "2026-11-30T12:00:00+00:00", "level": level, "logger": "x", "message": message, **more})
 
 
@@ -63,5 +63,6 @@ def test_a_log_of_json_lines_gives_the_same_reasons():
     lines = [
         event("error", "", event="predict", status=500, type="ValueError"),
         event("info", "request", logger="torchserve.access", status=500),
+        event("warning", "request refused", logger="torchserve.access", detail="web pages may not use TorchServe"),
     ]
     assert find_reasons("\n".join(lines)) == []
