@@ -15,7 +15,7 @@ import pytest
 
 from tests.compose.engine import TEST_IMAGES, Engine
 from tests.support import copy_tree, free_ports
-from tests.support.deployment import Deployment
+from tests.support.deployment import PATIENT, Deployment
 from tests.support.endpoints import TIMEOUT_S
 
 # The owner of the checkout in an engine of the tests: neither root nor the uid of the images, so that a file of the
@@ -141,6 +141,7 @@ def make(engine: Engine, folder: Path, project: str) -> Stack:
     environment = {
         **{key: value for key, value in engine.environment.items() if key not in _FOREIGN},
         **{name: str(port) for name, port in ports.items()},
+        **PATIENT,
         "COMPOSE_PROJECT_NAME": project,
         **TEST_IMAGES,
         "BUILDX_CONFIG": str(folder / "buildx"),

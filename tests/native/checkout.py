@@ -15,6 +15,7 @@ import psutil
 
 from ops.system.settings import PORTS
 from tests.support import copy_tree, free_ports
+from tests.support.deployment import PATIENT
 from tests.support.endpoints import Endpoints
 
 # Settings of this machine that must not reach the checkout.
@@ -81,7 +82,8 @@ def fresh_checkout() -> Iterator[Checkout]:
     names = list(PORTS)
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     keep = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    env = {**keep, "PATH": _path_without_java(base / "bin"), **{name: str(port) for name, port in ports.items()}}
+    path = _path_without_java(base / "bin")
+    env = {**keep, **PATIENT, "PATH": path, **{name: str(port) for name, port in ports.items()}}
     found = Checkout(copy_tree(base / "yolo serving"), env, ports)
     try:
         yield found

