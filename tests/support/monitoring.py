@@ -19,6 +19,7 @@ from tests.support.endpoints import HTTP
 from tests.support.tree import ROOT
 
 RULES = ROOT / "deploy" / "observability" / "rules"
+DASHBOARDS = ROOT / "deploy" / "observability" / "grafana" / "dashboards"
 #: A comparison with a number, which an alert has and a series has not.
 _COMPARISON = re.compile(r"\s*(?:>=|<=|==|!=|>|<)\s*[0-9.]+")
 
@@ -49,6 +50,26 @@ def expressions() -> dict[str, str]:
                 label = rule.get("record") or f"{rule['alert']} {rule['labels'].get('window', '')}".strip()
                 found[label] = _COMPARISON.sub("", rule["expr"])
     return found
+
+
+def dashboards() -> dict[str, dict[str, Any]]:
+    """Return the dashboards by the names of their files."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(DASHBOARDS.glob("*.json"))}
+
+
+def dashboard_expressions() -> dict[str, str]:
+    """Return each expression of the dashboards by its place, with Grafana's variables replaced as it would."""
+    found = {}
+    for name, board in dashboards().items():
+        for panel in board["panels"]:
+            for target in panel["targets"]:
+                found[f"{name}: {panel['title']} {target['refId']}"] = target["expr"]
+        for annotation in board["annotations"]["list"]:
+            found[f"{name}: {annotation['name']}"] = annotation["expr"]
+    return {
+        place: expression.replace("$__rate_interval", "1m").replace("$model", ".*")
+        for place, expression in found.items()
+    }
 
 
 def without_waiting(rules: Path) -> None:

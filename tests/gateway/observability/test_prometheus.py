@@ -76,7 +76,8 @@ def stack(_running: tuple[FakeTorchServe, str], fake: FakeTorchServe, tmp_path: 
     fake.predict = named
     routing = tmp_path / "routing.json"
     canary = {"version": "1.1", "percent": 50.0, "salt": "s"}
-    routing.write_text(json.dumps({"schema": 1, "revision": 1, "stable": "1.0", "canary": canary}))
+    shadow = {"version": "1.1", "percent": 100.0}
+    routing.write_text(json.dumps({"schema": 1, "revision": 1, "stable": "1.0", "canary": canary, "shadow": shadow}))
     root = copy_tree(tmp_path / "a checkout", without=("tests/", "benchmarks/", "docs/"))
     (root / ".venv").symlink_to(sys.prefix)
     names = list(PORTS)
