@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.compose.stack import Stack
 from tests.gateway.hostile.attack import STALL_S, Attack
@@ -35,27 +32,18 @@ print(json.dumps({'limit': int(limit), 'peak': int(peak), 'kills': int(kills), '
 """
 
 
-@pytest.fixture
-def patient(service: Stack) -> Iterator[Stack]:
-    """The stack, whose requests wait for their turn as long as they must: see `demo` of the native ring."""
-    found = service.with_settings(MAX_WAIT_S="60")
-    found.up()
-    yield found
-    service.up()
-
-
 def look(stack: Stack, service: str) -> dict[str, Any]:
     """Return the container's memory limit and highest memory in bytes, its OOM kills, and its workers' processes."""
     found: dict[str, Any] = json.loads(stack.compose("exec", "-T", service, "python", "-c", _LOOK))
     return found
 
 
-def test_hostile_requests_stay_within_the_containers_memory(patient: Stack) -> None:
-    before = {name: patient.inspect(name) for name in SERVERS}
-    workers = look(patient, "torchserve")["workers"]
+def test_hostile_requests_stay_within_the_containers_memory(service: Stack) -> None:
+    before = {name: service.inspect(name) for name in SERVERS}
+    workers = look(service, "torchserve")["workers"]
     assert workers
     pid = before["api-gateway"]["State"]["Pid"]
-    with Attack(patient.gateway, pid, patient.street.read_bytes()) as attack:
+    with Attack(service.gateway, pid, service.street.read_bytes()) as attack:
         for requests in itertools.chain(
             pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg"), bodies(WEIGHT)
         ):
@@ -66,7 +54,7 @@ def test_hostile_requests_stay_within_the_containers_memory(patient: Stack) -> N
     assert attack.worst_s < STALL_S
     assert attack.statuses[200], "nothing was decoded: the workers are not tried"
     for name in SERVERS:
-        now, memory = patient.inspect(name), look(patient, name)
+        now, memory = service.inspect(name), look(service, name)
         print(f"{name}: {memory['peak'] / 2**20:.0f} of {memory['limit'] / 2**20:.0f} MiB at most")
         assert memory["limit"] == now["HostConfig"]["Memory"] > 0
         assert memory["peak"] < memory["limit"]
@@ -74,4 +62,4 @@ def test_hostile_requests_stay_within_the_containers_memory(patient: Stack) -> N
         assert not now["State"]["OOMKilled"]
         assert now["RestartCount"] == before[name]["RestartCount"] == 0
         assert now["State"]["Pid"] == before[name]["State"]["Pid"]
-    assert look(patient, "torchserve")["workers"] == workers, "a worker ended"
+    assert look(service, "torchserve")["workers"] == workers, "a worker ended"
