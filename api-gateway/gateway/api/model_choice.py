@@ -36,13 +36,13 @@ async def check_before_body(request: Request, services: Services, urgent: bool =
     else:
         return
     if len(lines) == 1:
-        check_chance(request, lines[0], claim)
+        await check_chance(request, lines[0], claim)
 
 
-def check_chance(request: Request, line: Line, claim: Claim) -> None:
+async def check_chance(request: Request, line: Line, claim: Claim) -> None:
     """Raise :class:`~gateway.errors.Overloaded` if the request's turn would not come in time, whatever its image."""
     no_store, max_age_s = cache_control(request.headers)
-    line.require_chance(claim, may_be_stored=not no_store and max_age_s != 0)
+    await line.require_chance(claim, may_be_stored=not no_store and max_age_s != 0)
 
 
 async def usable_models(request: Request, services: Services, text: str | None) -> list[Line]:

@@ -19,6 +19,7 @@ from gateway.errors import Overloaded
 from gateway.http.headers import TIMEOUT_HEADER
 from gateway.limits.concurrency_limit import ConcurrencyLimit
 from gateway.limits.fair_queue import FairQueue
+from gateway.limits.refusals import RefusalRate
 from gateway.model_server.base import Readiness
 from gateway.model_server.errors import BackendOverloaded
 
@@ -42,6 +43,7 @@ class Room:
     ) -> None:
         self.most_in_flight = in_flight
         self.in_flight = 0
+        self.refusals = RefusalRate()
         self._most_waiting = waiting
         self._waits_s = {True: wait_s, False: long_wait_s}
         #: Detectors whose queue is not empty, in the order of their turns.
@@ -117,8 +119,20 @@ class AdmittingDetector:
         self.queue: FairQueue[_Waiter] = FairQueue()
         room.places.labels(model).set_function(lambda: float(self._limit.places))
 
-    def require_chance(self, claim: Claim) -> None:
-        """Raise :class:`~gateway.errors.Overloaded` if the turn of such a request would come too late."""
+    async def require_chance(self, claim: Claim) -> None:
+        """Raise :class:`~gateway.errors.Overloaded` if the turn of such a request would come too late.
+
+        Where refusals are many, this takes up to a second.
+        """
+        try:
+            self._check_chance(claim)
+        except Overloaded:
+            now = asyncio.get_running_loop().time()
+            if delay_s := self._room.refusals.delay_s(now, self._limit.interval_s):
+                await asyncio.sleep(delay_s)
+            raise
+
+    def _check_chance(self, claim: Claim) -> None:
         has_place = not len(self.queue) and self._has_place()
         turn_s = 0.0 if has_place else (self.queue.ahead(claim.caller, claim.urgent) + 1) * self._limit.interval_s
         wait_s = self._room.wait_s(claim) * CONFIDENCE
@@ -178,7 +192,7 @@ class AdmittingDetector:
 
     async def _take(self, claim: Claim) -> None:
         """Take a place, waiting for it if necessary."""
-        self.require_chance(claim)
+        await self.require_chance(claim)
         if not len(self.queue) and self._has_place():
             self._begin()
             return

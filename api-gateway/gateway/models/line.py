@@ -66,13 +66,13 @@ class Line:
         else:
             await self.readiness.require_lately()
 
-    def require_chance(self, claim: Claim, may_be_stored: bool) -> None:
+    async def require_chance(self, claim: Claim, may_be_stored: bool) -> None:
         """Raise :class:`~gateway.errors.Overloaded` if such a request would be refused now.
 
         ``may_be_stored``: the cache may have its answer, which only its image tells.
         """
         if not (self._has_cache and may_be_stored):
-            self._admission.require_chance(claim)
+            await self._admission.require_chance(claim)
 
     async def detect(self, ask: Ask) -> Answer:
         """Detect with this model."""

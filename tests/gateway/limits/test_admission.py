@@ -160,6 +160,18 @@ async def test_sixty_four_at_once_are_all_taken_where_they_may_wait(
     assert {answer.status_code for answer in answers} == {200}
 
 
+async def test_where_the_model_server_makes_batches_one_for_each_worker_is_let_through(
+    settings: SettingsMaker, fake: FakeTorchServe
+) -> None:
+    fake.workers = {"1.0": ["READY", "READY", "UNLOADING"]}  # and batches of four
+    fake.predict = lambda asked: Answer([STREET], delay_s=0.2)  # three times the model's own time, which looks full
+    async with running_app(settings(max_wait_s=60)) as (_, client):
+        for _ in range(3):
+            await asyncio.gather(*(client.post("/predict", content=JPEG) for _ in range(8)))
+        scraped = (await client.get("/metrics")).text
+    assert 'gateway_admission_places{model="yolo"} 8.0' in scraped.splitlines()
+
+
 async def test_a_client_that_leaves_the_queue_is_no_longer_in_it(settings: SettingsMaker, fake: FakeTorchServe) -> None:
     fake.predict = lambda asked: Answer([STREET], delay_s=3)
     with serving(create_app(settings(max_in_flight=1, max_waiting=1)), lifespan="on") as url:

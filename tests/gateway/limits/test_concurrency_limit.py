@@ -65,8 +65,8 @@ async def running(*gateways: Saturated):  # type: ignore[no-untyped-def]
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("service_s", [0.005, 0.1, 1.0])
+@pytest.mark.parametrize("workers", [1, 2, 16])
+@pytest.mark.parametrize("service_s", [0.005, 0.1])
 def test_the_workers_are_busy_and_few_predictions_wait_for_them(workers: int, service_s: float) -> None:
     async def work() -> tuple[float, float]:
         server = SimulatedServer(workers, service_s, way_s=0.002)

@@ -92,6 +92,31 @@ def test_at_many_times_the_capacity_the_goodput_holds_and_refusals_come_at_once(
     assert set(seen.retry_after) <= {1, 2}
 
 
+def test_clients_that_ask_again_at_once_are_refused_at_a_bounded_rate() -> None:
+    async def work() -> Seen:
+        service, seen = Service(), Seen()
+
+        async def client() -> None:
+            while True:
+                await asyncio.sleep(0.001)  # the way there and back
+                await service.ask(ask_of(), seen)
+
+        tasks = [asyncio.create_task(client()) for _ in range(150)]
+        await asyncio.sleep(5)
+        seen.answered.clear()
+        seen.refused.clear()
+        await asyncio.sleep(10)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return seen
+
+    seen = in_virtual_time(work())
+    assert len(seen.answered) > 0.95 * 20 * 10
+    assert len(seen.refused) < 25 * len(seen.answered)
+    assert high(seen.refused) <= 1.1
+
+
 def test_below_the_capacity_nothing_is_refused_and_nothing_waits_long() -> None:
     async def work() -> Seen:
         seen = Seen()

@@ -60,7 +60,7 @@ async def _answer(request: Request, services: Services, name: str | None) -> Res
     started = time.perf_counter()
     claim = claim_of(request)
     model = await usable_model(request, services, name)
-    check_chance(request, model, claim)
+    await check_chance(request, model, claim)
     content_type = read_content_type(request.headers.get("content-type", ""))
     if content_type.media_type != FORM:
         raise errors.UnsupportedMediaType(

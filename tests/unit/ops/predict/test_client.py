@@ -36,6 +36,18 @@ def test_the_first_detection_is_printed(picture, capsys):
     assert capsys.readouterr().out.startswith("p.jpg (810×1080), model yolo 1.0:\n  bus ")
 
 
+def test_images_of_predict_yield_to_those_of_clients_that_wait(picture):
+    asked = []
+
+    def gateway(request):
+        asked.append(request)
+        return httpx.Response(200, json=BODY)
+
+    with answering(gateway) as url:
+        text.show(url, picture)
+    assert [request.headers["priority"] for request in asked] == ["u=5"]
+
+
 def test_a_gateway_that_is_not_there_is_named_with_the_command_that_starts_it(picture):
     with pytest.raises(NotRunningError, match=r"http://127\.0\.0\.1:9 .*scripts/up\.sh"):
         text.show("http://127.0.0.1:9", picture)
