@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 #: The figures of the live view are of so many seconds.
 RECENT_S = 5.0
@@ -41,13 +41,15 @@ class Record:
     versions: Counter[str] = field(default_factory=Counter)
     retry_after: Counter[str] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
-    _due: deque[float] = field(default_factory=deque)
+    _started: deque[float] = field(default_factory=deque)
+    _last: float = 0.0
     _recent: deque[tuple[float, float]] = field(default_factory=deque)
 
-    def plan(self, due: float) -> None:
-        """Count a request that is due."""
+    def plan(self, now: float) -> None:
+        """Count a request that was due."""
         self.planned += 1
-        self._due.append(due)
+        self._started.append(now)
+        self._last = now
 
     def answer(self, now: float, due: float, version: str, *, cached: bool = False) -> None:
         """Count detections that came from a version, such as `yolo 1.0`."""
@@ -71,15 +73,18 @@ class Record:
     def recent(self, now: float) -> Figures:
         """Return the figures of the last seconds."""
         since = max(now - RECENT_S, self.began)
-        while self._due and self._due[0] < since:
-            self._due.popleft()
+        while self._started and self._started[0] < since:
+            self._started.popleft()
         while self._recent and self._recent[0][0] < since:
             self._recent.popleft()
-        return figures(len(self._due), [latency for _, latency in self._recent], now - since)
+        return figures(len(self._started), [latency for _, latency in self._recent], now - since)
 
     def whole(self, now: float) -> Figures:
-        """Return the figures of the run until now."""
-        return figures(self.planned, self.latencies_s, now - self.began)
+        """Return the figures of the run until now. Nothing is asked any more while the last answers are waited for."""
+        whole = figures(self.planned, self.latencies_s, now - self.began)
+        if self._last <= self.began:
+            return whole
+        return replace(whole, asked=(self.planned - 1) / (self._last - self.began))
 
 
 def figures(planned: int, latencies_s: Sequence[float], seconds: float) -> Figures:

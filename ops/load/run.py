@@ -126,7 +126,7 @@ class Sender:
     async def send(self, due: float) -> None:
         """Send the next picture and record what comes back. Raises nothing."""
         body = self.pictures[next(self._turn) % len(self.pictures)]
-        self.record.plan(due)
+        self.record.plan(asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout_at(due + self.timeout_s), self._place():
                 response = await self._post(body)

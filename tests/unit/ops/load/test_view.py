@@ -39,6 +39,10 @@ def test_the_summary_has_rates_latencies_statuses_versions_and_refusals(record):
     ]
 
 
+def test_the_rate_that_was_asked_for_does_not_fall_while_the_last_answers_are_waited_for(record):
+    assert view.summary(record, 130.0)[1] == "  rate        asked 10.0/s, reached 2.7/s"
+
+
 def test_a_line_is_about_the_last_seconds(record):
     line = view.line(record, 110.0)
     # 37 answers came between 105 and 110 s.
