@@ -1,8 +1,9 @@
 """A crowd: groups of clients that load one server at the same time and are recorded one by one.
 
 An open group sends at fixed times whatever comes back, over as many connections as that takes: no queue in the client
-protects the server, and latencies count from the due times. A closed group keeps a number of requests in flight. A
-client leaves, and closes its connection, when its patience ends.
+protects the server, and latencies count from the due times. A closed group keeps a number of requests in flight; a
+client that is refused waits as long as `Retry-After` says, but at most a second, before it sends again. A client
+leaves, and closes its connection, when its patience ends.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks.load.target import Target
 
 #: Requests are due this long after the start is decided, so that the first one is not late.
 LEAD_S = 0.05
+RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -92,4 +94,5 @@ async def send_at_rate(phase: Phase, start: float, rate: float, seconds: float) 
 async def keep_sending(phase: Phase, stop: float) -> None:
     """Send one request after the other until `stop`."""
     while (due := time.perf_counter()) < stop:
-        await phase.send_next(due)
+        if pause := await phase.send_next(due):
+            await asyncio.sleep(min(pause, RETRY_S, max(0.0, stop - time.perf_counter())))

@@ -48,8 +48,11 @@ class Phase:
         self.answers: dict[int, bytes] = {}
         self.outcomes: list[tuple[float, float, str]] = []  # (due time, duration in s, status or kind of error)
 
-    async def send_next(self, due: float) -> None:
-        """Send the next image and record the latency since `due`. A failure is counted by its kind."""
+    async def send_next(self, due: float) -> float:
+        """Send the next image and record the latency since `due`. A failure is counted by its kind.
+
+        Returns the seconds that the server asks its client to wait before another request (Retry-After), else 0.
+        """
         image = next(self.turn) % len(self.requests)
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -61,11 +64,11 @@ class Phase:
                     raise
         except TimeoutError:
             self._fail("timeout", due)
-            return
+            return 0.0
         except RequestFailed as error:
             self._fail(type(error).__name__, due)
             await asyncio.sleep(0.01)  # do not retry in a tight loop while the server refuses
-            return
+            return 0.0
         now = time.perf_counter()
         if connection.alive:
             self.idle.append(connection)
@@ -75,6 +78,8 @@ class Phase:
             self.answers[image] = answer.body
         else:
             self.errors[str(answer.status)] += 1
+        retry_after = answer.headers.get("retry-after", "")
+        return float(retry_after) if retry_after.isdecimal() else 0.0
 
     def _fail(self, kind: str, due: float) -> None:
         self.errors[kind] += 1

@@ -118,3 +118,12 @@ def test_a_slow_sender_that_is_cut_off_is_counted_by_its_answer(images):
 
     found = run(handler, images, [Group("all", clients=1)], seconds=1.0, slow=2)["bystanders"]
     assert found["slow_ended"]["408"] >= 2
+
+
+def test_a_refused_client_of_a_closed_group_waits_as_the_server_says(images):
+    async def handler(reader, writer):
+        async for _ in heads_of(reader):
+            writer.write(FULL.replace(b"\r\n\r\n", b"\r\nRetry-After: 7\r\n\r\n"))
+
+    found = run(handler, images, [Group("all", clients=3)], seconds=0.3)
+    assert [kind for _, _, kind in found["groups"]["all"]] == ["503"] * 3
