@@ -257,8 +257,9 @@ operate() {
     fi
     if [[ $model != yolo ]]; then of_model=(--model "$model"); fi
     if [[ $1 == models ]]; then of_model+=(--new-model); fi
+    case $int8 in yes) int8=--int8 ;; fast) int8=--int8=fast ;; esac
     packaged=$(bash scripts/package_mar_docker.sh --keep-only --print-version --weights "$weights" --note "$note" \
-      ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+--int8 --calibration "$calibration" ${force:+--force}} \
+      ${of_model[@]+"${of_model[@]}"} ${version:+--version "$version"} ${int8:+"$int8" --calibration "$calibration" ${force:+--force}} \
       ${data:+--data "$data"} ${max_map_loss:+--max-map-loss "$max_map_loss"})
     set -- "$@" --packaged "$packaged"
   fi

@@ -65,6 +65,7 @@ def package(
     store: Path = STORE,
     *,
     calibration: Path | None = None,
+    fast: bool = False,
     force: bool = False,
     data: Path | None = None,
     max_map_loss: float | None = None,
@@ -73,8 +74,9 @@ def package(
 
     Raises OpsError; then nothing has changed.
 
-    With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8; `force` packages it even if its
-    detections agree too little with those of fp32. On the labelled set `data` (data.yaml) it may lose `max_map_loss` of
+    With `calibration`, a folder of pictures, the OpenVINO model is quantised to int8: with `fast` all of it, otherwise
+    without the layers that cost the most agreement. `force` packages it even if its detections agree too little with
+    those of fp32. On the labelled set `data` (data.yaml) it may lose `max_map_loss` of
     mAP50-95. To serve the version after a restart: `ops.packaging.current`.
     """
     if not weights.is_file():
@@ -95,7 +97,7 @@ def package(
         for remark in remarks:
             say(f"  note: {remark}")
         if calibration is not None:
-            metadata = convert.convert(directory / "extra", metadata, pictures, force, labelled)
+            metadata = convert.convert(directory / "extra", metadata, pictures, force, labelled, fast=fast)
         source = metadata["source"]["sha256"]
         while True:
             number = version or following(store)

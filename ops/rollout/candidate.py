@@ -34,6 +34,7 @@ class Packaging:
     packaged: str | None = None
     data: Path | None = None
     max_map_loss: float | None = None
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def obtain(host: Host, steps: Steps, request: Request) -> str:
     with steps.step("package") as remarks:
         made = package.package(
             Path(request.target), how.version, how.note, host.store,
-            calibration=how.calibration, force=how.force, data=how.data, max_map_loss=how.max_map_loss,
+            calibration=how.calibration, fast=how.fast, force=how.force, data=how.data, max_map_loss=how.max_map_loss,
         )  # fmt: skip
         remarks.append(f"version {made.version}, {size(made.size)}")
     return made.version

@@ -109,6 +109,9 @@ def test_int8_is_the_packagers_business(checkout, docker, weights, script):
     assert any(str(checkout.root / "photos") in word for word in packaging)
     assert operations(docker)[-1][-2:] == ["--packaged", "1.7"]
     assert checkout.run(name, *words, "new best.pt", "--int8", "--calibration", "absent").returncode == 1
+    checkout.run(name, *words, "new best.pt", "--int8=fast", "--calibration", "photos")
+    assert "--int8=fast" in packagings(docker)[-1]
+    assert "--int8" not in packagings(docker)[-1]
 
 
 def test_what_cannot_be_done_is_told_before_packaging(checkout, docker, weights):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import OpsError
-from ops.packaging.int8 import accuracy, calibration, compare, quantize
+from ops.packaging.int8 import accuracy, calibration, compare, curve, quantize, search
 from ops.packaging.int8.accuracy import Accuracy, Labelled
 from ops.packaging.int8.agreement import THRESHOLDS, Agreement
 from ops.packaging.int8.calibration import Pictures
@@ -48,12 +48,19 @@ def prepare(folder: Path) -> Pictures:
 
 @own_stack()  # OpenVINO, unloaded in another thread, frees the signal stack of this one
 def convert(
-    extra: Path, document: dict[str, Any], pictures: Pictures, force: bool = False, labelled: Labelled | None = None
+    extra: Path,
+    document: dict[str, Any],
+    pictures: Pictures,
+    force: bool = False,
+    labelled: Labelled | None = None,
+    *,
+    fast: bool = False,
 ) -> dict[str, Any]:
     """Replace the OpenVINO model in `extra` with its int8 version; return `document` with the measurements added.
 
-    `document` is the archive's `yolo.json`. Raises OpsError when int8 and fp32 agree too little, or int8 loses too much
-    mAP on the labelled set, unless `force`.
+    `document` is the archive's `yolo.json`. With `fast`, only the head's last layers stay in float; otherwise a search
+    finds others that do. Raises OpsError when int8 and fp32 agree too little, or int8 loses too much mAP on the
+    labelled set, unless `force`.
     """
     if document["task"] not in TASKS:
         raise OpsError(f"int8 is for {', '.join(TASKS)}; this is a {document['task']} model: package it without --int8")
@@ -68,8 +75,17 @@ def convert(
             fp32 = accuracy.measure(source, labelled, model, latest)
     with progress(f"quantising on {len(pictures.calibrating)} pictures", lambda: latest.text):
         quantize.quantize(source, target, pictures.calibrating, model, latest)
-    with progress("comparing with fp32", lambda: latest.text):
-        compared = compare.compare(source, target, pictures.comparing, model, latest)
+    searched: dict[str, Any] = {}
+    if fast:
+        with progress("comparing with fp32", lambda: latest.text):
+            compared = compare.compare(source, target, pictures.comparing, model, latest)
+    else:
+        wanted = curve.bound(search.has_vnni())
+        with progress("searching for the layers to keep in float", lambda: latest.text):
+            steps, chosen = search.search(source, target, pictures, model, wanted, latest)
+        for line in curve.lines(steps, chosen, wanted):
+            say(line)
+        compared, searched = chosen.comparison, curve.document(steps, chosen, wanted)
     say(compare.report(compared, model.task, pictures.held_back))
     judge(compared.agreement, force)
     measured: Accuracy | None = None
@@ -88,11 +104,13 @@ def convert(
         "quantisation": {
             "nncf": nncf,
             "preset": quantize.PRESET,
+            "profile": "fast" if fast else "balanced",
             "pictures": len(pictures.calibrating),
             "held_back": pictures.held_back,
             "floor": FLOOR,
             "forced": force and compared.agreement.share(THRESHOLDS[0]) < FLOOR,
             "agreement": compared.document(),
+            **({"search": searched} if searched else {}),
             **({"validation": measured.document(force)} if measured else {}),
         },
     }

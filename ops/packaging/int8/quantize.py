@@ -94,13 +94,13 @@ def kept_float(graph: Any) -> list[str]:
     """Return the names of the operations that stay in float: the head's decoding, and the convolutions that feed it.
 
     Eight bits are too few for a tensor of scores and of coordinates up to 640. The convolutions before it are 1 × 1 and
-    cost almost nothing. The head is the module of the first output, such as `__module.model.22`.
+    cost almost nothing.
     """
-    head = graph.output(0).get_node().input_value(0).get_node().get_friendly_name().split("/", 1)[0]
+    module = head(graph)
     names = []
     for operation in graph.get_ordered_ops():
         name = operation.get_friendly_name()
-        if name.startswith((f"{head}/", f"{head}.dfl")):
+        if name.startswith((f"{module}/", f"{module}.dfl")):
             names.append(name)
             for value in operation.input_values():
                 bias = value.get_node()
@@ -110,3 +110,9 @@ def kept_float(graph: Any) -> list[str]:
         elif operation.get_type_name() == "Sigmoid":
             names.append(name)
     return sorted(set(names))
+
+
+def head(graph: Any) -> str:
+    """Return the name of the head, the module of the first output, such as `__module.model.22`."""
+    name: str = graph.output(0).get_node().input_value(0).get_node().get_friendly_name()
+    return name.split("/", 1)[0]

@@ -22,7 +22,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(service, tmp_p
     went = service.script(
         *("scripts/redeploy.sh", "base.pt", "--version", VERSION, "--accept-drift"),
         # Random weights cannot show what quantising costs: tests/unit/ops/packaging/test_int8.py uses trained ones.
-        *("--int8", "--calibration", str(pictures), "--force"),
+        *("--int8=fast", "--calibration", str(pictures), "--force"),
     )
     print(went.stdout)
     assert went.returncode == 0, went.stdout

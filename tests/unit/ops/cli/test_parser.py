@@ -86,6 +86,10 @@ def test_the_scripts_learn_from_the_parser_what_was_given(tmp_path):
     assert evaluate(code, *names) == [
         *("docker", "/some where/new best.pt", "yes", "/some where/photos", "it's 'two' words", "", "")
     ]
+    code = ops("--for-shell", "redeploy", "--int8=fast", "a.pt", "--calibration", "photos", CALLER_PWD="/x").stdout
+    assert evaluate(code, "weights", "int8") == ["/x/a.pt", "fast"]
+    code = ops("--for-shell", "redeploy", "--int8", "a.pt", "--calibration", "photos", CALLER_PWD="/x").stdout
+    assert evaluate(code, "weights", "int8") == ["/x/a.pt", "yes"]
     code = ops("--for-shell", "canary", "start", "1.1", "--percent", "5", "--dry-run", CALLER_PWD="/x").stdout
     assert evaluate(code, "weights", "action", "dry_run") == ["1.1", "start", "yes"]
 
@@ -106,6 +110,7 @@ def test_a_help_that_the_shell_evaluates_prints_it_and_exits():
     [
         ["redeploy"],
         ["redeploy", "a.pt", "--int8"],
+        ["redeploy", "a.pt", "--int8=best", "--calibration", "photos"],
         ["redeploy", "a.pt", "b.pt"],
         ["releases", "prune"],
         ["releases", "prune", "--keep", "many"],

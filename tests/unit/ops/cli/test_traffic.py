@@ -85,6 +85,8 @@ def test_int8_goes_through_to_packaging(called, tmp_path):
     (((_, how), options),) = called["redeploy.redeploy"]
     assert how == candidate.Packaging(note="n", calibration=tmp_path, force=True)
     assert options == {"accept_drift": False, "abort_canary": True, "dry_run": False}
+    run("redeploy", "new.pt", "--int8=fast", "--calibration", str(tmp_path))
+    assert called["redeploy.redeploy"][1][0][1] == candidate.Packaging(calibration=tmp_path, fast=True)
     with pytest.raises(OpsError, match="--calibration"):
         run("canary", "start", "new.pt", "--percent", "5", "--int8")
     with pytest.raises(OpsError, match="--force needs --int8"):
@@ -110,7 +112,7 @@ def test_packaging_is_asked_for_what_the_command_line_said(served, monkeypatch, 
         "new.pt",
         "1.7",
         "n",
-        {"calibration": tmp_path, "force": True, "data": None, "max_map_loss": None},
+        {"calibration": tmp_path, "fast": False, "force": True, "data": None, "max_map_loss": None},
     )
     assert asked[1][0] == "best.pt"
     assert served.calls == []

@@ -23,7 +23,7 @@ from ops import __main__ as cli
 from ops.errors import OpsError, UsageError
 from ops.packaging import package
 from ops.packaging.export import export
-from ops.packaging.int8 import accuracy, compare, convert, quantize
+from ops.packaging.int8 import accuracy, compare, convert, curve, layers, quantize, search
 from ops.packaging.int8.accuracy import Accuracy, Labelled
 from ops.packaging.int8.agreement import Agreement
 from ops.packaging.int8.calibration import Pictures
@@ -36,6 +36,7 @@ from yolo.engines.openvino import OpenVinoEngine
 from yolo.pipeline import Pipeline, Request
 
 IMGSZ = 96
+INT8_LAYERS = 57  # of YOLOv8n
 
 
 def untrained(yaml: str, path: Path) -> Path:
@@ -139,6 +140,8 @@ def test_the_archive_tells_what_was_done_to_it(forced):
     assert record["floor"] == convert.FLOOR
     assert set(record["agreement"]["matched"]) == {"0.5", "0.75", "0.9"}
     assert record["agreement"]["infer_ms"]["int8"] > 0
+    assert record["profile"] == "balanced"
+    assert [step["chosen"] for step in record["search"]["steps"]] == [True]  # nothing is found, so nothing is searched
 
 
 def test_a_process_that_has_quantised_still_takes_signals(forced):
@@ -167,6 +170,45 @@ def test_the_head_decodes_in_float_and_the_rest_is_quantised(forced):
     }
     assert len(convolutions) == 64
     assert kept == {f"22.cv{branch}.{level}.2" for branch in (2, 3) for level in range(3)} | {"22.dfl.conv"}
+
+
+@pytest.fixture(scope="module")
+def networks(weights, pictures, tmp_path_factory):
+    """The float network of the fresh weights, its int8 version, and the model's description."""
+    folder = tmp_path_factory.mktemp("networks")
+    model = metadata.parse({"version": "", **export(weights, folder)})
+    source, target = folder / "openvino/model.xml", folder / "openvino/int8.xml"
+    quantize.quantize(source, target, sorted(pictures.iterdir())[:2], model)
+    return source, target, model
+
+
+def test_layers_return_to_float_exactly_while_the_others_stay_int8(networks):
+    source, graph = (ov.Core().read_model(path) for path in networks[:2])
+    names = layers.quantised(graph)
+    assert len(names) == INT8_LAYERS
+    layers.to_float(graph, source, names[:20:2])
+    assert layers.quantised(graph) == [name for name in names if name not in names[:20:2]]
+    layers.to_float(graph, source, names)
+    assert layers.quantised(graph) == []
+    assert not [op for op in graph.get_ordered_ops() if op.get_type_name() == "FakeQuantize"]
+    pixels = np.random.default_rng(3).random((1, 3, 64, 96), dtype=np.float32)
+    expected, found = (ov.Core().compile_model(one, "CPU")(pixels)[0] for one in (source, graph))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_interrupted_search_leaves_no_file(networks, monkeypatch):
+    source, target, model = networks
+    folder = sorted(path.name for path in target.parent.iterdir())
+
+    def interrupted(source, variants, pictures, model, tell):
+        assert variants.write(variants.groups[0].layers).is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "compare", lambda *_: compare.Comparison(agreeing(0.95), 60.0, 30.0, 1))
+    monkeypatch.setattr(search, "sensitivities", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search.search(source, target, Pictures([], []), model, curve.bound(has_vnni=True))
+    assert sorted(path.name for path in target.parent.iterdir()) == folder
 
 
 def test_free_shapes_answer_as_fixed_ones_do(forced):
@@ -260,6 +302,7 @@ def test_trained_weights_lose_little_map_and_are_refused_where_less_may_be_lost(
             coco_weights,
             store=tmp_path / "store",
             calibration=photos[0].parent,
+            fast=True,
             data=trained_set(coco_weights, photos, names, tmp_path),
             max_map_loss=0.0,
         )
@@ -282,14 +325,30 @@ def trained_set(weights: Path, photos: list[Path], names: dict[int, str], folder
     return labelled.make(folder / "set", photos, names, find, jitter=0.0)
 
 
-def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path):
-    made = package.package(coco_weights, store=tmp_path, calibration=photos[0].parent)
+def test_trained_weights_keep_their_detections(coco_weights, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(curve, "MOST_FLOAT", 0.05)  # a short search
+    monkeypatch.setattr(search, "SAMPLE", 3)
+    monkeypatch.setattr(search, "TIMED", 4)
+    made = package.package(coco_weights, store=tmp_path / "store", calibration=photos[0].parent)
     with zipfile.ZipFile(made.path) as mar:
         record = json.loads(mar.read("yolo.json"))["quantisation"]
+        mar.extractall(tmp_path / "archive")
     assert record["forced"] is False
     assert record["agreement"]["boxes"]["fp32"] > 100
     assert record["agreement"]["matched"]["0.5"]["of_both"] >= convert.FLOOR
     assert record["agreement"]["mean_conf_difference"] < 0.05
+
+    steps = record["search"]["steps"]
+    assert len(steps) > 1
+    (chosen,) = (step for step in steps if step["chosen"])
+    assert chosen["mean_conf_difference"] == record["agreement"]["mean_conf_difference"]
+    assert min(step["mean_conf_difference"] for step in steps[1:]) < steps[0]["mean_conf_difference"]
+    graph = ov.Core().read_model(tmp_path / "archive/openvino/model.xml")
+    in_float = record["search"]["float_layers"]
+    assert len(layers.quantised(graph)) == INT8_LAYERS - len(in_float)
+    assert not set(in_float).intersection(layers.quantised(graph))
+    assert sorted(path.name for path in (tmp_path / "archive/openvino").iterdir()) == ["model.bin", "model.xml"]
+    assert "speed-up" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
