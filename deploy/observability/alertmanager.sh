@@ -39,6 +39,7 @@ YAML
       "$(quoted "$ALERT_EMAIL_TO")" "$(quoted "$ALERT_EMAIL_FROM")" "$(quoted "$ALERT_SMTP_HOST")"
     if [ -n "${ALERT_SMTP_USER:-}" ]; then
       : "${ALERT_SMTP_PASSWORD_FILE:?set it to a file with the password of ALERT_SMTP_USER}"
+      case $ALERT_SMTP_PASSWORD_FILE in /*) ;; *) ALERT_SMTP_PASSWORD_FILE=$PWD/$ALERT_SMTP_PASSWORD_FILE ;; esac
       printf '        auth_username: %s\n        auth_password_file: %s\n' \
         "$(quoted "$ALERT_SMTP_USER")" "$(quoted "$ALERT_SMTP_PASSWORD_FILE")"
     else

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Write Prometheus' configuration from the environment and become Prometheus; natively and in Compose.
 #
-#   GATEWAY_TARGETS, TORCHSERVE_TARGETS   host:port, comma-separated
+#   GATEWAY_TARGETS                       host:port, comma-separated; empty: GATEWAY_DEFAULT
+#   TORCHSERVE_TARGETS                    the same
 #   NODE_TARGETS, ALERTMANAGER_TARGETS    the same; empty: none
 #   CERTIFICATES                          host:port whose certificates are watched by the blackbox exporter at
 #   BLACKBOX_TARGET                       this host:port; empty: none
@@ -11,7 +12,7 @@
 #
 # Arguments are Prometheus' own.
 set -eu
-here=$(cd -- "$(dirname -- "$0")" && pwd)
+here=$(cd "${0%/*}" && pwd)
 
 # list HOST:PORT,...: as a list of YAML.
 list() {
@@ -32,11 +33,13 @@ config=${PROMETHEUS_CONFIG:-/prometheus/prometheus.yml}
     printf 'alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: %s\n' "$(list "$ALERTMANAGER_TARGETS")"
   fi
   printf 'scrape_configs:\n'
-  job gateway "${GATEWAY_TARGETS:-localhost:8001}"
+  job gateway "${GATEWAY_TARGETS:-$GATEWAY_DEFAULT}"
   if [ -n "${METRICS_KEY_FILE:-}" ]; then
+    # Prometheus would take a relative path from the folder of its configuration.
+    case $METRICS_KEY_FILE in /*) ;; *) METRICS_KEY_FILE=$PWD/$METRICS_KEY_FILE ;; esac
     printf "    authorization:\n      credentials_file: '%s'\n" "$METRICS_KEY_FILE"
   fi
-  job torchserve "${TORCHSERVE_TARGETS:-localhost:8087}"
+  job torchserve "$TORCHSERVE_TARGETS"
   job node "${NODE_TARGETS:-}"
   if [ -n "${CERTIFICATES:-}" ] && [ -n "${BLACKBOX_TARGET:-}" ]; then
     job certificates "$CERTIFICATES"

@@ -26,7 +26,8 @@ COMPOSE = (
     Variable(
         "COMPOSE_PROFILES",
         "",
-        "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`, `observability` (traces).",
+        "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`, `observability` (metrics, alerts, "
+        "dashboards, traces).",
     ),
     Variable(
         "DOMAIN",
@@ -41,6 +42,17 @@ COMPOSE = (
     Variable("REDIS_MAXMEMORY", "128mb", "Profile redis: maximum size of the data."),
     Variable("REDIS_MEMORY", "256m", "Profile redis: memory limit of the container, about twice `REDIS_MAXMEMORY`."),
     Variable("REDIS_IMAGE", "redis:7.2.11-bookworm", "Profile redis: container image."),
+    Variable("GRAFANA_PORT", "3000", "Profile observability: port of Grafana, on this machine.", "1 to 65535"),
+    *(
+        Variable(f"{name}_IMAGE", image, f"Profile observability: container image of {title}.")
+        for name, title, image in (
+            ("PROMETHEUS", "Prometheus", "prom/prometheus:v2.53.4"),
+            ("ALERTMANAGER", "Alertmanager", "prom/alertmanager:v0.28.1"),
+            ("NODE_EXPORTER", "the node exporter", "prom/node-exporter:v1.9.1"),
+            ("BLACKBOX", "the blackbox exporter", "prom/blackbox-exporter:v0.26.0"),
+            ("GRAFANA", "Grafana", "grafana/grafana:11.6.1"),
+        )
+    ),
     Variable("JAEGER_PORT", "16686", "Profile observability: port of Jaeger's page, on this machine.", "1 to 65535"),
     Variable("JAEGER_IMAGE", "jaegertracing/jaeger:2.11.0", "Profile observability: container image of Jaeger."),
     Variable("JAEGER_MEMORY", "1g", "Profile observability: memory limit of Jaeger, which keeps traces in memory."),

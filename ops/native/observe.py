@@ -124,7 +124,8 @@ def programs(settings: Settings) -> list[Program]:
             ),
             {
                 **files,
-                "GATEWAY_TARGETS": environment.get("GATEWAY_TARGETS") or f"localhost:{port['GATEWAY_PORT']}",
+                "GATEWAY_TARGETS": environment.get("GATEWAY_TARGETS", ""),
+                "GATEWAY_DEFAULT": f"localhost:{port['GATEWAY_PORT']}",
                 "TORCHSERVE_TARGETS": f"localhost:{port['METRICS_PORT']}",
                 "NODE_TARGETS": node if exporter.find() else "",
                 "ALERTMANAGER_TARGETS": alertmanager,

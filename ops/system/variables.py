@@ -69,7 +69,7 @@ METRICS_KEY_FILE = Variable(
     "METRICS_KEY_FILE",
     "",
     "File with an API key of the scope `admin`, with which Prometheus asks the gateway for its metrics. Empty: the "
-    "gateway requires none. In Compose a path below `secrets/`.",
+    "gateway requires none. In Compose a path below `secrets/observability/`.",
 )
 OBSERVABILITY = (
     METRICS_KEY_FILE,

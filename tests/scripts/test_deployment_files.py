@@ -174,11 +174,17 @@ def test_a_secret_reaches_only_the_service_that_needs_it():
         for variable in service.get("environment", {})
         if secret.search(variable)
     }
-    assert {name for name, _ in holders} == {"api-gateway", "release"}
+    assert {name for name, _ in holders} == {"api-gateway", "release", "alertmanager"}
+    assert [variable for name, variable in holders if name == "alertmanager"] == ["ALERT_SMTP_PASSWORD_FILE"]
     assert [variable for name, variable in holders if name == "release"] == ["YOLO_API_KEY"]
     assert not [name for name, service in every.items() if "env_file" in service]
-    mounting = {name for name, service in every.items() if "./secrets" in str(service.get("volumes", ""))}
-    assert mounting == {"api-gateway", "keys"}
+    mounting = {
+        name: {volume["source"] for volume in service.get("volumes", ()) if "./secrets" in str(volume)}
+        for name, service in every.items()
+    }
+    assert {name for name, found in mounting.items() if "./secrets" in found} == {"api-gateway", "keys"}
+    observing = {"prometheus", "alertmanager"}
+    assert {name for name, found in mounting.items() if "./secrets/observability" in found} == observing
 
 
 def test_the_int8_packager_equals_the_packager_except_for_its_image_and_never_starts_automatically():
@@ -215,6 +221,27 @@ def test_the_store_of_traces_is_off_by_default_pinned_hardened_and_on_loopback()
     assert [port.split(":")[0] for port in service["ports"]] == ["127.0.0.1"]
     assert "backend" not in service["networks"]
     assert {"user", "stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging"} <= set(service)
+
+
+@pytest.mark.parametrize("name", sorted(services("deploy/compose/metrics.yml")))
+def test_a_service_of_the_metrics_is_off_by_default_pinned_hardened_and_on_loopback(name):
+    service = services("deploy/compose/metrics.yml")[name]
+    assert service["profiles"] == ["observability"]
+    assert re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[a-z/-]+:v?\d+\.\d+\.\d+\}", service["image"])
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {port.split(":")[0] for port in service.get("ports", ())} <= {"127.0.0.1"}
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert {"user", "restart", "stop_grace_period", "mem_limit", "pids_limit", "logging"} <= set(service)
+    # The management API of TorchServe is on this network too.
+    assert ("backend" in service["networks"]) is (name == "prometheus")
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_the_scripts_get_every_variable_that_they_explain(name):
+    comments = "\n".join(line for line in text(f"deploy/observability/{name}.sh").splitlines() if line.startswith("#"))
+    explained = set(re.findall(r"[A-Z]+_[A-Z_]+|CERTIFICATES", comments))
+    assert explained == services("deploy/compose/metrics.yml")[name]["environment"].keys()
 
 
 def test_green_is_known_to_the_gateway_and_to_the_release_operations():
