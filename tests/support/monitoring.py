@@ -20,6 +20,8 @@ from tests.support.tree import ROOT
 
 RULES = ROOT / "deploy" / "observability" / "rules"
 DASHBOARDS = ROOT / "deploy" / "observability" / "grafana" / "dashboards"
+#: These need more images than a test sends; they are only parsed.
+NEEDS_A_HUNDRED_IMAGES = ("ImagesDrift", "model: Drift A")
 #: A comparison with a number, which an alert has and a series has not.
 _COMPARISON = re.compile(r"\s*(?:>=|<=|==|!=|>|<)\s*[0-9.]+")
 

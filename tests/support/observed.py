@@ -17,7 +17,15 @@ import httpx
 import pytest
 
 from tests.gateway.support.gateway_process import running_gateway
-from tests.support.monitoring import Prometheus, Webhook, dashboard_expressions, expressions, webhook, without_waiting
+from tests.support.monitoring import (
+    NEEDS_A_HUNDRED_IMAGES,
+    Prometheus,
+    Webhook,
+    dashboard_expressions,
+    expressions,
+    webhook,
+    without_waiting,
+)
 from tests.support.pictures import jpeg
 from tests.support.ports import free_ports
 from tests.support.services import find_binary
@@ -158,6 +166,8 @@ def check(observed: Observed) -> None:
     """Every expression has data; an alert travels to the webhook and ends there."""
     prometheus = observed.prometheus
     missing, statuses = {**expressions(), **dashboard_expressions()}, set()
+    for name in NEEDS_A_HUNDRED_IMAGES:
+        prometheus.query(missing.pop(name))
     with broken_gateway(observed.broken_port):
         wait_until(lambda: len(prometheus.query('up{job="gateway"} == 1')) == 2, "both gateways are scraped")
         sent = traffic(observed)
