@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="bash scripts/bench.sh",
         description="Race this stack against other ways to serve the same weights, on this machine, in one run. "
-        "A full run takes about 35 minutes, --overload about 15; the first one takes some minutes more to install the "
+        "A full run takes about 35 minutes, --overload about 17; the first one takes some minutes more to install the "
         "rivals.",
         epilog=f"Contestants: {', '.join(one.name for one in ALL)}. A race of all of them at full length writes "
         "benchmarks/results/latest.{json,md,png}, any other one quick.*, which git ignores. "
@@ -97,8 +97,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--overload", action="store_true",
         help=f"do not race: requests at {', '.join(f'{load / 100:g}' for load in OVERLOAD.loads)} times each "
-        f"contestant's own capacity, {OVERLOAD.seconds:g} s each; takes about 15 minutes "
-        "(6 with --only stack_gateway, 2 with --quick)",
+        f"contestant's own capacity, {OVERLOAD.seconds:g} s each; takes "
+        f"about {OVERLOAD.duration_s(3, 1) / 60:.0f} minutes, {OVERLOAD.duration_s(0, 1) / 60:.0f} with --only "
+        f"stack_gateway, {OVERLOAD_QUICK.duration_s(2, 1) / 60:.0f} with --quick",
     )  # fmt: skip
     add("--models", action="store_true", help="do not race: measure what a second model costs, and waking it")
     add("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")

@@ -34,8 +34,9 @@ def run(options: argparse.Namespace) -> int:
     made = artifacts.make_all(weights, images, options.int8)
     chosen: list[Contestant] = options.contestants
     shapes = tune.choose(chosen, tune.recall(made, len(cpus)), len(cpus), options.shape)
-    seconds = plan.duration_s(len(chosen), any(one.port == "gateway" for one in chosen))
-    say(f"Overloading {len(chosen)} contestants, at most about {seconds / 60:.0f} min (Ctrl-C stops it cleanly)")
+    own = sum(one.port == "gateway" for one in chosen)
+    seconds = plan.duration_s(len(chosen) - own, own)
+    say(f"Overloading {len(chosen)} contestants, about {seconds / 60:.0f} min (Ctrl-C stops it cleanly)")
     found: dict[str, Any] = {}
     with bar(seconds) as progress:
         meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)

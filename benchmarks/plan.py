@@ -50,6 +50,7 @@ QUICK = Plan(rounds=1, seconds=4.0, warm_s=0.5, clients=(1, 4), loads=(80,))
 
 #: What is measured of this stack alone under overload: a steady load, clients that leave, two callers, bystanders.
 SCENES = 4
+SETTLE_S = 3.0  # until its last answers have come and it is idle
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ class OverloadPlan:
     idle: int = 1000
     slow: int = 20
 
-    def duration_s(self, contestants: int, scenes: bool) -> float:
-        """Estimate how long it takes: a rival uses up its clients' patience and often has to be started again."""
-        closed = (len(self.capacity_clients) + 2) * (self.warm_s + self.capacity_s)
-        tail = min(self.patience_s, 2 * self.seconds)
-        step = self.seconds + tail + START_S
-        stack = SCENES * (self.seconds + 4) + 2 * (self.warm_s + self.capacity_s) if scenes else 0.0
-        return contestants * (START_S + closed + len(self.loads) * step) + stack
+    def duration_s(self, rivals: int, stacks: int) -> float:
+        """Estimate how long it takes: a rival above its capacity stays busy after the load and is started again."""
+        closed = START_S + (len(self.capacity_clients) + 2) * (self.warm_s + self.capacity_s)
+        above = sum(load > 100 for load in self.loads)
+        stuck = self.patience_s + self.drain_s + 2 * START_S
+        rival = closed + len(self.loads) * self.seconds + above * stuck
+        own = closed + (len(self.loads) + SCENES) * (self.seconds + SETTLE_S) + 2 * (self.warm_s + self.capacity_s)
+        return rivals * rival + stacks * own
 
 
 OVERLOAD = OverloadPlan()
