@@ -56,9 +56,13 @@ class _Turns(Generic[T]):
     def __init__(self) -> None:
         #: In the order of their next turns. A caller without items is not there.
         self._callers: dict[str, deque[T]] = {}
+        self._last: str | None = None  # whose turn was the last one
         self.size = 0
 
     def add(self, caller: str, item: T) -> None:
+        if caller not in self._callers and self._last in self._callers:
+            # Before the caller that has just had a turn: one whose few requests are all answered comes back in between.
+            self._callers[caller], self._callers[self._last] = deque(), self._callers.pop(self._last)
         self._callers.setdefault(caller, deque()).append(item)
         self.size += 1
 
@@ -66,6 +70,7 @@ class _Turns(Generic[T]):
         caller = next(iter(self._callers))
         items = self._callers.pop(caller)
         item = items.popleft()
+        self._last = caller
         if items:
             self._callers[caller] = items  # behind the others
         self.size -= 1
@@ -87,7 +92,7 @@ class _Turns(Generic[T]):
         for other, items in self._callers.items():
             if other == caller:
                 more = 0
-            else:
+            elif own or other != self._last:
                 ahead += min(len(items), own + more)
         return ahead
 

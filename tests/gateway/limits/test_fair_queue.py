@@ -24,6 +24,14 @@ def test_callers_take_turns_and_keep_their_own_order() -> None:
     assert len(queue) == 0
 
 
+def test_who_comes_back_goes_before_the_one_that_has_just_had_a_turn() -> None:
+    queue = queue_of(*(("many", True, f"m{n}") for n in range(4)), ("few", True, "f0"))
+    assert [queue.pop() for _ in range(3)] == ["m0", "f0", "m1"]
+    queue.add("few", True, "f1")
+    queue.add("new", True, "n0")
+    assert order(queue) == ["f1", "n0", "m2", "m3"]
+
+
 def test_what_is_urgent_goes_first() -> None:
     queue = queue_of(("a", False, "slow"), ("b", False, "slow too"), ("a", True, "fast"), ("a", True, "fast too"))
     assert order(queue) == ["fast", "fast too", "slow", "slow too"]

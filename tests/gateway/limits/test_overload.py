@@ -143,8 +143,8 @@ def test_a_caller_with_two_connections_gets_its_turns_beside_one_with_sixty() ->
 
     large, small = in_virtual_time(work())
     assert not small.refused
-    assert len(small.answered) > 0.3 * (len(large.answered) + len(small.answered))
-    assert high(small.answered) <= 0.4
+    assert len(small.answered) > 0.4 * (len(large.answered) + len(small.answered))
+    assert high(small.answered) <= 0.33
 
 
 def test_what_is_not_urgent_yields_and_waits() -> None:
