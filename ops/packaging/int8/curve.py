@@ -25,7 +25,7 @@ _MODULE = re.compile(r"model\.(\d+)(?:\.(\w+\.\d+))?")
 
 @dataclass(frozen=True)
 class Group:
-    """Layers that return to float together. `work` is their part of the work of all layers."""
+    """Layers that return to float together. `work` is their part of the work of all int8 layers."""
 
     name: str
     layers: tuple[str, ...]
@@ -73,7 +73,8 @@ def bound(has_vnni: bool) -> Bound:
 def groups(names: Sequence[str], work: Mapping[str, int], head: str) -> list[Group]:
     """Divide layers by the module of the network that they are in; those of the head by its branches.
 
-    `head` is the number of its module. Layers of other names are groups of their own.
+    `head` is the number of its module. Layers of other names are groups of their own. `work` may
+    know more layers than these.
     """
 
     def module(name: str) -> str:
@@ -82,7 +83,7 @@ def groups(names: Sequence[str], work: Mapping[str, int], head: str) -> list[Gro
             return name
         return f"{head}.{found[2]}" if found[1] == head and found[2] else found[1]
 
-    total = sum(work.values())
+    total = max(sum(work.get(name, 0) for name in names), 1)
     ordered = sorted(names, key=module)  # stable: the layers of a group stay in the order of execution
     return [
         Group(name, layers, sum(work.get(layer, 0) for layer in layers) / total)

@@ -35,10 +35,14 @@ def work(graph: Any) -> dict[str, int]:
     """Return about how long each layer of a float graph with a fixed input shape takes, in multiplications."""
     found = {}
     for operation in graph.get_ordered_ops():
-        if operation.get_type_name() in LAYERS:
-            outputs, weights = (list(value.get_shape()) for value in (operation.output(0), operation.input_value(1)))
-            # Each element of the output sums over the input channels and the kernel: all of the weights but one axis.
-            summed = prod(weights) // max(outputs[1], 1)
+        if operation.get_type_name() in LAYERS and not operation.output(0).get_partial_shape().is_dynamic:
+            outputs, inputs, weights = (
+                list(value.get_shape()) for value in (operation.output(0), *operation.input_values()[:2])
+            )
+            # Each element of the output is a sum: of a convolution over the input channels and the kernel, which are
+            # all of the weights but one axis; of a matrix product over the last axis of the input.
+            is_product = operation.get_type_name() == "MatMul"
+            summed = inputs[-1] if is_product else prod(weights) // max(outputs[1], 1)
             found[operation.get_friendly_name()] = prod(outputs) * (summed + ELEMENT)
     return found
 

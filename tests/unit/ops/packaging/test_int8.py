@@ -196,6 +196,20 @@ def test_layers_return_to_float_exactly_while_the_others_stay_int8(networks):
     assert found == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_work_of_convolutions_and_of_matrix_products_is_counted():
+    pixels = ov.opset13.parameter([1, 3, 8, 4], name="x")
+    kernel = ov.opset13.constant(np.zeros((16, 3, 3, 3), dtype=np.float32))
+    convolution = ov.opset13.convolution(pixels, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+    square = ov.opset13.constant(np.zeros((4, 4), dtype=np.float32))
+    product = ov.opset13.matmul(convolution, square, False, False)
+    found = layers.work(ov.Model([product], [pixels]))
+    elements = 16 * 8 * 4
+    assert found == {
+        convolution.get_friendly_name(): elements * (3 * 3 * 3 + layers.ELEMENT),
+        product.get_friendly_name(): elements * (4 + layers.ELEMENT),
+    }
+
+
 def test_an_interrupted_search_leaves_no_file(networks, monkeypatch):
     source, target, model = networks
     folder = sorted(path.name for path in target.parent.iterdir())
