@@ -75,7 +75,9 @@ class WorkerMetrics(Collector):
                 key = (model, one.version)
                 for state, number in {"READY": 0, **Counter(worker.state for worker in one.workers)}.items():
                     workers.add_metric((*key, state), number)
-                memory.add_metric(key, sum(worker.memory_bytes or 0 for worker in one.workers))
+                # TorchServe tells 0 where its system metrics are off.
+                if total := sum(worker.memory_bytes or 0 for worker in one.workers):
+                    memory.add_metric(key, total)
                 if one.queue_waiting is not None:
                     waiting.add_metric(key, one.queue_waiting)
         yield from (workers, memory, waiting)

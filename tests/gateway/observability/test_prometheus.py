@@ -29,6 +29,8 @@ ts_queue_latency_microseconds{{model_name="yolo",model_version="default",hostnam
 ts_inference_latency_microseconds{{model_name="yolo",model_version="default",hostname="vm",}} {0}
 # TYPE QueueTime gauge
 QueueTime{{Level="Host",Hostname="vm",}} 1.0
+# TYPE yolo_worker_memory_bytes gauge
+yolo_worker_memory_bytes{{model="yolo",version="1.0",Hostname="vm",}} 4.0E8
 # TYPE yolo_stage_seconds histogram
 yolo_stage_seconds_bucket{{model="yolo",version="1.0",stage="infer",Hostname="vm",le="0.1",}} {0}
 yolo_stage_seconds_bucket{{model="yolo",version="1.0",stage="infer",Hostname="vm",le="+Inf",}} {0}

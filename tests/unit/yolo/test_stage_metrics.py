@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from tests.support import ROOT
-from yolo.stage_metrics import NAME, StageMetrics
+from yolo.stage_metrics import MEMORY, NAME, StageMetrics
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ResourceWarning)  # torchserve reads its version file without closing it
@@ -34,6 +34,15 @@ def test_each_stage_is_a_line_that_torchserve_reads(caplog: pytest.LogCaptureFix
         "[METRICS]yolo_stage_seconds.Seconds:0.00525|#model:birds,version:1.2,stage:decode|#type:HISTOGRAM",
         "[METRICS]yolo_stage_seconds.Seconds:0.06|#model:birds,version:1.2,stage:infer|#type:HISTOGRAM",
     ]
+
+
+def test_the_memory_of_the_worker_is_a_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        StageMetrics(the_list(str(LIST)), "birds", "1.2").add({})
+    (line,) = [record.getMessage() for record in caplog.records if MEMORY in record.getMessage()]
+    value, labels, kind, *_ = line.removeprefix(f"[METRICS]{MEMORY}.Bytes:").split("|#")
+    assert int(value) > 10_000_000
+    assert (labels, kind) == ("model:birds,version:1.2", "type:GAUGE")
 
 
 @pytest.mark.parametrize("listed", [False, None])
