@@ -188,7 +188,7 @@ class AdmittingDetector:
 
     def _is_too_late(self, claim: Claim, turn: float) -> bool:
         """Return whether an answer that is begun at this time comes too late. Without other work this is tried."""
-        return claim.deadline is not None and turn + (self._limit.took_s if self._in_flight else 0) > claim.deadline
+        return claim.deadline is not None and turn + (self._limit.slow_s if self._in_flight else 0) > claim.deadline
 
     async def _take(self, claim: Claim) -> None:
         """Take a place, waiting for it if necessary."""
