@@ -24,8 +24,8 @@ BACK_OFF = 0.75
 WINDOW_S = 15.0
 #: Weight of a new answer in the averages.
 NEW = 0.1
-#: Mean deviations from the average time that a slow answer takes longer. TCP takes 4, to be sure; here, too much refuses
-#: requests that would have been answered in time.
+#: Mean deviations from the average time that a slow answer takes longer. TCP takes 4, to be sure; here, too many
+#: would refuse requests that would have been answered in time.
 DEVIATIONS = 2
 
 

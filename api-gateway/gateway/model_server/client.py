@@ -76,11 +76,16 @@ class HttpClient:
     the request is sent once more, on a new connection. A new connection that breaks is not tried again. This is only
     for requests that may be repeated, as predictions and descriptions may.
 
-    ``base_url`` may contain a user and a password; ``headers`` go with every request.
+    ``base_url`` may contain a user and a password; ``headers`` go with every request. Those of a client that
+    ``is_traced`` continue the trace of their task, if it has one. Questions about the server do not: requests share
+    their answers.
     """
 
-    def __init__(self, settings: Settings, base_url: str, connections: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, base_url: str, connections: int, headers: Mapping[str, str], is_traced: bool = False
+    ) -> None:
         parts = urlsplit(base_url)
+        self._is_traced = is_traced
         self._scheme, self._prefix = parts.scheme.encode(), parts.path
         self._name = parts.hostname or ""
         self._host, self._port = (parts.hostname or "").encode("idna"), parts.port
@@ -109,8 +114,10 @@ class HttpClient:
         """Send a request and return the answer, whatever its status. ``read_timeout_s`` overrides the setting.
 
         ``path`` follows the path of the base URL; it contains the query and is encoded already. Raises only
-        :class:`~gateway.model_server.errors.BackendFault`. The request continues the trace of the task, if it has one.
+        :class:`~gateway.model_server.errors.BackendFault`.
         """
+        if not self._is_traced:
+            return await self._send(method, path, content, headers or {}, read_timeout_s)
         with model_server.call(method, self._name, path) as call:
             parent = {"traceparent": found} if call is not None and (found := traceparent()) else {}
             reply = await self._send(method, path, content, {**(headers or {}), **parent}, read_timeout_s)

@@ -104,6 +104,22 @@ def test_one_trace_goes_from_the_client_through_the_gateway_to_the_stages_of_the
     assert collector.requests[0].headers["x-key"] == "s3cret"
 
 
+def test_questions_about_the_model_server_belong_to_no_trace(
+    traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
+) -> None:
+    url, collector = traced
+    fake.predict = with_stages
+    headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
+    assert httpx.get(f"{url}/models", headers=headers, timeout=30).status_code == 200
+    assert ask(url, trace).status_code == 200
+    spans = collector.trace(trace, 1 + SPANS)
+    assert sorted(span.name for span in spans if span.service == "api-gateway") == [
+        "GET /models",
+        "POST /models/yolo/invoke",
+        "POST /predict",
+    ]
+
+
 def test_the_times_of_a_request_carry_its_trace_as_an_exemplar(
     traced: tuple[str, Collector], fake: FakeTorchServe, trace: str
 ) -> None:

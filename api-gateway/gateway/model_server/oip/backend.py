@@ -58,7 +58,7 @@ class OipBackend:
         self._plan: Plan | None = None
         #: The version that last answered a request that named none; only the server knows which one that is.
         self._default: str | None = None
-        self._client = HttpClient(settings, settings.oip_url, settings.max_connections, HEADERS)
+        self._client = HttpClient(settings, settings.oip_url, settings.max_connections, HEADERS, is_traced=True)
         self._control = HttpClient(settings, settings.oip_url, CONTROL_CONNECTIONS, HEADERS)
 
     async def predict(

@@ -79,7 +79,9 @@ class TorchServeBackend:
         self._read_timeout_s = settings.read_timeout_s
         #: Each version's description of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
-        self._inference = HttpClient(settings, settings.torchserve_inference_url, settings.max_connections, HEADERS)
+        self._inference = HttpClient(
+            settings, settings.torchserve_inference_url, settings.max_connections, HEADERS, is_traced=True
+        )
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
         self._management = HttpClient(settings, settings.torchserve_management_url, MANAGEMENT_CONNECTIONS, HEADERS)
         self._workers = Workers(self._model, self._management, self._describe_version, settings.read_timeout_s)
