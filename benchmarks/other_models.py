@@ -1,8 +1,8 @@
 """What other models cost: throughput of `yolo` alone, next to a model that is loaded and idle, and to an unloaded one.
 
-One TorchServe is in all three states in turn, a few seconds each and several times over, so that all states see the
-machine's good and bad moments alike. Then the other model is unloaded and asked for: its first answer should come
-within the time that its load takes plus one second.
+One TorchServe is in all three states in turn, two seconds each and many times over, so that all states see the
+machine's good and bad moments alike: these last longer than a round. Then the other model is unloaded and asked for:
+its first answer should come within the time that its load takes plus one second.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from ops.terminal.console import say
 
 OTHER = "other"
 STATES = {"alone": "yolo alone", "loaded": "a second model, loaded and idle", "unloaded": "a second model, unloaded"}
-CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 1.0, 5.0, 9, 4
+CLIENTS, WARM_S, SECONDS, ROUNDS, WAKES = 4, 0.5, 2.0, 27, 4
 #: The share of the throughput that an idle model may cost, and the seconds that an answer may take beyond the load.
 COST, GRACE_S = 0.02, 1.0
 LOAD_S = 180.0
 #: Between states: what a worker's end leaves to be done is not measured.
-SETTLE_S = 2.0
+SETTLE_S = 1.0
 #: Seconds without a request in each state: the CPU time of the server then is what the state itself costs.
-REST_S = 4.0
+REST_S = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and write `results/other_models.json`. Returns the exit code. Raises OpsError."""
     cpus, weights, images = pin(options.cpus), artifacts.find_weights(options.weights), find_images(options.pictures)
     made = artifacts.with_other_model(artifacts.make_all(weights, images, None), OTHER)
-    seconds = ROUNDS * len(STATES) * (WARM_S + SECONDS + SETTLE_S + REST_S + 4) + WAKES * 8
+    seconds = ROUNDS * len(STATES) * (WARM_S + SECONDS + SETTLE_S + REST_S + 1.5) + WAKES * 8
     with bar(seconds) as progress, Server("stack") as server:
         Launcher(made, options.own_shape).start(server, Shape(0, 0))
         meter = Meter(images, cpus, options.client_cpus or cpus, progress.tick)
@@ -141,7 +141,7 @@ def wake(model: OtherModel, server: Server, image: Path) -> dict[str, float]:
     model.bring_into("unloaded")
     load_s = model.scale(1)
     model.scale(0)
-    time.sleep(SETTLE_S)  # the gateway sees it
+    time.sleep(2 * SETTLE_S)  # the gateway sees it
     target = Target(server.ports["gateway"], f"/predict?model={OTHER}", "file")
     start = time.perf_counter()
     read_boxes(BY_NAME["stack_gateway"], target, image, LOAD_S)
