@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
 import matplotlib.pyplot as plt
+
+from benchmarks.report.figure import tidy, write
 
 OURS, THEIRS = ("#9ec9e2", "#4292c6", "#084594"), ("#d9d9d9", "#969696", "#525252")
 
@@ -49,14 +48,5 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     )
     times.set_xlabel(f"ms with {compared} clients: p50 (dark), p99 (light)")
     for axis in (rates, times):
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="x", linewidth=0.4, alpha=0.6)
-        axis.set_axisbelow(True)
-    machine = results["machine"]
-    figure.suptitle(
-        f"{results['date'][:10]} · {machine['processor']}, {machine['cpus_used']} CPUs · "
-        f"{results['settings']['weights']}",
-        fontsize=10,
-    )
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+        tidy(axis, "x")
+    write(figure, results, path)

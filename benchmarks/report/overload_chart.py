@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
 import matplotlib.pyplot as plt
+
+from benchmarks.report.figure import tidy, write
 
 OURS = "#084594"
 THEIRS = ("#d94801", "#238b45", "#6a51a3", "#737373", "#cb181d")
@@ -40,15 +39,6 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         axis.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
         axis.minorticks_off()
         axis.set_xlabel("offered load, times the contestant's own capacity")
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(linewidth=0.4, alpha=0.6)
-        axis.set_axisbelow(True)
+        tidy(axis, "both")
     goodput.legend(fontsize=8)
-    machine = results["machine"]
-    figure.suptitle(
-        f"{results['date'][:10]} · {machine['processor']}, {machine['cpus_used']} CPUs · "
-        f"{results['settings']['weights']}",
-        fontsize=10,
-    )
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    write(figure, results, path)
