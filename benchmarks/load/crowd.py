@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load.bystanders import bystanders
-from benchmarks.load.loops import due_times
 from benchmarks.load.phase import Phase
 from benchmarks.load.target import Target
+from ops.load.schedule import due_times, open_loop
 
 #: Requests are due this long after the start is decided, so that the first one is not late.
 LEAD_S = 0.05
@@ -57,7 +57,8 @@ async def crowd(
     async def load(one: Group, phase: Phase) -> None:
         nonlocal late_s
         if one.rate:
-            late_s = max(late_s, await send_at_rate(phase, start, one.rate, seconds))
+            offsets = due_times(one.rate, seconds)
+            late_s = max(late_s, await open_loop(offsets, phase.send_next, start, time.perf_counter))
         else:
             await asyncio.gather(*(keep_sending(phase, start + seconds) for _ in range(one.clients)))
 
@@ -76,19 +77,6 @@ async def crowd(
         "client_cpu_s": cpu_s,
         "late_ms": round(late_s * 1000, 3),
     }
-
-
-async def send_at_rate(phase: Phase, start: float, rate: float, seconds: float) -> float:
-    """Send requests at their due times and wait for all. Returns the longest delay of a request in seconds."""
-    late_s = 0.0
-    async with asyncio.TaskGroup() as requests:
-        for offset in due_times(rate, seconds):
-            due = start + offset
-            if (pause := due - time.perf_counter()) > 0:
-                await asyncio.sleep(pause)
-            late_s = max(late_s, time.perf_counter() - due)
-            requests.create_task(phase.send_next(due))
-    return late_s
 
 
 async def keep_sending(phase: Phase, stop: float) -> None:

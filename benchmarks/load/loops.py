@@ -18,6 +18,7 @@ from benchmarks.load.http_client import TIMEOUT_S, Answer, Connection, RequestFa
 from benchmarks.load.phase import Measured, Phase
 from benchmarks.load.target import Target
 from ops.load.schedule import due_times as due_times
+from ops.load.schedule import open_loop
 
 # More connections than a healthy server needs at 80 % of its capacity. Further requests wait, and the wait counts.
 MAX_CONNECTIONS = 64
@@ -48,20 +49,13 @@ async def opened(
     """Send at a constant `rate` for `seconds` and wait for every answer; latencies count from the due times."""
     phase = Phase(target, images, timeout_s)
     slots = asyncio.Semaphore(MAX_CONNECTIONS)
-    late_s = 0.0
 
     async def send(due: float) -> None:
         async with slots:
             await phase.send_next(due)
 
     start, cpu = time.perf_counter() + 0.05, time.process_time()
-    async with asyncio.TaskGroup() as requests:
-        for offset in due_times(rate, seconds):
-            due = start + offset
-            if (pause := due - time.perf_counter()) > 0:
-                await asyncio.sleep(pause)
-            late_s = max(late_s, time.perf_counter() - due)
-            requests.create_task(send(due))
+    late_s = await open_loop(due_times(rate, seconds), send, start, time.perf_counter)
     end = max((at for at, _ in phase.done), default=time.perf_counter())
     return phase.finish(start, end, time.process_time() - cpu, late_s)
 

@@ -17,17 +17,25 @@ def due_times(rate: float, seconds: float) -> Iterator[float]:
         yield index / rate
 
 
-async def open_loop(offsets: Iterable[float], send: Callable[[float], Coroutine[Any, Any, None]]) -> None:
-    """Start `send(due)` when each request is due, and wait until all have ended.
+async def open_loop(
+    offsets: Iterable[float],
+    send: Callable[[float], Coroutine[Any, Any, object]],
+    start: float | None = None,
+    clock: Callable[[], float] | None = None,
+) -> float:
+    """Start `send(due)` when each request is due, and wait until all have ended. Returns the longest delay of a start.
 
-    `offsets` are seconds from now in ascending order; `due` is on the clock of the event loop. `send` bounds its own
-    duration, or the requests to a server that hangs would pile up.
+    `offsets` are seconds from `start`, by default from now, in ascending order; `due` is on `clock`, by default that of
+    the event loop. `send` bounds its own duration, or the requests to a server that hangs would pile up.
     """
-    loop = asyncio.get_running_loop()
-    start = loop.time()
+    now = clock or asyncio.get_running_loop().time
+    start = now() if start is None else start
+    late_s = 0.0
     async with asyncio.TaskGroup() as requests:
         for offset in offsets:
             due = start + offset
-            if (pause := due - loop.time()) > 0:
+            if (pause := due - now()) > 0:
                 await asyncio.sleep(pause)
+            late_s = max(late_s, now() - due)
             requests.create_task(send(due))
+    return late_s
