@@ -16,6 +16,7 @@ from ops.errors import NotNowError, OpsError, UsageError
 from ops.gateways import api_key
 from ops.paths import MODEL, store_of
 from ops.predict import fetching, sources
+from ops.predict.at_once import at_once
 from ops.predict.client import Gateway, RefusedError, connect
 from ops.predict.sources import Item
 from ops.store import audit, baseline
@@ -95,27 +96,21 @@ def learned(model: Model, version: str) -> Profile:
 
 async def measure(asked: Gateway, items: Sequence[Item], jobs: int) -> Profile:
     """Return what the version finds in these pictures, without those that fail. Raises OpsError."""
-    profile, waiting = Profile(), iter(items)
+    profile = Profile()
 
-    async def work() -> None:
-        for item in waiting:
-            try:
-                reply = await asked.ask(await fetching.read(item, fetcher))
-            except (RefusedError, fetching.UnreadableError) as error:
-                say_to_stderr(f"error: {item.name}: {error}")
-                continue
-            image = reply.body.get("image") or {}
-            found = [(str(one["class"]), float(one["confidence"])) for one in reply.body["detections"]]
-            profile.add(found, int(image.get("width") or 0) * int(image.get("height") or 0))
+    async def add(item: Item) -> None:
+        try:
+            reply = await asked.ask(await fetching.read(item, fetcher))
+        except (RefusedError, fetching.UnreadableError) as error:
+            say_to_stderr(f"error: {item.name}: {error}")
+            return
+        image = reply.body.get("image") or {}
+        found = [(str(one["class"]), float(one["confidence"])) for one in reply.body["detections"]]
+        profile.add(found, int(image.get("width") or 0) * int(image.get("height") or 0))
 
     with progress(f"asking about {len(items)} images", lambda: f"{profile.images}"):
         async with httpx.AsyncClient() as fetcher:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(jobs):
-                        group.create_task(work())
-            except* OpsError as errors:
-                raise errors.exceptions[0] from None
+            await at_once(items, jobs, add)
     return profile
 
 

@@ -11,6 +11,7 @@ import httpx
 
 from ops.errors import NotRunningError, NotServingError, OpsError
 from ops.paths import MODEL
+from ops.predict.at_once import at_once
 from ops.predict.client import Gateway, RefusedError, Reply, no_answer, read_document
 from ops.validate.metrics import Metrics
 from ops.validate.pictures import Frame, Framed, UnreadableError, encode
@@ -89,18 +90,7 @@ class Asking:
 
     async def go(self, pictures: Sequence[Framed], jobs: int) -> None:
         """Ask about all of them, `jobs` at once. Raises OpsError if going on is pointless."""
-        waiting = iter(pictures)
-
-        async def work() -> None:
-            for framed in waiting:
-                await self._do(framed)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(jobs):
-                    group.create_task(work())
-        except* OpsError as errors:
-            raise errors.exceptions[0] from None
+        await at_once(pictures, jobs, self._do)
 
     async def _do(self, framed: Framed) -> None:
         try:
