@@ -239,9 +239,13 @@ def test_while_torchserve_is_stopped_the_gateway_answers_503_and_recovers_afterw
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["status"] for answer in answers} == {"error"}
     assert httpx.get(f"{service.gateway}/health/live", timeout=5).status_code == 200
-    wait_until(
-        lambda: service.inspect("api-gateway")["State"]["Health"]["Status"] == "unhealthy", "the gateway is unhealthy"
-    )
+    checked = service.inspect("api-gateway")["State"]["Health"]["Log"][-1]["Start"]
+
+    def last_check():
+        (*_, last) = service.inspect("api-gateway")["State"]["Health"]["Log"]
+        return last if last["Start"] != checked else None
+
+    assert wait_until(last_check, "the gateway is checked once more")["ExitCode"] != 0
     service.compose("start", "torchserve")
     service.wait_ready()
     assert service.predict().status_code == 200
@@ -303,8 +307,13 @@ def test_every_engine_that_can_be_chosen_is_in_the_image(service):
     done = service.run("docker", "compose", "up", "-d", "--wait", ENGINE="torch")
     assert done.returncode == 0, done.stdout
     service.wait_ready()
-    (model,) = httpx.get(f"{service.gateway}/models", timeout=30).json()["models"]
-    assert model["versions"][0]["details"]["engine"] == "torch"
+
+    def details():
+        (model,) = httpx.get(f"{service.gateway}/models", timeout=30).json()["models"]
+        return model["versions"][0]["details"]
+
+    # A worker that does not describe itself within a second is listed without details.
+    assert wait_until(details, "the version is described")["engine"] == "torch"
     found = service.predict().json()["detections"]
     assert [one["class"] for one in found[:4]] == [one["class"] for one in before[:4]]
     for one, other in zip(found[:4], before[:4], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -66,7 +67,10 @@ def test_headers_byte_by_byte_end_in_408_however_steadily_they_come(start: Start
         else:
             pytest.fail("it was let go on for half a minute")
         client.settimeout(10)
-        assert error_in(answer + read_all(client))[:2] == (408, "request_timeout")
+        with contextlib.suppress(ConnectionResetError):  # a byte that was on the way when the gateway closed
+            while chunk := client.recv(65536):
+                answer += chunk
+        assert error_in(answer)[:2] == (408, "request_timeout")
     assert is_alive(url)
 
 
