@@ -8,7 +8,8 @@ from gateway.cache.creation import Cache
 from gateway.detection.request import Detector
 from gateway.drift.detector import DriftDetector
 from gateway.drift.watch import DriftWatch
-from gateway.limits.admission import AdmittingDetector, Room
+from gateway.limits.admission import AdmittingDetector
+from gateway.limits.room import Room
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.detector import BackendDetector
 from gateway.model_server.metrics import UpstreamMetrics

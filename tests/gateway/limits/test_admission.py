@@ -13,7 +13,8 @@ from gateway.detection.prediction import Prediction
 from gateway.detection.request import Answer as Found
 from gateway.detection.request import Ask, Detector
 from gateway.errors import Overloaded
-from gateway.limits.admission import REASONS, AdmittingDetector, Room
+from gateway.limits.admission import AdmittingDetector
+from gateway.limits.room import REASONS, Room
 from gateway.main import create_app
 from gateway.model_server.base import Readiness
 from tests.gateway.conftest import SettingsMaker, assert_error, running_app, until

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from gateway.detection.request import Ask
 from gateway.errors import Overloaded
-from gateway.limits.admission import AdmittingDetector, Room
+from gateway.limits.admission import AdmittingDetector
+from gateway.limits.room import Room
 from gateway.model_server.base import Readiness
 from tests.gateway.limits.test_admission import refusals
 from tests.gateway.support.simulated_server import SimulatedServer, ask_of
