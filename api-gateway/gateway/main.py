@@ -29,6 +29,7 @@ from gateway.limits.model_rates import read_model_rates
 from gateway.limits.rate_counters import create_rate_limits
 from gateway.model_server.base import InferenceBackend
 from gateway.models.factory import LineFactory
+from gateway.models.instance_metrics import InstanceMetrics
 from gateway.models.lines import Lines
 from gateway.models.worker_metrics import WorkerMetrics
 from gateway.second_stage.stage import SecondStage
@@ -51,6 +52,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
     factory = LineFactory(settings, metrics.registry, cache, backend)
     lines = Lines(factory.default, factory.make, factory.is_removed)
     workers = WorkerMetrics(lines.known, metrics.registry)
+    InstanceMetrics(lines.known, metrics.registry)
     metrics.watch_readiness(lambda: lines.default.readiness.state.ready)
     studio = Studio(settings.draw_concurrency, memory_bytes=settings.draw_memory_bytes)
 

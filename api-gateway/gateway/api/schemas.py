@@ -50,6 +50,10 @@ class ReadyResponse(BaseModel):
     request_id: str | None = Field(examples=[REQUEST_ID_EXAMPLE])
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class WorkerOut(BaseModel):
     """One process that runs the model."""
 
@@ -60,10 +64,12 @@ class WorkerOut(BaseModel):
     started: str | None = Field(None, examples=["2026-11-23T11:40:39.223Z"])
     memory_bytes: int | None = None
     gpu: bool | None = Field(None, examples=[False])
-
-
-def _never_null(schema: dict[str, Any]) -> None:
-    del schema["default"]
+    instance: str | SkipJsonSchema[None] = Field(
+        default=None,
+        exclude_if=lambda instance: instance is None,
+        description="Present with several model servers: the one that it belongs to",
+        json_schema_extra=_never_null,
+    )
 
 
 class ModelVersionOut(BaseModel):
@@ -90,6 +96,21 @@ class ModelVersionOut(BaseModel):
     )
 
 
+class InstanceOut(BaseModel):
+    """One of several model servers that share the images, as this gateway process knows it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str = Field(examples=["172.18.0.3:8085"])
+    ready: bool = Field(description="Whether it gets images", examples=[True])
+    reason: str | None = Field(description="Why it gets none")
+    version: str | None = Field(description="Its default version", examples=["1.0"])
+    outstanding: int = Field(description="Images that it has now", examples=[0])
+    requests: int = Field(description="Images that it got", examples=[1200])
+    failures: int = Field(description="Images that it did not answer", examples=[0])
+    ejections: int = Field(description="How often failures took it out", examples=[0])
+
+
 class ModelOut(BaseModel):
     """A model and its loaded versions."""
 
@@ -97,6 +118,12 @@ class ModelOut(BaseModel):
 
     name: str = Field(examples=["yolo"])
     versions: list[ModelVersionOut]
+    instances: list[InstanceOut] = Field(
+        default=[],
+        exclude_if=lambda instances: not instances,
+        description="Present with several model servers: each of them",
+        json_schema_extra=_never_null,
+    )
 
 
 class ModelsResponse(BaseModel):

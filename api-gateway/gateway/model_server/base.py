@@ -38,6 +38,8 @@ class Worker:
     started: str | None = None
     memory_bytes: int | None = None
     gpu: bool | None = None
+    #: Which of several servers it belongs to.
+    instance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,30 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class InstanceState:
+    """One of several servers that share the requests for a model.
+
+    ``reason`` says why it gets none, unless it is ``ready``. ``version`` is its default version. The counts are this
+    process's: of requests that it has now, that it got, that it failed, and how often it was taken out.
+    """
+
+    name: str
+    ready: bool
+    reason: str | None
+    version: str | None
+    outstanding: int
+    requests: int
+    failures: int
+    ejections: int
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model by name and its loaded versions."""
+    """A model by name, its loaded versions, and the servers that have it if there are several."""
 
     name: str
     versions: Sequence[ModelVersion]
+    instances: Sequence[InstanceState] = ()
 
 
 class InferenceBackend(Protocol):
@@ -132,4 +153,13 @@ class TellsWorkers(Protocol):
 
     async def workers(self) -> Sequence[ModelVersion]:
         """Return every loaded version with its workers and its queue, without details. Raises ``BackendFault``."""
+        ...
+
+
+@runtime_checkable
+class TellsInstances(Protocol):
+    """A backend that shares the requests between several servers."""
+
+    def instances(self) -> Sequence[InstanceState]:
+        """Return what is known of each, without asking it."""
         ...

@@ -78,17 +78,25 @@ class HttpClient:
 
     ``base_url`` may contain a user and a password; ``headers`` go with every request. Those of a client that
     ``is_traced`` continue the trace of their task, if it has one. Questions about the server do not: requests share
-    their answers.
+    their answers. ``address`` is the one to connect to of those that the URL's host has; the host is still named in
+    requests and in certificates.
     """
 
     def __init__(
-        self, settings: Settings, base_url: str, connections: int, headers: Mapping[str, str], is_traced: bool = False
+        self,
+        settings: Settings,
+        base_url: str,
+        connections: int,
+        headers: Mapping[str, str],
+        is_traced: bool = False,
+        address: str | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         self._is_traced = is_traced
         self._scheme, self._prefix = parts.scheme.encode(), parts.path
         self._name = parts.hostname or ""
-        self._host, self._port = (parts.hostname or "").encode("idna"), parts.port
+        host = (parts.hostname or "").encode("idna")
+        self._host, self._port = address.encode("ascii") if address else host, parts.port
         self._headers = _encode({"Host": parts.netloc.rpartition("@")[2], **_authorization(parts), **headers})
         timeouts = {
             "connect": settings.connect_timeout_s,
@@ -96,7 +104,7 @@ class HttpClient:
             "write": settings.write_timeout_s,
             "pool": settings.pool_timeout_s,
         }
-        self._extensions: Mapping[str, Any] = {"timeout": timeouts}
+        self._extensions: Mapping[str, Any] = {"timeout": timeouts, "sni_hostname": host.decode("ascii")}
         tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._pool = httpcore.AsyncConnectionPool(
             tls, max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_EXPIRY_S

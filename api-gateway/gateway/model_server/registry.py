@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from gateway.model_server.base import InferenceBackend
 from gateway.model_server.oip.backend import OipBackend
 from gateway.model_server.torchserve.backend import TorchServeBackend
+from gateway.model_server.torchserve.balanced import create_torchserve
 from gateway.settings import Settings
 
-#: To add a server: write a class with InferenceBackend's methods and name it here. No route changes.
+#: To add a server: write a class with InferenceBackend's methods and name it, or what makes it, here. No route changes.
 BACKENDS: Mapping[str, Callable[[Settings], InferenceBackend]] = {
-    TorchServeBackend.name: TorchServeBackend,
+    TorchServeBackend.name: create_torchserve,
     OipBackend.name: OipBackend,
 }
 

@@ -13,10 +13,12 @@ from gateway.detection.parameters import Parameters
 from gateway.detection.prediction import Prediction
 from gateway.model_server.base import (
     InferenceBackend,
+    InstanceState,
     Model,
     ModelVersion,
     Readiness,
     Served,
+    TellsInstances,
     TellsModelNames,
     TellsWorkers,
 )
@@ -126,6 +128,11 @@ class SwitchedBackend:
         """Ask the server in force; none are known of a server that does not tell."""
         chosen = self._backend_of(self._asked())
         return await chosen.workers() if isinstance(chosen, TellsWorkers) else ()
+
+    def instances(self) -> Sequence[InstanceState]:
+        """Describe the instances of the server in force; none of one that is a single server."""
+        chosen = self._backend_of(self._asked())
+        return chosen.instances() if isinstance(chosen, TellsInstances) else ()
 
     async def served(self, version: str | None = None) -> Served | None:
         """Ask the server in force; the same version of another server is other content."""

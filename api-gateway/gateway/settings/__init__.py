@@ -60,6 +60,11 @@ class Settings(
     def _check_together(self) -> Self:
         if self.cache == "redis" and not (self.cache_redis_url or self.redis_url):
             raise ValueError("CACHE=redis needs an address: set CACHE_REDIS_URL or REDIS_URL")
+        if self.torchserve_inference_url.count(",") != self.torchserve_management_url.count(","):
+            raise ValueError(
+                "TORCHSERVE_INFERENCE_URL and TORCHSERVE_MANAGEMENT_URL have different numbers of URLs; give both of "
+                "each TorchServe, in the same order"
+            )
         return self
 
 

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from gateway.settings.fields import parsed_by
 from gateway.settings.limits import Seconds
 from gateway.settings.server_list import parse_servers
-from gateway.settings.urls import base_url
+from gateway.settings.urls import base_url, base_urls
 
 
 def _readable_file(text: str) -> str:
@@ -20,6 +20,8 @@ def _readable_file(text: str) -> str:
 
 #: An ``http(s)://host:port[/prefix]`` address, kept as text without a trailing slash.
 BaseUrl = Annotated[str, AfterValidator(base_url)]
+#: Some of them, comma-separated.
+BaseUrls = Annotated[str, AfterValidator(base_urls)]
 ServerList = Annotated[str, parsed_by(parse_servers)]
 
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from gateway.settings.model_server import BaseUrl
+from gateway.settings.model_server import BaseUrls
 
 #: The Compose profile whose proxy stands between the internet and a gateway that is itself on loopback, and the name of
 #: the proxy's host.
@@ -23,11 +23,13 @@ class PlacementSettings(BaseSettings):
         default="",
         description="Compose profiles of additional services; `edge` forwards requests from the internet.",
     )
-    torchserve_inference_url: BaseUrl = Field(
-        default="http://127.0.0.1:8085", description="URL of TorchServe's inference API."
+    torchserve_inference_url: BaseUrls = Field(
+        default="http://127.0.0.1:8085",
+        description="URL of TorchServe's inference API. Several TorchServes share the images: a host name with several "
+        "addresses, or a comma-separated list.",
     )
-    torchserve_management_url: BaseUrl = Field(
-        default="http://127.0.0.1:8086", description="URL of TorchServe's management API."
+    torchserve_management_url: BaseUrls = Field(
+        default="http://127.0.0.1:8086", description="URL of TorchServe's management API, of each in the same order."
     )
     routing_file: str = Field(
         default="", max_length=4096, description="`routing.json`, written by the release operations. Empty: no routing."

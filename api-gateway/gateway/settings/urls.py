@@ -13,3 +13,8 @@ def whole_url(text: str) -> str:
 def base_url(text: str) -> str:
     """Return an ``http(s)`` URL in its normal form, without a trailing slash, so that paths can be appended."""
     return whole_url(text).rstrip("/")
+
+
+def base_urls(text: str) -> str:
+    """Return a comma-separated list of such URLs, each in its normal form."""
+    return ",".join(base_url(part.strip()) for part in text.split(","))

@@ -242,10 +242,13 @@ class FakeTorchServe:
 
 
 @contextlib.contextmanager
-def serving(app: Any, lifespan: Literal["on", "off"] = "off", http: Any = "auto") -> Iterator[str]:
+def serving(
+    app: Any, lifespan: Literal["on", "off"] = "off", http: Any = "auto", address: tuple[str, int] = ("127.0.0.1", 0)
+) -> Iterator[str]:
     """Run an ASGI application on a free loopback port in a thread; yields its URL. `http` is uvicorn's protocol."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see gateway.__main__.listen
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may come back while old connections linger
+    listener.bind(address)
     listener.listen(128)
     config = uvicorn.Config(app, http=http, log_config=None, lifespan=lifespan, ws="none", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
@@ -255,7 +258,7 @@ def serving(app: Any, lifespan: Literal["on", "off"] = "off", http: Any = "auto"
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://{address[0]}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)

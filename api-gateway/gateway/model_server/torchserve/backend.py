@@ -43,6 +43,7 @@ from gateway.model_server.errors import (
 )
 from gateway.model_server.readiness import ready_in_time
 from gateway.model_server.torchserve import answers
+from gateway.model_server.torchserve.instances import Instance
 from gateway.model_server.torchserve.workers import Workers, lost_worker
 from gateway.settings import Settings
 
@@ -70,20 +71,26 @@ _Loading = tuple[str, tuple[tuple[str, str | None, str], ...]]
 
 
 class TorchServeBackend:
-    """An :class:`~gateway.model_server.base.InferenceBackend` that speaks TorchServe's REST API."""
+    """An :class:`~gateway.model_server.base.InferenceBackend` that speaks TorchServe's REST API.
+
+    ``instance`` replaces the URLs of the settings.
+    """
 
     name = "torchserve"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, instance: Instance | None = None) -> None:
+        one = instance or Instance(settings.torchserve_inference_url, settings.torchserve_management_url)
         self._model = settings.model_name
         self._read_timeout_s = settings.read_timeout_s
         #: Each version's description of itself, by :func:`_loading`.
         self._details: dict[_Loading, Mapping[str, Any]] = {}
         self._inference = HttpClient(
-            settings, settings.torchserve_inference_url, settings.max_connections, HEADERS, is_traced=True
+            settings, one.inference_url, settings.max_connections, HEADERS, is_traced=True, address=one.address
         )
         # Apart from predictions, so that readiness can be asked while every prediction connection is taken.
-        self._management = HttpClient(settings, settings.torchserve_management_url, MANAGEMENT_CONNECTIONS, HEADERS)
+        self._management = HttpClient(
+            settings, one.management_url, MANAGEMENT_CONNECTIONS, HEADERS, address=one.address
+        )
         self._workers = Workers(self._model, self._management, self._describe_version, settings.read_timeout_s)
 
     async def predict(
