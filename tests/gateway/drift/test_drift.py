@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import httpx
@@ -88,6 +89,35 @@ def test_other_classes_drift_and_the_hour_forgets_them():
     assert stream.indexes()["classes"] == 0
     stream.clock.now += 3600
     assert (stream.images(), stream.indexes()) == (0, {})
+
+
+def answers(chance: random.Random, person: float) -> Prediction:
+    """What a model answers about a picture of a street; ``person``: the share of people among what it finds."""
+    classes, weights = ("person", "car", "bus", "dog"), (person, 0.95 - person, 0.04, 0.01)
+    size = chance.choice(((640, 480), (1920, 1080)))
+    found = [
+        Detection(min(max(chance.gauss(0.7, 0.15), 0.0), 1.0), name, classes.index(name), (0.0, 0.0, 9.0, 9.0))
+        for name in chance.choices(classes, weights, k=chance.randint(0, 6))
+    ]
+    return Prediction(found, size, "yolo", "1.0", "detect")
+
+
+def test_a_thousand_various_images_of_the_same_street_do_not_drift_and_a_shift_of_their_classes_does():
+    stream, chance = Stream(), random.Random(1)
+    for _ in range(BASELINE_IMAGES):
+        stream.watch.add("yolo", answers(chance, person=0.6))
+    worst = 0.0
+    for _ in range(1000):
+        stream.watch.add("yolo", answers(chance, person=0.6))
+        stream.clock.now += 3
+        worst = max(worst, *stream.indexes().values(), 0.0)
+    assert worst < 0.1
+    for _ in range(600):
+        stream.watch.add("yolo", answers(chance, person=0.1))
+        stream.clock.now += 3
+    indexes = stream.indexes()
+    assert indexes.pop("classes") > 0.25
+    assert max(indexes.values()) < 0.1
 
 
 def test_each_version_has_a_baseline_of_its_own():
