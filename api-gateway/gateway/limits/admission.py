@@ -16,6 +16,7 @@ from gateway.errors import Overloaded
 from gateway.http.headers import TIMEOUT_HEADER
 from gateway.limits.concurrency_limit import ConcurrencyLimit
 from gateway.limits.fair_queue import FairQueue
+from gateway.limits.held_place import HeldPlace
 from gateway.limits.room import Room
 from gateway.model_server.base import Readiness
 from gateway.model_server.errors import BackendOverloaded
@@ -47,6 +48,7 @@ class AdmittingDetector:
         self._model = model
         self._limit = ConcurrencyLimit(room.most_in_flight, readiness)
         self._in_flight = 0
+        self._held = HeldPlace(room.serve)
         self.queue: FairQueue[_Waiter] = FairQueue()
         room.places.labels(model).set_function(lambda: float(self._limit.places))
 
@@ -89,6 +91,7 @@ class AdmittingDetector:
             own_ms = answer.prediction.timings_ms.get("total")
             own_s = None if own_ms is None else own_ms / 1000
             self._limit.answered(clock() - began, own_s, self._in_flight, clock())
+            self._hold_for(ask.claim)
             return answer
         finally:
             self._release()
@@ -112,10 +115,13 @@ class AdmittingDetector:
 
     async def aclose(self) -> None:
         """Remove the model from the metrics."""
+        self._held.end()
         self._room.places.remove(self._model)
 
     def _has_place(self) -> bool:
-        return self._in_flight < self._limit.places and self._room.in_flight < self._room.most_in_flight
+        return (
+            self._in_flight + self._held.count < self._limit.places and self._room.in_flight < self._room.most_in_flight
+        )
 
     def _is_too_late(self, claim: Claim, turn: float) -> bool:
         """Return whether an answer that is begun at this time comes too late. Without other work this is tried."""
@@ -134,6 +140,9 @@ class AdmittingDetector:
         waiter = _Waiter(claim, loop.create_future())
         self.queue.add(claim.caller, claim.urgent, waiter)
         self._room.note(self)
+        if self._held.is_for(claim.caller):
+            self._held.end()
+            self._room.serve()
         latest = loop.time() + self._room.wait_s(claim)
         try:
             async with asyncio.timeout_at(latest if claim.deadline is None else min(latest, claim.deadline)):
@@ -162,7 +171,15 @@ class AdmittingDetector:
         self._in_flight += 1
         self._room.in_flight += 1
 
+    def _hold_for(self, claim: Claim) -> None:
+        """Keep the place that becomes free now for the caller, unless its next request waits or a worker would idle."""
+        others_wait = len(self.queue) and not self.queue.has(claim.caller, claim.urgent)
+        if claim.urgent and others_wait and self._limit.keeps_busy(self._in_flight - 1):
+            self._held.hold(claim.caller, self._limit.took_s)
+
     def _release(self) -> None:
         self._in_flight -= 1
         self._room.in_flight -= 1
+        if not self._limit.keeps_busy(self._in_flight):
+            self._held.end()
         self._room.serve()

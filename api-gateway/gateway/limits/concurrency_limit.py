@@ -59,6 +59,11 @@ class ConcurrencyLimit:
         floor = state.batch_size * (state.workers or 1) if state.batch_size > 1 else 1
         return min(max(int(self._limit), floor), self._most)
 
+    def keeps_busy(self, in_flight: int) -> bool:
+        """Tell whether so many predictions keep every worker busy: not where batches have to fill, or nobody knows."""
+        state = self._readiness()
+        return state.batch_size <= 1 and bool(state.workers) and in_flight >= (state.workers or 0)
+
     def answered(self, took_s: float, own_s: float | None, in_flight: int, now: float) -> None:
         """Learn from an answer that took ``took_s``, ``own_s`` of it in the model; None if the server does not tell.
 

@@ -28,6 +28,10 @@ class FairQueue(Generic[T]):
         """Take an item out; it must be there."""
         self._level(urgent).remove(caller, item)
 
+    def has(self, caller: str, urgent: bool) -> bool:
+        """Tell whether an item of this caller waits."""
+        return self._level(urgent).count(caller) > 0
+
     def ahead(self, caller: str, urgent: bool) -> int:
         """Return how many items come before a new one of this caller, if none is added."""
         return self._urgent.ahead(caller) if urgent else self._urgent.size + self._other.ahead(caller)

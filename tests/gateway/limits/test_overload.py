@@ -61,13 +61,14 @@ class Service:
                 await asyncio.sleep(1 / rate)
 
     @asynccontextmanager
-    async def closed_loops(self, seen: Seen, clients: int, make: Callable[[], Ask]) -> AsyncIterator[None]:
+    async def closed_loops(
+        self, seen: Seen, clients: int, make: Callable[[], Ask], back_s: float = 0
+    ) -> AsyncIterator[None]:
         async def client() -> None:
             while True:
                 count = len(seen.refused)
                 await self.ask(make(), seen)
-                if len(seen.refused) > count:
-                    await asyncio.sleep(1)
+                await asyncio.sleep(1 if len(seen.refused) > count else back_s)
 
         tasks = [asyncio.create_task(client()) for _ in range(clients)]
         yield
@@ -131,23 +132,28 @@ def test_below_the_capacity_nothing_is_refused_and_nothing_waits_long() -> None:
     assert high(seen.answered) <= 3 * 0.1
 
 
-def test_a_caller_with_two_connections_gets_its_turns_beside_one_with_sixty() -> None:
-    async def work() -> tuple[Seen, Seen]:
+@pytest.mark.parametrize(("connections", "share", "p99_s"), [(2, 0.48, 0.3), (1, 0.27, 0.26)])
+def test_a_caller_with_few_connections_gets_its_turns_beside_one_with_sixty(
+    connections: int, share: float, p99_s: float
+) -> None:
+    async def work() -> tuple[Seen, Seen, float]:
         service, large, small = Service(), Seen(), Seen()
         async with (
             service.closed_loops(large, 60, lambda: ask_of("large")),
-            service.closed_loops(small, 2, lambda: ask_of("small")),
+            service.closed_loops(small, connections, lambda: ask_of("small"), back_s=0.003),
         ):
             await asyncio.sleep(5)  # until the limit is found
             large.answered.clear()
             small.answered.clear()
+            busy_s = service.server.busy_s
             await asyncio.sleep(30)
-        return large, small
+        return large, small, (service.server.busy_s - busy_s) / 30 / service.server.workers
 
-    large, small = in_virtual_time(work())
+    large, small, used = in_virtual_time(work())
     assert not small.refused
-    assert len(small.answered) > 0.4 * (len(large.answered) + len(small.answered))
-    assert high(small.answered) <= 0.33
+    assert len(small.answered) > share * (len(large.answered) + len(small.answered))
+    assert high(small.answered) <= p99_s
+    assert used > 0.99
 
 
 def test_what_is_not_urgent_yields_and_waits() -> None:
