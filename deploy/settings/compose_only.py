@@ -27,7 +27,7 @@ COMPOSE = (
         "COMPOSE_PROFILES",
         "",
         "Additional services, comma-separated: `edge` (TLS by Caddy), `redis`, `observability` (metrics, alerts, "
-        "dashboards, traces).",
+        "dashboards, traces, logs).",
     ),
     Variable(
         "DOMAIN",
@@ -51,7 +51,15 @@ COMPOSE = (
             ("NODE_EXPORTER", "the node exporter", "prom/node-exporter:v1.9.1"),
             ("BLACKBOX", "the blackbox exporter", "prom/blackbox-exporter:v0.26.0"),
             ("GRAFANA", "Grafana", "grafana/grafana:11.6.1"),
+            ("VICTORIA_LOGS", "VictoriaLogs", "victoriametrics/victoria-logs:v1.51.0"),
+            ("LOG_AGENT", "the log agent, syslog-ng", "balabit/syslog-ng:4.10.2"),
         )
+    ),
+    Variable(
+        "DOCKER_CONTAINERS",
+        "/var/lib/docker/containers",
+        "Profile observability: the folder in which Docker keeps the containers' output: `containers` in the `Docker "
+        "Root Dir` that `docker info` names.",
     ),
     Variable("JAEGER_PORT", "16686", "Profile observability: port of Jaeger's page, on this machine.", "1 to 65535"),
     Variable("JAEGER_IMAGE", "jaegertracing/jaeger:2.11.0", "Profile observability: container image of Jaeger."),

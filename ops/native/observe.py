@@ -1,11 +1,13 @@
-"""Prometheus and Alertmanager of the distribution next to the native service; started, shown, and stopped by pid."""
+"""Prometheus, Alertmanager and a log store next to the native service; started, shown, and stopped by pid."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import httpx
 import psutil
 
 from ops.errors import OpsError
-from ops.paths import ROOT, RUN
+from ops.paths import LOGS, ROOT, RUN
 from ops.system.files import read_json, write_json
 from ops.system.polling import poll
 from ops.system.settings import Settings, load
@@ -36,7 +38,10 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin"
 
 @dataclass(frozen=True)
 class Program:
-    """A program: the names of its binary, its command line, what it is told, and where it says that it is ready."""
+    """A program: the names of its binary, its command line, what it is told, and where it says that it is ready.
+
+    ``ready`` is a URL that answers 200 then, or the path of a Unix socket that accepts connections.
+    """
 
     name: str
     binaries: tuple[str, ...]
@@ -65,6 +70,11 @@ class Program:
 
     def answers(self) -> bool:
         """Tell whether it is ready."""
+        if self.ready.startswith("/"):
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(self.ready)
+                return True
+            return False
         try:
             return httpx.get(self.ready, timeout=2, trust_env=False).status_code == 200
         except httpx.HTTPError:
@@ -98,7 +108,9 @@ def programs(settings: Settings) -> list[Program]:
         {},
         f"http://{blackbox}/-/healthy",
     )
+    store, agent = log_programs(port["VICTORIA_LOGS_PORT"], environment)
     return [
+        *([store, agent] if store.find() and agent.find() else []),
         *([prober] if certificates else []),
         *([exporter] if exporter.find() else []),
         Program(
@@ -139,6 +151,39 @@ def programs(settings: Settings) -> list[Program]:
     ]
 
 
+def log_programs(port: int, environment: Mapping[str, str]) -> tuple[Program, Program]:
+    """Return the log store, and the agent that takes the lines of the service's logs there."""
+    address, control = f"127.0.0.1:{port}", FOLDER / "log-agent.ctl"
+    store = Program(
+        "victoria-logs",
+        ("victoria-logs", "victoria-logs-prod"),
+        (
+            *("{binary}", f"-httpListenAddr={address}", f"-storageDataPath={FOLDER / 'data' / 'victoria-logs'}"),
+            f"-retentionPeriod={environment.get('LOGS_KEPT') or '7d'}",
+            f"-retention.maxDiskSpaceUsageBytes={environment.get('LOGS_MAX_BYTES') or '5368709120'}",
+        ),
+        {},
+        f"http://{address}/health",
+    )
+    agent = Program(
+        "log-agent",
+        ("syslog-ng",),
+        (
+            *("{binary}", "--foreground", "--no-caps", "--stderr", f"--cfgfile={SCRIPTS / 'syslog-ng.conf'}"),
+            *(f"--persist-file={FOLDER / 'log-agent.persist'}", f"--pidfile={FOLDER / 'log-agent.pid'}"),
+            f"--control={control}",
+        ),
+        {
+            "LOG_FOLDER": str(LOGS),
+            "LOG_FILES": "*.log",
+            "LOG_PROJECT": "",
+            "LOG_STORE": f"http://{address}",
+        },
+        str(control),
+    )
+    return store, agent
+
+
 def start() -> None:
     """Start what does not run. Raises OpsError when a program is not installed, or does not answer."""
     wanted = programs(load())
@@ -148,11 +193,12 @@ def start() -> None:
                 f"{program.name} is not installed. Debian: apt-get install --no-install-recommends "
                 f"{' '.join(PACKAGES)}. Nothing was started"
             )
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    for folder in (FOLDER, LOGS):
+        folder.mkdir(parents=True, exist_ok=True)
     for program in wanted:
         if program.process() is None:
             _launch(program)
-        say(f"  {program.name:<14} {program.ready.removesuffix('/-/ready').removesuffix('/')}")
+        say(f"  {program.name:<14} {program.ready.removesuffix('/-/ready').removesuffix('/health').removesuffix('/')}")
 
 
 def stop() -> None:

@@ -64,6 +64,7 @@ TRUST_WEIGHTS = Variable(
 OBSERVABILITY_PORTS = (
     _port("PROMETHEUS_PORT", 9090, "Port of Prometheus, on 127.0.0.1. It requires no authentication."),
     _port("ALERTMANAGER_PORT", 9093, "Port of Alertmanager, on 127.0.0.1. It requires no authentication."),
+    _port("VICTORIA_LOGS_PORT", 9428, "Port of VictoriaLogs, on 127.0.0.1. It requires no authentication."),
 )
 METRICS_KEY_FILE = Variable(
     "METRICS_KEY_FILE",
@@ -85,6 +86,12 @@ OBSERVABILITY = (
     ),
     Variable("SCRAPE_INTERVAL", "15s", "How often Prometheus asks for metrics and evaluates the rules."),
     Variable("METRICS_KEPT", "15d", "How long Prometheus keeps what it has seen."),
+    Variable("LOGS_KEPT", "7d", "How long VictoriaLogs keeps lines of the log."),
+    Variable(
+        "LOGS_MAX_BYTES",
+        "5368709120",
+        "How much of the disk VictoriaLogs takes for them; then the lines of the oldest day go.",
+    ),
     Variable("ALERT_WEBHOOK_URL", "", "Address to which Alertmanager posts alerts as JSON. Empty: none."),
     Variable("ALERT_EMAIL_TO", "", "Addresses to which Alertmanager sends alerts, comma-separated. Empty: none."),
     Variable("ALERT_EMAIL_FROM", "", "Address that these mails come from."),

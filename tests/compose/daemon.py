@@ -33,6 +33,8 @@ def start(environment: dict[str, str], answers: Callable[[], bool], *, with_pare
     if pid() is None:
         PIDFILE.unlink(missing_ok=True)  # left by a crash; the number may be another process's by now
     command = [
+        # A service that mounts / with the propagation rslave needs a shared /, as systemd makes it.
+        *("unshare", "--mount", "--propagation", "shared"),
         "dockerd",
         f"--data-root={FOLDER / 'data'}",
         f"--exec-root={FOLDER / 'exec'}",

@@ -223,9 +223,12 @@ def test_the_store_of_traces_is_off_by_default_pinned_hardened_and_on_loopback()
     assert {"user", "stop_grace_period", "mem_limit", "pids_limit", "tmpfs", "logging"} <= set(service)
 
 
-@pytest.mark.parametrize("name", sorted(services("deploy/compose/metrics.yml")))
-def test_a_service_of_the_metrics_is_off_by_default_pinned_hardened_and_on_loopback(name):
-    service = services("deploy/compose/metrics.yml")[name]
+OBSERVING = services("deploy/compose/metrics.yml", "deploy/compose/logs.yml")
+
+
+@pytest.mark.parametrize("name", sorted(OBSERVING))
+def test_a_service_that_observes_is_off_by_default_pinned_hardened_and_on_loopback(name):
+    service = OBSERVING[name]
     assert service["profiles"] == ["observability"]
     assert re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[a-z/-]+:v?\d+\.\d+\.\d+\}", service["image"])
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
@@ -241,7 +244,22 @@ def test_a_service_of_the_metrics_is_off_by_default_pinned_hardened_and_on_loopb
 def test_the_scripts_get_every_variable_that_they_explain(name):
     comments = "\n".join(line for line in text(f"deploy/observability/{name}.sh").splitlines() if line.startswith("#"))
     explained = set(re.findall(r"[A-Z]+_[A-Z_]+|CERTIFICATES", comments))
-    assert explained == services("deploy/compose/metrics.yml")[name]["environment"].keys()
+    assert explained == OBSERVING[name]["environment"].keys()
+
+
+def test_the_log_agent_gets_the_variables_that_it_explains_and_finds_the_labels_of_each_service():
+    config = text("deploy/observability/syslog-ng.conf")
+    agent = OBSERVING["log-agent"]
+    assert (
+        set(re.findall(r"`(\w+)`", config)) == set(re.findall(r"^#   (\w+)", config, re.M)) == set(agent["environment"])
+    )
+    assert agent["networks"] == ["observability"], "it can read what all containers write, and has no way out"
+    assert all(volume["read_only"] for volume in agent["volumes"] if isinstance(volume, dict))
+    wanted = [f"com.docker.compose.{label}" for label in ("project", "service")]
+    assert [label for label in wanted if f"${{.wrap.attrs.{label}}}" not in config] == []
+    collected = services("docker-compose.yml", GREEN_FILE, *PROFILE_FILES)
+    for name in ("torchserve", "torchserve-green", "api-gateway", "edge", "redis"):
+        assert collected[name]["logging"]["options"]["labels"].split(",") == wanted
 
 
 def test_green_is_known_to_the_gateway_and_to_the_release_operations():
