@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import combinations
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -69,15 +70,46 @@ def test_a_description_that_names_a_section_of_the_runbook_names_one_that_exists
                 assert one in sections, panel["title"]
 
 
-def test_every_source_of_data_that_a_dashboard_names_is_provisioned() -> None:
-    provisioned = {
-        source["uid"]
-        for source in yaml.safe_load((GRAFANA / "provisioning/datasources/datasources.yml").read_text())["datasources"]
+def sources() -> dict[str, dict[str, Any]]:
+    """Return the provisioned sources of data by their uids."""
+    provisioned = yaml.safe_load((GRAFANA / "provisioning/datasources/datasources.yml").read_text())
+    return {source["uid"]: source for source in provisioned["datasources"]}
+
+
+def test_a_spike_leads_to_the_lines_of_its_time_model_and_version() -> None:
+    boards = dashboards()
+    variables = {variable["name"] for variable in boards["logs"]["templating"]["list"]}
+    links = {
+        panel["title"]: urlsplit(link["url"])
+        for board in boards.values()
+        for panel in board["panels"]
+        for link in panel["fieldConfig"]["defaults"].get("links", ())
     }
+    assert {"Failed requests", "Errors by code", "Model server failures", "Time of each version"} <= links.keys()
+    for title, url in links.items():
+        assert url.path == f"/d/logs/{boards['logs']['uid']}"
+        time, *given = url.query.split("&")
+        assert time == "${__url_time_range}", title
+        names = {name for name, _ in parse_qsl("&".join(given), strict_parsing=True)}
+        assert names <= {f"var-{name}" for name in variables}, title
+    assert {"var-model", "var-version", "var-filter"} == {name for name, _ in parse_qsl(links["Failures"].query)} - {""}
+
+
+def test_a_line_leads_to_its_trace() -> None:
+    found = sources()["victoria-logs"]
+    compose = yaml.safe_load((ROOT / "deploy/compose/metrics.yml").read_text())["services"]["grafana"]
+    assert compose["environment"]["GF_PLUGINS_PREINSTALL"].split("@")[0] == found["type"]
+    (link,) = found["jsonData"]["derivedFields"]
+    assert (link["matcherType"], link["matcherRegex"], link["datasourceUid"]) == ("label", "trace_id", "jaeger")
+    assert link["url"] == "$${__value.raw}", "the second $ is for the provisioning, which replaces variables"
+
+
+def test_every_source_of_data_that_a_dashboard_names_is_provisioned() -> None:
+    provisioned = sources()
     named = {
         target["datasource"]["uid"]
         for board in dashboards().values()
         for panel in board["panels"]
         for target in panel["targets"]
     }
-    assert named <= provisioned
+    assert named <= provisioned.keys()

@@ -68,12 +68,13 @@ def dashboards() -> dict[str, dict[str, Any]]:
 
 
 def dashboard_expressions() -> dict[str, str]:
-    """Return each expression of the dashboards by its place, with Grafana's variables replaced as it would."""
+    """Return what the dashboards ask Prometheus by its place, with Grafana's variables replaced as it would."""
     found = {}
     for name, board in dashboards().items():
         for panel in board["panels"]:
             for target in panel["targets"]:
-                found[f"{name}: {panel['title']} {target['refId']}"] = target["expr"]
+                if target["datasource"]["type"] == "prometheus":
+                    found[f"{name}: {panel['title']} {target['refId']}"] = target["expr"]
         for annotation in board["annotations"]["list"]:
             found[f"{name}: {annotation['name']}"] = annotation["expr"]
     return {
