@@ -99,6 +99,7 @@ def test_a_line_leads_to_its_trace() -> None:
     found = sources()["victoria-logs"]
     compose = yaml.safe_load((ROOT / "deploy/compose/metrics.yml").read_text())["services"]["grafana"]
     assert compose["environment"]["GF_PLUGINS_PREINSTALL"].split("@")[0] == found["type"]
+    assert compose["environment"]["GF_USERS_VIEWERS_CAN_EDIT"] == "true", "the trace opens in Explore"
     (link,) = found["jsonData"]["derivedFields"]
     assert (link["matcherType"], link["matcherRegex"], link["datasourceUid"]) == ("label", "trace_id", "jaeger")
     assert link["url"] == "$${__value.raw}", "the second $ is for the provisioning, which replaces variables"
