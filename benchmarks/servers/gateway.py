@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.load.http_client import send_once
 from benchmarks.load.target import Target
-from benchmarks.paths import COMMON, GATEWAY, OWN_PYTHON
+from benchmarks.paths import COMMON, GATEWAY, OWN_PYTHON, ROOT
 from benchmarks.servers.directories import emptied, short_directory
 from benchmarks.servers.processes import free_ports
 from benchmarks.servers.server import Server
@@ -25,10 +25,12 @@ RATE = "1000000/minute"
 FEATURE_HEADERS = ("ratelimit-limit", "x-cache", "access-control-allow-origin", "x-model-version")
 
 
-def start_gateway(server: Server, port: int, variables: Mapping[str, str]) -> None:
-    """Start a gateway with these variables on a port of loopback, as a part of `server`."""
-    variables = {**variables, "GATEWAY_PORT": str(port), "PYTHONPATH": str(COMMON)}
-    server.start("gateway", [str(OWN_PYTHON), "-m", "gateway"], GATEWAY, variables)
+def start_gateway(
+    server: Server, port: int, variables: Mapping[str, str], part: str = "gateway", module: str = "gateway"
+) -> None:
+    """Start a gateway with these variables on a port of loopback, as a part of `server`. `module` is its program."""
+    variables = {**variables, "GATEWAY_PORT": str(port), "PYTHONPATH": f"{COMMON}:{ROOT}"}
+    server.start(part, [str(OWN_PYTHON), "-m", module], GATEWAY, variables)
 
 
 def upstream(inference: int, management: int) -> dict[str, str]:

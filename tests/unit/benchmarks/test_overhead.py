@@ -31,9 +31,11 @@ def image(tmp_path):
 
 def test_both_gateways_in_front_of_a_server_that_answers_at_once(work, image):
     cpus = sorted(os.sched_getaffinity(0))
-    found = overhead.over_null_server(Meter([], cpus, cpus, lambda seconds: None), image, 10)
+    found = overhead.over_null_server(Meter([image], cpus, cpus, lambda seconds: None), image, 10)
     assert found["calls"] == 10
     assert set(found["p50_ms"]) == {"stand_in", "form", "raw", "everything_form", "everything_raw", "cache_hit"}
+    assert found["observed"]["p50_ms"]["off"] > 0
+    assert found["observed"]["of_unobserved"]["median"] > 0
     assert not list(work.glob("*.pid")), "everything is stopped"
 
 

@@ -31,3 +31,13 @@ def test_every_promise_has_a_row_and_is_kept_or_not(found):
     broken = [row[0] for row in differences.table(found) if row[-1] == "no"]
     assert broken == ["  (a cache hit, the whole answer)", "the same with everything on, raw body"]
     assert len({len(row) for row in differences.table(found)}) == 1
+
+
+def test_what_being_observed_costs_is_kept_at_p50_and_in_throughput_or_not(found):
+    little = {"added_ms": {"of_p50": 0.3, "paired_p50": 0.3}, "of_unobserved": {"median": 0.97}}
+    much = {"added_ms": {"of_p50": 0.31, "paired_p50": 0.3}, "of_unobserved": {"median": 0.96}}
+    _, over_torchserve, over_stand_in = differences.observed_table(
+        {**found, "observed": little, "stand_in": {**found["stand_in"], "observed": much}}
+    )
+    assert (over_torchserve[3], over_torchserve[-1]) == ("yes", "yes")
+    assert (over_stand_in[3], over_stand_in[-1]) == ("no", "no")
