@@ -247,7 +247,7 @@ def _drain(steps: Steps, host: Host) -> None:
     with steps.step(f"drain {host.name}") as remarks:
         try:
             picture = next(iter(pictures().values()))
-            remarks.append(drain.drain(host.server, host.server.default().version, picture))
+            remarks.append(drain.drain_each(host.server, host.server.default().version, picture))
         except (UnreachableError, RefusedError) as error:
             remarks.append(f"it does not answer: {error}")
 

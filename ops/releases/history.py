@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 
@@ -47,9 +48,26 @@ def print_releases(host: Host, as_json: bool = False) -> None:
 def _why_not_served(host: Host) -> str:
     try:
         host.server.models()
-    except UNAVAILABLE:
-        return "TorchServe does not answer: nothing is served"
+    except UNAVAILABLE as error:
+        return str(error) if _has_several(host) else "TorchServe does not answer: nothing is served"
     return f"TorchServe does not serve {host.model}. See: bash scripts/models.sh list"
+
+
+def _has_several(host: Host) -> bool:
+    with contextlib.suppress(*UNAVAILABLE):
+        return len(host.each()) > 1
+    return False
+
+
+def _differences(host: Host) -> list[str]:
+    """Return a line that says which of several TorchServes serves what, where they differ."""
+    served: dict[str, str] = {}
+    with contextlib.suppress(*UNAVAILABLE):
+        served = {one.server.management: one.server.default().version for one in host.each()}
+    if len(set(served.values())) < 2:
+        return []
+    each = ", ".join(f"{address} serves {version}" for address, version in served.items())
+    return [f"{each}. To bring all to the current version: {script('releases.sh recover', host.store)}"]
 
 
 def _notes(
@@ -63,6 +81,7 @@ def _notes(
         lines.append(_why_not_served(host))
     elif served != state.current:
         lines.append(f"TorchServe serves {served}; a restart would serve {state.current or f'what {live} is'}")
+    lines += _differences(host)
     unused = [version for version in loaded if version != served and version not in present.playing]
     if unused:
         lines.append(f"also loaded: {', '.join(unused)}")

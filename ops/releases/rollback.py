@@ -98,7 +98,8 @@ def await_answer(host: Host, version: str) -> None:
 
     def is_answered() -> bool:
         try:
-            return bool(host.server.predict(picture, timeout_s=30)[0]["model"]["version"] == version)
+            answers = [server.predict(picture, timeout_s=30) for server in host.server.each()]
+            return all(answer[0]["model"]["version"] == version for answer in answers)
         except UNAVAILABLE:
             return False
 

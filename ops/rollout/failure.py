@@ -40,7 +40,9 @@ def describe_answering(host: Host, remains: str) -> str | None:
 
     def ask() -> str:
         with contextlib.suppress(*UNAVAILABLE):
-            return str(host.server.predict(picture, timeout_s=30)[0]["model"]["version"])
+            for server in host.server.each():
+                with contextlib.suppress(*UNAVAILABLE):
+                    return str(server.predict(picture, timeout_s=30)[0]["model"]["version"])
         return ""
 
     version = ""

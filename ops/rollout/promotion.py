@@ -141,7 +141,9 @@ class Promotion:
             except BaseException:
                 self.previous.replace(self.live)
                 with contextlib.suppress(OpsError):
-                    self.server.set_default(self.before)
+                    for one in self.server.each():
+                        with contextlib.suppress(OpsError):
+                            one.set_default(self.before)
                 raise
         except OSError as error:
             raise from_os_error(error, f"replacing {self.live.name}") from error
@@ -152,14 +154,19 @@ class Promotion:
         server, start = self.server, time.monotonic()
         while True:
             try:
-                if server.default().version != self.to:
-                    if self.to not in {loaded.version for loaded in server.versions()}:
+                if not server.serves(self.to):
+                    if not server.has(self.to):
                         # It came back before the rename: with the old version, and without what was registered.
                         self.loading.standby.register(self.to)
                         self.loading.standby.await_ready(self.to)
                     server.set_default(self.to)
-                drift.read(server.predict(self.loading.standby.picture), self.to)
+                for one in server.each():
+                    drift.read(one.predict(self.loading.standby.picture), self.to)
                 return
+            except drift.NoAnswerError:
+                if server.serves(self.to) or time.monotonic() - start > TRANSIENT_S:
+                    raise
+                # One of several was started just now, from what yolo.mar was before.
             except RefusedError as error:
                 if error.status not in TRANSIENT or time.monotonic() - start > TRANSIENT_S:
                     raise

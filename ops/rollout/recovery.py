@@ -28,7 +28,7 @@ from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve import host as hosts
-from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.client import Loaded, RefusedError, UnreachableError
 from ops.torchserve.host import Host
 from ops.torchserve.standby import Standby
 
@@ -86,6 +86,7 @@ def recover(host: Host) -> Releases:
         settle = _settle_membership if found.kind in ("add", "remove") else _settle
         say(f"  {settle(host, state, found)}")
         state, _ = inventory.look(host.store)
+    _agree(host, state)
     _fit_routing(host, state)
     routing.forget_autopilot(host.store)
     releases.save(host.store, state)
@@ -107,10 +108,11 @@ def unload(host: Host, steps: Steps, versions: Iterable[str], playing: Iterable[
 
     Raises RefusedError, and UnreachableError when the server does not answer: then it has nothing loaded.
     """
-    default = host.server.default()
-    loaded = {version.version for version in host.server.versions()}
-    for version in (set(versions) & loaded) - {default.version, *playing}:
-        Standby(host, steps, default).unload(version)
+    for one in host.each():
+        default = one.server.default()
+        loaded = {version.version for version in one.server.versions()}
+        for version in (set(versions) & loaded) - {default.version, *playing}:
+            Standby(one, steps, default).unload(version)
 
 
 def _settle(host: Host, state: Releases, found: Intent) -> str:
@@ -146,11 +148,12 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     if removed and record and not record.served and not _may_serve(host, found.to):
         kept_archive(found.to, store).unlink(missing_ok=True)
         state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
-    with _unless_absent():
-        if found.kind == "switch":
-            remark = _settle_server(host, found.to if decided else None)
-        if found.kind != "server":
-            unload(host, Steps(), {found.to, found.before, *found.beside}, routed.playing)
+    for one in _reachable(host):
+        with _unless_absent():
+            if found.kind == "switch":
+                remark = _settle_server(one, found.to if decided else None) or remark
+            if found.kind != "server":
+                unload(one, Steps(), {found.to, found.before, *found.beside}, routed.playing)
     releases.save(store, state)
     outcome = "had been decided: completed" if decided else "had not been decided: undone"
     done = f"the {found.action} of {found.to} {outcome}{remark}"
@@ -169,6 +172,43 @@ def _unless_absent() -> Iterator[None]:
     except RefusedError as error:
         if error.status != 404:
             raise
+
+
+def _reachable(host: Host) -> list[Host]:
+    """Return a host for each TorchServe, none where there is not even an address."""
+    try:
+        return host.each()
+    except UnreachableError:
+        return []
+
+
+def _agree(host: Host, state: Releases) -> None:
+    """Where TorchServes differ, bring those to the current version that missed it, and load what routing names.
+
+    One that was out of reach while a version went live, without being restarted, comes back with the former one.
+    """
+    hosts, current = _reachable(host), state.current
+    if len(hosts) < 2 or current is None:
+        return
+    playing = routing.read_or_empty(host.store).playing & set(state.releases)
+    defaults: dict[str, Loaded] = {}
+    for one in hosts:
+        with _unless_absent():
+            defaults[one.server.management] = one.server.default()
+    differ = len({default.version for default in defaults.values()}) > 1
+    for one in hosts:
+        if (default := defaults.get(one.server.management)) is None:
+            continue
+        standby = Standby(one, Steps(), default)
+        if differ and default.version != current:
+            say(f"  {one.server.management} serves {default.version}: it is brought to {current}")
+            standby.ensure(current)
+            one.server.set_default(current)
+            unload(one, Steps(), {default.version}, playing)
+            audit.record(host.store, "server", "mended", to=current, detail=f"{one.server.management} missed it")
+        for version in sorted(playing):
+            if not one.server.has(version):
+                standby.ensure(version)
 
 
 def _settle_membership(host: Host, state: Releases, found: Intent) -> str:
@@ -195,7 +235,7 @@ def _settle_membership(host: Host, state: Releases, found: Intent) -> str:
 def _may_serve(host: Host, version: str) -> bool:
     """Tell whether a server answers with this version, as far as is known: one that is not reached may."""
     try:
-        return host.server.default().version == version
+        return any(one.server.serves(version) for one in host.each())
     except UnreachableError:
         return True
     except RefusedError:  # it has no model

@@ -77,6 +77,11 @@ class Loaded:
         return self.min_workers == 0 and not self.workers
 
     @property
+    def is_everywhere(self) -> bool:
+        """Whether all of several servers have it: see `ops.torchserve.every`."""
+        return True
+
+    @property
     def answers(self) -> bool:
         """Whether at least one worker is READY."""
         return any(state == "READY" for state, _ in self.workers)
@@ -119,6 +124,10 @@ class Server:
         other.model = model
         return other
 
+    def each(self) -> list[Server]:
+        """Return the servers that it stands for: itself."""
+        return [self]
+
     def models(self) -> list[str]:
         """Return the names of all registered models."""
         names: list[str] = []
@@ -151,6 +160,14 @@ class Server:
     def version(self, version: str) -> Loaded:
         """Return a registered version."""
         return self._described(f"/{version}")[0]
+
+    def has(self, version: str) -> bool:
+        """Tell whether a version is registered."""
+        return version in {loaded.version for loaded in self.versions()}
+
+    def serves(self, version: str) -> bool:
+        """Tell whether a version is the default one."""
+        return self.default().version == version
 
     def register(self, file: str, like: Loaded) -> None:
         """Unpack and register an archive of the model store, without workers, with the settings of another version."""

@@ -51,6 +51,15 @@ def drain(server: Server, version: str, picture: bytes) -> str:
     return "every request was answered"
 
 
+def drain_each(server: Server, version: str, picture: bytes) -> str:
+    """Do so on each server that it stands for. Raises RefusedError, UnreachableError."""
+    servers = server.each()
+    if len(servers) == 1:
+        return drain(servers[0], version, picture)
+    outcomes = [drain(one, version, picture) for one in servers if one.has(version)]
+    return "; ".join(dict.fromkeys(outcomes)) or "none of them had it"
+
+
 def _is_queue_empty(server: Server, version: str) -> bool:
     try:
         return server.version(version).pending == 0

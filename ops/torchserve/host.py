@@ -14,6 +14,7 @@ from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
 from ops.terminal.console import say
 from ops.torchserve.client import Server
+from ops.torchserve.every import connect
 from ops.torchserve.logs import find_reasons
 
 GATEWAY_NOTICES_S = 20.0
@@ -44,6 +45,11 @@ class Host:
     def of_model(self, model: str) -> Host:
         """Return the same server for another of its models."""
         return replace(self, server=self.server.of_model(model), store=store_of(model, folder_of(self.store)))
+
+    def each(self) -> list[Host]:
+        """Return a host for each of several TorchServes; itself where there is one."""
+        servers = self.server.each()
+        return [self] if len(servers) == 1 else [replace(self, server=server) for server in servers]
 
     @property
     def program(self) -> str:
@@ -104,12 +110,12 @@ def here(store: Path = STORE) -> Host:
 def at(side: str, store: Path = STORE) -> Host:
     """Return the host of a side, for the model of a store. Raises OpsError.
 
-    Compose sets OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and the same with OPS_GREEN_.
+    Compose sets OPS_MANAGEMENT_URL, OPS_INFERENCE_URL and the same with OPS_GREEN_. They may stand for several servers.
     """
     prefix = "OPS_GREEN_" if side == GREEN else "OPS_"
     management, inference = os.environ.get(f"{prefix}MANAGEMENT_URL"), os.environ.get(f"{prefix}INFERENCE_URL")
     if management and inference:
-        server = Server(management, inference, model=model_of(store))
+        server = connect(management, inference, model_of(store))
         return Host(server, store, True, os.environ.get("OPS_GATEWAY_URL", ""), side)
     if management or inference or os.environ.get("OPS_MANAGEMENT_URL"):
         raise OpsError(f"set both {prefix}MANAGEMENT_URL and {prefix}INFERENCE_URL, or neither")

@@ -60,7 +60,11 @@ class Standby:
 
     def ensure(self, version: str) -> None:
         """Load a version unless it is loaded: a server that was restarted may have come back without it."""
-        if version in {loaded.version for loaded in self.server.versions()}:
+        if self.server.has(version):
+            self.wait_ready(version)
+        elif len(self.server.each()) > 1:  # some of them may have it, and answer with it
+            with self.steps.step(f"register {version} where it is missing"):
+                self.register(version)
             self.wait_ready(version)
         else:
             self.load(version)
@@ -90,6 +94,8 @@ class Standby:
 
         def ask() -> Loaded:
             loaded = self.server.version(version)
+            if not loaded.is_everywhere and version in self._wanted:  # one of several was started meanwhile
+                self.register(version, self._wanted[version])
             if loaded.unloaded and version in self._wanted:  # the model is idle; this version is wanted all the same
                 self.server.scale(version, self._wanted[version])
             return loaded
@@ -108,7 +114,7 @@ class Standby:
         Raises RefusedError, UnreachableError.
         """
         with self.steps.step(f"drain {version}") as remarks:
-            remarks.append(drain.drain(self.server, version, self.picture))
+            remarks.append(drain.drain_each(self.server, version, self.picture))
         with self.steps.step(f"unregister {version}"):
             self.server.unregister(version)
 

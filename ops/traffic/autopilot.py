@@ -184,7 +184,7 @@ def _watch_step(host: Host, watch: Watch, bounds: Bounds, gateways: Gateways) ->
 def _reload(host: Host, version: str) -> None:
     """Load the canary again where TorchServe has restarted without it. Until then its requests count as failures."""
     try:
-        if version in {loaded.version for loaded in host.server.versions()}:
+        if host.server.has(version):
             return
     except UNAVAILABLE:
         return
