@@ -65,6 +65,13 @@ COMPOSE = (
     Variable("JAEGER_IMAGE", "jaegertracing/jaeger:2.11.0", "Profile observability: container image of Jaeger."),
     Variable("JAEGER_MEMORY", "1g", "Profile observability: memory limit of Jaeger, which keeps traces in memory."),
     Variable(
+        "TORCHSERVE_REPLICAS",
+        "1",
+        "Number of TorchServe's containers, between which the gateway [shares the images](scaling.md). Several need "
+        "`INFERENCE_PORT=0` and `MANAGEMENT_PORT=0`.",
+        "1 to 16",
+    ),
+    Variable(
         "TORCHSERVE_MEMORY",
         "4g",
         "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB and `MAX_DECODE_BYTES` per worker, plus the "

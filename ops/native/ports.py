@@ -37,7 +37,9 @@ def holder(port: int) -> str:
 
 
 def require_free(host: str, ports: dict[str, int]) -> None:
-    """Raise OpsError when a port is taken, naming the process and the setting to change."""
+    """Raise OpsError when a port is taken, naming the process and the setting to change, or 0."""
+    if anywhere := [name for name, port in ports.items() if not port]:
+        raise OpsError(f"{anywhere[0]}=0 is for Compose; without it choose a port. Nothing was started")
     taken = [(name, port) for name, port in ports.items() if not is_free(host, port)]
     if taken:
         lines = [

@@ -11,6 +11,8 @@ from ops.paths import ROOT
 from ops.system import env_file, variables
 from ops.system.variables import BIND
 
+#: 0 there: Docker publishes each of several containers at a free port.
+FREE_IN_COMPOSE = ("INFERENCE_PORT", "MANAGEMENT_PORT")
 PORTS = {
     port.name: int(port.default) for port in (*variables.PORTS, *variables.OBSERVABILITY_PORTS, *variables.NATIVE_PORTS)
 }
@@ -43,10 +45,11 @@ def load(path: Path = ROOT / ".env") -> Settings:
     ports = {}
     for name, default in PORTS.items():
         text = environment.get(name, "").strip() or str(default)
-        if not text.isdigit() or not 1 <= int(text) <= 65535:
-            raise OpsError(f"{name}={text} is not a port; use a number from 1 to 65535")
+        lowest = 0 if name in FREE_IN_COMPOSE else 1
+        if not text.isdigit() or not lowest <= int(text) <= 65535:
+            raise OpsError(f"{name}={text} is not a port; use a number from {lowest} to 65535")
         ports[name] = int(text)
-    twice = {port for port in ports.values() if list(ports.values()).count(port) > 1}
+    twice = {port for port in ports.values() if port and list(ports.values()).count(port) > 1}
     if twice:
         names = ", ".join(name for name, port in ports.items() if port in twice)
         raise OpsError(f"{names} are the same port {min(twice)}; give each its own")

@@ -31,12 +31,16 @@ BIND = Variable(
 )
 PORTS = (
     _port("GATEWAY_PORT", 8001, "Port of the gateway, which people and programs use."),
-    _port("INFERENCE_PORT", 8085, "Port of TorchServe's inference API."),
+    _port(
+        "INFERENCE_PORT",
+        8085,
+        "Port of TorchServe's inference API. In Compose also 0: a free one for each of `TORCHSERVE_REPLICAS`.",
+    ),
     _port(
         "MANAGEMENT_PORT",
         8086,
         "Port of TorchServe's management API. It can register and remove models, so it is on 127.0.0.1 whatever `BIND` "
-        "says, and refuses web pages.",
+        "says, and refuses web pages. In Compose also 0, as above.",
     ),
 )
 

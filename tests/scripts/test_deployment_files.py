@@ -206,7 +206,7 @@ def test_green_equals_torchserve_except_for_image_handler_and_ports_and_never_st
     assert green.pop("image") == "yolo-serving/torchserve:${GREEN_IMAGE_TAG:-green}"
     assert green["environment"].pop("HANDLER_FROM") == "${GREEN_HANDLER_FROM:-image}"
     assert green.pop("networks") == ["backend"], "no port on the host"
-    for key in ("image", "ports", "networks", "depends_on"):
+    for key in ("image", "ports", "networks", "depends_on", "scale"):
         del blue[key]
     del blue["environment"]["HANDLER_FROM"]
     assert green == blue

@@ -41,3 +41,10 @@ def test_an_invalid_port_is_named(tmp_path):
 def test_two_services_on_one_port_are_refused_before_anything_starts(tmp_path):
     with pytest.raises(OpsError, match="GATEWAY_PORT, INFERENCE_PORT"):
         settings.load(write(tmp_path, "GATEWAY_PORT=8085\n"))
+
+
+def test_torchserves_ports_may_be_any_free_ones_and_the_gateways_may_not(tmp_path):
+    loaded = settings.load(write(tmp_path, "INFERENCE_PORT=0\nMANAGEMENT_PORT=0\n"))
+    assert (loaded.ports["INFERENCE_PORT"], loaded.ports["MANAGEMENT_PORT"]) == (0, 0)
+    with pytest.raises(OpsError, match="GATEWAY_PORT=0 is not a port"):
+        settings.load(write(tmp_path, "GATEWAY_PORT=0\n"))
