@@ -38,7 +38,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def members(clock: Clock) -> list[Member[None]]:
-    return [Member(name, None, clock) for name in ("a", "b", "c")]
+    found = [Member(name, None, clock) for name in ("a", "b", "c")]
+    for member in found:
+        member.found(READY, clock.now)
+    return found
 
 
 def named(member: Member[None] | None) -> str | None:
@@ -75,6 +78,7 @@ def test_one_whose_connection_failed_is_out_until_a_check_that_began_later(
 def test_one_without_a_ready_worker_is_out_until_it_has_one(members: list[Member[None]], clock: Clock) -> None:
     first, *_ = members
     assert first.found(NOT_READY, clock.now)
+    assert not first.found(NOT_READY, clock.now), "that is known"
     assert named(choose(members)) == "b"
     assert first.state().reason == NOT_READY.reason
     assert first.found(READY, clock.now)
@@ -103,6 +107,19 @@ def test_an_answer_is_no_reason_to_take_one_out(members: list[Member[None]], fau
     for _ in range(2 * FAILURES):
         members[0].answered(fault)
     assert members[0].in_rotation
+
+
+def test_a_new_one_is_asked_once_it_was_found_ready_unless_nothing_is_known_of_any(
+    members: list[Member[None]], clock: Clock
+) -> None:
+    new = Member("new", None, clock)
+    assert named(choose([new, *members])) == "a"
+    assert new.state().reason == "it has not been asked yet"
+    assert new.found(READY, clock.now)
+    assert named(choose([new, *members])) == "new"
+    strangers = [Member(name, None, clock) for name in ("x", "y")]
+    assert named(choose(strangers)) == "x"
+    assert named(choose(strangers, strangers[:1])) == "y"
 
 
 def test_if_all_are_out_all_are_asked_and_none_twice(members: list[Member[None]]) -> None:

@@ -214,6 +214,7 @@ async def test_models_and_metrics_show_each(client: httpx.AsyncClient, fleet: Fl
 async def test_a_list_of_urls_is_balanced_too(settings: SettingsMaker, fleet: Fleet) -> None:
     several = settings(torchserve_inference_url=fleet.urls, torchserve_management_url=fleet.urls)
     async with running_app(several) as (_, client):
+        assert (await ready_now(client)).status_code == 200
         assert set(await ask(client, 9)) == {200}
         assert set((await instances(client)).values()) == {True}
     assert fleet.got() == [3, 3, 3]

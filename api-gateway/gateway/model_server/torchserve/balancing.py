@@ -7,7 +7,8 @@ A TorchServe leaves the rotation
 - after three failures of other kinds in a row, so that one that fails fast does not attract the requests: then one
   request in a while tries it.
 
-If none is left, all are asked: a request that may fail is better than one that is refused.
+A new one comes into it when a check has found it ready: a server that starts may accept connections long before it
+answers. If none is left, all are asked: a request that may fail is better than one that is refused.
 """
 
 import time
@@ -45,8 +46,13 @@ class Member(Generic[B]):
 
     @property
     def usable(self) -> bool:
-        """Whether nothing speaks against a request to it, but failures that a try may find to be over."""
-        return self._lost is None and (self.readiness is None or self.readiness.ready)
+        """Whether it was found ready and not lost since. Failures of other kinds do not count here."""
+        return self._lost is None and self.readiness is not None and self.readiness.ready
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of it yet."""
+        return self._lost is None and self.readiness is None
 
     @property
     def in_rotation(self) -> bool:
@@ -99,8 +105,8 @@ class Member(Generic[B]):
         reason = told.reason if not self.usable else "it failed several times in a row"
         return InstanceState(
             name=self.name,
-            ready=self.in_rotation and told.ready,
-            reason=None if self.in_rotation and told.ready else reason or "its connections failed",
+            ready=self.in_rotation,
+            reason=None if self.in_rotation else reason or "its connections failed",
             version=told.version,
             outstanding=self.outstanding,
             requests=self.requests,
@@ -112,10 +118,12 @@ class Member(Generic[B]):
 def choose(members: Iterable[Member[B]], excluded: Collection[Member[B]] = ()) -> Member[B] | None:
     """Return the member for the next request: fewest outstanding, then the one that was not asked for longest.
 
-    Not one of ``excluded``, which the request has tried. None if it has tried all that are in the rotation.
+    Not one of ``excluded``, which the request has tried. None if it has tried all that are in the rotation, and those
+    that are unknown if there is nothing better.
     """
     left = [member for member in members if member not in excluded]
     if not excluded and (due := next((member for member in left if member.may_be_tried()), None)) is not None:
         return due
-    candidates = [member for member in left if member.in_rotation] or ([] if excluded else left)
+    candidates = [member for member in left if member.in_rotation]
+    candidates = candidates or [member for member in left if not excluded or member.is_unknown]
     return min(candidates, key=lambda member: (member.outstanding, member.turn), default=None)
