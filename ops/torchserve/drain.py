@@ -52,11 +52,13 @@ def drain(server: Server, version: str, picture: bytes) -> str:
 
 
 def drain_each(server: Server, version: str, picture: bytes) -> str:
-    """Do so on each server that it stands for. Raises RefusedError, UnreachableError."""
+    """Do so on each server that it stands for, at the same time. Raises RefusedError, UnreachableError."""
     servers = server.each()
     if len(servers) == 1:
         return drain(servers[0], version, picture)
-    outcomes = [drain(one, version, picture) for one in servers if one.has(version)]
+    having = [one for one in servers if one.has(version)]
+    with ThreadPoolExecutor(len(servers)) as pool:
+        outcomes = list(pool.map(lambda one: drain(one, version, picture), having))
     return "; ".join(dict.fromkeys(outcomes)) or "none of them had it"
 
 
