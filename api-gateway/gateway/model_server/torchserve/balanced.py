@@ -25,6 +25,7 @@ from gateway.model_server.torchserve import balancing, combining
 from gateway.model_server.torchserve.backend import TorchServeBackend
 from gateway.model_server.torchserve.discovery import URGENT_S, Discovery
 from gateway.model_server.torchserve.instances import Instance, read_endpoints
+from gateway.model_server.torchserve.membership import Member, Membership
 from gateway.settings import Settings
 
 logger = logging.getLogger("gateway.backends")
@@ -34,15 +35,13 @@ DESCRIBE_S = 2.0
 #: A full queue is no reason to send a picture all around.
 MOST_TRIES_OVERLOADED = 2
 
-Member = balancing.Member[TorchServeBackend]
 T = TypeVar("T")
 
 
 class BalancedBackend:
     """An :class:`~gateway.model_server.base.InferenceBackend` in front of the TorchServes that ``discovery`` finds.
 
-    ``make`` makes the backend of one. There is no task of its own in the background: readiness, which the gateway asks
-    every second, also looks the names up and checks every instance. ``clock`` gives monotonic seconds.
+    ``make`` makes the backend of one, ``limit_s`` is the time limit of a request. ``clock`` gives monotonic seconds.
     """
 
     name = TorchServeBackend.name
@@ -54,15 +53,10 @@ class BalancedBackend:
         limit_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._discovery = discovery
-        self._make = make
+        self._membership = Membership(discovery, make, clock)
         self._limit_s = limit_s
         self._clock = clock
-        self._members: dict[Instance, Member] = {}
         self._turn = 0
-        self._probes: dict[Member, asyncio.Task[None]] = {}
-        #: Those that are no longer found, until their last request is answered.
-        self._leaving: set[asyncio.Task[None]] = set()
 
     # -- predictions --------------------------------------------------------------------------------------------
 
@@ -75,7 +69,7 @@ class BalancedBackend:
         were tried fail, the first one's fault is raised.
         """
         started = self._clock()
-        member = balancing.choose(await self._known())
+        member = balancing.choose(await self._membership.known())
         if member is None:
             raise BackendUnavailable("the name of TorchServe has no address")
         try:
@@ -105,10 +99,10 @@ class BalancedBackend:
     async def _another(self, tried: set[Member], fault: BackendFault) -> Member | None:
         if isinstance(fault, BackendOverloaded) and len(tried) >= MOST_TRIES_OVERLOADED:
             return None
-        found = balancing.choose(self._members.values(), tried)
+        found = balancing.choose(self._membership.members, tried)
         if found is None and not isinstance(fault, BackendOverloaded | BackendNoSuchVersion):
-            await self._find(URGENT_S)  # a server that was recreated has another address
-            found = balancing.choose(self._members.values(), tried)
+            await self._membership.find(URGENT_S)  # a server that was recreated has another address
+            found = balancing.choose(self._membership.members, tried)
         return found
 
     async def _ask(
@@ -130,71 +124,16 @@ class BalancedBackend:
         finally:
             member.ends()
 
-    # -- membership and health ----------------------------------------------------------------------------------
+    # -- health -------------------------------------------------------------------------------------------------
 
     async def ready(self) -> Readiness:
-        """Look the names up, and check every TorchServe; one that is ready is enough.
-
-        Those that are out are waited for only if no other one is ready.
-        """
-        await self._find()
-        members = list(self._members.values())
-        if not members:
-            return Readiness(False, "the name of the model server has no address")
-        probes = {member: self._probe(member) for member in members}
-        in_rotation = [member for member in members if member.in_rotation]
-        if in_rotation:
-            await asyncio.wait([probes[member] for member in in_rotation])
-        if not any(member.usable and member.readiness and member.readiness.ready for member in in_rotation):
-            await asyncio.wait(probes.values())
-        return combining.readiness([member.readiness for member in members if member.readiness is not None])
+        """Look the names up, and check every TorchServe; one that is ready is enough."""
+        found = await self._membership.check()
+        return combining.readiness(found) if found else Readiness(False, "the name of the model server has no address")
 
     def instances(self) -> Sequence[InstanceState]:
         """Describe each as it is known to this gateway."""
-        return [member.state() for member in self._members.values()]
-
-    async def _known(self) -> Sequence[Member]:
-        if not self._members:
-            await self._find()
-        return list(self._members.values())
-
-    async def _find(self, interval_s: float | None = None) -> None:
-        await (self._discovery.refresh() if interval_s is None else self._discovery.refresh(interval_s))
-        found = self._discovery.instances
-        for instance in self._members.keys() - set(found):
-            member = self._members.pop(instance)
-            logger.info("a TorchServe is gone", extra={"instance": member.name})
-            task = asyncio.create_task(self._leave(member))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
-        for instance in found:
-            if instance not in self._members:
-                self._members[instance] = Member(instance.name, self._make(instance), self._clock)
-                logger.info("a TorchServe was found", extra={"instance": instance.name})
-
-    def _probe(self, member: Member) -> asyncio.Task[None]:
-        """Return the readiness check of a TorchServe that is under way, or begin one."""
-        if member not in self._probes:
-            self._probes[member] = asyncio.create_task(self._check(member))
-        return self._probes[member]
-
-    async def _check(self, member: Member) -> None:
-        asked = self._clock()
-        try:
-            changed = member.found(await member.backend.ready(), asked)
-            if changed:
-                state = member.state()
-                facts = {"instance": member.name, "ready": state.ready, "reason": state.reason}
-                logger.info("a TorchServe is in" if member.usable else "a TorchServe is out", extra=facts)
-        finally:
-            del self._probes[member]
-
-    async def _leave(self, member: Member) -> None:
-        try:
-            while member.outstanding or member in self._probes:  # noqa: ASYNC110  (nobody else waits for it)
-                await asyncio.sleep(0.1)
-        finally:
-            await member.backend.aclose()
+        return [member.state() for member in self._membership.members]
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -225,7 +164,7 @@ class BalancedBackend:
     async def models(self) -> Sequence[Model]:
         """Describe what they have loaded, and each of them if there are several."""
         found = await self._each(TorchServeBackend.models)
-        if len(self._members) == 1:
+        if len(self._membership.members) == 1:
             return next(iter(found.values()))
         return combining.models(found, self.instances())
 
@@ -233,7 +172,7 @@ class BalancedBackend:
         self, ask: Callable[[TorchServeBackend], Awaitable[T]], limit_s: float | None = DESCRIBE_S
     ) -> Mapping[str, T]:
         """Return the answers by instance of those that can be asked; raises a fault if there is none."""
-        members = await self._known()
+        members = await self._membership.known()
         asked = [member for member in members if member.usable] or members
         answers: dict[str, T] = {}
         fault: BackendFault = BackendUnavailable("the name of TorchServe has no address")
@@ -255,12 +194,7 @@ class BalancedBackend:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._discovery.aclose()
-        tasks = [*self._probes.values(), *self._leaving]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(member.backend.aclose() for member in self._members.values()))
+        await self._membership.aclose()
 
 
 def create_torchserve(settings: Settings) -> InferenceBackend:
