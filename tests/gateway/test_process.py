@@ -132,7 +132,7 @@ def test_whoever_sends_the_same_picture_again_gets_what_is_remembered(
 ) -> None:
     with contextlib.ExitStack() as stack:
         where = {"REDIS_URL": stack.enter_context(redis_server()).url} if kind == "redis" else {}
-        url = start(CACHE=kind, **where).url()
+        url = start(CACHE=kind, CACHE_TIMEOUT_S="5", **where).url()
         photo = picture("JPEG", size=(1280, 960))
         with httpx.Client(trust_env=False, timeout=20) as client:
             assert client.post(f"{url}/predict", content=photo).headers["x-cache"] == "MISS"

@@ -100,6 +100,9 @@ class FakeTorchServe:
     details_asked: int = 0
     #: Predictions whose client went away before the answer.
     abandoned: int = 0
+    #: Requests that wait for their answer, now and at most.
+    delayed: int = 0
+    most_delayed: int = 0
 
     def reset(self) -> None:
         self.__dict__.update(FakeTorchServe().__dict__)
@@ -121,9 +124,14 @@ class FakeTorchServe:
             body,
         )
         answer = self._answer(asked)
-        if answer.delay_s and await self._client_left_within(answer.delay_s, receive):
-            self.abandoned += 1
-            return
+        if answer.delay_s:
+            self.delayed += 1
+            self.most_delayed = max(self.most_delayed, self.delayed)
+            has_left = await self._client_left_within(answer.delay_s, receive)
+            self.delayed -= 1
+            if has_left:
+                self.abandoned += 1
+                return
         while self.keeps_requests and asked in self.predictions and self._stalls(asked_model(asked)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
