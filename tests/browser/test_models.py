@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -16,6 +15,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_access import PHONE, assert_accessible, assert_no_sideways_scroll
 from tests.gateway.support.fake_torchserve import Answer, Asked, FakeTorchServe, asked_model
 from tests.support import wait_until
+from tests.support.endpoints import HTTP
 
 
 def plate_reader(asked: Asked) -> Answer:
@@ -29,7 +29,7 @@ def wait_for(url: str, *names: str) -> None:
     """Wait until the gateway serves these models and no others."""
 
     def listed() -> bool:
-        models = httpx.get(f"{url}/models", trust_env=False).json()["models"]
+        models = HTTP.get(f"{url}/models").json()["models"]
         return [model["name"] for model in models] == list(names)
 
     wait_until(listed, f"{names} are served")

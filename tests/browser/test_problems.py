@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -13,6 +12,7 @@ from gateway.model_server.readiness import REUSE_S
 from tests.browser.answers import FOUND, PERSON, answer
 from tests.browser.conftest import Open, grey_png
 from tests.gateway.support.fake_torchserve import FakeTorchServe, torchserve_error
+from tests.support.endpoints import HTTP
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 
@@ -30,7 +30,7 @@ def test_a_refused_file_is_explained_in_the_gateway_s_words(
     visit: Open, two: FakeTorchServe, grey: Path, name: str, content: bytes
 ) -> None:
     page = visit()
-    answer = httpx.post(f"{page.url}/predict", files={"file": (name, content)}, trust_env=False)
+    answer = HTTP.post(f"{page.url}/predict", files={"file": (name, content)})
     assert answer.status_code in (400, 415)
     error = answer.json()["error"]
     page.drop(name, content, "image/heic")

@@ -16,7 +16,7 @@ import pytest
 from tests.compose.engine import TEST_IMAGES, Engine
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import PATIENT, Deployment
-from tests.support.endpoints import TIMEOUT_S
+from tests.support.endpoints import HTTP, TIMEOUT_S
 
 # The owner of the checkout in an engine of the tests: neither root nor the uid of the images, so that a file of the
 # wrong user shows.
@@ -121,7 +121,7 @@ class Stack(Deployment):
         """Ask the gateway; without arguments, about the sample picture."""
         if not request:
             request = {"files": {"file": ("street.jpg", self.street.read_bytes(), "image/jpeg")}}
-        return httpx.post(f"{self.gateway}/predict", timeout=timeout, **request)
+        return HTTP.post(f"{self.gateway}/predict", timeout=timeout, **request)
 
     def left_overs(self) -> dict[str, list[str]]:
         """What the engine still holds of this project."""

@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 
-import httpx
 import pytest
 
 from tests.compose.stack import OWNER
 from tests.support import BAD_INPUTS, assert_street_coco, env_lines, wait_until
 from tests.support.archives import renamed
+from tests.support.endpoints import HTTP
 
 SERVERS = ("torchserve", "api-gateway")
 # Connecting to a server that is not there takes up to CONNECT_TIMEOUT_S, 3 s. Against the 60 s that the gateway waits
@@ -56,10 +56,10 @@ def test_torchserves_command_of_the_readme_finds_the_four_people(service):
 
 
 def test_the_page_for_browsers_is_in_the_image(service):
-    page = httpx.get(f"{service.gateway}/", headers={"Accept": "text/html"}, timeout=30)
+    page = HTTP.get(f"{service.gateway}/", headers={"Accept": "text/html"}, timeout=30)
     assert "<title>YOLO serving</title>" in page.text
     for name in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
-        assert httpx.get(f"{service.gateway}/{name}", timeout=30).status_code == 200, name
+        assert HTTP.get(f"{service.gateway}/{name}", timeout=30).status_code == 200, name
 
 
 def test_a_request_id_stands_in_both_logs(service):
@@ -141,13 +141,13 @@ def test_what_loads_weights_has_no_network_and_no_address_of_a_download(service)
 
 def test_a_web_page_is_refused_on_every_port_and_a_program_is_not(service):
     for headers, host_counts in (({"Origin": "https://page.example"}, False), ({"Host": "page.example"}, True)):
-        posted = httpx.post(f"{service.management}/models", params={"url": "x.mar"}, headers=headers, timeout=30)
-        called = httpx.post(f"{service.inference}/predictions/yolo", content=b"x", headers=headers, timeout=30)
+        posted = HTTP.post(f"{service.management}/models", params={"url": "x.mar"}, headers=headers, timeout=30)
+        called = HTTP.post(f"{service.inference}/predictions/yolo", content=b"x", headers=headers, timeout=30)
         assert (posted.status_code, called.status_code) == (403, 403)
         assert posted.json()["type"] == "RequestRefused"
         if host_counts:
-            assert httpx.get(f"{service.gateway}/models", headers=headers, timeout=30).status_code == 421
-    assert httpx.get(f"{service.management}/models", timeout=30).status_code == 200
+            assert HTTP.get(f"{service.gateway}/models", headers=headers, timeout=30).status_code == 421
+    assert HTTP.get(f"{service.management}/models", timeout=30).status_code == 200
 
 
 def test_a_container_holds_the_variables_it_needs(service):
@@ -177,10 +177,10 @@ def test_only_archives_of_the_model_store_can_be_registered(service):
         "/app/serving/torchserve/yolo",
         "../config.properties",
     ):
-        answer = httpx.post(f"{service.management}/models", params={"url": url}, timeout=60)
+        answer = HTTP.post(f"{service.management}/models", params={"url": url}, timeout=60)
         assert 400 <= answer.status_code < 500, f"{url}: {answer.text}"
-        loaded = httpx.get(f"{service.management}/models/yolo/all", timeout=30).json()
-        assert len(loaded) == len(httpx.get(f"{service.management}/models", timeout=30).json()["models"]) == 1, url
+        loaded = HTTP.get(f"{service.management}/models/yolo/all", timeout=30).json()
+        assert len(loaded) == len(HTTP.get(f"{service.management}/models", timeout=30).json()["models"]) == 1, url
 
 
 def test_torchserve_stays_on_loopback_whatever_bind_says(service):
@@ -238,7 +238,7 @@ def test_while_torchserve_is_stopped_the_gateway_answers_503_and_recovers_afterw
     answers = [service.predict(timeout=AT_ONCE_S) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["status"] for answer in answers} == {"error"}
-    assert httpx.get(f"{service.gateway}/health/live", timeout=5).status_code == 200
+    assert HTTP.get(f"{service.gateway}/health/live", timeout=5).status_code == 200
     checked = service.inspect("api-gateway")["State"]["Health"]["Log"][-1]["Start"]
 
     def last_check():
@@ -309,7 +309,7 @@ def test_every_engine_that_can_be_chosen_is_in_the_image(service):
     service.wait_ready()
 
     def details():
-        (model,) = httpx.get(f"{service.gateway}/models", timeout=30).json()["models"]
+        (model,) = HTTP.get(f"{service.gateway}/models", timeout=30).json()["models"]
         return model["versions"][0]["details"]
 
     # A worker that does not describe itself within a second is listed without details.

@@ -6,11 +6,11 @@ import re
 import stat
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.compose.stack import Stack
 from tests.support import wait_until
+from tests.support.endpoints import HTTP
 
 KEY = re.compile(r"yolo_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 
@@ -41,7 +41,7 @@ def test_beyond_loopback_it_starts_only_with_a_key_and_forgets_a_revoked_one(sto
     assert key not in up.stdout
 
     def models(**headers: str) -> int:
-        return httpx.get(f"{stopped.gateway}/models", headers=headers, timeout=10).status_code
+        return HTTP.get(f"{stopped.gateway}/models", headers=headers, timeout=10).status_code
 
     assert models() == 401
     assert models(**{"X-API-Key": key}) == 200

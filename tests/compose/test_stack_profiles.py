@@ -127,7 +127,7 @@ def test_https_is_answered_from_the_cache_and_without_redis_as_well(profiles, tm
         assert first.http_version == "HTTP/2"
         assert (first.headers["x-cache"], second.headers["x-cache"]) == ("MISS", "HIT")
         assert first.json()["detections"] == second.json()["detections"] != []
-        assert httpx.get(f"http://127.0.0.1:{ports[0]}/", headers={"Host": "localhost"}).status_code == 308
+        assert HTTP.get(f"http://127.0.0.1:{ports[0]}/", headers={"Host": "localhost"}).status_code == 308
         away = stack.run(
             *("docker", "compose", "exec", "-T", "edge", "wget", "-q", "-T", "3", "-O", "-"),
             "http://torchserve:8085/ping",

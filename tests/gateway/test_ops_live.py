@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway.main import create_app
@@ -16,13 +15,14 @@ from tests.gateway.conftest import SettingsMaker
 from tests.gateway.support.fake_torchserve import Answer, Asked, FakeTorchServe, serving, street, torchserve_error
 from tests.support import ROOT, wait_until
 from tests.support.answering import answering
+from tests.support.endpoints import HTTP
 from tests.unit.ops.fake_server import FakeServer
 
 
 @pytest.fixture
 def gateway(settings: SettingsMaker, fake: FakeTorchServe) -> Iterator[str]:
     with serving(create_app(settings()), lifespan="on") as url:
-        wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready", 60)
+        wait_until(lambda: HTTP.get(f"{url}/health/ready").status_code == 200, "the gateway is ready", 60)
         yield url
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.main import create_app
@@ -21,6 +20,7 @@ from tests.gateway.conftest import SettingsMaker
 from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, serving, torchserve_error
 from tests.gateway.support.pictures import picture
 from tests.support import ROOT, wait_until
+from tests.support.endpoints import HTTP
 
 JPEG = picture("JPEG")
 SCRIPT = str(ROOT / "scripts/predict.sh")
@@ -30,7 +30,7 @@ Predict = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def gateway(settings: SettingsMaker, fake: FakeTorchServe) -> Iterator[str]:
     with serving(create_app(settings()), lifespan="on") as url:
-        wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
+        wait_until(lambda: HTTP.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
         yield url
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.support import ROOT, free_ports, wait_until
+from tests.support.endpoints import HTTP
 from tests.support.services import find_binary
 
 CADDYFILE = ROOT / "deploy" / "edge" / "Caddyfile"
@@ -104,6 +105,6 @@ def _has_certificate(edge: Edge) -> bool:
 
 def _healthy(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False, timeout=2).status_code == 200
+        return HTTP.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False

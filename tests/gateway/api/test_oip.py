@@ -18,6 +18,7 @@ from gateway.model_server.readiness import REUSE_S
 from tests.gateway.support.fake_torchserve import STREET, Answer, Asked, FakeTorchServe, torchserve_error
 from tests.gateway.support.pictures import picture
 from tests.support import wait_until
+from tests.support.endpoints import HTTP
 
 JPEG, PNG = picture("JPEG"), picture("PNG", (30, 20))
 B64 = base64.b64encode(JPEG).decode()
@@ -41,7 +42,7 @@ def pictures(*encoded: bytes, binary: bool = True) -> list[Any]:
 
 def post(url: str, body: Any = None, path: str = "/v2/models/yolo/infer", **kwargs: Any) -> httpx.Response:
     content = {"json": body} if body is not None else {}
-    return httpx.post(f"{url}{path}", timeout=20, trust_env=False, **content, **kwargs)
+    return HTTP.post(f"{url}{path}", timeout=20, **content, **kwargs)
 
 
 def inputs(*elements: object) -> list[dict[str, Any]]:
@@ -204,9 +205,9 @@ def test_an_error_has_the_protocols_body_and_our_fields_beside_it(url: str, fake
     assert isinstance(body["error"], str)
     assert body["request_id"] == response.headers["x-request-id"]
     # Whoever raises it and wherever.
-    unknown = httpx.get(f"{url}/v2/nothing", trust_env=False)
+    unknown = HTTP.get(f"{url}/v2/nothing")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
-    assert httpx.get(f"{url}/v2/models/yolo/infer", trust_env=False).json()["code"] == "method_not_allowed"
+    assert HTTP.get(f"{url}/v2/models/yolo/infer").json()["code"] == "method_not_allowed"
 
 
 def test_json_goes_in_and_comes_out_by_default(url: str, fake: FakeTorchServe) -> None:
@@ -240,4 +241,4 @@ def test_a_head_length_that_is_none_is_refused(url: str, length: str) -> None:
 
 
 def test_the_list_of_models_is_that_of_the_served_one(url: str) -> None:
-    assert httpx.get(f"{url}/v2/models", trust_env=False).json() == {"models": ["yolo"]}
+    assert HTTP.get(f"{url}/v2/models").json() == {"models": ["yolo"]}

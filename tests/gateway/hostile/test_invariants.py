@@ -25,6 +25,7 @@ from tests.gateway.hostile.tensors import elements, tensors
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.gateway_process import running_gateway
 from tests.gateway.support.watch import Cost, Watch
+from tests.support.endpoints import HTTP
 from tests.support.hostile import FORMATS, hostile
 from tests.support.hostile.promises import BODY_CONSTANT, BODY_COPIES, BODY_S, BODY_S_PER_BYTE, LIVE_S
 
@@ -44,7 +45,7 @@ def gateway(_running: tuple[FakeTorchServe, str]) -> Iterator[Running]:
 
 def request(method: str, url: str, body: Body) -> httpx.Response:
     headers, content = body
-    return httpx.request(method, url, headers=headers, content=content, trust_env=False, timeout=60)
+    return HTTP.request(method, url, headers=headers, content=content, timeout=60)
 
 
 def post(url: str, path: str, body: Body) -> httpx.Response:
@@ -168,7 +169,7 @@ def test_a_hostile_head_costs_nothing(gateway: Running, name: str) -> None:
 
 def test_on_every_other_route_a_hostile_body_is_not_even_read(gateway: Running) -> None:
     url, _ = gateway
-    document = httpx.get(f"{url}/openapi.json", trust_env=False).json()
+    document = HTTP.get(f"{url}/openapi.json").json()
     hostile = {**forms(500_000), **documents(500_000, one)}
     bodies = itertools.cycle(make() for make in hostile.values())
     routes = [

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
-import httpx
 import pytest
 
 from tests.gateway.conftest import Start
@@ -19,6 +18,7 @@ from tests.gateway.support.gateway_process import gateway_path, gateway_process
 from tests.gateway.support.pictures import picture
 from tests.gateway.support.sockets import connect, error_in, head, is_alive, read_all, read_answer
 from tests.support import wait_until
+from tests.support.endpoints import HTTP
 
 JPEG = picture("JPEG")
 
@@ -121,10 +121,10 @@ def test_a_head_above_its_limit_is_431(small_heads: str, pieces: int) -> None:
 
 def test_too_many_headers_are_431_and_a_long_address_414(start: Start) -> None:
     url = start(MAX_HEADERS="20", MAX_QUERY_BYTES="300").url()
-    many = httpx.get(f"{url}/models", headers={f"X-{n}": "a" for n in range(30)}, trust_env=False)
+    many = HTTP.get(f"{url}/models", headers={f"X-{n}": "a" for n in range(30)})
     assert (many.status_code, many.json()["error"]["code"]) == (431, "headers_too_large")
     for target in (f"/predict?classes={'a' * 300}", f"/{'a' * 300}"):
-        long = httpx.post(f"{url}{target}", content=JPEG, trust_env=False)
+        long = HTTP.post(f"{url}{target}", content=JPEG)
         assert (long.status_code, long.json()["error"]["code"]) == (414, "uri_too_long")
         assert "300 bytes" in long.json()["error"]["message"]
 
@@ -341,7 +341,7 @@ def test_an_upgrade_is_ignored_and_costs_no_line_in_the_log(start: Start) -> Non
     gateway = start()
     url = gateway.url()
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
-    assert httpx.get(f"{url}/health/live", headers=upgrade, trust_env=False).status_code == 200
+    assert HTTP.get(f"{url}/health/live", headers=upgrade).status_code == 200
     gateway.process.terminate()
     _, out, _ = gateway.end()
     assert "pgrade" not in out

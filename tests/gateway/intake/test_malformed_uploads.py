@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from image_formats.facts import Damaged
@@ -18,6 +17,7 @@ from image_formats.sniff import sniff
 from tests.gateway.support.fake_torchserve import FakeTorchServe
 from tests.gateway.support.gateway_process import gateway_process
 from tests.gateway.support.pictures import picture
+from tests.support.endpoints import HTTP
 from tests.support.malformed import Upload, malformed_uploads
 from tests.support.malformed.decoding import MOST_PIXELS
 from tests.support.malformed.upload import PICTURES
@@ -84,6 +84,6 @@ def is_refusal(upload: Upload, status: int, body: dict[str, object] | str) -> bo
 
 
 def assert_boxes(url: str) -> None:
-    answer = httpx.post(f"{url}/predict", files={"file": GOOD}, trust_env=False)
+    answer = HTTP.post(f"{url}/predict", files={"file": GOOD})
     assert answer.status_code == 200, answer.text
     assert [found["class"] for found in answer.json()["detections"]] == ["person", "bus"]

@@ -8,7 +8,6 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
@@ -22,6 +21,7 @@ from tests.gateway.support.pictures import picture
 from tests.gateway.support.scraping import metric_at
 from tests.gateway.support.sockets import connect, error_in, head, is_alive, read_all, read_answer
 from tests.support import wait_until
+from tests.support.endpoints import HTTP
 
 JPEG = picture("JPEG")
 
@@ -77,7 +77,7 @@ def test_a_body_that_stops_is_408(start: Start, fake: FakeTorchServe) -> None:
 def test_the_clock_stops_with_the_last_byte(start: Start, fake: FakeTorchServe) -> None:
     fake.predict = lambda asked: Answer([STREET], delay_s=2)
     url = start(BODY_GAP_S="0.8", BODY_TIMEOUT_S="1").url()
-    assert httpx.post(f"{url}/predict", content=JPEG, trust_env=False, timeout=20).status_code == 200
+    assert HTTP.post(f"{url}/predict", content=JPEG, timeout=20).status_code == 200
 
 
 def test_a_body_that_keeps_up_is_taken_though_it_is_long_under_way(start: Start) -> None:
@@ -117,7 +117,7 @@ def test_uploads_share_a_bounded_memory_and_it_comes_back(start: Start, fake: Fa
         for client in clients:
             client.close()
     wait_until(lambda: metric_at(url, "gateway_upload_bytes") == 0, "the memory is free again")
-    answer = httpx.post(f"{url}/predict", content=large, headers={"Content-Type": "image/jpeg"}, trust_env=False)
+    answer = HTTP.post(f"{url}/predict", content=large, headers={"Content-Type": "image/jpeg"})
     assert answer.status_code == 200
     assert len(fake.predictions) == 1
 

@@ -14,6 +14,7 @@ import httpx
 
 from tests.gateway.peers.environment import HERE, python_with
 from tests.support import free_ports, wait_until
+from tests.support.endpoints import HTTP
 
 
 @contextlib.contextmanager
@@ -57,7 +58,7 @@ def _running(argv: list[str], folder: Path, port: int, variables: dict[str, str]
             def ready() -> bool:
                 assert process.poll() is None, (folder / "log").read_text()[-2000:]
                 try:
-                    return httpx.get(f"{url}/v2/models/yolo/ready", trust_env=False).status_code == 200
+                    return HTTP.get(f"{url}/v2/models/yolo/ready").status_code == 200
                 except httpx.TransportError:
                     return False
 

@@ -8,6 +8,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.support.endpoints import HTTP
+
 
 def samples(text: str) -> list[Sample]:
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -25,7 +27,7 @@ async def metric(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 
 def metric_at(url: str, name: str, **labels: str) -> float:
     """Ask a gateway that is a process."""
-    return total(httpx.get(f"{url}/metrics", trust_env=False).text, name, labels)
+    return total(HTTP.get(f"{url}/metrics").text, name, labels)
 
 
 async def by_labels(

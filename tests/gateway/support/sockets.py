@@ -6,7 +6,7 @@ import json
 import socket
 from urllib.parse import urlsplit
 
-import httpx
+from tests.support.endpoints import HTTP
 
 
 def connect(url: str, timeout_s: float = 15) -> socket.socket:
@@ -52,4 +52,4 @@ def error_in(answer: bytes) -> tuple[int, str, str]:
 
 
 def is_alive(url: str) -> bool:
-    return httpx.get(f"{url}/health/live", trust_env=False, timeout=10).status_code == 200
+    return HTTP.get(f"{url}/health/live", timeout=10).status_code == 200

@@ -17,6 +17,7 @@ from tests.gateway.support.gateway_process import gateway_path, gateway_process
 from tests.gateway.support.pictures import picture
 from tests.support import free_ports
 from tests.support.answering import answering
+from tests.support.endpoints import HTTP
 from tests.support.otlp import Collector, Span, collecting
 
 JPEG = picture("JPEG")
@@ -73,7 +74,7 @@ def with_stages(asked: Asked) -> Answer:
 
 def ask(url: str, trace: str, flags: str = "01") -> httpx.Response:
     headers = {"traceparent": f"00-{trace}-{CLIENT}-{flags}", "X-Request-ID": "abc"}
-    return httpx.post(f"{url}/predict", params={"conf": "0.4"}, content=JPEG, headers=headers, timeout=30)
+    return HTTP.post(f"{url}/predict", params={"conf": "0.4"}, content=JPEG, headers=headers, timeout=30)
 
 
 def by_parent(spans: list[Span], parent: Span) -> list[str]:
@@ -110,7 +111,7 @@ def test_questions_about_the_model_server_belong_to_no_trace(
     url, collector = traced
     fake.predict = with_stages
     headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
-    assert httpx.get(f"{url}/models", headers=headers, timeout=30).status_code == 200
+    assert HTTP.get(f"{url}/models", headers=headers, timeout=30).status_code == 200
     assert ask(url, trace).status_code == 200
     spans = collector.trace(trace, 1 + SPANS)
     assert sorted(span.name for span in spans if span.service == "api-gateway") == [
@@ -126,7 +127,7 @@ def test_the_times_of_a_request_carry_its_trace_as_an_exemplar(
     url, _ = traced
     for flags, count in (("00", 0), ("01", 1)):
         ask(url, trace, flags)
-        page = httpx.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=30).text
+        page = HTTP.get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=30).text
         lines = [line for line in page.splitlines() if line.startswith("gateway_request_seconds_bucket")]
         assert sum(f'trace_id="{trace}"' in line for line in lines) == count
 
@@ -134,7 +135,7 @@ def test_the_times_of_a_request_carry_its_trace_as_an_exemplar(
 def test_a_query_never_leaves_with_a_trace(traced: tuple[str, Collector], fake: FakeTorchServe, trace: str) -> None:
     url, collector = traced
     headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
-    httpx.post(f"{url}/predict?url=https://u:s3cret@h/a.jpg&conf=2", content=JPEG, headers=headers, timeout=30)
+    HTTP.post(f"{url}/predict?url=https://u:s3cret@h/a.jpg&conf=2", content=JPEG, headers=headers, timeout=30)
     (server, *_) = collector.trace(trace, 1)
     assert server.attributes["url.query"] == "REDACTED"
     assert "s3cret" not in str(collector.spans)
@@ -147,7 +148,7 @@ def test_each_image_of_a_batch_has_its_own_call_and_stages_in_the_same_trace(
     url, collector = traced
     files = [("files", (f"{number}.jpg", JPEG, "image/jpeg")) for number in range(3)]
     headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
-    assert httpx.post(f"{url}/predict/batch", files=files, headers=headers, timeout=30).status_code == 200
+    assert HTTP.post(f"{url}/predict/batch", files=files, headers=headers, timeout=30).status_code == 200
     spans = collector.trace(trace, 1 + 3 * (SPANS - 1))
     (server,) = (span for span in spans if span.parent == CLIENT)
     calls = [span for span in spans if span.parent == server.id]
@@ -185,7 +186,7 @@ def test_the_download_of_an_image_is_a_span_and_its_host_hears_nothing_of_the_tr
     with answering(site, site_port) as address:
         for name, status in (("a.jpg", 200), ("s3cret.jpg", 422)):
             body = {"url": f"{address}/{name}"}
-            assert httpx.post(f"{url}/predict", json=body, headers=headers, timeout=30).status_code == status
+            assert HTTP.post(f"{url}/predict", json=body, headers=headers, timeout=30).status_code == status
     spans = collector.trace(trace, 5)
     servers = [span.id for span in spans if span.parent == CLIENT]
     good, bad = (span for span in spans if span.name == "fetch image")
@@ -212,9 +213,9 @@ def test_probes_are_not_traced_and_the_sampler_is_settable(
     url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **none).url()
     traced = {"traceparent": f"00-{trace}-{CLIENT}-01"}
     for path in ("/health", "/health/live", "/metrics"):
-        httpx.get(f"{url}{path}", headers=traced, timeout=30)
+        HTTP.get(f"{url}{path}", headers=traced, timeout=30)
     for _ in range(20):
-        httpx.post(f"{url}/predict", content=JPEG, timeout=30)
+        HTTP.post(f"{url}/predict", content=JPEG, timeout=30)
     ask(url, trace)
     collector.trace(trace, 2)
     assert {span.trace for span in collector.spans} == {trace}

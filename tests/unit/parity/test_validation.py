@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import torch
@@ -22,6 +21,7 @@ from ops.validate.dataset import Sample
 from ops.validate.pictures import Frame, Framed, encode
 from tests.gateway.support.fake_torchserve import Answer, Asked, FakeTorchServe, serving
 from tests.support import ROOT, labelled, wait_until
+from tests.support.endpoints import HTTP
 from tests.unit.parity.conftest import Served
 from tests.unit.parity.families import Family
 from yolo import parameters, requests
@@ -47,7 +47,7 @@ def gateway_of(served: Served) -> Iterator[str]:
     with serving(fake) as torchserve:
         settings = Settings(torchserve_inference_url=torchserve, torchserve_management_url=torchserve)
         with serving(create_app(settings), lifespan="on") as url:
-            wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
+            wait_until(lambda: HTTP.get(f"{url}/health/ready").status_code == 200, "the gateway is ready")
             yield url
 
 
