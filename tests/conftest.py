@@ -14,8 +14,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from tests.support import ROOT, SHARED
 
 RINGS = ("unit", "gateway", "scripts", "browser", "native", "compose")
-# In the native ring the tests of a newcomer's first run come first, and those that need another service last.
-FIRST, LAST = Path("native/test_service.py"), Path("native/rollout")
+# In the native ring the tests of a newcomer's first run come first. Those of the same settings follow each other: to
+# start the service with others takes half a minute.
+FIRST = Path("native/test_service.py")
+LAST = (
+    Path("native/configured"),
+    Path("native/test_several_models.py"),
+    Path("native/rollout"),
+    Path("native/rollout/test_two_workers.py"),
+)
 # Files of few, long tests come first, so that at the end of a ring in two processes neither waits long for the other.
 LONG = {
     Path("gateway/api/test_schema_fuzz.py"),
@@ -35,10 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place_of)
 
 
-def place_of(item: pytest.Item) -> tuple[int, bool, bool, bool]:
+def place_of(item: pytest.Item) -> tuple[int, bool, bool, int]:
     """Return what tests are sorted by; those of the same place keep their order."""
     path = item.path.relative_to(ROOT / "tests")
-    return RINGS.index(ring_of(item)), path not in LONG, path != FIRST, path.is_relative_to(LAST)
+    last = max((number for number, later in enumerate(LAST, 1) if path.is_relative_to(later)), default=0)
+    return RINGS.index(ring_of(item)), path not in LONG, path != FIRST, last
 
 
 def ring_of(item: pytest.Item) -> str:

@@ -45,7 +45,7 @@ def test_hostile_requests_stay_within_the_containers_memory(service: Stack) -> N
     pid = before["api-gateway"]["State"]["Pid"]
     with Attack(service.gateway, pid, service.street.read_bytes()) as attack:
         for requests in itertools.chain(
-            pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg"), bodies(WEIGHT)
+            pictures(WEIGHT, QUICK), pictures(WEIGHT // 10, f"{QUICK}&format=jpeg"), bodies(WEIGHT // 10)
         ):
             attack.send(requests)
         attack.ask_good_picture()

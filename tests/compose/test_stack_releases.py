@@ -12,7 +12,7 @@ from tests.compose.stack import Stack
 from tests.support import clients
 from tests.support.archives import left_over, renamed
 from tests.support.deployment import BASE
-from tests.support.load import PAUSE_S, Load
+from tests.support.load import Load
 
 KEPT = "kept"
 
@@ -26,12 +26,12 @@ def kept(settled: Stack) -> str:
 
 
 @contextmanager
-def busy(stack: Stack, people: int = 8, pause_s: float = PAUSE_S) -> Iterator[Load]:
+def busy(stack: Stack, people: int = 8) -> Iterator[Load]:
     """So many clients ask all the time.
 
     Afterwards none of their requests was lost, and each answer is made by the version it names: no class is in two.
     """
-    with clients(people, stack.ask, pause_s) as load:
+    with clients(people, stack.ask) as load:
         assert load.fresh_versions() == {BASE}
         yield load
     print(f"answers: {Counter((answer.status, answer.version) for answer in load.answers)}")
@@ -45,7 +45,7 @@ def busy(stack: Stack, people: int = 8, pause_s: float = PAUSE_S) -> Iterator[Lo
 
 def test_eight_clients_lose_no_request_while_a_version_goes_live_and_is_rolled_back(settled: Stack) -> None:
     renamed(settled.weights, settled.root / "renamed.pt")
-    with busy(settled, pause_s=0) as load:
+    with busy(settled) as load:
         settled.go("scripts/redeploy.sh", "renamed.pt", "--version", "live", "--accept-drift")
         assert load.fresh_versions() == {"live"}
         settled.go("scripts/rollback.sh")

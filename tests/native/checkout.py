@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 
 from ops.system.settings import PORTS
+from tests.gateway.support.gateway_process import gateway_process
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import PATIENT
-from tests.support.endpoints import Endpoints
+from tests.support.endpoints import HTTP, Endpoints
+from tests.support.waiting import wait_until
 
 # Settings of this machine that must not reach the checkout.
 FOREIGN = {"JAVA_HOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "WEIGHTS"}
@@ -72,6 +74,15 @@ class Checkout(Endpoints):
 
     def log(self, name: str) -> str:
         return (self.root / ".run" / "logs" / f"{name}.log").read_text(errors="replace")
+
+    @contextmanager
+    def second_gateway(self, **variables: str) -> Iterator[str]:
+        """Run a gateway with other settings in front of the same TorchServe, which restarts nothing; yields its URL."""
+        urls = {"TORCHSERVE_INFERENCE_URL": self.inference, "TORCHSERVE_MANAGEMENT_URL": self.management}
+        with gateway_process(self.root, self.root / ".venv/bin/python", **urls, **variables) as url:
+            ready = f"{url}/health/ready"
+            wait_until(lambda: HTTP.get(ready, timeout=5).is_success, "the second one is ready")
+            yield url
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from statistics import median
 import httpx
 
 from tests.native.checkout import Checkout
-from tests.native.service import Service
 from tests.support import clients
-from tests.support.deployment import DEMO
+from tests.support.endpoints import HTTP
 
-FEW, MANY, SECONDS = 4, 32, 8
+FEW, MANY, SECONDS = 4, 32, 6
 WAIT_S = 2
 
 
@@ -27,14 +26,13 @@ class Measured:
     refused: list[float] = field(default_factory=list)
 
 
-def measure(service: Checkout, count: int) -> Measured:
+def measure(gateway: str, picture: bytes, count: int) -> Measured:
     """Let so many clients ask without a pause, and after a refusal wait as long as it says."""
     found, over = Measured(), threading.Event()
-    picture = (service.root / "samples/street.jpg").read_bytes()
 
     def ask() -> httpx.Response:
         sent = time.monotonic()
-        answer = httpx.post(f"{service.gateway}/predict", content=picture, timeout=60, trust_env=False)
+        answer = HTTP.post(f"{gateway}/predict", content=picture, timeout=60)
         took = time.monotonic() - sent
         assert answer.status_code in (200, 503), answer.text
         if over.is_set():
@@ -55,16 +53,15 @@ def measure(service: Checkout, count: int) -> Measured:
     return found
 
 
-def test_many_clients_keep_the_workers_as_busy_as_few_and_are_not_answered_late(installed: Service) -> None:
-    service = installed.checkout
-    service.up(MAX_WAIT_S=str(WAIT_S))
-    installed.settle(DEMO)
-    measure(service, FEW)  # the limit is found
-    few = measure(service, FEW)
-    many = measure(service, MANY)
+def test_many_clients_keep_the_workers_as_busy_as_few_and_are_not_answered_late(demo: Checkout) -> None:
+    picture = (demo.root / "samples/street.jpg").read_bytes()
+    with demo.second_gateway(MAX_WAIT_S=str(WAIT_S)) as url:
+        measure(url, picture, FEW)  # the limit is found
+        few = measure(url, picture, FEW)
+        many = measure(url, picture, MANY)
+        scraped = HTTP.get(f"{url}/metrics").text
     assert few.answered
     assert many.worked_s > 0.7 * few.worked_s  # not the number of answers: other rings take processors now and then
     assert sorted(many.answered)[int(0.9 * len(many.answered))] < WAIT_S + 10 * median(few.answered)
-    scraped = httpx.get(f"{service.gateway}/metrics", trust_env=False).text
     places = next(line for line in scraped.splitlines() if line.startswith("gateway_admission_places{"))
     assert float(places.split()[-1]) < 16

@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chromium import NoChromiumError, launched
 from tests.browser.visit import Visit
 from tests.support import cannot_run
+from tests.support.endpoints import HTTP
 
 #: The most opaque pixel of the overlay within one pixel of each place, which is in pixels of the picture.
 ALPHA = """(canvas, [places, width]) => {
@@ -33,7 +33,7 @@ def chromium():
 def test_the_page_shows_what_the_model_found_in_the_sample(service, chromium):
     street = service.root / "samples" / "street.jpg"
     with street.open("rb") as picture:
-        answer = httpx.post(f"{service.gateway}/predict", files={"file": picture}, timeout=60).json()
+        answer = HTTP.post(f"{service.gateway}/predict", files={"file": picture}, timeout=60).json()
     page = Visit(chromium.new_page(), service.gateway)
     page.page.on("console", lambda message: page.complaints.append(message.text))
     page.page.goto(service.gateway)

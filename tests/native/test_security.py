@@ -1,4 +1,4 @@
-"""Who reaches the real TorchServe, and what the processes know: pages in a real browser, variables, sockets."""
+"""Who reaches the real TorchServe: pages in a real browser, and sockets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops.native.environment import only_of_services
 from tests.browser.chromium import PAGE_NAME, REBOUND_NAME, NoChromiumError, launched
 from tests.native.checkout import Checkout
 from tests.support import cannot_run
 from tests.support.answering import answering
+from tests.support.endpoints import HTTP
 
-SECRETS = {"REDIS_URL": "redis://:s3cret@127.0.0.1:1/0"}
-FOREIGN = {"YOLO_API_KEY": "s3cret-key", "AWS_SECRET_ACCESS_KEY": "s3cret-aws", "WEIGHTS": "https://u:s3cret@h/b.pt"}
 #: What a browser sends without asking first (no preflight), and what it asks for; the page learns no more than this.
 ASK = """async ([method, url, type, body]) => {
   const simple = method === "GET" || method === "POST";
@@ -49,7 +47,7 @@ def evil(tmp_path):
 
 
 def models(service: Checkout) -> list[str]:
-    return [model["modelName"] for model in httpx.get(f"{service.management}/models", timeout=30).json()["models"]]
+    return [model["modelName"] for model in HTTP.get(f"{service.management}/models", timeout=30).json()["models"]]
 
 
 def test_a_page_of_another_origin_can_neither_register_unload_nor_call_a_model(service, page, evil):
@@ -77,10 +75,10 @@ def test_a_page_of_another_origin_can_neither_register_unload_nor_call_a_model(s
     assert models(service) == ["yolo"]
     service.wait_ready()
     # The same request of a program would have been carried out: the page was refused for being one.
-    done = httpx.post(service.management + register, timeout=60)
+    done = HTTP.post(service.management + register, timeout=60)
     assert done.status_code == 200, done.text
     assert models(service) == ["evil", "yolo"]
-    assert httpx.delete(f"{service.management}/models/evil", timeout=60).status_code == 200
+    assert HTTP.delete(f"{service.management}/models/evil", timeout=60).status_code == 200
 
 
 def test_a_page_whose_name_leads_here_is_refused_on_every_port(service, page, evil):
@@ -103,7 +101,7 @@ def test_each_port_has_its_own_api_only(service):
     service.wait_ready()
     for port, path in (("INFERENCE_PORT", "/models"), ("METRICS_PORT", "/models"), ("MANAGEMENT_PORT", "/ping")):
         for method in ("GET", "POST"):
-            answer = httpx.request(method, f"http://127.0.0.1:{service.ports[port]}{path}?url=yolo.mar", timeout=30)
+            answer = HTTP.request(method, f"http://127.0.0.1:{service.ports[port]}{path}?url=yolo.mar", timeout=30)
             assert (answer.status_code, path == "/models" or method == "GET") in (
                 (404, True),
                 (404, False),
@@ -126,30 +124,3 @@ def test_torchserve_listens_on_sockets_that_only_its_user_reaches(service):
     folder = Path(guard.environ()["TORCHSERVE_RUN_DIR"])
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stem for path in folder.glob("*.sock")} == {"inference", "management", "metrics"}
-
-
-def test_every_process_holds_the_variables_it_needs_and_no_secret_travels(service):
-    service.run("scripts/down.sh")
-    service.up(**SECRETS, **FOREIGN)
-    service.wait_ready()
-    processes = service.processes("")
-    holders = {}
-    for process in processes:
-        name, found = " ".join(process.cmdline()), process.environ()
-        assert "s3cret" not in name
-        assert found.keys() - only_of_services(found).keys() <= own_variables(name, found), name
-        if "s3cret" in str(found):
-            holders[name] = {key for key, value in found.items() if "s3cret" in value}
-    assert len(processes) >= 5, processes  # supervisor, gateway, guard, Java, a worker
-    assert len(holders) == 2, holders
-    assert all("-m gateway" in name or "supervisord" in name for name in holders)
-    assert set.union(*holders.values()) == {"REDIS_URL"}
-
-
-def own_variables(name: str, found: dict[str, str]) -> set[str]:
-    """What a program sets itself, or for its own children."""
-    if "-m gateway" in name:
-        return {"PYTHONPATH", *(key for key in found if key.startswith("SUPERVISOR_"))}
-    if "model_service_worker" in name:
-        return {"PYTHONPATH", "MODEL_SETTINGS", *(key for key in found if key.startswith("TS_"))}
-    return {"PYTHONPATH", "MODEL_SETTINGS"}  # the settings of each model, for the workers

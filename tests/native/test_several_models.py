@@ -11,6 +11,7 @@ import pytest
 
 from tests.native.checkout import Checkout
 from tests.native.service import Service
+from tests.native.task_answers import look
 from tests.support import small_models, wait_until
 from tests.support.endpoints import HTTP
 
@@ -47,8 +48,6 @@ def several(installed: Service) -> Iterator[Checkout]:
             archive.unlink()
         shutil.rmtree(store / "models.d" / name)
     checkout.run("scripts/down.sh")
-    checkout.up()
-    checkout.wait_ready()
 
 
 def ask(service: Checkout, model: str, **query: Any) -> Any:
@@ -83,9 +82,11 @@ def test_each_model_has_its_own_workers_and_its_own_defaults_which_a_request_ove
     assert "torchserve: kinds 1.0, 2 worker(s) x 1 thread(s)" in log
     tasks = {model: ask(several, model)["task"] for model in ("yolo", *YAML)}
     assert tasks == {"yolo": "detect", "parts": "segment", "kinds": "classify"}
-    found = ask(several, "parts")["detections"]
-    assert len(found) == 3
-    assert all(each["confidence"] > 0.2 for each in found)
+    found = ask(several, "parts")
+    assert len(found["detections"]) == 3
+    assert all(each["confidence"] > 0.2 for each in found["detections"])
+    look(found)
+    look(ask(several, "kinds"))
     assert len(ask(several, "parts", max_det=5, conf=0.01)["detections"]) == 5
     wait_until(lambda: workers(several, "kinds") == 2, "kinds has its workers")
     kinds = described(several, "kinds")

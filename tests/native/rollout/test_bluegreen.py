@@ -58,7 +58,7 @@ def versions(answered):
 
 
 def test_eight_clients_lose_no_request_from_blue_to_green_and_back(service, next_archive):
-    with Clients(service).at_work(pause_s=0) as people:
+    with Clients(service).at_work() as people:
         service.go("scripts/bluegreen.sh", "up", "--note", "another archive")
         assert versions(people.more()) == {BASE}
         service.go("scripts/bluegreen.sh", "switch")

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 
-from tests.gateway.support.gateway_process import gateway_process
 from tests.support import wait_until
 from tests.support.deployment import BASE
 
 OTHER = "1.0-cached"
-
-
-@contextmanager
-def second_gateway(checkout, **variables: str) -> Iterator[str]:
-    """A gateway of its own in front of the same TorchServe."""
-    urls = {
-        "TORCHSERVE_INFERENCE_URL": checkout.inference,
-        "TORCHSERVE_MANAGEMENT_URL": checkout.management,
-    }
-    with gateway_process(checkout.root, checkout.root / ".venv/bin/python", **urls, **variables) as url:
-        wait_until(lambda: httpx.get(f"{url}/health/ready", timeout=5).status_code == 200, "the second one is ready")
-        yield url
 
 
 def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_name(service):
@@ -45,7 +30,10 @@ def test_no_remembered_answer_outlives_a_release_or_a_new_archive_under_an_old_n
                 except (AssertionError, httpx.HTTPError) as error:
                     wrong.append(repr(error))
 
-    with second_gateway(service.checkout, CACHE="memory") as url, httpx.Client(timeout=90, trust_env=False) as client:
+    with (
+        service.checkout.second_gateway(CACHE="memory") as url,
+        httpx.Client(timeout=90, trust_env=False) as client,
+    ):
         thread = threading.Thread(target=keep_asking, args=(url,))
         thread.start()
         try:

@@ -9,13 +9,13 @@ import hashlib
 import time
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.native.rollout.clients import CLIENTS, Clients
 from tests.support import clients, wait_until
 from tests.support.archives import SURE
 from tests.support.deployment import BASE
+from tests.support.endpoints import HTTP
 
 
 def bucket(salt: str, key: str) -> int:
@@ -33,7 +33,7 @@ def splitting_salt(percent: int) -> str:
 
 def test_eight_clients_lose_no_request_from_the_start_of_a_canary_to_its_promotion(service, sure):
     salt = splitting_salt(50)
-    with Clients(service).at_work(pause_s=0) as people:
+    with Clients(service).at_work() as people:
         service.go("scripts/canary.sh", "start", sure, "--percent", "50", "--key-salt", salt)
         for _, key, _, version, _ in people.more():
             assert version == (sure if bucket(salt, key) < 5000 else BASE), "who is in the canary stays in it"
@@ -126,7 +126,7 @@ def test_torchserve_killed_under_a_canary_comes_back_with_it_and_each_client_kee
     wait_until(lambda: sorted(service.loaded()) == [BASE, sure], "both versions are loaded again")
     # Until its workers are READY, and the gateway has looked, the stable version stands in for the canary.
     wait_until(lambda: who_answers(service) == halved, "everybody is answered by the version they had")
-    default = httpx.get(f"{service.management}/models/yolo", timeout=5).json()
+    default = HTTP.get(f"{service.management}/models/yolo", timeout=5).json()
     assert default[0]["modelVersion"] == BASE, "yolo.mar is the default"
     assert version_for(service, "camera-0", version=sure) == sure
     assert version_for(service, "camera-0", version="9.9") == 404
@@ -161,7 +161,7 @@ def test_a_shadow_counts_differences_and_answers_no_client(service, sure):
     service.go("scripts/shadow.sh", "start", sure, "--percent", "100")
 
     def shadow():
-        rows = httpx.get(f"{service.gateway}/models", timeout=10).json()["traffic"]
+        rows = HTTP.get(f"{service.gateway}/models", timeout=10).json()["traffic"]
         return next((row for row in rows if row["role"] == "shadow" and row["compared"]), None)
 
     for _ in range(3):

@@ -6,9 +6,9 @@ import json
 import zipfile
 
 import cv2
-import httpx
 
 from tests.support.deployment import BASE
+from tests.support.endpoints import HTTP
 from tests.unit.parity.pictures import noise
 
 VERSION = "small-int8"
@@ -28,7 +28,7 @@ def test_weights_are_quantised_on_the_way_put_live_and_taken_back(service, tmp_p
     assert went.returncode == 0, went.stdout
     assert "because of --force" in went.stdout
 
-    (model,) = httpx.get(f"{service.management}/models/yolo?customized=true", timeout=30).json()
+    (model,) = HTTP.get(f"{service.management}/models/yolo?customized=true", timeout=30).json()
     assert (model["modelVersion"], model["customizedMetadata"]["precision"]) == (VERSION, "int8")
     with zipfile.ZipFile(service.store / f"yolo-{VERSION}.mar") as mar:
         document = json.loads(mar.read("yolo.json"))

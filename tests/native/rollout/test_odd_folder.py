@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from ops.system.settings import PORTS
@@ -13,6 +12,7 @@ from tests.native.checkout import Checkout
 from tests.native.service import Service
 from tests.support import copy_tree, free_ports
 from tests.support.deployment import RELEASED_TO
+from tests.support.endpoints import HTTP
 
 #: Each of these has broken a program: configparser, Java's class path and properties, log4j's URL, a shell.
 NAME = "100%s $HOME `Büro`#1 [a];'ñ'"
@@ -44,6 +44,6 @@ def test_the_service_runs_in_a_folder_with_an_odd_name_and_no_utf8_locale(odd):
     assert done.returncode == 0, done.stdout
     (server,) = odd.processes("org.pytorch.serve.ModelServer")
     assert NAME in server.cmdline()[0]
-    answer = httpx.post(f"{odd.gateway}/predict?imgsz=128", content=(odd.root / "samples/street.jpg").read_bytes())
+    answer = HTTP.post(f"{odd.gateway}/predict?imgsz=128", content=(odd.root / "samples/street.jpg").read_bytes())
     assert answer.json()["model"] == {"name": "yolo", "version": "base"}
     assert not list((odd.root / "serving/torchserve/model-store").glob("*.mar"))

@@ -20,6 +20,7 @@ from tests.support import clients, wait_until
 from tests.support.answering import answering
 from tests.support.archives import SURE, left_over, renamed, varied
 from tests.support.deployment import BASE
+from tests.support.endpoints import HTTP
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def refusing(what: str, server: str) -> AbstractContextManager[str]:
         path = request.url.raw_path.decode()
         if path.endswith(what):
             return httpx.Response(500, json={"code": 500, "message": "refused by the test"})
-        return httpx.request(request.method, server + path, content=request.content, timeout=120)
+        return HTTP.request(request.method, server + path, content=request.content, timeout=120)
 
     return answering(answer)
 
@@ -114,7 +115,7 @@ def test_only_archives_of_the_model_store_can_be_registered(service, untouched, 
                 "s3://bucket/yolo-outside.mar",
                 "",
             ):
-                answer = httpx.post(f"{service.management}/models", params={"url": url}, timeout=60)
+                answer = HTTP.post(f"{service.management}/models", params={"url": url}, timeout=60)
                 assert 400 <= answer.status_code < 500, f"{url}: {answer.text}"
                 assert service.loaded() == [BASE], url
     finally:

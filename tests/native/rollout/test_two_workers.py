@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from tests.native.rollout.clients import Clients
 from tests.native.service import Service
 from tests.support.deployment import RELEASED_TO
+from tests.support.endpoints import HTTP
 
 
 @pytest.fixture
@@ -24,6 +24,6 @@ def test_a_version_with_two_workers_answers_all_it_has_before_it_goes(service, s
         people.more()
         service.go("scripts/canary.sh", "promote")
         people.more()
-        loaded = httpx.get(f"{service.management}/models/yolo", timeout=5).json()
+        loaded = HTTP.get(f"{service.management}/models/yolo", timeout=5).json()
         assert len(loaded[0]["workers"]) == 2
         service.go("scripts/rollback.sh")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import httpx
-import pytest
-
 from tests.native.checkout import Checkout
-from tests.native.service import Service
 from tests.support import jpeg
-from tests.support.deployment import DEMO
-from tests.support.otlp import Collector, Span, collecting
+from tests.support.endpoints import HTTP
+from tests.support.otlp import Span
 
 CLIENT = "b7ad6b7169203331"
 STAGES = ["decode", "letterbox", "infer", "nms"]
@@ -21,29 +16,9 @@ STAGES = ["decode", "letterbox", "infer", "nms"]
 SPANS = 3 + len(STAGES)
 
 
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    with collecting() as found:
-        yield found
-
-
-@pytest.fixture
-def traced(installed: Service, collector: Collector) -> Checkout:
-    """The service with a collector, and with batches of three, for which the first image waits half a second."""
-    installed.checkout.up(
-        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
-        OTEL_BSP_SCHEDULE_DELAY="200",
-        BATCH_SIZE="3",
-        MAX_BATCH_DELAY_MS="500",
-        WORKERS="1",
-    )
-    installed.settle(DEMO)
-    return installed.checkout
-
-
 def ask(service: Checkout, trace: str, picture: bytes) -> None:
     headers = {"traceparent": f"00-{trace}-{CLIENT}-01", "X-Request-ID": trace[:8]}
-    answer = httpx.post(f"{service.gateway}/predict", content=picture, headers=headers, timeout=60)
+    answer = HTTP.post(f"{service.gateway}/predict", content=picture, headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
 
 
@@ -64,28 +39,28 @@ def check(spans: list[Span]) -> list[Span]:
     return [worker, *stages]
 
 
-def test_a_trace_goes_from_the_client_to_nms_and_its_id_is_in_the_lines_of_all_processes(traced, collector):
+def test_a_trace_goes_from_the_client_to_nms_and_its_id_is_in_the_lines_of_all_processes(configured, collector):
     trace = "a1" * 16
-    ask(traced, trace, (traced.root / "samples/street.jpg").read_bytes())
+    ask(configured, trace, (configured.root / "samples/street.jpg").read_bytes())
     check(collector.trace(trace, SPANS))
     for name, loggers in (("api-gateway", ["gateway.access"]), ("torchserve", ["torchserve.access", "worker"])):
-        lines = [line for line in traced.log(name).splitlines() if trace in line]
+        lines = [line for line in configured.log(name).splitlines() if trace in line]
         assert all(any(f'"{logger}"' in line for line in lines) for logger in loggers), lines
 
 
-def test_images_that_torchserve_puts_into_one_batch_have_a_trace_each(traced, collector):
+def test_images_that_torchserve_puts_into_one_batch_have_a_trace_each(configured, collector):
     traces = [f"{number}b" * 16 for number in range(1, 4)]
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda trace: ask(traced, trace, jpeg(640, 480)), traces))
+        list(pool.map(lambda trace: ask(configured, trace, jpeg(640, 480)), traces))
     for trace in traces:
         check(collector.trace(trace, SPANS))
 
 
-def test_the_images_of_one_request_are_calls_of_one_trace(traced, collector):
+def test_the_images_of_one_request_are_calls_of_one_trace(configured, collector):
     trace = "c3" * 16
     files = [("files", (f"{number}.jpg", jpeg(640, 480), "image/jpeg")) for number in range(3)]
     headers = {"traceparent": f"00-{trace}-{CLIENT}-01"}
-    assert httpx.post(f"{traced.gateway}/predict/batch", files=files, headers=headers, timeout=60).status_code == 200
+    assert HTTP.post(f"{configured.gateway}/predict/batch", files=files, headers=headers, timeout=60).status_code == 200
     spans = collector.trace(trace, 1 + 3 * (SPANS - 1))
     (server,) = (span for span in spans if span.parent == CLIENT)
     calls = [span for span in spans if span.parent == server.id]

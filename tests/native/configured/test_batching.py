@@ -7,22 +7,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-import httpx
-import pytest
 from PIL import Image
 
-from tests.native.checkout import Checkout
-from tests.native.service import Service
 from tests.support import jpeg, wait_until
-from tests.support.deployment import DEMO
-
-
-@pytest.fixture
-def batching(installed: Service) -> Checkout:
-    """The service with batches of three, for which the first picture waits half a second."""
-    installed.checkout.up(BATCH_SIZE="3", MAX_BATCH_DELAY_MS="500", WORKERS="1")
-    installed.settle(DEMO)
-    return installed.checkout
+from tests.support.endpoints import HTTP
 
 
 def logged(service, request_id):
@@ -31,10 +19,10 @@ def logged(service, request_id):
     return next((found for line in lines if (found := json.loads(line)).get("event") == "predict"), None)
 
 
-def test_a_bad_picture_between_two_good_ones_has_its_own_error_and_they_the_boxes_they_have_alone(batching):
+def test_a_bad_picture_between_two_good_ones_has_its_own_error_and_they_the_boxes_they_have_alone(configured):
     def ask(picture, request_id):
         headers = {"X-Request-ID": request_id}
-        answer = httpx.post(f"{batching.gateway}/predict", content=picture, headers=headers, timeout=60)
+        answer = HTTP.post(f"{configured.gateway}/predict", content=picture, headers=headers, timeout=60)
         return answer.status_code, answer.json()
 
     def together(pictures, name):
@@ -44,13 +32,13 @@ def test_a_bad_picture_between_two_good_ones_has_its_own_error_and_they_the_boxe
         assert [status for status, _ in answers] == [200, 400, 200]
         assert answers[1][1]["error"]["code"] == "invalid_image"
         assert [answers[place][1]["detections"] for place in (0, 2)] == alone
-        lines = [wait_until(lambda each=each: logged(batching, each), f"{each} is logged") for each in ids]
+        lines = [wait_until(lambda each=each: logged(configured, each), f"{each} is logged") for each in ids]
         assert [line["status"] for line in lines] == [200, 400, 200]
         return {line["batch"] for line in lines} == {3}
 
-    street = (batching.root / "samples/street.jpg").read_bytes()
+    street = (configured.root / "samples/street.jpg").read_bytes()
     stream = io.BytesIO()
-    with Image.open(batching.root / "samples/people.jpg") as people:
+    with Image.open(configured.root / "samples/people.jpg") as people:
         people.convert("L").save(stream, "JPEG")  # of one component, as scanners and cameras by night send them
     pictures = [street, jpeg(640, 480)[:3000], stream.getvalue()]
     alone = []
@@ -58,7 +46,7 @@ def test_a_bad_picture_between_two_good_ones_has_its_own_error_and_they_the_boxe
         status, body = ask(pictures[place], f"alone-{place}")
         assert status == 200, body
         alone.append(body["detections"])
-        line = wait_until(lambda place=place: logged(batching, f"alone-{place}"), "it is logged")
+        line = wait_until(lambda place=place: logged(configured, f"alone-{place}"), "it is logged")
         assert line["batch"] == 1
     assert all(alone), "a picture without boxes proves nothing"
     assert alone[0] != alone[1]
