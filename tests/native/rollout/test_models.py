@@ -11,7 +11,6 @@ import pytest
 
 from tests.native.service import Service
 from tests.support import clients, small_models, wait_until
-from tests.support.deployment import QUICK
 from tests.support.endpoints import HTTP
 
 YAML = {"masks": "yolov8n-seg.yaml", "kinds": "yolo11n-cls.yaml", "plates": "yolov8n.yaml"}
@@ -82,6 +81,7 @@ def test_models_are_brought_added_and_removed_while_the_others_answer(service: S
         service.go("scripts/models.sh", "add", "1.0", "--name", "masks")
         assert task(service, "masks") == "segment"
         service.go("scripts/models.sh", "remove", "yolo", code=2)
+        answers_what_it_was_asked_before(service, "plates")
         of_yolo.fresh()
         of_kinds.fresh()
     assert of_yolo.statuses == {200}
@@ -89,14 +89,13 @@ def test_models_are_brought_added_and_removed_while_the_others_answer(service: S
     assert processes(service) == java
 
 
-def test_a_removed_model_answers_what_it_was_asked_before(service: Service, weights: Path) -> None:
-    service.go("scripts/models.sh", "add", str(weights / "plates.pt"), "--name", "plates")
-    with clients(4, lambda: ask(service, "plates"), pause_s=0.05) as load:
+def answers_what_it_was_asked_before(service: Service, model: str) -> None:
+    """Remove a model and its archives while clients ask it: each gets an answer, or is told that it is gone."""
+    with clients(4, lambda: ask(service, model), pause_s=0.05) as load:
         load.fresh()
-        service.go("scripts/models.sh", "remove", "plates", "--purge")
+        service.go("scripts/models.sh", "remove", model, "--purge")
         wait_until(lambda: {answer.status for answer in load.fresh(4)} == {404}, "the model is unknown")
     assert load.statuses == {200, 404}
-    assert HTTP.get(f"{service.management}/models/plates").status_code == 404
-    assert [path.name for path in service.store.glob("plates*")] == []
-    assert "plates" not in listed(service)
-    assert service.ask(**QUICK).status_code == 200
+    assert HTTP.get(f"{service.management}/models/{model}").status_code == 404
+    assert [path.name for path in service.store.glob(f"{model}*")] == []
+    assert model not in listed(service)
