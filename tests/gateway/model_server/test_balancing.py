@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from gateway.model_server.errors import (
 )
 from gateway.model_server.torchserve import combining
 from gateway.model_server.torchserve.balancing import Member, choose
+from gateway.model_server.torchserve.discovery import ABSENT, INTERVAL_S, Discovery
 from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of, one_family, read_endpoints
 
 READY = Readiness(True, None, "1.0", 2, 4)
@@ -166,3 +168,30 @@ def test_versions_are_put_together_with_their_workers_and_queues() -> None:
     (found,) = combining.versions({"a": [replace(version, details={})], "b": [version]})
     assert [(worker.id, worker.instance) for worker in found.workers] == [("9000", "a"), ("9000", "b")]
     assert (found.queue_free, found.queue_waiting, found.details) == (200, 2, {"engine": "openvino"})
+
+
+@pytest.mark.anyio
+async def test_a_failed_lookup_changes_nothing_and_a_name_that_is_gone_has_no_server(clock: Clock) -> None:
+    answers: list[list[str] | OSError] = []
+
+    async def look_up(host: str) -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    async def found(answer: list[str] | OSError) -> list[str | None]:
+        answers.append(answer)
+        clock.now += INTERVAL_S
+        await discovery.refresh()
+        return [one.address for one in discovery.instances]
+
+    discovery = Discovery([Endpoint("http://torchserve:8085", "http://torchserve:8086")], look_up, clock)
+    gone = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert await found(["10.0.0.2", "10.0.0.3"]) == ["10.0.0.2", "10.0.0.3"]
+    for _ in range(2 * ABSENT):
+        assert await found(socket.gaierror(socket.EAI_AGAIN, "Temporary failure")) == ["10.0.0.2", "10.0.0.3"]
+    assert [await found(gone) for _ in range(ABSENT)] == [["10.0.0.2", "10.0.0.3"]] * (ABSENT - 1) + [[]]
+    assert await found(["10.0.0.4"]) == ["10.0.0.4"]
+    await discovery.refresh()
+    assert not answers, "twice within a second, it is looked up once"

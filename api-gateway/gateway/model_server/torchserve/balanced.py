@@ -129,7 +129,7 @@ class BalancedBackend:
     async def ready(self) -> Readiness:
         """Look the names up, and check every TorchServe; one that is ready is enough."""
         found = await self._membership.check()
-        return combining.readiness(found) if found else Readiness(False, "the name of the model server has no address")
+        return combining.readiness(found) if found else Readiness(False, "the model server cannot be reached")
 
     def instances(self) -> Sequence[InstanceState]:
         """Describe each as it is known to this gateway."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of, one_family
@@ -15,6 +16,9 @@ INTERVAL_S = 1.0
 URGENT_S = 0.2
 #: Seconds that a caller waits for a lookup. It goes on, and its result is used later.
 PATIENCE_S = 1.0
+#: Lookups in a row that find no such name until its addresses are dropped: later, another container may have them.
+ABSENT = 3
+_NO_SUCH_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))  # musl has only the first
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
@@ -28,7 +32,8 @@ async def look_up(host: str) -> list[str]:
 class Discovery:
     """The TorchServes of some endpoints, as the last successful lookup of each name found them.
 
-    A lookup that fails, as while a DNS server is restarted, changes nothing. ``clock`` gives monotonic seconds.
+    A lookup that fails, as while a DNS server is restarted, changes nothing. A name that is gone for some lookups has
+    no TorchServe. ``clock`` gives monotonic seconds.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Discovery:
         self._lookup = lookup
         self._clock = clock
         self._addresses: dict[str, Sequence[str]] = {}
+        self._absent: Counter[str] = Counter()
         self._looked = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
@@ -77,6 +83,11 @@ class Discovery:
             found = await self._lookup(host)
         except (OSError, UnicodeError) as error:
             logger.debug("a name was not found", extra={"host": host, "cause": repr(error)})
+            if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME:
+                self._absent[host] += 1
+                if self._absent[host] >= ABSENT:
+                    self._addresses.pop(host, None)
             return
+        self._absent[host] = 0
         if found:
             self._addresses[host] = found
