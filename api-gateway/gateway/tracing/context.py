@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
+#: Follows the provider that is set later. To look it up for each span would cost more than the span.
+_tracer = trace.get_tracer("gateway")
+
 
 def trace_fields() -> dict[str, str]:
     """Return ``trace_id`` and ``span_id`` in the form of logs, whether or not the trace is recorded; empty without."""
@@ -34,8 +37,7 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str,
 
     Of an error only the kind is recorded: messages may quote what a client sent.
     """
-    tracer = trace.get_tracer("gateway")
-    with tracer.start_as_current_span(
+    with _tracer.start_as_current_span(
         name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as made:
         try:

@@ -175,7 +175,7 @@ def check_expressions(observed: Observed) -> None:
         return not missing and statuses >= {200, 415, 429, 503}
 
     try:
-        wait_until(all_have_data, "every expression has data", 180)
+        wait_until(all_have_data, "every expression has data")
     except pytest.fail.Exception:
         pytest.fail(f"statuses {statuses}; no data: {missing}")
     for counted in (
