@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.compose.stack import Stack
 from tests.support import small_models, wait_until
-from tests.support.archives import left_over, renamed, varied
+from tests.support.archives import left_over, renamed
 from tests.support.deployment import BASE, RELEASED_TO
 from tests.support.endpoints import HTTP
 from tests.support.several_models import NEW, NEW_VERSION, YAML, Clients
@@ -54,13 +53,6 @@ def three(brought: Stack) -> Stack:
     return brought
 
 
-def kept(stack: Stack, model: str, version: str, **changes: str) -> Path:
-    """Put a version of a model into the store by hand."""
-    return stack.hand_over(
-        varied(stack.store / f"{model}.mar", stack.store / f"{model}-{version}.mar", version, **changes)
-    )
-
-
 def redeploy_kept(stack: Stack, model: str, version: str) -> tuple[int, str]:
     """Redeploy a version that is in the store: the same as redeploy.sh after it has packaged weights."""
     release = ("docker", "compose", "run", "--rm", "-T", "--no-deps", "release")
@@ -82,7 +74,7 @@ def workers(stack: Stack, model: str) -> list[int]:
 def test_each_is_redeployed_rolled_back_or_canaried_by_itself_under_clients_that_ask_all(three: Stack) -> None:
     """One operation of each kind: tests/native/rollout/test_several_models.py has every one for every model."""
     for model in ("yolo", "kinds"):
-        kept(three, model, NEW_VERSION, prefix=NEW)
+        three.keep_copy(model, NEW_VERSION, prefix=NEW)
     with Clients(three).at_work() as people:
         served: dict[str, set[str | None]] = {model: {version} for model, version in FIRST.items()}
         assert people.more() == served
@@ -120,7 +112,7 @@ def test_a_model_that_fails_is_removed_and_comes_back_leaves_the_others_answerin
         wait_until(lambda: workers(three, "parts") != killed and answered(), "another worker answers")
 
         before = answered()
-        kept(three, "parts", "bad", handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n")
+        three.keep_copy("parts", "bad", handler="class H:\n def initialize(self, c): raise OSError('sabotage')\n")
         code, said = redeploy_kept(three, "parts", "bad")
         assert code == 1, said
         assert answered() == before

@@ -135,6 +135,12 @@ class Deployment(Endpoints, ABC):
             varied(self.store / f"yolo-{BASE}.mar", self.store / f"yolo-{version}.mar", version, **changes)
         )
 
+    def keep_copy(self, model: str, version: str, **changes: Any) -> Path:
+        """Put a version of a model into the store by hand: what is served, with something changed (`varied`)."""
+        return self.hand_over(
+            varied(self.store / f"{model}.mar", self.store / f"{model}-{version}.mar", version, **changes)
+        )
+
     def hand_over(self, path: Path) -> Path:
         """Give a file that a test has made to the owner of the checkout."""
         owner = self.root.stat()
