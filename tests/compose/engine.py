@@ -73,7 +73,16 @@ def warm(progress: Progress) -> None:
     with running(progress) as engine:
         environment = {**engine.environment, **TEST_IMAGES, "BUILDX_CONFIG": str(FOLDER / "buildx")}
         progress("building the images of the project")
-        packages.run(["docker", "compose", "build", "--quiet"], environment, cwd=ROOT)
+        build = ["docker", "compose", "build", "--quiet"]
+        try:
+            packages.run(build, environment, cwd=ROOT)
+        except RuntimeError as error:
+            if "layer does not exist" not in str(error):
+                raise
+            # An engine that was killed while it removed images: its cache names layers that are gone.
+            progress("the build cache is damaged; building everything anew")
+            packages.run(["docker", "builder", "prune", "--all", "--force"], environment)
+            packages.run(build, environment, cwd=ROOT)
 
 
 def start(progress: Progress, *, with_parent: bool = False) -> Engine:
