@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 # Seconds between two requests of a client, in tests that are not about full load: so eight clients leave most of two
 # cores to the operation that is tested.
-PAUSE_S = 0.3
+PAUSE_S = 0.6
 
 
 class Answer(NamedTuple):
