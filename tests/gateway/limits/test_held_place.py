@@ -66,23 +66,15 @@ def test_who_does_not_come_back_soon_has_lost_it() -> None:
     assert run(_comes_back_after(0.3 * TOOK_S)) == ["other", "other", "first", "other", "other", "first"]
 
 
-@pytest.mark.parametrize("server", [{"workers": None}, {"workers": 2}, {"batch_size": 4}])
-def test_no_place_is_kept_where_a_worker_would_wait_or_nobody_knows(server: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("server", "urgent"),
+    [({"workers": None}, True), ({"workers": 2}, True), ({"batch_size": 4}, True), ({}, False)],
+    ids=["nobody knows the workers", "a worker would idle", "batches have to fill", "it is not urgent"],
+)
+def test_no_place_is_kept_where(server: dict[str, Any], urgent: bool) -> None:
     async def work() -> int:
         queued = Queued(**server)
-        await queued.first_is_answered()
-        await asyncio.sleep(0)
-        in_flight = queued.server.in_flight
-        await queued.order()
-        return in_flight
-
-    assert run(work()) == 2
-
-
-def test_no_place_is_kept_for_what_is_not_urgent() -> None:
-    async def work() -> int:
-        queued = Queued()
-        await queued.first_is_answered(urgent=False)
+        await queued.first_is_answered(urgent=urgent)
         await asyncio.sleep(0)
         in_flight = queued.server.in_flight
         await queued.order()
