@@ -9,7 +9,6 @@ Reading asks each, and raises for one that does not answer: a change that one of
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -20,6 +19,7 @@ import httpx
 from ops.errors import OpsError
 from ops.paths import MODEL
 from ops.torchserve.client import Loaded, RefusedError, Server, UnreachableError
+from server_addresses import is_one_server, one_family
 
 T = TypeVar("T")
 NOT_FOUND = 404
@@ -152,7 +152,7 @@ def connect(management: str, inference: str, model: str) -> Server:
     if len(managements) != len(inferences):
         raise OpsError("OPS_MANAGEMENT_URL and OPS_INFERENCE_URL name different numbers of TorchServes")
     hosts = {httpx.URL(url).host for url in (*managements, *inferences)}
-    if len(pairs) == 1 and (len(hosts) > 1 or _is_one(*hosts)):
+    if len(pairs) == 1 and (len(hosts) > 1 or is_one_server(*hosts)):
         return Server(management, inference, model=model)
     return EveryServer(management, inference, lambda: [one for pair in pairs for one in _behind(*pair)], model)
 
@@ -186,21 +186,11 @@ def _find_version(server: Server, version: str) -> Loaded | None:
 def _behind(management: str, inference: str) -> list[Server]:
     """Return a server for each address of the URLs' host. Raises UnreachableError for a name without any."""
     url, other = httpx.URL(management), httpx.URL(inference)
-    if url.host != other.host or _is_one(url.host):
+    if url.host != other.host or is_one_server(url.host):
         return [Server(management, inference)]
     try:
         found = socket.getaddrinfo(url.host, None, type=socket.SOCK_STREAM)
     except OSError as error:
         raise UnreachableError(f"TorchServe does not answer ({url.host}: {error})") from error
-    addresses = sorted({str(address[0]) for *_, address in found})
-    addresses = [address for address in addresses if ":" not in address] or addresses  # one with both is one server
+    addresses = one_family(str(address[0]) for *_, address in found)
     return [Server(str(url.copy_with(host=one)), str(other.copy_with(host=one))) for one in addresses]
-
-
-def _is_one(host: str) -> bool:
-    """Tell whether a host is one server: an address, or this machine."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True

@@ -20,7 +20,7 @@ from gateway.model_server.errors import (
 from gateway.model_server.torchserve import combining
 from gateway.model_server.torchserve.balancing import Member, choose
 from gateway.model_server.torchserve.discovery import ABSENT, INTERVAL_S, Discovery
-from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of, one_family, read_endpoints
+from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of, read_endpoints
 
 READY = Readiness(True, None, "1.0", 2, 4)
 NOT_READY = Readiness(False, "none of its 2 workers is ready", "1.0")
@@ -141,11 +141,6 @@ def test_a_name_is_as_many_servers_as_it_has_addresses_and_an_address_or_localho
         assert instances_of(single, ["10.0.0.2"]) == [Instance(single.inference_url, single.management_url)]
     assert Endpoint("http://torchserve:8085", "http://127.0.0.1:8086").host is None, "they cannot be paired"
     assert [one.host for one in read_endpoints("http://a:1,http://b:1", "http://a:2,http://b:2")] == ["a", "b"]
-
-
-def test_a_server_with_addresses_of_both_families_is_one_server() -> None:
-    assert one_family(["fd00::2", "10.0.0.3", "10.0.0.2", "10.0.0.2"]) == ["10.0.0.2", "10.0.0.3"]
-    assert one_family(["fd00::2"]) == ["fd00::2"]
 
 
 def test_readiness_is_that_of_one_and_the_workers_are_those_of_all() -> None:

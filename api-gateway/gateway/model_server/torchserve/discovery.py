@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
-from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of, one_family
+from gateway.model_server.torchserve.instances import Endpoint, Instance, instances_of
+from server_addresses import one_family
 
 logger = logging.getLogger("gateway.backends")
 
@@ -26,7 +27,7 @@ Lookup = Callable[[str], Awaitable[Sequence[str]]]
 async def look_up(host: str) -> list[str]:
     """Return all addresses of a name. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return one_family([str(address[0]) for *_, address in found])
+    return one_family(str(address[0]) for *_, address in found)
 
 
 class Discovery:

@@ -1,9 +1,10 @@
 """Which TorchServes there are: the URLs of the settings, and the addresses behind their names."""
 
-import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from server_addresses import is_one_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,10 @@ class Endpoint:
     def host(self) -> str | None:
         """The name to look up; None for one server, which is not to be balanced.
 
-        An address is one server, and so is ``localhost``, whose addresses are all the same machine's. APIs with
-        different hosts cannot be paired by address.
+        APIs with different hosts cannot be paired by address.
         """
         host = urlsplit(self.inference_url).hostname or ""
-        if host != urlsplit(self.management_url).hostname or host == "localhost" or _is_address(host):
+        if host != urlsplit(self.management_url).hostname or is_one_server(host):
             return None
         return host
 
@@ -52,17 +52,3 @@ def instances_of(endpoint: Endpoint, addresses: Iterable[str]) -> list[Instance]
     """Return the TorchServes behind an endpoint: itself, or one at each address of its name."""
     urls = endpoint.inference_url, endpoint.management_url
     return [Instance(*urls)] if endpoint.host is None else [Instance(*urls, address) for address in addresses]
-
-
-def one_family(addresses: Sequence[str]) -> list[str]:
-    """Return the IPv4 addresses, the IPv6 ones without any: a server with both is one server. Sorted, each once."""
-    found = sorted(set(addresses))
-    return [address for address in found if ":" not in address] or found
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
