@@ -6,10 +6,11 @@ import os
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import httpx
 
@@ -32,11 +33,24 @@ class Edge:
 
     def client(self, http2: bool = True, address: str = "127.0.0.1") -> httpx.Client:
         """Give a client at ``address`` that trusts this edge's authority alone."""
-        trust = ssl.create_default_context(cafile=str(self.authority))
-        transport = httpx.HTTPTransport(verify=trust, http2=http2, local_address=address)
+        transport = httpx.HTTPTransport(verify=self._trust(), http2=http2, local_address=address)
         return httpx.Client(transport=transport, timeout=30)
 
-    def ask(self, client: httpx.Client, method: str, path: str, **options: object) -> httpx.Response:
+    def async_client(self) -> httpx.AsyncClient:
+        """Give a client that sends several requests at once over HTTP/2."""
+        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(verify=self._trust(), http2=True), timeout=30)
+
+    @overload
+    def ask(self, client: httpx.Client, method: str, path: str, **options: object) -> httpx.Response: ...
+
+    @overload
+    def ask(
+        self, client: httpx.AsyncClient, method: str, path: str, **options: object
+    ) -> Coroutine[None, None, httpx.Response]: ...
+
+    def ask(
+        self, client: httpx.Client | httpx.AsyncClient, method: str, path: str, **options: object
+    ) -> httpx.Response | Coroutine[None, None, httpx.Response]:
         """Ask for the edge's name, whatever the machine's resolver makes of it."""
         headers = {"Host": self.name, **options.pop("headers", {})}  # type: ignore[dict-item]
         return client.request(
@@ -46,6 +60,9 @@ class Edge:
             extensions={"sni_hostname": self.name},
             **options,  # type: ignore[arg-type]
         )
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.authority))
 
 
 @contextmanager

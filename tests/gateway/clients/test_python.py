@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -238,16 +238,15 @@ def test_httpx_over_http2(
     assert_detected(response.status_code, response.json(), fake.predictions, query)
 
 
-def test_httpx_sends_several_pictures_at_once_on_one_http2_connection(
-    edge: Edge, http2: httpx.Client, fake: FakeTorchServe
-) -> None:
-    def send(number: int) -> httpx.Response:
-        return edge.ask(http2, "POST", "/predict", content=PHOTO, params={"conf": number / 10})
-
-    with ThreadPoolExecutor(6) as pool:
-        responses = list(pool.map(send, range(1, 7)))
+async def test_httpx_sends_several_pictures_at_once_on_one_http2_connection(edge: Edge, fake: FakeTorchServe) -> None:
+    # Not with threads on one client: httpcore may then open the streams in another order than their numbers have.
+    async with edge.async_client() as client:
+        asked = [
+            edge.ask(client, "POST", "/predict", content=PHOTO, params={"conf": number / 10}) for number in range(1, 7)
+        ]
+        responses = await asyncio.gather(*asked)
     assert [response.status_code for response in responses] == [200] * 6
-    assert sorted(asked.query["conf"] for asked in fake.predictions) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6"]
+    assert sorted(sent.query["conf"] for sent in fake.predictions) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6"]
     assert len({response.extensions["stream_id"] for response in responses}) == 6  # streams of one connection
 
 
