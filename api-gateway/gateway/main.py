@@ -34,6 +34,7 @@ from gateway.models.lines import Lines
 from gateway.models.worker_metrics import WorkerMetrics
 from gateway.second_stage.stage import SecondStage
 from gateway.settings import Settings
+from gateway.tracing.sampling import is_unrecorded
 
 
 def create_app(settings: Settings, backend: InferenceBackend | None = None) -> FastAPI:
@@ -88,7 +89,7 @@ def create_app(settings: Settings, backend: InferenceBackend | None = None) -> F
         # Traces, where gateway.tracing.export has set them up. /metrics and our own log lines do the rest.
         telemetry={
             "tracing": True,
-            "exclude": lambda scope: policy_for(scope["path"]).quiet,
+            "exclude": lambda scope: policy_for(scope["path"]).quiet or is_unrecorded(scope),
             "auto_configure": False,
             "operation_spans": False,
             "metrics": False,

@@ -19,6 +19,7 @@ from gateway.limits.rate_limit import RateLimitMiddleware
 from gateway.settings import Settings
 from gateway.settings.limits import split
 from gateway.settings.placement import EDGE
+from gateway.tracing.sampling import UnrecordedMiddleware
 
 
 def layers(
@@ -33,7 +34,9 @@ def layers(
     if settings.is_behind_edge:
         proxies = (EDGE, *proxies)
     return [
-        # First, so that logs and limits by address see the client's address and not the proxy's.
+        # Around all that logs or asks the model server.
+        *([Middleware(UnrecordedMiddleware)] if settings.otel_exporter_otlp_endpoint else []),
+        # Before the rest, so that logs and limits by address see the client's address and not the proxy's.
         *([Middleware(TrustedProxiesMiddleware, proxies=proxies)] if proxies else []),
         Middleware(ObserveMiddleware, metrics=metrics),
         Middleware(HeadMiddleware),

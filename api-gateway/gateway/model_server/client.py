@@ -127,7 +127,7 @@ class HttpClient:
         if not self._is_traced:
             return await self._send(method, path, content, headers or {}, read_timeout_s)
         with model_server.call(method, self._name, path) as call:
-            parent = {"traceparent": found} if call is not None and (found := traceparent()) else {}
+            parent = {"traceparent": found} if (found := traceparent()) else {}
             reply = await self._send(method, path, content, {**(headers or {}), **parent}, read_timeout_s)
             if call is not None:
                 call.answered(reply.status, reply.header(STAGES_HEADER))

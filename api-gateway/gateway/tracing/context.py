@@ -18,10 +18,14 @@ def trace_fields() -> dict[str, str]:
     return {"trace_id": trace.format_trace_id(found.trace_id), "span_id": trace.format_span_id(found.span_id)}
 
 
+def is_recorded() -> bool:
+    """Tell whether the current trace is recorded; also after the span of the request has ended."""
+    return trace.get_current_span().get_span_context().trace_flags.sampled
+
+
 def recorded_trace_id() -> str | None:
-    """Return the id of the trace if it is recorded, so that whoever follows the id finds it."""
-    found = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(found.trace_id) if found.is_valid and found.trace_flags.sampled else None
+    """Return the id of the trace if it is recorded, so that a reader who follows the id finds it."""
+    return trace.format_trace_id(trace.get_current_span().get_span_context().trace_id) if is_recorded() else None
 
 
 def describe(attributes: Mapping[str, str], *, has_query: bool = False) -> None:
@@ -33,10 +37,13 @@ def describe(attributes: Mapping[str, str], *, has_query: bool = False) -> None:
 
 @contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Mapping[str, str] | None = None) -> Iterator[Span]:
-    """Make a span of a part of the request, until the block ends. Without tracing it does nothing.
+    """Make a span of a part of the request, until the block ends. If the request is not recorded, it does nothing.
 
     Of an error only the kind is recorded: messages may quote what a client sent.
     """
+    if not is_recorded():
+        yield trace.get_current_span()
+        return
     with _tracer.start_as_current_span(
         name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as made:

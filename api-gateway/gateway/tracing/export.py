@@ -16,7 +16,7 @@ from opentelemetry.util.re import parse_env_headers
 
 from gateway import __version__
 from gateway.settings import Settings
-from gateway.tracing import model_server
+from gateway.tracing import model_server, sampling
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
@@ -38,8 +38,11 @@ def start(settings: Settings) -> Callable[[], None]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+    from gateway.tracing.ids import RequestIds
+
     # At WARNING it logs each of its attempts.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
+    sampler, ids = _sampler(settings), RequestIds()
     queue = settings.otel_bsp_max_queue_size
     processor = BatchSpanProcessor(
         OTLPSpanExporter(
@@ -57,11 +60,12 @@ def start(settings: Settings) -> Callable[[], None]:
         given = parse_env_headers(settings.otel_resource_attributes, liberal=True)
         resource = Resource.create({**given, "service.name": service})
         limits = SpanLimits(max_attribute_length=LONGEST_VALUE)
-        provider = TracerProvider(sampler, resource, shutdown_on_exit=False, span_limits=limits)
+        provider = TracerProvider(sampler, resource, shutdown_on_exit=False, id_generator=ids, span_limits=limits)
         provider.add_span_processor(processor)
         return provider
 
-    trace.set_tracer_provider(provide(settings.otel_service_name, _sampler(settings)))
+    trace.set_tracer_provider(provide(settings.otel_service_name, sampler))
+    sampling.install(sampler, ids)
     model_server.install(provide(model_server.SERVICE, ALWAYS_ON).get_tracer("gateway", __version__))
 
     def stop() -> None:

@@ -40,7 +40,7 @@ def install(tracer: Tracer) -> None:
 
 
 class Call:
-    """A call to the model server in the current trace."""
+    """A call to the model server in a trace that is recorded."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -48,8 +48,6 @@ class Call:
 
     def answered(self, status: int, stages: str | None) -> None:
         """Record the answer: its status and, if the worker returned them, its stages."""
-        if not self._span.is_recording():
-            return
         self._span.set_attribute("http.response.status_code", status)
         if status >= 400:
             self._span.set_status(StatusCode.ERROR)
@@ -59,8 +57,8 @@ class Call:
 
 @contextmanager
 def call(method: str, server: str, path: str) -> Iterator[Call | None]:
-    """Make a span of a call, which is the current one until it ends; None if the task belongs to no trace."""
-    if not trace.get_current_span().get_span_context().is_valid:
+    """Make a span of a call, which is the current one until it ends; None if the task is in no recorded trace."""
+    if not context.is_recorded():
         yield None
         return
     target = path.partition("?")[0]

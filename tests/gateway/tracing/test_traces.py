@@ -230,6 +230,25 @@ def test_a_sampler_without_parent_decides_whatever_clients_say(
     assert fake.predictions[-1].headers["traceparent"].endswith("-00")
 
 
+def test_of_requests_without_a_trace_the_chosen_share_is_recorded_whole_and_the_rest_is_passed_on(
+    start: Start, fake: FakeTorchServe, collector: Collector
+) -> None:
+    half = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
+    url = start(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **QUICKLY, **half).url()
+    for _ in range(40):
+        assert HTTP.post(f"{url}/predict", content=JPEG, timeout=30).status_code == 200
+    passed_on = [asked.headers["traceparent"].split("-") for asked in fake.predictions]
+    recorded = {trace for _, trace, _, flags in passed_on if flags == "01"}
+    assert len({trace for _, trace, _, _ in passed_on}) == 40
+    assert 5 < len(recorded) < 35
+    # The same decision as of any other program with this sampler: by the lower half of the id.
+    assert {trace for _, trace, _, _ in passed_on if int(trace[16:], 16) < 2**63} == recorded
+    for trace in recorded:
+        server, call = collector.trace(trace, 2)
+        assert (server.name, server.parent, call.parent) == ("POST /predict", "", server.id)
+    assert {span.trace for span in collector.spans} == recorded
+
+
 @pytest.mark.parametrize("fault", ["away", "silent", "refusing"])
 def test_without_a_working_collector_requests_are_answered_and_few_spans_are_kept(
     start: Start, fake: FakeTorchServe, collector: Collector, fault: str
