@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 import subprocess
+import sys
 
+import httpx
 import pytest
 import yaml
 
 from gateway.settings import Settings
 from server_settings import Placement, ServerSettings
 from tests.support import ROOT
+from tests.support.answering import answering
 from yolo.settings import Settings as WorkerSettings
 
 COMPOSE_FILES = ["docker-compose.yml", "deploy/compose/model-archiver.yml", "deploy/compose/release.yml"]
@@ -113,6 +116,21 @@ def test_a_service_without_healthcheck_is_a_one_shot():
     archiver = services(*COMPOSE_FILES)["model-archiver"]
     assert archiver["restart"] == "no"
     assert "ports" not in archiver
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_gateways_health_check_is_its_readiness_without_a_proxy(status, code):
+    _, _, *arguments = services("docker-compose.yml")["api-gateway"]["healthcheck"]["test"]
+    asked = []
+
+    def gateway(request):
+        asked.append(request.url.path)
+        return httpx.Response(status)
+
+    with answering(gateway) as url:
+        command = [sys.executable, *(argument.replace("8000", url.rpartition(":")[2]) for argument in arguments)]
+        assert subprocess.run(command, env={"http_proxy": "http://127.0.0.1:9"}, check=False).returncode == code
+    assert asked == ["/health/ready"]
 
 
 def test_only_two_services_publish_ports_and_the_management_port_stays_on_loopback():
