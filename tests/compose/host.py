@@ -41,10 +41,10 @@ class AptSource:
     components: tuple[str, ...]
     keyring: Path | None
 
-    def line(self, suite: str) -> str:
-        """The archive as a one-line source for `suite`."""
+    def line(self, suite: str, kind: str = "deb") -> str:
+        """The archive as a one-line source for `suite`, of binary packages or of another kind."""
         option = f"[signed-by={self.keyring}] " if self.keyring else ""
-        return f"deb {option}{self.uri} {suite} {' '.join(self.components)}"
+        return f"{kind} {option}{self.uri} {suite} {' '.join(self.components)}"
 
 
 @dataclass(frozen=True)

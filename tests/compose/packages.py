@@ -83,19 +83,7 @@ def unpack_plugins(target: Path, scratch: Path, progress: Progress) -> None:
     progress(f"unpacking {', '.join(wanted)}")
     suite = _PLUGIN_RELEASE if release in _BEFORE_PLUGINS else release
 
-    # An apt of its own for this one look-up: the machine's lists and pins know nothing of the other release.
-    lists, cache, parts = scratch / "lists", scratch / "cache", scratch / "sources"
-    for folder in (lists / "partial", cache / "archives" / "partial", parts):
-        folder.mkdir(parents=True, exist_ok=True)
-    (scratch / "sources.list").write_text(source.line(suite) + "\n")
-    options = [
-        f"Dir::Etc::sourcelist={scratch / 'sources.list'}",
-        f"Dir::Etc::sourceparts={parts}",
-        f"Dir::State::lists={lists}",
-        f"Dir::Cache={cache}",
-        "APT::Sandbox::User=root",  # the sandbox user could not write to a folder of root's
-    ]
-    apt = ["apt-get", "-qq", *(word for option in options for word in ("-o", option))]
+    apt = private_apt(scratch, source.line(suite))
     run([*apt, "update"])
     run([*apt, "download", *wanted], cwd=scratch)
 
@@ -107,6 +95,22 @@ def unpack_plugins(target: Path, scratch: Path, progress: Progress) -> None:
         (binary,) = tree.glob(f"usr/*/docker/cli-plugins/{plugin}")
         shutil.copy2(binary, target / plugin)
     shutil.rmtree(scratch)
+
+
+def private_apt(scratch: Path, *sources: str) -> list[str]:
+    """Return an apt-get with these sources alone: the machine's lists and pins know nothing of another release."""
+    lists, cache, parts = scratch / "lists", scratch / "cache", scratch / "sources"
+    for folder in (lists / "partial", cache / "archives" / "partial", parts):
+        folder.mkdir(parents=True, exist_ok=True)
+    (scratch / "sources.list").write_text("".join(f"{source}\n" for source in sources))
+    options = [
+        f"Dir::Etc::sourcelist={scratch / 'sources.list'}",
+        f"Dir::Etc::sourceparts={parts}",
+        f"Dir::State::lists={lists}",
+        f"Dir::Cache={cache}",
+        "APT::Sandbox::User=root",  # the sandbox user could not write to a folder of root's
+    ]
+    return ["apt-get", "-qq", *(word for option in options for word in ("-o", option))]
 
 
 def run(command: list[str], environment: dict[str, str] | None = None, **options: Any) -> None:

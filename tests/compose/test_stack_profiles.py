@@ -1,25 +1,25 @@
 """The profiles edge, cache and observability in Compose, as the compose files confine their services.
 
-No registry can be counted on, so the images are made of Debian's packages, the way the official ones are. VictoriaLogs,
-Grafana and Jaeger are in no Debian: a stand-in takes the place of the first, the others do not run.
+No registry can be counted on, so the images are made of Debian's packages, the way the official ones are. VictoriaLogs
+is built from Debian's source package. Grafana and Jaeger are in no Debian, and do not run.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.compose.engine import Engine
 from tests.compose.stack import Stack
-from tests.support import free_ports, log_store, wait_until
+from tests.gateway.peers.victoria_logs import victoria_logs
+from tests.support import free_ports, wait_until
 from tests.support.caddy import Edge
 from tests.support.endpoints import HTTP
+from tests.support.log_store import LogStore
 from tests.support.monitoring import Prometheus, without_waiting
 from tests.support.pictures import jpeg
 
@@ -33,7 +33,7 @@ DOCKERFILES = {
 #: All of one image, so that one call of apt-get serves the four services.
 OBSERVING = (
     f"{INSTALL} prometheus prometheus-alertmanager prometheus-node-exporter prometheus-blackbox-exporter wget"
-    " syslog-ng-core syslog-ng-mod-http python3\n"
+    " syslog-ng-core syslog-ng-mod-http\n"
     "RUN install -d -o 65534 -g 65534 /prometheus /alertmanager\n"
 )
 #: The services of the profile that run here, with their images' variables and what the image adds to this.
@@ -42,20 +42,20 @@ OBSERVERS = {
     "alertmanager": ("ALERTMANAGER_IMAGE", 'ENTRYPOINT ["prometheus-alertmanager"]'),
     "node-exporter": ("NODE_EXPORTER_IMAGE", 'ENTRYPOINT ["prometheus-node-exporter"]'),
     "blackbox-exporter": ("BLACKBOX_IMAGE", 'ENTRYPOINT ["prometheus-blackbox-exporter"]'),
-    # No Debian package has the store.
-    "victoria-logs": ("VICTORIA_LOGS_IMAGE", 'COPY log_store.py /\nENTRYPOINT ["python3", "/log_store.py"]'),
+    "victoria-logs": ("VICTORIA_LOGS_IMAGE", 'COPY victoria-logs /\nENTRYPOINT ["/victoria-logs"]'),
     "log-agent": ("LOG_AGENT_IMAGE", ""),
 }
 PUBLISHED = {"prometheus", "alertmanager", "victoria-logs"}
 ROOT_USERS = {"victoria-logs", "log-agent"}
 
 
-def build(stack: Stack, variable: str, dockerfile: str) -> str:
-    """Build an image, and return its name."""
+def build(stack: Stack, variable: str, dockerfile: str, *files: Path) -> str:
+    """Build an image, with these files to copy, and return its name."""
     name = f"yolo-serving/test-{variable.removesuffix('_IMAGE').lower()}:bookworm"
     folder = stack.root / variable
     folder.mkdir(exist_ok=True)
-    shutil.copy2(log_store.__file__, folder)
+    for file in files:
+        shutil.copy2(file, folder)
     (folder / "Dockerfile").write_text(dockerfile)
     stack.docker("build", "--quiet", "--tag", name, str(folder))
     return name
@@ -143,8 +143,9 @@ def observers(profiles, engine: Engine) -> tuple[Stack, dict[str, str]]:
     """What Debian has of the profile observability, running beside the other profiles."""
     stack, environment = profiles
     base = build(stack, "OBSERVING_IMAGE", f"FROM {engine.environment['BASE_IMAGE']}\n{OBSERVING}")
+    files = {"VICTORIA_LOGS_IMAGE": [victoria_logs()]}
     for variable, lines in OBSERVERS.values():
-        environment[variable] = build(stack, variable, f"FROM {base}\n{lines}\n")
+        environment[variable] = build(stack, variable, f"FROM {base}\n{lines}\n", *files.get(variable, ()))
     root = stack.docker("info", "--format", "{{.DockerRootDir}}").strip()
     environment["DOCKER_CONTAINERS"] = f"{root}/containers"
     without_waiting(stack.root / "deploy" / "observability" / "rules")
@@ -197,13 +198,13 @@ def test_the_lines_of_a_request_reach_the_log_store_from_each_process(observers)
     answer = stack.predict(files={"file": image}, headers={"X-Request-ID": "from-the-tests"})
     assert answer.status_code == 200, answer.text
 
-    def lines() -> list[dict[str, Any]]:
-        return list(map(json.loads, HTTP.get(f"http://127.0.0.1:{environment['VICTORIA_LOGS_PORT']}/lines").json()))
+    store = LogStore(f"http://127.0.0.1:{environment['VICTORIA_LOGS_PORT']}")
 
     def writers() -> set[tuple[str, str]]:
-        return {(line["service"], line["logger"]) for line in lines() if line.get("request_id") == "from-the-tests"}
+        return {(line["service"], line["logger"]) for line in store.query('request_id:="from-the-tests"')}
 
     every = {("api-gateway", "gateway.access"), ("torchserve", "torchserve.access"), ("torchserve", "worker")}
     wait_until(lambda: writers() >= every, "the lines have arrived", 60)
     # Those that were written before the agent was started, and none of Prometheus, which has no labels.
-    assert {line["service"] for line in lines()} == {"api-gateway", "torchserve", "edge", "redis"}
+    services = {line["service"] for line in store.query("* | uniq by (service)")}
+    assert services == {"api-gateway", "torchserve", "edge", "redis"}

@@ -29,8 +29,8 @@ STEPS = [
     Step("install", (sys.executable, "-m", "ops.setup.environment", "--test"), required=True),
     # The compose ring finds the images in the engine's cache.
     Step("images", ("nice", sys.executable, "tests/compose/engine.py", "warm"), helper=True),
-    # Environments of other programs take minutes to install; a test that needs one waits for it.
-    Step("peers", ("nice", PYTHON, "-m", "tests.gateway.peers.environment"), ("install",), helper=True),
+    # Other programs take minutes to install or to build; a test that needs one waits for it.
+    Step("peers", ("nice", PYTHON, "-m", "tests.gateway.peers"), ("install",), helper=True),
     # Its tests depend most on time, so no other ring runs beside it.
     ring(
         "gateway",

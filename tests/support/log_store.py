@@ -1,51 +1,54 @@
-"""A stand-in for VictoriaLogs that keeps the lines it is sent: what it takes and where, not how it searches.
-
-As a program it listens on port 9428 of all addresses; it needs the standard library alone.
-"""
+"""The real VictoriaLogs: what it has stored, and one of a test's own on a port of loopback."""
 
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-#: What a request that stores lines must say besides them.
-FIELDS = {"_stream_fields": ["service,logger"], "_time_field": ["time"], "_msg_field": ["message,msg"]}
+import httpx
 
-
-class LogStore(ThreadingHTTPServer):
-    """The server; ``GET /lines`` gives the lines as a JSON list, and so does the attribute."""
-
-    daemon_threads = True
-
-    def __init__(self, host: str, port: int) -> None:
-        self.lines: list[str] = []
-        super().__init__((host, port), _Handler)
+from tests.gateway.peers.victoria_logs import victoria_logs
+from tests.support.endpoints import HTTP
+from tests.support.waiting import wait_until
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: LogStore
+@dataclass(frozen=True)
+class LogStore:
+    """A running VictoriaLogs."""
 
-    def do_GET(self) -> None:
-        self._answer(200, json.dumps(self.server.lines).encode() if self.path == "/lines" else b"OK")
+    url: str
 
-    def do_POST(self) -> None:
-        url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if (url.path, parse_qs(url.query)) != ("/insert/jsonline", FIELDS):
-            return self._answer(400, b"")
-        self.server.lines.extend(body.splitlines())
-        return self._answer(200, b"")
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
+    def query(self, logsql: str) -> list[dict[str, str]]:
+        """Return the lines that a query finds, fields by name, the oldest first. Fails where it cannot be parsed."""
+        answer = HTTP.get(f"{self.url}/select/logsql/query", params={"query": logsql}, timeout=30)
+        assert answer.status_code == 200, (logsql, answer.text)
+        lines: list[dict[str, str]] = [json.loads(line) for line in answer.text.splitlines()]
+        return sorted(lines, key=lambda line: line.get("_time", ""))
 
 
-if __name__ == "__main__":
-    LogStore("0.0.0.0", 9428).serve_forever()
+@contextmanager
+def log_store(folder: Path, port: int) -> Iterator[LogStore]:
+    """Run VictoriaLogs with its data in a folder until the block ends."""
+    argv = [victoria_logs(), f"-storageDataPath={folder / 'data'}", f"-httpListenAddr=127.0.0.1:{port}"]
+    store = LogStore(f"http://127.0.0.1:{port}")
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "store.log").read_text()[-2000:]
+        try:
+            return HTTP.get(f"{store.url}/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    folder.mkdir(exist_ok=True)
+    with (folder / "store.log").open("wb") as output:
+        process = subprocess.Popen(argv, stdout=output, stderr=output)
+        try:
+            wait_until(answers, "VictoriaLogs answers")
+            yield store
+        finally:
+            process.terminate()
+            process.wait(30)

@@ -34,7 +34,7 @@ def python_with(name: str) -> Path:
         if done.returncode != 0:
             cannot_run(f"{name} cannot be installed from the package index: {done.stderr[-500:]}")
 
-    return _python(_made(name, (requirements, constraints), install))
+    return _python(made(name, (requirements, constraints), install))
 
 
 def node() -> Path:
@@ -54,7 +54,7 @@ def npm_packages() -> Path:
         if done.returncode != 0:
             cannot_run(f"the npm packages of the tests cannot be installed from the registry: {done.stderr[-500:]}")
 
-    return _made("npm", NPM, install) / "node_modules"
+    return made("npm", NPM, install) / "node_modules"
 
 
 def java() -> str:
@@ -66,8 +66,8 @@ def java() -> str:
     return str(launcher)
 
 
-def _made(name: str, sources: tuple[Path, ...], install: Callable[[Path], None]) -> Path:
-    """Return the folder that `install` made from these files, this time or an earlier one."""
+def made(name: str, sources: tuple[Path, ...], install: Callable[[Path], None]) -> Path:
+    """Return the folder of this name that `install` made from these files, this time or an earlier one."""
     made_from = hashlib.sha256(platform.python_version().encode())
     for path in sources:
         made_from.update(path.read_bytes())
@@ -94,11 +94,3 @@ def _node_file(name: str) -> Path:
 
 def _run(argv: list[str | Path], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-if __name__ == "__main__":
-    for requirements in sorted(HERE.glob("*.txt")):
-        if not requirements.name.endswith(".constraints.txt"):
-            python_with(requirements.stem)
-    npm_packages()
-    java()
