@@ -22,6 +22,7 @@ from ops.cli import (
     validate,
 )
 from ops.cli.parser import Parser
+from ops.cli.registry import images
 from ops.terminal.exit import run_command
 
 
@@ -29,7 +30,10 @@ def parser() -> Parser:
     """Return the parser of all commands."""
     root = Parser(prog="ops", description="Operate the YOLO service.")
     root.set_defaults(check=lambda arguments: None)
-    modules = (service, predict, load, validate, packaging, releases, models, canary, traffic, bluegreen, drift, keys)
+    modules = (
+        *(service, predict, load, validate, packaging, releases, images),
+        *(models, canary, traffic, bluegreen, drift, keys),
+    )
     for module in modules:
         module.add(root)
     return root

@@ -131,6 +131,15 @@ name_odd_env_lines() {
   ' .env >&2
 }
 
+# take_settings NAME...: export the settings that .env has, for a program that reads the environment alone.
+take_settings() {
+  local name value
+  for name; do
+    value=$(env_value "$name") || exit
+    if [[ -n $value ]]; then export "$name=$value"; fi
+  done
+}
+
 # take_model_store: natively the archives may be in another folder, which Python learns from the environment alone.
 take_model_store() {
   MODEL_STORE=$(env_value MODEL_STORE) || exit
@@ -143,6 +152,11 @@ user_name() {
   local name
   name=$(id -un 2>/dev/null) || name=$(id -u)
   echo "$name"
+}
+
+# images_are_fixed: are the images that Compose runs used as they are, instead of built from the checkout?
+images_are_fixed() {
+  [[ $(env_value IMAGE_POLICY) == never ]]
 }
 
 # packager_image: print the name of the image that has Python and ops. Fails when it was not built yet.
@@ -236,11 +250,17 @@ explain_failure() {
     | docker compose run --rm -T --no-deps release loglines 2>/dev/null || true
 }
 
-# operate COMMAND ARGUMENTS...: read the command line, then run the operation where the service runs; in Compose, weights
-# are first packaged in a container without a network. Exits with the exit code of the operation.
+# operate COMMAND ARGUMENTS...: read the command line, then run the operation where the service runs. Exits with its exit
+# code.
 operate() {
-  local status=0 began plan packaged of_model=()
   read_command_line "$@"
+  run_operation "$@"
+}
+
+# run_operation COMMAND ARGUMENTS...: the same with a command line that was read; in Compose, weights are first packaged in
+# a container without a network.
+run_operation() {
+  local status=0 began plan packaged of_model=()
   require_files "Check the path"
   choose_where
   if [[ $where == native ]]; then

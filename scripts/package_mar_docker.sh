@@ -11,6 +11,7 @@ fail() {
 
 # build_packager: build the image of the packager; where int8 is wanted, the one that can quantize.
 build_packager() {
+  if [[ $service == model-archiver ]] && images_are_fixed && packager_image >/dev/null; then return 0; fi
   echo "+ ${compose[*]} build $service"
   "${compose[@]}" build "$service" || fail "the image of the packager could not be built; Docker's message is above"
 }

@@ -61,10 +61,26 @@ _require_willing_gateway() {
     $1 ~ /^JWT_(JWKS_URL|SECRET_FILE):$/ && $2 != "\"\"" { found = 1 }
     END { exit !found }'
   if [[ ! -e secrets/api_keys.jsonl && ! -e models/models.toml ]] && ! docker compose config | awk "$reasons"; then return 0; fi
-  echo "+ docker compose build api-gateway"
-  docker compose build --quiet api-gateway || return 1
+  if ! images_are_fixed; then
+    echo "+ docker compose build api-gateway"
+    docker compose build --quiet api-gateway || return 1
+  fi
   if ! docker compose run --rm -T --no-deps api-gateway python -m gateway check </dev/null; then
     echo "error: the gateway would not start; its message stands above. Nothing was started." >&2
+    return 1
+  fi
+}
+
+# Nothing is started if images are to be used as they are and one is not here: Compose would build it.
+_require_images() {
+  local image missing=0
+  while read -r image; do
+    if [[ $image != yolo-serving/* ]] || docker image inspect "$image" >/dev/null 2>&1; then continue; fi
+    echo "error: there is no image $image, and IMAGE_POLICY=never. Pull it: bash scripts/release_images.sh pull ${image##*:}; or set IMAGE_POLICY=build" >&2
+    missing=1
+  done < <(docker compose config --images | sort -u)
+  if ((missing)); then
+    echo "Nothing was started." >&2
     return 1
   fi
 }
@@ -121,10 +137,14 @@ _serve_new_rates() {
   restart_service api-gateway
 }
 
-# Build and start the Compose project, wait for health, show a first detection. A failed start leaves nothing running.
+# Build and start the Compose project, or start it with the images that are there, wait for health, show a first detection. A failed start leaves nothing running.
 compose_up() {
   local command=(docker compose up -d --build --wait)
   local port before archive container gateway began
+  if images_are_fixed; then
+    _require_images || return 1
+    command=(docker compose up -d --no-build --wait)
+  fi
   _require_free_ports || return 1
   _require_willing_gateway || return 1
   _fetch_local_weights || return 1

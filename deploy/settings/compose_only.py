@@ -90,7 +90,18 @@ COMPOSE = (
         "Space for unpacked archives, in memory: the size of the .mar for each loaded version of each model.",
     ),
     Variable("TORCHSERVE_CPUS", "0", "CPUs that TorchServe may use, such as 1.5. 0: all."),
-    Variable("IMAGE_TAG", "local", "Tag of the images that are built."),
+    Variable(
+        "IMAGE_TAG",
+        "local",
+        "Tag of the images that are built, or of released ones, which [`release_images.sh pull`](registry.md) sets.",
+    ),
+    Variable(
+        "IMAGE_POLICY",
+        "build",
+        "`build`: the images are built from the checkout. `never`: those of `IMAGE_TAG` are used as they are, released "
+        "ones for instance. Compose pulls neither from a registry.",
+        "build, never",
+    ),
     Variable("GREEN_IMAGE_TAG", "green", "Tag of the second server's image, for blue/green."),
     Variable(
         "BASE_IMAGE",

@@ -25,11 +25,14 @@ from gateway.settings.tracing import TracingSettings
 from ops.system.variables import (
     ALLOW_CUDA,
     BIND,
+    COSIGN_KEY,
+    COSIGN_PUBLIC_KEY,
     MODEL_STORE,
     NATIVE_PORTS,
     OBSERVABILITY,
     OBSERVABILITY_PORTS,
     PORTS,
+    REGISTRY,
     TORCH_INDEX,
     TRUST_WEIGHTS,
     WEIGHTS,
@@ -54,6 +57,7 @@ INTERNAL = (*of_gateway(PlacementSettings), *of_model_server(Placement))
 SCRIPTS = (
     *(BIND, *PORTS, *NATIVE_PORTS, *OBSERVABILITY_PORTS, *OBSERVABILITY),
     *(WEIGHTS, WEIGHTS_SHA256, TRUST_WEIGHTS, MODEL_STORE, TORCH_INDEX, ALLOW_CUDA),
+    *(REGISTRY, COSIGN_KEY, COSIGN_PUBLIC_KEY),
 )
 COMPOSE_READS = (
     *(BIND, *PORTS, *OBSERVABILITY_PORTS, *OBSERVABILITY, *COMPOSE),
@@ -89,6 +93,7 @@ SECTIONS = (
         (*OBSERVABILITY_PORTS, *OBSERVABILITY),
         "Of Prometheus and Alertmanager, see [Observability](observability.md#run-prometheus-and-alertmanager).",
     ),
+    Section("Registry", (REGISTRY, COSIGN_KEY, COSIGN_PUBLIC_KEY), "See [Registry](registry.md)."),
     Section("Compose only", COMPOSE),
     Section("Native mode only", (*NATIVE_PORTS, MODEL_STORE, MODEL_CACHE_DIR)),
     Section(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ops.cli import packaging
 from ops.cli.parser import OPERATION, Parser, on_host, path
+from ops.cli.registry import archives
 from ops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,26 +58,29 @@ request. If TorchServe is down, it makes the version current on disk and restart
     releases = root.add_command(
         "releases",
         "releases.sh",
-        "show the kept versions and what was done to them; prune",
+        "show the kept versions and what was done to them; prune; push to a registry and pull from it",
         """\
   list     every kept version: size, sha256, when, by whom, note, and its role (the default)
   audit    what was done, by whom, when, and how it ended
   prune    remove all but the newest N versions; never the current or previous one, a canary, a
            shadow, one of an experiment, or one that is loaded
+  push     upload a kept version to the registry that is set as REGISTRY, and sign it if there is a key
+  pull     download a released version, verify its digest and, with a key, its signature, and keep it
   recover  complete or undo an operation that was cut off, as every other operation does first
   unlock   show who holds the lock (exit code 3), or that there is nothing to unlock: the lock of an
            operation that was killed is released at once
 """,
-        (0, 1, 2, 3, 5),
+        (0, 1, 2, 3, 5, 7),
     )
-    releases.set_defaults(run=on_host(_releases), check=_check_releases)
+    releases.set_defaults(run=_releases, check=_check_releases)
     releases.add_argument(
         "action",
         nargs="?",
         default="list",
-        choices=["list", "audit", "prune", "recover", "unlock"],
+        choices=["list", "audit", "prune", *archives.ACTIONS, "recover", "unlock"],
         help="default: list",
     )
+    archives.add_arguments(releases)
     releases.add_argument("--keep", type=int, metavar="N", help="prune: how many of the newest versions stay")
     releases.add_flag("--json", "list and audit: print JSON")
     releases.add_argument("--force", action="store_true", help=argparse.SUPPRESS)  # unlock: has no effect any more
@@ -115,9 +119,17 @@ def _rollback(host: Host, arguments: argparse.Namespace) -> None:
 def _check_releases(arguments: argparse.Namespace) -> None:
     if arguments.action == "prune" and arguments.keep is None:
         raise UsageError("prune needs --keep N: how many of the newest versions stay")
+    archives.check(arguments)
 
 
-def _releases(host: Host, arguments: argparse.Namespace) -> None:
+def _releases(arguments: argparse.Namespace) -> None:
+    if arguments.action in archives.ACTIONS:
+        archives.run(arguments)
+    else:
+        on_host(_of_host)(arguments)
+
+
+def _of_host(host: Host, arguments: argparse.Namespace) -> None:
     from ops.releases import history, prune
 
     match arguments.action:

@@ -130,6 +130,24 @@ MODEL_STORE = Variable(
     "Folder of the archives; a relative path begins in the checkout. Empty: `serving/torchserve/model-store`.",
 )
 
+REGISTRY = Variable(
+    "REGISTRY",
+    "",
+    "Registry and namespace of the released images and archives, such as `ghcr.io/me/yolo`. Plain HTTP is spoken on "
+    "loopback only. User and password: `docker login`.",
+)
+COSIGN_KEY = Variable(
+    "COSIGN_KEY",
+    "",
+    "Private key that a push signs with: a file, or an address that cosign knows (`awskms://…`). Its password is in "
+    "`COSIGN_PASSWORD`, of the environment alone, or is asked for. Empty: releases are not signed.",
+)
+COSIGN_PUBLIC_KEY = Variable(
+    "COSIGN_PUBLIC_KEY",
+    "",
+    "Public key of who releases. A pull refuses what is not signed with it. Empty: signatures are not looked at.",
+)
+
 TORCH_INDEX = Variable(
     "TORCH_INDEX",
     "https://download.pytorch.org/whl/cpu",

@@ -1,7 +1,7 @@
-"""Debian packages for the tests: installed by apt; Docker's two CLI plugins are only unpacked.
+"""Debian packages for the tests: installed by apt; Docker's two CLI plugins, oras and cosign are only unpacked.
 
-Nothing installed here starts a service, and the plugins never touch the package database: Debian's stable release
-after bookworm has them, and its packages are only unpacked.
+Nothing installed here starts a service, and what is unpacked never touches the package database: Debian's stable
+release after bookworm has it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.compose import host
 
 PLUGINS = ("docker-compose", "docker-buildx")  # packages of the same names as the plugins they hold
-# The first Debian release that carries both plugins. A newer machine takes them from its own release.
-_PLUGIN_RELEASE = "trixie"
-_BEFORE_PLUGINS = {"buster", "bullseye", "bookworm"}
+# The first Debian release that carries what is unpacked. A newer machine takes it from its own release.
+_NEWER_RELEASE = "trixie"
+_OLDER_RELEASES = {"buster", "bullseye", "bookworm"}
 
 Progress = Callable[[str], None]
 
@@ -73,27 +73,35 @@ def _no_service_starts() -> Iterator[None]:
 
 def unpack_plugins(target: Path, scratch: Path, progress: Progress) -> None:
     """Put the Compose and buildx plugins into `target`; a plugin already there stays as it is."""
-    wanted = [plugin for plugin in PLUGINS if not (target / plugin).exists()]
+    unpack(PLUGINS, "usr/*/docker/cli-plugins/{}", target, scratch, progress)
+
+
+def unpack(names: Sequence[str], pattern: str, target: Path, scratch: Path, progress: Progress) -> None:
+    """Put a program of each of some packages of its name into `target`, unless it is there already.
+
+    `pattern` is its path in the package. Raises LookupError and RuntimeError.
+    """
+    wanted = [name for name in names if not (target / name).exists()]
     if not wanted:
         return
     release = host.codename()
     source = host.main_source(release) if release else None
     if not release or source is None:
-        raise LookupError("the Compose and buildx plugins are missing, and no Debian source here could provide them")
+        raise LookupError(f"{', '.join(wanted)} missing, and no Debian source here could provide them")
     progress(f"unpacking {', '.join(wanted)}")
-    suite = _PLUGIN_RELEASE if release in _BEFORE_PLUGINS else release
+    suite = _NEWER_RELEASE if release in _OLDER_RELEASES else release
 
     apt = private_apt(scratch, source.line(suite))
     run([*apt, "update"])
     run([*apt, "download", *wanted], cwd=scratch)
 
     target.mkdir(parents=True, exist_ok=True)
-    for plugin in wanted:
-        tree = scratch / f"{plugin}.tree"
-        (archive,) = scratch.glob(f"{plugin}_*.deb")
+    for name in wanted:
+        tree = scratch / f"{name}.tree"
+        (archive,) = scratch.glob(f"{name}_*.deb")
         run(["dpkg-deb", "--extract", str(archive), str(tree)])
-        (binary,) = tree.glob(f"usr/*/docker/cli-plugins/{plugin}")
-        shutil.copy2(binary, target / plugin)
+        (binary,) = tree.glob(pattern.format(name))
+        shutil.copy2(binary, target / name)
     shutil.rmtree(scratch)
 
 

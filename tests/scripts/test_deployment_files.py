@@ -11,6 +11,7 @@ import httpx
 import pytest
 import yaml
 
+from deploy.settings.declared import documented
 from gateway.settings import Settings
 from server_settings import Placement, ServerSettings
 from tests.support import ROOT
@@ -364,8 +365,9 @@ def test_no_container_name_is_fixed_and_every_image_has_a_tag():
             )
             continue
         assert service["image"] == f"yolo-serving/{name}:${{IMAGE_TAG:-local}}"
-        # Somebody else could publish that name, so it must never be pulled from a registry.
-        assert service["pull_policy"] == "build"
+        # Somebody else could publish that name, so Compose must never pull it from a registry.
+        assert service["pull_policy"] == "${IMAGE_POLICY:-build}"
+        assert documented()["IMAGE_POLICY"].bounds == "build, never"
 
 
 def test_the_release_operations_run_in_a_hardened_container_that_never_starts_automatically():

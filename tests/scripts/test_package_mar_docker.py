@@ -36,6 +36,12 @@ def test_the_image_is_built_before_the_container_runs(checkout, docker, best):
     assert kinds == ["build", "run"]
 
 
+def test_a_released_packager_is_run_as_it_is(checkout, docker, best):
+    checkout.run("package_mar_docker.sh", IMAGE_POLICY="never")
+    assert docker.called("compose", "build") == []
+    assert docker.called("run")
+
+
 def test_the_container_runs_as_the_caller_without_network_or_rights(checkout, docker, best):
     checkout.run(SCRIPT)
     words = " ".join(run_call(docker))

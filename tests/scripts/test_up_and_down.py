@@ -44,6 +44,21 @@ def test_with_an_engine_the_stack_is_built_started_and_waited_for(checkout, star
     assert "+ docker compose up -d --build --wait" in done.stdout
 
 
+def test_released_images_are_run_as_they_are_and_nothing_is_built(checkout, started):
+    (checkout.root / ".env").write_text("IMAGE_TAG=1.4\nIMAGE_POLICY=never\n")
+    checkout.run("up.sh", AUTH="on")
+    assert ["compose", "up", "-d", "--no-build", "--wait"] in started.calls
+    assert started.called("compose", "build") == []
+
+
+def test_a_released_image_that_is_not_here_is_named_before_anything_starts(checkout, started):
+    started.answer("compose", "config", "--images", say="redis:7\nyolo-serving/torchserve:1.4\n")
+    started.answer("image", "inspect", "yolo-serving/torchserve:1.4", exit=1)
+    done = checkout.run("up.sh", IMAGE_POLICY="never")
+    assert (done.returncode, started.called("compose", "up")) == (1, [])
+    assert "Pull it: bash scripts/release_images.sh pull 1.4" in done.stderr
+
+
 @pytest.fixture
 def gateway(docker):
     """A gateway that asks for the key `right`; remembers the keys it was shown."""

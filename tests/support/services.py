@@ -9,12 +9,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ops.system.files import locked
 from tests.compose import packages
 from tests.support import cannot_run, free_ports, wait_until
+
+# Kept between runs.
+UNPACKED = Path("/var/tmp/yolo-serving-tools")
 
 
 def find_binary(name: str, package: str) -> str:
@@ -24,6 +28,23 @@ def find_binary(name: str, package: str) -> str:
     found = shutil.which(name, path=packages.search_path())
     if found is None:
         cannot_run(f"{name} is not installed: apt-get install {package}")
+    assert found is not None
+    return found
+
+
+def find_newer_binary(name: str) -> str:
+    """Find a program that Debian has since trixie; as root, its package is unpacked for the tests alone."""
+    found = shutil.which(name) or shutil.which(name, path=str(UNPACKED))
+    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        with (
+            suppress(LookupError, RuntimeError, ValueError),
+            locked(UNPACKED.parent / f"{UNPACKED.name}.lock"),
+            tempfile.TemporaryDirectory() as scratch,
+        ):
+            packages.unpack([name], "usr/bin/{}", UNPACKED, Path(scratch) / "apt", lambda line: None)
+        found = shutil.which(name, path=str(UNPACKED))
+    if found is None:
+        cannot_run(f"{name} is not installed: apt-get install {name} (Debian 13)")
     assert found is not None
     return found
 

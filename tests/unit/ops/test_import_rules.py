@@ -20,12 +20,12 @@ LAYERS = (
     ("native",),
     ("torchserve",),
     ("rollout", "watch"),
-    ("releases", "traffic", "bluegreen", "models"),
+    ("releases", "traffic", "bluegreen", "models", "registry"),
     ("cli",),
     ("__main__",),
 )
 #: Each says which change is made, whichever others there are.
-CHANGES = ("releases", "traffic", "bluegreen", "models")
+CHANGES = ("releases", "traffic", "bluegreen", "models", "registry")
 #: Rooms that know no command line. `setup/environment` has one of its own: it runs before anything is installed.
 BELOW_CLI = [room for layer in LAYERS[:-2] for room in layer if room not in ("keys", "setup")]
 NETWORK = ("httpx", "urllib", "gateways")
@@ -34,6 +34,8 @@ FORBIDDEN = [
     *permutations(CHANGES, 2),
     *((room, "argparse") for room in BELOW_CLI),
     *(("store", library) for library in NETWORK),
+    # It runs where nothing is installed.
+    *(("registry", library) for library in (*NETWORK, "dotenv", "system.settings", "system.env_file")),
 ]
 
 
