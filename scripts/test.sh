@@ -7,20 +7,22 @@ source scripts/python.sh
 
 usage() {
   cat <<'EOF'
-Usage: bash scripts/test.sh [--require-all] [--lint | PYTEST ARGUMENTS]
+Usage: bash scripts/test.sh [--require-all] [--lint | --ring NAME… | PYTEST ARGUMENTS]
 
 Lints, and runs the rings unit, gateway, scripts, browser, native and compose, several of them at the same time. Says
 which tests could not run and why, and how long each step took.
 
   --require-all    a ring that could not run is a failure (CI)
   --lint           lint and run no test
+  --ring NAME      a step of the whole run alone, as CI does on a machine for each: gateway, native, browser, lint,
+                   yolo, ops or compose (may be repeated)
 
 As root on Debian without a Docker engine, the compose ring installs one and stops it afterwards; without a Chromium
 the browser ring installs Debian's. Without these two rings, one test after the other:
 
   bash scripts/test.sh -m "not compose and not browser"
 
-One ring:          bash scripts/test.sh tests/gateway
+Some tests:        bash scripts/test.sh tests/gateway
 EOF
 }
 
@@ -32,8 +34,8 @@ esac
 # Where no bytecode is kept, each of the processes that tests start would compile its code again.
 unset PYTHONDONTWRITEBYTECODE
 python=$(find_python)
-if ((!$#)); then
-  exec "$python" -m tests.suite
+if ((!$#)) || [[ $1 == --ring* ]]; then
+  exec "$python" -m tests.suite "$@"
 fi
 "$python" -m ops.setup.environment --test
 bin=$PWD/.venv/bin
@@ -46,6 +48,9 @@ lint "$bin/ruff" check .
 lint "$bin/ruff" format --check .
 lint "$bin/mypy"
 lint "$bin/shellcheck" -x scripts/*.sh .ci/run
+lint "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
+lint "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
+lint "$bin/zizmor" --offline --quiet --persona pedantic .github
 lint "$bin/hadolint" serving/torchserve/Dockerfile api-gateway/Dockerfile
 if [[ $1 != --lint ]]; then
   exec "$bin/python" -m pytest "$@"

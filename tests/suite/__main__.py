@@ -5,11 +5,13 @@ Which rings run beside each other, and which one after the other, is said here.
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.suite.running import Outcome, Step, Suite
+from tests.suite.running import Outcome, Step, Suite, with_what_they_need
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = str(ROOT / ".venv/bin/python")
@@ -57,11 +59,19 @@ def row(outcome: Outcome) -> str:
     return f"{outcome.seconds:6.0f} s {outcome.cpu_s:6.0f} s  {outcome.step.name}{said}"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suite; return 1 if a step failed, 130 where it was interrupted."""
+    parser = argparse.ArgumentParser(prog="tests.suite", description="The whole suite, or some of its rings.")
+    rings = [step.name for step in STEPS if not step.required and not step.helper]
+    parser.add_argument("--ring", action="append", choices=rings, help="this ring alone (may be repeated)")
+    chosen = parser.parse_args(arguments).ring
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    suite = Suite(STEPS, ROOT / ".run/tests", lambda text: print(text, flush=True))
+    suite = Suite(
+        with_what_they_need(STEPS, chosen) if chosen else STEPS,
+        ROOT / ".run/tests",
+        lambda text: print(text, flush=True),
+    )
     try:
         passed = suite.run()
     except KeyboardInterrupt:

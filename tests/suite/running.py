@@ -8,8 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 # Seconds that a test run gets to stop what it has started, after which it is killed.
@@ -29,6 +29,19 @@ class Step:
     after: tuple[str, ...] = ()
     required: bool = False
     helper: bool = False
+
+
+def with_what_they_need(steps: Sequence[Step], names: Collection[str]) -> list[Step]:
+    """Return the named steps, and those that install or prepare for them. Other steps are not waited for."""
+    waited_for = {name for step in steps if step.name in names for name in step.after}
+    chosen = {
+        step.name for step in steps if step.name in names or step.required or (step.helper and step.name in waited_for)
+    }
+    return [
+        replace(step, after=tuple(name for name in step.after if name in chosen))
+        for step in steps
+        if step.name in chosen
+    ]
 
 
 @dataclass

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.suite.__main__ import STEPS
-from tests.suite.running import Step, Suite
+from tests.suite.running import Step, Suite, with_what_they_need
 from tests.support import ROOT, wait_until
 
 #: Write a mark, wait for other marks, and end with a code: mark MINE CODE OTHERS.
@@ -162,6 +162,19 @@ def test_a_second_interrupt_kills_what_does_not_end(tmp_path: Path) -> None:
         time.sleep(0.5)  # it is given time to end
         assert running.poll() is None
         running.send_signal(signal.SIGINT)
+
+
+def test_one_ring_runs_with_what_it_needs_and_waits_for_no_other() -> None:
+    steps = [
+        Step("install", ("true",), required=True),
+        Step("images", ("true",), helper=True),
+        Step("gateway", ("true",), ("install",)),
+        Step("compose", ("true",), ("images", "gateway")),
+        Step("native", ("true",), ("gateway",)),
+    ]
+    chosen = with_what_they_need(steps, ["compose"])
+    assert [(step.name, step.after) for step in chosen] == [("install", ()), ("images", ()), ("compose", ("images",))]
+    assert [step.name for step in with_what_they_need(steps, ["native"])] == ["install", "native"]
 
 
 def test_every_test_of_the_tree_belongs_to_one_ring_of_the_suite() -> None:
