@@ -47,7 +47,8 @@ lint() {
 lint "$bin/ruff" check .
 lint "$bin/ruff" format --check .
 lint "$bin/mypy"
-lint "$bin/shellcheck" -x scripts/*.sh .ci/run
+lint "$bin/shellcheck" -x scripts/*.sh .ci/run deploy/terraform/*/*.sh
+if command -v terraform >/dev/null; then lint terraform fmt -check -recursive deploy/terraform; fi
 lint "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 lint "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
 lint "$bin/zizmor" --offline --quiet --persona pedantic .github
