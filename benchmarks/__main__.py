@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from benchmarks import other_models, overhead, overload, race
+from benchmarks.capacity import run as capacity
 from benchmarks.options import parse
 from benchmarks.paths import WORK
 from benchmarks.servers.processes import stop_leftovers
@@ -20,11 +21,13 @@ def measurement_of(options: argparse.Namespace) -> Callable[[argparse.Namespace]
         return overhead.run
     if options.models:
         return other_models.run
+    if options.capacity:
+        return capacity.run
     return overload.run if options.overload else race.run
 
 
 def main() -> int:
-    """Race, or measure the overhead, what other models cost, or an overload.
+    """Race, or measure the overhead, what other models cost, or an overload; or compute a capacity.
 
     A failure is one message and exit code 1, an interruption 130.
     """

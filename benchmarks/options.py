@@ -102,6 +102,10 @@ def parser() -> argparse.ArgumentParser:
         f"stack_gateway, {OVERLOAD_QUICK.duration_s(2, 1) / 60:.0f} with --quick",
     )  # fmt: skip
     add("--models", action="store_true", help="do not race: measure what a second model costs, and waking it")
+    add("--capacity", action="store_true", help="do not race: compute and simulate how many machines a rate takes")
+    add(
+        "--rates", type=numbers, metavar="10,1000", help="with --capacity: images per second (default 10, 1000, 100000)"
+    )
     add("--calls", type=positive, default=200, help="calls of each kind for --overhead (default 200)")
     return root
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.paths import HERE
 
 GROUND = {"paths", "plan"}
-ROOMS = ("load", "contestants", "servers", "report")  # from the ground up
+ROOMS = ("load", "contestants", "servers", "report", "capacity")  # from the ground up
 MODULES = [path for room in ROOMS for path in sorted((HERE / room).glob("*.py"))]
 MAX_MODULES = 15
 
