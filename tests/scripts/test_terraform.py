@@ -51,13 +51,13 @@ class Machine:
             target = self.staging / names.get(name, "deploy.sh")
             target.write_bytes(content.read_bytes() if isinstance(content, Path) else content)
 
-    def run(self, action: str, *options: str) -> subprocess.CompletedProcess[str]:
+    def run(self, action: str, *options: str, mode: str = "native") -> subprocess.CompletedProcess[str]:
         argv = [
             "bash",
             str(self.staging / "deploy.sh"),
             action,
             "--mode",
-            "native",
+            mode,
             "--folder",
             "yolo serving",
             *options,
@@ -65,8 +65,8 @@ class Machine:
         env = {"HOME": str(self.home), "PATH": "/usr/bin:/bin"}
         return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
 
-    def must(self, action: str, *options: str) -> str:
-        done = self.run(action, *options)
+    def must(self, action: str, *options: str, mode: str = "native") -> str:
+        done = self.run(action, *options, mode=mode)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -181,6 +181,14 @@ def test_a_revision_of_a_repository_and_the_next_one(machine, tmp_path):
         machine.must("apply", "--repository", f"file://{origin}", "--revision", commit)
         assert (machine.folder / "old").exists() == has_old
         assert machine.calls() == ["up.sh --native"]
+
+
+def test_another_mode_stops_what_runs(machine, tmp_path):
+    machine.upload(source=project(tmp_path / "p.tgz"))
+    machine.must("apply")
+    machine.must("apply", mode="docker")
+    machine.must("apply", mode="docker")
+    assert machine.calls() == ["up.sh --native", "down.sh ", "up.sh --docker", "up.sh --docker"]
 
 
 def test_remove_stops_the_service_and_deletes_the_folder_only_when_asked(machine, tmp_path):

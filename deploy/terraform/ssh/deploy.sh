@@ -18,7 +18,8 @@ die() {
   exit "${2:-1}"
 }
 
-# What this script knows of the folder: the files that the last archive had, so that a newer one can remove them.
+# What this script knows of the folder: the files that the last archive had, so that a newer one can remove them, which
+# files it has put there, and the mode.
 record=.run/deployment
 
 # Replace the project's files with those of the archive. What set-up and people made stays: .env, weights, archives, keys.
@@ -84,12 +85,19 @@ install_weights() {
   mv -- "$upload" "$best"
 }
 
+# What runs in the other mode has the ports.
+stop_other_mode() {
+  if [[ -e $record/mode && $(<"$record/mode") != "$mode" ]]; then bash scripts/down.sh </dev/null; fi
+  echo "$mode" >"$record/mode"
+}
+
 apply() {
   mkdir -p -- "$folder"
   cd -- "$folder"
   mkdir -p -- "$record"
   if [[ -n $revision ]]; then install_revision; else install_archive; fi
   if [[ ! -e scripts/up.sh ]]; then die "$folder has no scripts/up.sh, and no archive was uploaded: terraform apply -replace='terraform_data.upload[\"source.tar.gz\"]'"; fi
+  stop_other_mode
   install_private settings.env .env
   install_private api_keys.jsonl secrets/api_keys.jsonl
   install_weights before
