@@ -112,10 +112,11 @@ _show_models() {
   run_in_container models list || true
 }
 
-# TorchServe and the gateway read models.toml when they start. A file that was removed shows in the folder's own time.
+# TorchServe and the gateway read models.toml when they start. A file that was removed shows in the folder's own time. Of
+# several containers, a line each, the first one counts.
 _new_model_settings() {
   local started
-  started=$(docker inspect --format '{{.State.StartedAt}}' "$1" 2>/dev/null) && [[ -n $started ]] || return 1
+  started=$(docker inspect --format '{{.State.StartedAt}}' "${1%%$'\n'*}" 2>/dev/null) && [[ -n $started ]] || return 1
   [[ -n $(find models -maxdepth 1 \( -name models -o -name models.toml \) -newermt "$started" 2>/dev/null) ]]
 }
 

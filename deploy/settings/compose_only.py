@@ -38,7 +38,19 @@ COMPOSE = (
     Variable("EDGE_BIND", "0.0.0.0", "Profile edge: address to listen on."),  # noqa: S104 - it faces the internet
     Variable("EDGE_HTTP_PORT", "80", "Profile edge: port for plain HTTP, which only redirects.", "1 to 65535"),
     Variable("EDGE_HTTPS_PORT", "443", "Profile edge: port for HTTPS, including HTTP/3 (UDP).", "1 to 65535"),
-    Variable("CADDY_IMAGE", "caddy:2.10.2-alpine", "Profile edge: container image."),
+    Variable(
+        "EDGE_RETRY_BYTES",
+        "0",
+        "Profile edge: bodies smaller than this are held until the answer is there, so that a request whose gateway is "
+        "lost [goes to another one](scaling.md#several-gateways). 0: every body is streamed.",
+    ),
+    Variable(
+        "EDGE_MEMORY",
+        "256m",
+        "Profile edge: memory limit of the container: about 0.1 GB, plus twice `EDGE_RETRY_BYTES` for each request at "
+        "the same time.",
+    ),
+    Variable("CADDY_IMAGE", "caddy:2.11.4-alpine", "Profile edge: container image. Retries need Caddy 2.11 or later."),
     Variable("REDIS_MAXMEMORY", "128mb", "Profile redis: maximum size of the data."),
     Variable("REDIS_MEMORY", "256m", "Profile redis: memory limit of the container, about twice `REDIS_MAXMEMORY`."),
     Variable("REDIS_IMAGE", "redis:7.2.11-bookworm", "Profile redis: container image."),
@@ -76,6 +88,19 @@ COMPOSE = (
         "4g",
         "Memory limit of TorchServe's container: about 0.3 GB, plus 0.4 GB and `MAX_DECODE_BYTES` per worker, plus the "
         "unpacked archives (`TORCHSERVE_TMP`). [Several models](models.md#memory) has the estimate for several models.",
+    ),
+    Variable(
+        "GATEWAY_REPLICAS",
+        "1",
+        "Number of the gateway's containers, between which the profile edge [shares the "
+        "requests](scaling.md#several-gateways). Several need `GATEWAY_PORT_LAST`.",
+        "1 to 16",
+    ),
+    Variable(
+        "GATEWAY_PORT_LAST",
+        "",
+        "Last port of the range that begins with `GATEWAY_PORT`, of which each gateway gets one. Empty: one port.",
+        "1 to 65535",
     ),
     Variable(
         "GATEWAY_MEMORY",

@@ -10,7 +10,7 @@ import httpx
 
 from model_names import DEFAULT
 from ops.errors import OpsError
-from ops.gateways import api_key
+from ops.gateways import addresses, api_key
 
 TIMEOUT = httpx.Timeout(10, connect=2)
 COUNTS = ("requests", "errors", "rejected", "fallbacks", "errors_with_fallback", "detections")
@@ -48,18 +48,28 @@ class Snapshot:
 
 
 class Gateways:
-    """All gateways of a deployment, each with its own counters of a model."""
+    """All gateways of a deployment, each with its own counters of a model.
 
-    def __init__(self, urls: Iterable[str], transport: httpx.BaseTransport | None = None, model: str = DEFAULT) -> None:
+    Which there are behind a host name is looked up for each reading: one that was restarted may have another address.
+    """
+
+    def __init__(
+        self,
+        urls: Iterable[str],
+        transport: httpx.BaseTransport | None = None,
+        model: str = DEFAULT,
+        resolve: addresses.Resolve = addresses.resolve,
+    ) -> None:
         self.model = model
         self.address = "/models" if model == DEFAULT else f"/models/{model}"
         self.urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
+        self._resolve = resolve
         self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, headers=api_key.headers())
 
     def read(self) -> tuple[list[Snapshot], list[str]]:
         """Ask every gateway. Returns the answers, and a message for each gateway without one."""
         seen, problems = [], []
-        for url in self.urls:
+        for url in dict.fromkeys(each for named in self.urls for each in addresses.each(named, self._resolve)):
             try:
                 seen.append(self._ask(url))
             except NoTrafficError as error:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ops.paths import MODEL, folder_of, kept_archive, model_of
 from ops.rollout import membership
+from ops.rollout.agreement import agree
 from ops.rollout.preconditions import await_up
 from ops.store import audit, bluegreen, intent, inventory, lock, models, releases, routing
 from ops.store.intent import Intent
@@ -28,9 +29,9 @@ from ops.store.routing import Routing
 from ops.terminal.console import say
 from ops.terminal.steps import Steps
 from ops.torchserve import host as hosts
-from ops.torchserve.client import Loaded, RefusedError, UnreachableError
+from ops.torchserve.client import RefusedError, UnreachableError, unless_absent
 from ops.torchserve.host import Host
-from ops.torchserve.standby import Standby
+from ops.torchserve.standby import unload
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def recover(host: Host) -> Releases:
         settle = _settle_membership if found.kind in ("add", "remove") else _settle
         say(f"  {settle(host, state, found)}")
         state, _ = inventory.look(host.store)
-    _agree(host, state)
+    agree(host, state)
     _fit_routing(host, state)
     routing.forget_autopilot(host.store)
     releases.save(host.store, state)
@@ -101,18 +102,6 @@ def settle_switch(store: Path) -> None:
     found = intent.read(store)
     if found is not None and found.kind in intent.BY_ARCHIVE:
         recover(hosts.here(store))
-
-
-def unload(host: Host, steps: Steps, versions: Iterable[str], playing: Iterable[str]) -> None:
-    """Drain and remove those of `versions` that are loaded, not served, and not `playing` a part.
-
-    Raises RefusedError, and UnreachableError when the server does not answer: then it has nothing loaded.
-    """
-    for one in host.each():
-        default = one.server.default()
-        loaded = {version.version for version in one.server.versions()}
-        for version in (set(versions) & loaded) - {default.version, *playing}:
-            Standby(one, steps, default).unload(version)
 
 
 def _settle(host: Host, state: Releases, found: Intent) -> str:
@@ -148,8 +137,8 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     if removed and record and not record.served and not _may_serve(host, found.to):
         kept_archive(found.to, store).unlink(missing_ok=True)
         state.forget(found.to, "aborted" if found.kind == "leave" else "interrupted")
-    for one in _reachable(host):
-        with _unless_absent():
+    for one in host.reachable():
+        with unless_absent():
             if found.kind == "switch":
                 remark = _settle_server(one, found.to if decided else None) or remark
             if found.kind != "server":
@@ -160,55 +149,6 @@ def _settle(host: Host, state: Releases, found: Intent) -> str:
     audit.record(store, found.action, "mended", **{"from": found.before, "to": found.to, "detail": done})
     intent.clear(store)
     return done
-
-
-@contextlib.contextmanager
-def _unless_absent() -> Iterator[None]:
-    """Leave a server alone that does not answer or does not have the model: it will load what is on disk."""
-    try:
-        yield
-    except UnreachableError:
-        pass
-    except RefusedError as error:
-        if error.status != 404:
-            raise
-
-
-def _reachable(host: Host) -> list[Host]:
-    """Return a host for each TorchServe, none where there is not even an address."""
-    try:
-        return host.each()
-    except UnreachableError:
-        return []
-
-
-def _agree(host: Host, state: Releases) -> None:
-    """Where TorchServes differ, bring those to the current version that missed it, and load what routing names.
-
-    One that was out of reach while a version went live, without being restarted, comes back with the former one.
-    """
-    hosts, current = _reachable(host), state.current
-    if len(hosts) < 2 or current is None:
-        return
-    playing = routing.read_or_empty(host.store).playing & set(state.releases)
-    defaults: dict[str, Loaded] = {}
-    for one in hosts:
-        with _unless_absent():
-            defaults[one.server.management] = one.server.default()
-    differ = len({default.version for default in defaults.values()}) > 1
-    for one in hosts:
-        if (default := defaults.get(one.server.management)) is None:
-            continue
-        standby = Standby(one, Steps(), default)
-        if differ and default.version != current:
-            say(f"  {one.server.management} serves {default.version}: it is brought to {current}")
-            standby.ensure(current)
-            one.server.set_default(current)
-            unload(one, Steps(), {default.version}, playing)
-            audit.record(host.store, "server", "mended", to=current, detail=f"{one.server.management} missed it")
-        for version in sorted(playing):
-            if not one.server.has(version):
-                standby.ensure(version)
 
 
 def _settle_membership(host: Host, state: Releases, found: Intent) -> str:

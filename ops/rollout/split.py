@@ -16,12 +16,13 @@ from ops.paths import kept_archive, script
 from ops.rollout.change import Change, Loading
 from ops.rollout.failure import describe_answering
 from ops.rollout.preconditions import served
-from ops.rollout.recovery import Operation, unload
+from ops.rollout.recovery import Operation
 from ops.store import intent, inventory, releases, routing
 from ops.store.intent import Intent
 from ops.store.releases import Releases
 from ops.store.routing import Routing
 from ops.torchserve.client import RefusedError, UnreachableError
+from ops.torchserve.standby import unload
 
 COMMANDS = {
     "canary": "canary.sh start NEW.pt --percent 10",

@@ -18,8 +18,10 @@ The behaviour of TorchServe 0.12.0, read in its source and tested:
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +50,18 @@ class UnreachableError(OpsError):
 
 #: Errors of a server that may answer in a moment.
 UNAVAILABLE = (RefusedError, UnreachableError)
+
+
+@contextlib.contextmanager
+def unless_absent() -> Iterator[None]:
+    """Leave a server alone that does not answer or does not have the model: it will load what is on disk."""
+    try:
+        yield
+    except UnreachableError:
+        pass
+    except RefusedError as error:
+        if error.status != 404:
+            raise
 
 
 @dataclass(frozen=True)

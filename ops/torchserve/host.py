@@ -13,7 +13,7 @@ from ops.store import bluegreen
 from ops.store.bluegreen import BLUE, GREEN, PROGRAMS
 from ops.system.polling import poll
 from ops.terminal.console import say
-from ops.torchserve.client import Server
+from ops.torchserve.client import Server, UnreachableError
 from ops.torchserve.every import connect
 from ops.torchserve.logs import find_reasons
 
@@ -50,6 +50,13 @@ class Host:
         """Return a host for each of several TorchServes; itself where there is one."""
         servers = self.server.each()
         return [self] if len(servers) == 1 else [replace(self, server=server) for server in servers]
+
+    def reachable(self) -> list[Host]:
+        """Do what `each` does; return none where there is not even an address."""
+        try:
+            return self.each()
+        except UnreachableError:
+            return []
 
     @property
     def program(self) -> str:

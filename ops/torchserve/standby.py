@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ops.errors import OpsError
 from ops.paths import MODEL, kept_archive
@@ -117,6 +117,18 @@ class Standby:
             remarks.append(drain.drain_each(self.server, version, self.picture))
         with self.steps.step(f"unregister {version}"):
             self.server.unregister(version)
+
+
+def unload(host: Host, steps: Steps, versions: Iterable[str], playing: Iterable[str]) -> None:
+    """Drain and remove those of `versions` that are loaded, not served, and not `playing` a part.
+
+    Raises RefusedError, and UnreachableError when the server does not answer: then it has nothing loaded.
+    """
+    for one in host.each():
+        default = one.server.default()
+        loaded = {version.version for version in one.server.versions()}
+        for version in (set(versions) & loaded) - {default.version, *playing}:
+            Standby(one, steps, default).unload(version)
 
 
 def await_server(host: Host, deadline_s: float, is_alive: Callable[[], bool] = lambda: True) -> Loaded:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose import engine as docker_engine
+from tests.compose import service_images
 from tests.compose import stack as compose_stack
 from tests.compose.engine import Engine, EngineUnavailableError
 from tests.compose.stack import Stack
@@ -72,6 +73,12 @@ def running(stack: Stack) -> Stack:
     """The stack after the one command of the README, on a fresh clone."""
     stack.up("--build")
     return stack
+
+
+@pytest.fixture(scope="session")
+def images(running: Stack, engine: Engine) -> dict[str, str]:
+    """The images of the profiles edge and redis, by the variable that names each."""
+    return service_images.build_edge_and_redis(running, engine.environment["BASE_IMAGE"])
 
 
 @pytest.fixture

@@ -105,16 +105,24 @@ class Stack(Deployment):
     def services(self) -> list[str]:
         return self.compose("config", "--services").split()
 
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers that run."""
+        return self.compose("ps", "--quiet", service).split()
+
     def kill(self, service: str) -> None:
-        """Kill the main process of a service from outside its container, as the kernel would.
+        """Kill the main process of a service that has one container."""
+        self.kill_container(self.inspect(service)["Id"])
+
+    def kill_container(self, container: str) -> None:
+        """Kill the main process of a container from outside, as the kernel would. Its image has Python.
 
         After `docker kill` the engine would not restart the container: it counts as stopped on purpose.
         """
         code = "import os, sys; os.kill(int(sys.argv[1]), 9)"
-        description = self.inspect(service)
+        description = self.inspected(container)
         self.docker(
             *("run", "--rm", "--pid", "host", "--user", "0", "--network", "none", "--entrypoint", "python"),
-            *(self.inspect("torchserve")["Config"]["Image"], "-c", code, str(description["State"]["Pid"])),
+            *(description["Config"]["Image"], "-c", code, str(description["State"]["Pid"])),
         )
 
     def predict(self, *, timeout: float = TIMEOUT_S, **request: Any) -> httpx.Response:

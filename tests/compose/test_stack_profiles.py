@@ -1,12 +1,10 @@
 """The profiles edge, cache and observability in Compose, as the compose files confine their services.
 
-No registry can be counted on, so the images are made of Debian's packages, the way the official ones are. VictoriaLogs
-is built from Debian's source package. Grafana and Jaeger are in no Debian, and do not run.
+VictoriaLogs is built from Debian's source package. Grafana and Jaeger are in no Debian, and do not run.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import httpx
 import pytest
 
 from tests.compose.engine import Engine
+from tests.compose.service_images import INSTALL, build
 from tests.compose.stack import Stack
 from tests.gateway.peers.victoria_logs import victoria_logs
 from tests.support import free_ports, wait_until
@@ -23,13 +22,6 @@ from tests.support.log_store import LogStore
 from tests.support.monitoring import Prometheus, without_waiting
 from tests.support.pictures import jpeg
 
-INSTALL = "RUN apt-get update && apt-get install -y --no-install-recommends"
-#: What an official image says of itself too: its program, and the folder that its volume takes the owner from.
-DOCKERFILES = {
-    # Where it keeps its certificates is said in the official image, too.
-    "CADDY_IMAGE": f"{INSTALL} caddy wget\nENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data\n",
-    "REDIS_IMAGE": f"{INSTALL} redis-server\n",
-}
 #: All of one image, so that one call of apt-get serves the four services.
 OBSERVING = (
     f"{INSTALL} prometheus prometheus-alertmanager prometheus-node-exporter prometheus-blackbox-exporter wget"
@@ -47,25 +39,6 @@ OBSERVERS = {
 }
 PUBLISHED = {"prometheus", "alertmanager", "victoria-logs"}
 ROOT_USERS = {"victoria-logs", "log-agent"}
-
-
-def build(stack: Stack, variable: str, dockerfile: str, *files: Path) -> str:
-    """Build an image, with these files to copy, and return its name."""
-    name = f"yolo-serving/test-{variable.removesuffix('_IMAGE').lower()}:bookworm"
-    folder = stack.root / variable
-    folder.mkdir(exist_ok=True)
-    for file in files:
-        shutil.copy2(file, folder)
-    (folder / "Dockerfile").write_text(dockerfile)
-    stack.docker("build", "--quiet", "--tag", name, str(folder))
-    return name
-
-
-@pytest.fixture(scope="module")
-def images(running: Stack, engine: Engine) -> dict[str, str]:
-    """The images to use, by the variable that names each."""
-    base = engine.environment["BASE_IMAGE"]
-    return {variable: build(running, variable, f"FROM {base}\n{lines}") for variable, lines in DOCKERFILES.items()}
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ def test_only_two_services_publish_ports_and_the_management_port_stays_on_loopba
             "${INFERENCE_BIND:-127.0.0.1}:${INFERENCE_PORT:-8085}:8085",
             "127.0.0.1:${MANAGEMENT_PORT:-8086}:8086",
         ],
-        "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}:8000"],
+        "api-gateway": ["${BIND:-127.0.0.1}:${GATEWAY_PORT:-8001}${GATEWAY_PORT_LAST:+-}${GATEWAY_PORT_LAST:-}:8000"],
         "weights": [],
         "model-archiver": [],
         "model-archiver-int8": [],

@@ -395,6 +395,14 @@ def test_a_running_server_is_restarted_when_models_toml_changed_since_its_start(
     assert started.calls.count(["compose", "restart", "api-gateway"]) == restarted
 
 
+def test_several_running_gateways_are_restarted_when_models_toml_changed(checkout, started):
+    (checkout.root / "models/models.toml").write_text("[helmets]")
+    started.answer("ps", "-q", "api-gateway", say="4567ef\n89ab01\n")
+    started.answer("inspect", "4567ef", say="2001-02-03T04:05:07.789012345Z\n")
+    checkout.run("up.sh", "--docker")
+    assert started.calls.count(["compose", "restart", "api-gateway"]) == 1
+
+
 @pytest.mark.parametrize(("runs", "packaged", "restarted"), [(True, True, 1), (True, False, 0), (False, True, 0)])
 def test_a_running_server_is_restarted_on_an_archive_that_was_made_meanwhile(
     checkout, started, runs, packaged, restarted

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,10 +15,10 @@ import pytest
 
 from tests.gateway.conftest import Start
 from tests.gateway.support.auth import add_key
-from tests.gateway.support.fake_torchserve import FakeTorchServe
+from tests.gateway.support.fake_torchserve import STREET, Answer, FakeTorchServe, street
 from tests.gateway.support.gateway_process import Gateway
 from tests.gateway.support.pictures import picture
-from tests.support import documents
+from tests.support import documents, wait_until
 from tests.support.caddy import CADDYFILE, Edge, caddy
 
 JPEG = picture("JPEG")
@@ -141,6 +142,33 @@ def test_a_gateway_that_is_gone_is_503_in_the_same_words(edge: Edge, gateway: Ga
     assert response.headers["retry-after"] == "1"
     assert response.headers["content-type"] == "application/json"
     assert response.json()["error"]["code"] == "backend_unavailable"
+
+
+@pytest.mark.parametrize(("held", "statuses"), [(len(JPEG) + 1, [200, 200]), (0, [200, 503])])
+def test_of_two_gateways_one_may_be_killed_and_a_body_that_is_held_is_sent_to_the_other(
+    start: Start, fake: FakeTorchServe, tmp_path: Path, held: int, statuses: list[int]
+) -> None:
+    killed, other = start(), start()
+    upstreams = " ".join(one.url().removeprefix("http://") for one in (killed, other))
+    fake.predict = lambda asked: Answer([STREET], delay_s=2)
+    with (
+        caddy(tmp_path, NAME, upstreams, EDGE_RETRY_BYTES=str(held)) as edge,
+        edge.client() as client,
+        ThreadPoolExecutor(2) as pool,
+    ):
+
+        def ask() -> int:
+            headers = {"Content-Type": "image/jpeg"}
+            return edge.ask(client, "POST", "/predict", content=JPEG, headers=headers).status_code
+
+        asked = [pool.submit(ask) for _ in statuses]
+        wait_until(lambda: len(fake.predictions) == 2, "each gateway has a request")
+        killed.process.kill()
+        assert sorted(one.result() for one in asked) == statuses
+        assert len(fake.predictions) == 1 + statuses.count(200)
+        fake.predict = street
+        # No connection was made to it, so the body is still there, held or not.
+        assert {ask() for _ in range(4)} == {200}
 
 
 def test_errors_of_the_gateway_pass_unchanged(edge: Edge) -> None:

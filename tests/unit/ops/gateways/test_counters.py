@@ -32,6 +32,16 @@ def test_several_gateways_are_added_up_and_their_times_weighted(gateway, tmp_pat
     assert (found.requests, found.p95_ms) == (40, 125)
 
 
+def test_each_gateway_behind_a_name_is_asked(gateway, tmp_path):
+    behind = {"10.0.0.2": gateway, "10.0.0.3": FakeGateway(tmp_path)}
+    for number, fake in enumerate(behind.values(), 1):
+        fake.happen("1.0", "stable", 10 * number)
+    transport = httpx.MockTransport(lambda request: behind[request.url.host](request))
+    seen, problems = Gateways(["http://api-gateway:8000"], transport, resolve=lambda host: list(behind)).read()
+    assert [one.gateway for one in seen] == ["http://10.0.0.2:8000", "http://10.0.0.3:8000"]
+    assert (counters.measure(seen, {}, "1.0", "stable").requests, problems) == (30, [])
+
+
 def test_a_gateway_that_was_restarted_counts_from_its_start(gateway):
     gateway.happen("1.1", "canary", 100)
     before = counters.baseline(gateways(gateway).read()[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import httpx
@@ -14,6 +15,7 @@ from ops.rollout.candidate import Packaging
 from ops.store import audit, intent, inventory, routing
 from ops.torchserve import every
 from ops.torchserve.client import RefusedError, Server, UnreachableError
+from ops.torchserve.drain import drain_each
 from ops.torchserve.every import EveryServer, connect
 from ops.torchserve.host import Host
 from ops.traffic import canary
@@ -199,6 +201,19 @@ def test_one_that_comes_back_without_the_canary_gets_it_and_the_others_keep_thei
     canary.set_percent(fleet.host(), 20)
     assert fleet.loaded() == [{"1.0", "1.1"}] * 3
     assert (fleet.servers[0].calls, fleet.servers[2].calls) == ([], [])
+
+
+def test_all_of_them_are_drained_at_the_same_time(fleet):
+    together = threading.Barrier(len(fleet.servers))
+
+    def wait(fake):
+        fake.faults.clear()
+        together.wait(20)  # raises where the next is drained after this one
+
+    for server in fleet.servers:
+        server.faults["POST /predictions/yolo/1.0"] = wait
+    assert drain_each(fleet.host().server, "1.0", b"picture") == "every request was answered"
+    assert not any(server.faults for server in fleet.servers)
 
 
 def test_a_version_is_ready_when_it_is_so_on_each(fleet):
