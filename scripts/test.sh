@@ -52,7 +52,7 @@ if command -v terraform >/dev/null; then lint terraform fmt -check -recursive de
 lint "$bin/check-jsonschema" --builtin-schema vendor.github-workflows .github/workflows/*.yml
 lint "$bin/check-jsonschema" --builtin-schema vendor.dependabot .github/dependabot.yml
 lint "$bin/zizmor" --offline --quiet --persona pedantic .github
-lint "$bin/hadolint" serving/torchserve/Dockerfile api-gateway/Dockerfile
+lint "$bin/hadolint" serving/torchserve/Dockerfile api-gateway/Dockerfile deploy/swarm/Dockerfile
 if [[ $1 != --lint ]]; then
   exec "$bin/python" -m pytest "$@"
 fi

@@ -16,6 +16,7 @@ import yaml
 PATTERNS = (
     "docker-compose*.yml",
     "deploy/compose/*.yml",
+    "deploy/swarm/stack.yml",
     "deploy/edge/Caddyfile",
     "api-gateway/Dockerfile",
     "serving/torchserve/Dockerfile",
@@ -28,8 +29,11 @@ BLOCK = re.compile(
 COMPOSE_DEFAULT = re.compile(r"(?<!\$)(\$\{(?P<name>[A-Z0-9_]+):-)[^}]*")
 CADDY_DEFAULT = re.compile(r"(\{\$(?P<name>[A-Z0-9_]+):)[^}]*")
 ARGUMENT_DEFAULT = re.compile(r"^(ARG (?P<name>[A-Z0-9_]+)=).*$", re.MULTILINE)
-#: With batches one worker keeps a GPU busy, so the file for GPUs has defaults of its own.
-OTHER_DEFAULTS = {"docker-compose.gpu.yml": {"WORKERS", "BATCH_SIZE"}}
+#: With batches one worker keeps a GPU busy, so the file for GPUs has defaults of its own. A swarm has two of each.
+OTHER_DEFAULTS = {
+    "docker-compose.gpu.yml": {"WORKERS", "BATCH_SIZE"},
+    "stack.yml": {"GATEWAY_REPLICAS", "TORCHSERVE_REPLICAS"},
+}
 
 
 def files(root: Path) -> list[Path]:
