@@ -1,7 +1,6 @@
 # The images of a release, for linux/amd64 and linux/arm64. scripts/release_images.sh sets the variables and calls it.
 #
-#   docker buildx bake --print                  show what would be built
-#   PLATFORMS=linux/amd64 docker buildx bake    build one architecture
+#   docker buildx bake --file docker-bake.hcl --print    show what would be built
 #
 # Dockerfiles, targets and build arguments are those of docker-compose.yml; a test compares the two.
 

@@ -93,6 +93,38 @@ def test_another_image_than_that_of_the_version_is_not_pushed(
     assert docker.called("push") == []
 
 
+@pytest.mark.parametrize(
+    ("chosen", "selected"),
+    [((), "BIND=127.0.0.2\nIMAGE_TAG=1.4\nIMAGE_POLICY=never\n"), (("--image", "torchserve"), "BIND=127.0.0.2\n")],
+)
+def test_pulled_images_get_their_local_names_and_all_of_them_are_selected(
+    checkout: Checkout, docker: FakeDocker, tools: Path, chosen: tuple[str, ...], selected: str
+) -> None:
+    digest = "sha256:" + "2" * 64
+    (docker.folder / "oras").write_text(f"#!/bin/sh\necho {digest}\n")
+    (checkout.root / ".env").write_text("BIND=127.0.0.2\n")
+    docker.answer("image", "inspect", complain="Error: No such image\n", exit=1)
+    docker.answer("image", "inspect", "ghcr.io/me/", say=image("1.4", "0123"))
+    done = checkout.run("release_images.sh", "pull", "1.4", *chosen, REGISTRY="ghcr.io/me")
+    assert done.returncode == 0, done.stderr
+    named = [call[1:] for call in docker.called("tag")]
+    wanted = [name for name in names.NAMES if not chosen or name in chosen]
+    assert named == [[f"ghcr.io/me/{name}@{digest}", f"yolo-serving/{name}:1.4"] for name in wanted]
+    assert (checkout.root / ".env").read_text() == selected
+
+
+def test_an_image_of_that_version_that_is_another_one_is_kept(
+    checkout: Checkout, docker: FakeDocker, tools: Path
+) -> None:
+    (docker.folder / "oras").write_text("#!/bin/sh\necho sha256:" + "2" * 64 + "\n")
+    docker.answer("image", "inspect", say=image("1.4", "0123").replace("1" * 64, "3" * 64))
+    docker.answer("image", "inspect", "ghcr.io/me/", say=image("1.4", "0123"))
+    done = checkout.run("release_images.sh", "pull", "1.4", REGISTRY="ghcr.io/me")
+    assert done.returncode == 1
+    assert "is another image here than the released one" in done.stderr
+    assert docker.called("tag") == []
+
+
 def test_a_folder_that_is_no_git_checkout_is_named(checkout: Checkout, docker: FakeDocker) -> None:
     done = checkout.run(*BUILD, GIT_CEILING_DIRECTORIES="/")
     assert done.returncode == 1

@@ -16,20 +16,28 @@ TEXT = """\
 
 Archives of models: bash scripts/releases.sh push | pull
 """
+EPILOG = """\
+exit codes:
+  0    done
+  1    failed; no version was published or selected
+  2    wrong usage
+  7    no such version in the registry, or its digest or signature is wrong
+  130  interrupted
+"""
 
 
 def add(root: Parser) -> None:
     """Add the command."""
     command = root.add_command(
-        "images", "release_images.sh", "build the images of a release, push them to a registry, pull them", TEXT,
-        (0, 1, 2, 7, 130),
-    )  # fmt: skip
+        "images", "release_images.sh", "build the images of a release, push them to a registry, pull them", TEXT
+    )
+    command.epilog = EPILOG
     command.set_defaults(run=_run, check=_check)
     command.add_argument("action", choices=["build", "push", "pull"], help="see above")
     command.add_argument("version", metavar="VERSION", help="the version, which becomes their tag")
     command.add_argument(
         "--image", action="append", choices=["torchserve", "api-gateway", "model-archiver"],
-        help="this image alone; repeatable (default: all)"
+        help="this image alone; repeatable (default: all). A pull then selects nothing"
     )  # fmt: skip
     add_registry(command)
     command.add_flag("--no-sbom", "push: leave the list of what is in the images out")
@@ -67,6 +75,7 @@ def _run(arguments: argparse.Namespace) -> None:
         case "pull":
             pull.pull(version, chosen, options.for_pull(*given))
         case _ if arguments.platform:
-            push.build_and_push(version, chosen, options.for_push(*given), arguments.platform)
+            with_sbom = not arguments.no_sbom
+            push.build_and_push(version, chosen, options.for_push(*given), arguments.platform, with_sbom=with_sbom)
         case _:
             push.push(version, chosen, options.for_push(*given), with_sbom=not arguments.no_sbom)

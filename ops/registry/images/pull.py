@@ -19,7 +19,7 @@ from ops.terminal.steps import Steps
 def pull(version: str, chosen: Sequence[str], options: Options) -> None:
     """Verify and download images of a version and give them their local names. Raises OpsError.
 
-    If all images of the version are here then, `.env` selects them.
+    `.env` selects the version for the next start, if all its images were chosen.
     """
     tools.require("docker")
     steps = Steps()
@@ -48,7 +48,10 @@ def pull(version: str, chosen: Sequence[str], options: Options) -> None:
         say(f"  {names.local(name, version)}  {digest}")
     if not options.key:
         say("  note: their signatures were not looked at; set COSIGN_PUBLIC_KEY, or use --key")
-    _select(version)
+    if set(chosen) == set(names.NAMES):
+        _select(version)
+    else:
+        say("Not selected for up.sh, since these are not all images of the version.")
 
 
 def _download(repository: Repository, digest: str, name: str, version: str) -> None:
@@ -71,11 +74,7 @@ def _download(repository: Repository, digest: str, name: str, version: str) -> N
 
 
 def _select(version: str) -> None:
-    """Let Compose run the images of a version, if all are here."""
-    missing = [name for name in names.NAMES if names.inspect(names.local(name, version)) is None]
-    if missing:
-        say(f"Not selected for up.sh: of {version}, {', '.join(missing)} is not here.")
-        return
+    """Let Compose run the images of a version."""
     wanted = {"IMAGE_TAG": version, "IMAGE_POLICY": "never"}
     env_update.update(ROOT / ".env", wanted)
     say(f".env selects them: {' '.join(f'{name}={value}' for name, value in wanted.items())}")

@@ -114,11 +114,11 @@ def _upload(steps: Steps, upload: Upload, *, with_sbom: bool) -> str:
     return digest
 
 
-def build_and_push(version: str, chosen: Sequence[str], options: Options, platforms: str) -> None:
+def build_and_push(version: str, chosen: Sequence[str], options: Options, platforms: str, *, with_sbom: bool) -> None:
     """Build for several architectures and push them as one index each, then sign and tag. Raises OpsError.
 
-    Needs a builder that can: `docker buildx create --use`, with a machine or an emulator for each architecture. It adds
-    the SBOM itself.
+    Needs a builder that can: `docker buildx create --use`, with a machine or an emulator for each architecture. The
+    builder makes the SBOM itself.
     """
     tools.require("docker")
     steps, found = Steps(), source.read()
@@ -138,7 +138,7 @@ def build_and_push(version: str, chosen: Sequence[str], options: Options, platfo
         f"--set={name}.tags={repository.tagged(found.tag)}"
         for name, repository in zip(chosen, repositories, strict=True)
     ]
-    words = (*build.BAKE, "--push", "--sbom=true", *only_commit, *chosen)
+    words = (*build.BAKE, "--push", *(["--sbom=true"] if with_sbom else []), *only_commit, *chosen)
     tools.show("docker", *words, doing="the build for several architectures", variables=variables)
     for repository in repositories:
         digest = oras.require(repository, found.tag)

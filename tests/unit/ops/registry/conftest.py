@@ -13,7 +13,7 @@ from ops.registry.options import Options
 from tests.support.registry import RegistryServer, key_pair, registry_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
     """docker-registry, with oras and cosign on PATH."""
     with registry_server(tmp_path_factory.mktemp("registry")) as server:
@@ -24,7 +24,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServe
         del os.environ["COSIGN_PASSWORD"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keys(registry: RegistryServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The private and the public key of who releases."""
     return key_pair(registry, tmp_path_factory.mktemp("keys"))
