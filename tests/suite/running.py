@@ -73,20 +73,27 @@ class Suite:
 
     def run(self) -> bool:
         """Run all steps. Return whether none has failed. On KeyboardInterrupt what runs is stopped first."""
-        threads = [threading.Thread(target=self._run, args=(outcome,)) for outcome in self.outcomes.values()]
+        outcomes = list(self.outcomes.values())
+        threads = [threading.Thread(target=self._run, args=(outcome,)) for outcome in outcomes]
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            # Not `join`: in Python 3.11, one that is interrupted takes the thread for ended, and it would still write
+            # when Python shuts down.
+            for outcome in outcomes:
+                outcome.ended.wait()
         except BaseException:
             self._stop()
-            for thread, outcome in zip(threads, self.outcomes.values(), strict=True):
-                if not thread.is_alive():
-                    outcome.ended.set()  # it may not have been started; others wait for its end
-            for thread in filter(threading.Thread.is_alive, threads):
-                thread.join()
+            for thread, outcome in zip(threads, outcomes, strict=True):
+                if thread.ident is None:
+                    outcome.ended.set()  # it was not started; others wait for its end
+            for outcome in outcomes:
+                outcome.ended.wait()
             raise
+        finally:
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
         return not any(outcome.has_failed for outcome in self.outcomes.values())
 
     def _run(self, outcome: Outcome) -> None:

@@ -180,11 +180,11 @@ async def test_a_wrong_picture_is_not_sent_around(client: httpx.AsyncClient, fle
 
 
 async def test_the_time_limit_is_for_all_tries_together(settings: SettingsMaker, fleet: Fleet) -> None:
-    short = settings(read_timeout_s=1)
+    short = settings(read_timeout_s=3)
     first, *others = fleet.fakes.values()
-    first.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full", delay_s=0.6)
+    first.predict = lambda asked: torchserve_error(503, "ServiceUnavailableException", "full", delay_s=1.8)
     for fake in others:
-        fake.predict = lambda asked: Answer([STREET], delay_s=0.6)
+        fake.predict = lambda asked: Answer([STREET], delay_s=1.8)
     async with running_app(short, fleet.backend(short)) as (_, client):
         assert_error(await client.post("/predict", content=JPEG), 504, "backend_timeout")
     assert sum(fleet.got()) == 2
