@@ -43,8 +43,11 @@ SERVED = "cv2, fastapi, httpx, openvino, torch, ts.model_service_worker, uvicorn
 
 
 def fingerprint(files: list[Path]) -> str:
-    """Return a digest of the requirements and the Python that an environment is made from."""
-    digest = hashlib.sha256(f"{platform.python_version()} {sys.executable}".encode())
+    """Return a digest of the requirements and the Python that an environment is made from.
+
+    The Python is known by its installation: a shell, cron and SSH may find the same one under other names.
+    """
+    digest = hashlib.sha256(f"{platform.python_version()} {sys.base_prefix}".encode())
     for path in [CONSTRAINTS, *files]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -187,11 +190,14 @@ def create() -> None:
 
 def install(files: list[Path], name: str) -> bool:
     """Install a group of requirements unless its stamp is up to date. Returns whether anything was installed."""
-    needs_java = name == "runtime" and java.find_on_machine() is None
-    files = [*files, *([JAVA] if needs_java else [])]
+    with_java = [*files, JAVA] if name == "runtime" else files
+    if name == "runtime" and java.find_on_machine() is None:
+        files = with_java
     stamp = VENV / f"{name}.stamp"
     wanted = fingerprint([*files, NO_DEPS])
-    if stamp.is_file() and stamp.read_text() == wanted and PYTHON.exists():
+    # One with a Java of its own will do where the machine has one too.
+    will_do = {wanted, fingerprint([*with_java, NO_DEPS])}
+    if stamp.is_file() and stamp.read_text() in will_do and PYTHON.exists():
         return False
     create()
     stamp.unlink(missing_ok=True)

@@ -51,6 +51,44 @@ def test_another_requirement_gives_another_fingerprint(tmp_path):
     assert environment.fingerprint([one]) != environment.fingerprint([two])
 
 
+def test_the_same_python_under_another_name_keeps_the_environment(monkeypatch):
+    before = environment.fingerprint([environment.TEST])
+    monkeypatch.setattr(environment.sys, "executable", "/somewhere/else/bin/python3")
+    assert environment.fingerprint([environment.TEST]) == before
+    monkeypatch.setattr(environment.sys, "base_prefix", "/another/python")
+    assert environment.fingerprint([environment.TEST]) != before
+
+
+@pytest.mark.parametrize(
+    ("made_with_java", "found", "is_kept"),
+    [(True, None, True), (True, "/usr/bin/java", True), (False, "/usr/bin/java", True), (False, None, False)],
+)
+def test_an_environment_with_a_java_of_its_own_is_kept_where_the_machine_has_one(
+    tmp_path, monkeypatch, made_with_java, found, is_kept
+):
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.touch()
+    files = [*environment.RUNTIME, *([environment.JAVA] if made_with_java else []), environment.NO_DEPS]
+    (tmp_path / "runtime.stamp").write_text(environment.fingerprint(files))
+    monkeypatch.setattr(environment, "VENV", tmp_path)
+    monkeypatch.setattr(environment, "PYTHON", python)
+    monkeypatch.setattr(environment.java, "find_on_machine", lambda: found)
+
+    class InstallingError(Exception):
+        pass
+
+    def install() -> None:
+        raise InstallingError
+
+    monkeypatch.setattr(environment, "create", install)
+    if is_kept:
+        assert environment.install(environment.RUNTIME, "runtime") is False
+    else:
+        with pytest.raises(InstallingError):
+            environment.install(environment.RUNTIME, "runtime")
+
+
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
     """A Python whose pip offers torch with these packages, where torch's own index cannot be reached."""
