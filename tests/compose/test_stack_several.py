@@ -194,11 +194,11 @@ def test_those_that_are_killed_lose_nothing_and_come_back(several: Several) -> N
         several.await_requests()
 
 
-def test_those_that_are_restarted_and_one_that_is_scaled_away_lose_nothing(several: Several) -> None:
+def test_one_that_is_restarted_and_one_that_is_scaled_away_lose_nothing(several: Several) -> None:
+    # A TorchServe. A gateway that is restarted is not promised to lose nothing: docs/scaling.md, Limits.
     several.await_all()
     with busy(several) as load:
-        for service in ("torchserve", "api-gateway"):
-            several.stack.docker("restart", several.stack.containers(service)[1])
+        several.stack.docker("restart", several.stack.containers("torchserve")[1])
         several.await_all()
         several.scale(2)
         several.await_all(2)
