@@ -196,8 +196,8 @@ def test_the_init_container_pulls_each_archive_once_and_checks_it(tmp_path: Path
     """Its script runs in a shell, with an `oras` that writes what releases.sh push released."""
     pod = the("everything", "Deployment", "shop-yolo-serving-torchserve")["spec"]["template"]["spec"]
     (init,) = pod["initContainers"]
-    programs, store, work = (tmp_path / name for name in ("bin", "store", "work"))
-    for folder in (programs, store, work):
+    programs, store, scratch = (tmp_path / name for name in ("bin", "store", "scratch"))
+    for folder in (programs, store, scratch):
         folder.mkdir()
     oras = programs / "oras"
     oras.write_text(
@@ -205,7 +205,7 @@ def test_the_init_container_pulls_each_archive_once_and_checks_it(tmp_path: Path
         '(cd "$4" && sha256sum "$name" >"$name.sha256")\n'
     )
     oras.chmod(0o755)
-    script = init["args"][0].replace("/store", str(store)).replace("/work", str(work))
+    script = init["args"][0].replace("/store", str(store)).replace("/scratch", str(scratch))
     variables = {"PATH": f"{programs}:{os.environ['PATH']}", "LOG": str(tmp_path / "log")}
     subprocess.run([*init["command"], script], env=variables, check=True, capture_output=True)
     assert [line.split()[-1] for line in (tmp_path / "log").read_text().splitlines()] == [

@@ -2,7 +2,7 @@
 
 locals {
   folder  = "/opt/yolo-serving"
-  staging = "/root/.cache/yolo-serving"
+  staging = "/var/lib/yolo-serving"
 
   packages = {
     debian = ["docker.io", "docker-cli", "docker-compose", "docker-buildx"]

@@ -15,7 +15,7 @@ run "the_least" {
     error_message = "cloud-init reads the first line."
   }
   assert {
-    condition     = jsonencode(yamldecode(output.user_data).runcmd) == jsonencode([["bash", "/root/.cache/yolo-serving/first_start.sh", "/opt/yolo-serving", var.repository, "v1.2.0"]])
+    condition     = jsonencode(yamldecode(output.user_data).runcmd) == jsonencode([["bash", "/var/lib/yolo-serving/first_start.sh", "/opt/yolo-serving", var.repository, "v1.2.0"]])
     error_message = "Nothing but the project is named."
   }
   assert {
