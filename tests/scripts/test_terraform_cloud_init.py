@@ -1,21 +1,27 @@
-"""The user data that Terraform renders: cloud-init's own schema, and their first start with a firewall that records."""
+"""The user data that Terraform renders: cloud-init's own check, and their first start with a firewall that records."""
 
 from __future__ import annotations
 
 import base64
 import gzip
-import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.compose import host, packages
+from tests.support import cannot_run
 from tests.support.terraform import Terraform
 
+RELEASE = "bookworm"
+#: cloud-init, and what it imports that the tests' environment does not have.
+PACKAGES = (
+    "cloud-init", "python3-configobj", "python3-json-pointer", "python3-jsonpatch", "python3-oauthlib", "python3-six",
+)  # fmt: skip
 KEY = '{"name": "phone", "sha256": "00"}'
 RECORDING = '#!/bin/bash\necho "$(basename "$0") $*" >>"$CALLS"\n'
 #: Fails at the first call, as where a registry does not answer yet.
@@ -47,36 +53,37 @@ def test_what_the_module_renders_and_refuses(terraform):
     assert "0 failed" in terraform.must("test")
 
 
-def schema(folder: Path) -> dict[str, Any]:
-    """Return cloud-init's schema, out of Debian's package, which is not installed: it would configure this machine."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("cloud-init's schema is in its Debian package, and this machine has no apt-get")
-    # As root, apt downloads as a user of its own, for whom pytest's folder is closed.
-    argv = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "cloud-init"]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"apt-get download cloud-init: {done.stderr.strip()}")
-    (package,) = folder.glob("*.deb")
-    subprocess.run(["dpkg-deb", "--extract", package, folder / "package"], check=True)
-    (found,) = folder.glob("package/**/schema-cloud-config-v1.json")
-    read: dict[str, Any] = json.loads(found.read_text())
-    return read
+@pytest.fixture(scope="module")
+def cloud_init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Debian's cloud-init and what it imports, unpacked: once installed it would configure this machine."""
+    codename = host.codename()
+    archive = host.main_source(codename) if codename else None
+    if archive is None or shutil.which("apt-get") is None:
+        cannot_run("cloud-init comes from Debian's packages, and this machine has no source of them")
+    folder = tmp_path_factory.mktemp("packages")
+    apt = packages.private_apt(folder / "apt", archive.line(RELEASE))
+    try:
+        packages.run([*apt, "update"])
+        packages.run([*apt, "download", *PACKAGES], cwd=folder)
+    except RuntimeError as error:
+        cannot_run(f"cloud-init cannot be downloaded: {error}")
+    for package in folder.glob("*.deb"):
+        packages.run(["dpkg-deb", "--extract", str(package), str(folder / "root")])
+    return folder / "root/usr/lib/python3/dist-packages"
 
 
-def test_cloud_init_s_schema_accepts_the_user_data(user_data, tmp_path):
-    jsonschema = pytest.importorskip("jsonschema")
-    validator = jsonschema.Draft4Validator(schema(tmp_path))
-    rendered = yaml.safe_load(user_data)
-    assert [error.message for error in validator.iter_errors(rendered)] == []
-    assert list(validator.iter_errors({**rendered, "runcmd": "a word"})), "the schema refuses what is wrong"
+def test_cloud_init_accepts_the_user_data_and_refuses_what_is_wrong(user_data, cloud_init, tmp_path):
+    def check(text: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "user-data").write_text(text)
+        argv = [sys.executable, "-m", "cloudinit.cmd.main", "schema", "--config-file", str(tmp_path / "user-data")]
+        environment = {**os.environ, "PYTHONPATH": str(cloud_init)}
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
 
-
-@pytest.mark.skipif(shutil.which("cloud-init") is None, reason="cloud-init is not installed")
-def test_cloud_init_itself_accepts_the_user_data(user_data, tmp_path):
-    (tmp_path / "user-data").write_text(user_data)
-    argv = ["cloud-init", "schema", "--config-file", str(tmp_path / "user-data")]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    accepted = check(user_data)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    refused = check(user_data + "\npackage_reboot_if_required: 7\n")
+    assert refused.returncode == 1
+    assert "package_reboot_if_required" in refused.stdout + refused.stderr
 
 
 def test_the_first_start_closes_the_firewall_and_tries_again(user_data, tmp_path):
