@@ -1,6 +1,6 @@
 """The service as a simulation sees it: gateways, a balancer with a queue, and servers with workers.
 
-The rules are those of the gateway: a request goes to the ready server with the fewest outstanding, as long as that has
+The rules are those of the gateway: a request goes to the server with the fewest outstanding, as long as that has
 fewer than its workers and one more; else it waits in the gateway. It is refused on arrival if the estimate of its wait
 is longer than `max_wait_s`. What a lost server had begun is sent to another one.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +30,10 @@ CONFIDENCE = 0.8
 class Server:
     """A TorchServe. `outstanding` counts what was sent to it; `busy_s` is the time that its workers have computed."""
 
-    name: str
     zone: int
     workers: int
     cpus: float
     slots: simpy.Resource
-    is_ready: bool = True
     outstanding: int = 0
     answered: int = 0
     busy_s: float = 0.0
@@ -70,25 +68,22 @@ class Service:
         self._max_wait_s = max_wait_s
         self._jitter = jitter
         self._random = random.Random(seed)  # noqa: S311 - simulates, guards nothing
-        self._names = itertools.count(1)
 
     def add_server(self, workers: int, cpus: float, zone: int = 0) -> Server:
         """Add a server that is ready at once."""
-        server = Server(f"server-{next(self._names)}", zone, workers, cpus, simpy.Resource(self.env, workers))
+        server = Server(zone, workers, cpus, simpy.Resource(self.env, workers))
         self.servers.append(server)
         self._serve()
         return server
 
     def lose(self, server: Server) -> None:
         """Take a server away at once. What it had begun begins again on another one."""
-        server.is_ready = False
         self.servers.remove(server)
         for process in list(server.running):
             process.interrupt()
 
     def drain(self, server: Server) -> None:
         """Take a server away once it has answered what it has."""
-        server.is_ready = False
         self.servers.remove(server)
 
     def open_loop(self, rate: float, seconds: float) -> Process:
@@ -160,7 +155,7 @@ class Service:
 
     def _free(self) -> Server | None:
         """Return the server that gets the next request, None if all have enough."""
-        free = [one for one in self.servers if one.is_ready and one.outstanding < one.workers + AHEAD]
+        free = [one for one in self.servers if one.outstanding < one.workers + AHEAD]
         return min(free, key=lambda one: (one.outstanding, one.answered), default=None)
 
     def _serve(self) -> None:
@@ -170,8 +165,5 @@ class Service:
 
     def _interval_s(self) -> float:
         """Return the time between two answers when all workers are busy."""
-        rate = sum(one.workers / (self.costs.server_s * one.slowdown()) for one in self._ready())
+        rate = sum(one.workers / (self.costs.server_s * one.slowdown()) for one in self.servers)
         return 1 / rate if rate else float("inf")
-
-    def _ready(self) -> Iterator[Server]:
-        return (one for one in self.servers if one.is_ready)

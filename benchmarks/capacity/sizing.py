@@ -12,10 +12,9 @@ BITS = 8
 
 @dataclass(frozen=True)
 class Machine:
-    """CPUs, memory in MB and the network in bits per second, of which `utilisation` is used in normal operation."""
+    """CPUs, and the network in bits per second, of which `utilisation` is used in normal operation."""
 
     cpus: int = 16
-    memory_mb: int = 64_000
     network_bps: float = 10e9
     utilisation: float = 0.7
 

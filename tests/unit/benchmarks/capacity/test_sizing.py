@@ -12,7 +12,7 @@ from benchmarks.capacity.sizing import Machine, limits, need
 
 COSTS = Costs(
     server_s=0.1, gateway_s=0.004, refusal_s=0.001, redis_s=0.0005, edge_s=0.001, image_bytes=124_000,
-    answer_bytes=1_000, server_mb=1000, gateway_mb=100, start_s=10,
+    answer_bytes=1_000,
 )  # fmt: skip
 MACHINE = Machine(cpus=10, network_bps=1e9, utilisation=0.5)
 
